@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv/bin
+PYTEST = $(VENV)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+
+.PHONY: run test lint test-services setup clean
+
+# The whole service with a demonstration, on http://127.0.0.1:8000.
+run: setup
+	$(VENV)/python manage.py standalone --demo
+
+# Every test that needs no service; ARGS are more arguments for pytest.
+test: setup
+	$(PYTEST)
+
+# The same against PostgreSQL and a broker. `.ci/services up` starts them.
+test-services: DATABASE_URL ?= postgres://portcullis_ci:portcullis_ci@127.0.0.1:5432/portcullis_ci
+test-services: CELERY_BROKER_URL ?= amqp://portcullis_ci:portcullis_ci@127.0.0.1:5672/portcullis_ci
+test-services: setup
+	DATABASE_URL='$(DATABASE_URL)' CELERY_BROKER_URL='$(CELERY_BROKER_URL)' $(PYTEST)
+
+lint: setup
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy .
+	$(VENV)/lint-imports
+	$(VENV)/python manage.py makemigrations --check --dry-run
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt requirements-dev.txt
+	.ci/venv $(PYTHON)
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

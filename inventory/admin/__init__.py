@@ -1,0 +1,25 @@
+"""The admin: providers are managed here, what comes from the clouds is looked at.
+
+`secgroups.admin` builds on these classes and registers its own in their place where it has something to add.
+"""
+
+from django.contrib import admin
+
+from inventory.admin.provider import ProviderAdmin
+from inventory.admin.resources import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
+from inventory.admin.task import LeaseAdmin, TaskAdmin
+
+__all__ = [
+    "CloudNetworkAdmin",
+    "CloudTenantAdmin",
+    "LeaseAdmin",
+    "NetworkPortAdmin",
+    "PortInline",
+    "ProviderAdmin",
+    "TaskAdmin",
+    "VmAdmin",
+]
+
+admin.site.site_header = admin.site.site_title = "Portcullis"
+admin.site.index_title = "Clouds and their security groups"
+admin.site.site_url = "/api"

@@ -1,0 +1,102 @@
+"""What the admins of both apps share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from django.contrib import admin
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from inventory.admin.columns import Counted, M, ids, visible
+from inventory.models import Provider
+
+
+class Tool(NamedTuple):
+    """A button on the page of an object."""
+
+    label: str
+    url: str
+
+
+class ReadOnly:
+    """Rows that come from elsewhere: they are looked at here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LinkedAdmin(admin.ModelAdmin[M]):
+    """Lists and pages with links to what an object names and to what names it, fetched in as few queries as pages.
+
+    `counts` are columns of the list and links on the page; `links` are on the page only.
+    """
+
+    counts: ClassVar[Sequence[Counted]] = ()
+    links: ClassVar[Sequence[Counted]] = ()
+    change_form_template = "admin/inventory/linked_change_form.html"
+    show_full_result_count = False  # a second count of every row, on each filtered page
+    list_per_page = 50
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [*super().get_list_display(request), *self.counts]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        named = [field.name for field in self.opts.concrete_fields if field.many_to_one]
+        rows: QuerySet[M] = visible(super().get_queryset(request), request)
+        rows = rows.annotate(**{column.__name__: column.count(request) for column in self.counts})
+        if named:
+            rows = rows.select_related(*named)
+        if "provider" in named:
+            rows = rows.defer("provider__credentials")  # never shown: not fetched, so not decrypted either
+        return rows
+
+    def get_tools(self, request: HttpRequest, row: M) -> list[Tool]:
+        return [
+            Tool(related.short_description, related.url(row))
+            for related in (*self.counts, *self.links)
+            if self.admin_site.get_model_admin(related.model).has_view_permission(request)
+        ]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        context["tools"] = self.get_tools(request, obj) if obj else []
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+class ProviderFilter(admin.RelatedFieldListFilter):
+    """By provider: the stock filter would fetch, and decrypt, everything about each of them."""
+
+    def field_choices(
+        self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, Any]]:
+        return list(Provider.objects.visible_to(request.user).order_by("name").values_list("pk", "name"))
+
+
+class LinkFilter(admin.RelatedFieldListFilter):
+    """Says which object a link has narrowed the list to, and lifts that; for relations too large to offer."""
+
+    include_empty_choice = False
+
+    def has_output(self) -> bool:
+        return self.lookup_val is not None
+
+    def field_choices(
+        self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, Any]]:
+        chosen = ids(",".join(self.lookup_val or []))
+        return list(field.get_choices(include_blank=False, limit_choices_to={"pk__in": chosen}))

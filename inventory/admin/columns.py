@@ -1,0 +1,82 @@
+"""Columns that lead on: to the object that a row names, or to the rows that name it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.contrib.admin.utils import quote
+from django.db.models import CASCADE, Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from inventory.querysets import ResourceQuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+def visible(rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
+    """Those of the rows that the user may see."""
+    return rows.visible_to(request.user) if isinstance(rows, ResourceQuerySet) else rows
+
+
+def link_to(row: Model) -> SafeString:
+    """The row's name, linked to its page."""
+    return format_html('<a href="{}">{}</a>', reverse(_view(type(row), "change"), args=[quote(row.pk)]), row)
+
+
+def list_url(model: type[Model], **lookups: Any) -> str:
+    """The list of a model, narrowed by these lookups."""
+    return reverse(_view(model, "changelist"), query=lookups)
+
+
+def ids(text: str) -> list[int]:
+    """The ids that a URL names, separated by commas; what can't be an id (SQLite takes 64 bits) is left out."""
+    return [int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19]
+
+
+def _view(model: type[Model], view: str) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}"
+
+
+class Linked:
+    """A column with the object that a foreign key names."""
+
+    def __init__(self, field: str) -> None:
+        self.__name__ = field
+        self.short_description = field.replace("_", " ")
+        self.admin_order_field = f"{field}__name"
+
+    def __call__(self, row: Model) -> str:
+        target = getattr(row, self.__name__)
+        return link_to(target) if target else ""
+
+
+class Counted:
+    """A column with how many rows of `model` name this row by `field` (a lookup), linked to the list of them."""
+
+    def __init__(self, model: type[Model], field: str) -> None:
+        self.model, self.field = model, field
+        self.short_description = str(model._meta.verbose_name_plural)
+        self.__name__ = self.admin_order_field = f"{model._meta.model_name}_count"
+
+    def __call__(self, row: Model) -> str:
+        return format_html('<a href="{}">{}</a>', self.url(row), getattr(row, self.__name__))
+
+    def url(self, row: Model) -> str:
+        return list_url(self.model, **{f"{self.field}__id__exact": row.pk})
+
+    def rows(self, request: HttpRequest, **lookups: Any) -> QuerySet[Any]:
+        return visible(self.model._default_manager.all(), request).filter(**lookups)
+
+    def count(self, request: HttpRequest) -> Coalesce:
+        """For `annotate`: a subquery of its own, for several joins at once would multiply each other's rows."""
+        rows = self.rows(request, **{self.field: OuterRef("pk")}).order_by().values(self.field)
+        return Coalesce(Subquery(rows.annotate(count=Count("pk", distinct=True)).values("count")), 0)
+
+    @property
+    def goes_with_its_row(self) -> bool:
+        """Whether the counted rows are deleted together with the one that they name."""
+        return getattr(self.model._meta.get_field(self.field).remote_field, "on_delete", None) is CASCADE

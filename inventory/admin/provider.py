@@ -1,0 +1,138 @@
+"""The connected clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.forms import ModelForm, model_to_dict
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from inventory.admin.base import LinkedAdmin
+from inventory.admin.columns import Counted, link_to
+from inventory.admin.task import show_tasks
+from inventory.fields import UnreadableSecret
+from inventory.forms import ProviderForm, clouds
+from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
+from inventory.services import connect_provider, request_refresh
+
+
+class CloudFilter(admin.SimpleListFilter):
+    title = "cloud"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return clouds()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+@admin.register(Provider)
+class ProviderAdmin(LinkedAdmin[Provider]):
+    form = ProviderForm
+    list_display = ["name", "cloud", "provider_region", "enabled", "last_refresh"]
+    list_filter = ["enabled", CloudFilter, "provider_region", "last_refresh_date"]
+    search_fields = ["name", "provider_region", "hostname", "url", "guid"]
+    ordering = ["name"]
+    counts = [Counted(Vm, "provider")]
+    links = [
+        Counted(CloudTenant, "provider"),
+        Counted(CloudNetwork, "provider"),
+        Counted(Instance, "provider"),
+        Counted(NetworkPort, "provider"),
+        Counted(Task, "provider"),
+    ]
+    actions = ["refresh", "refresh_by_force"]
+    fieldsets = [
+        (None, {"fields": ["name", "type", "enabled", "provider_region", "url"]}),
+        (
+            "Credentials",
+            {
+                "fields": ["credentials_stored", ("userid", "password")],
+                "description": "What is stored is never shown. Leave both empty to keep it.",
+            },
+        ),
+        (
+            "Advanced",
+            {
+                "fields": [
+                    ("hostname", "port", "security_protocol"),
+                    "verify_ssl",
+                    "certificate_authority",
+                    ("project", "uid_ems"),
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+        ("Last refresh", {"fields": [("last_refresh_date", "last_refresh_error")]}),
+    ]
+    readonly_fields = ["credentials_stored", "last_refresh_date", "last_refresh_error"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        return super().get_queryset(request).defer("credentials")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
+        """Another cloud is another provider: the inventory would not be its own."""
+        return [*self.readonly_fields, "type"] if obj else self.readonly_fields
+
+    @admin.display(description="cloud", ordering="type")
+    def cloud(self, provider: Provider) -> str:
+        return provider.driver_class.namespace if provider.driver_class else provider.type
+
+    @admin.display(description="last refresh", ordering="last_refresh_date")
+    def last_refresh(self, provider: Provider) -> str | datetime | None:
+        """Why it failed, if it did; else when it was."""
+        return provider.last_refresh_error or provider.last_refresh_date
+
+    @admin.display(description="stored")
+    def credentials_stored(self, provider: Provider) -> str:
+        try:
+            return "Yes" if provider.credentials else "No"
+        except UnreadableSecret as error:
+            return str(error)
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: ModelForm[Provider], change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        provider = connect_provider(user=cast(User, request.user), **model_to_dict(obj, exclude=["id"]))
+        obj.pk = provider.pk
+        if task := provider.tasks.first():
+            messages.info(request, format_html("Its inventory is being read: {}", link_to(task)))
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.refresh_provider")
+
+    @admin.action(description="Refresh from the cloud", permissions=["refresh"])
+    def refresh(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse:
+        return self._refresh(request, providers)
+
+    @admin.action(description="Refresh, even if much is gone (force)", permissions=["refresh"])
+    def refresh_by_force(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse:
+        return self._refresh(request, providers, force=True)
+
+    def _refresh(
+        self, request: HttpRequest, providers: QuerySet[Provider], *, force: bool = False
+    ) -> HttpResponse:
+        user = cast(User, request.user)
+        tasks = [request_refresh(provider=provider, user=user, force=force) for provider in providers]
+        for task in tasks:
+            messages.success(request, format_html("Queued: {}", link_to(task)))
+        return show_tasks(tasks, otherwise=Provider)
+
+    def get_deleted_objects(
+        self, objs: Sequence[Provider] | QuerySet[Provider], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """What came from the cloud goes with its provider: counted, not listed, with no permission of its own."""
+        counts = {
+            related.short_description: related.rows(request, **{f"{related.field}__in": objs}).count()
+            for related in (*self.counts, *self.links)
+            if related.goes_with_its_row and not related.model._meta.proxy
+        }
+        return [str(provider) for provider in objs], counts, set(), []

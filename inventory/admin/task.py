@@ -1,0 +1,102 @@
+"""Work that was accepted, as it goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
+from inventory.admin.columns import Linked, ids, list_url
+from inventory.models import Lease, Task
+
+#: Most ids in a URL.
+MOST_IDS = 200
+
+
+def show_tasks(tasks: Sequence[Task], *, otherwise: type[Model]) -> HttpResponseRedirect:
+    """Go and see what becomes of these tasks; if there are none, to the list of another model."""
+    if not tasks:
+        return redirect(list_url(otherwise))
+    if len(tasks) > MOST_IDS:
+        return redirect(list_url(Task))  # they are at its top: it has the newest first
+    return redirect(list_url(Task, id__in=",".join(str(task.pk) for task in tasks)))
+
+
+class TheseTasksFilter(admin.SimpleListFilter):
+    """Shows that an action has led to its own tasks only, and lifts that."""
+
+    title = "action"
+    parameter_name = "id__in"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        value = self.value()
+        return [(value, "Tasks of this action")] if value else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        value = self.value()
+        return queryset.filter(pk__in=ids(value)) if value else queryset
+
+
+class TaskList(ChangeList):
+    @property
+    def unfinished(self) -> bool:
+        return any(task.state != Task.State.FINISHED for task in self.result_list)
+
+
+@admin.register(Task)
+class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
+    """Tasks as they go on: the templates have a page that shows an unfinished one reload itself."""
+
+    change_list_template = "admin/inventory/task/change_list.html"
+    change_form_template = "admin/inventory/task/change_form.html"
+    list_display = ["name", "progress", "outcome", "message", "userid", Linked("vm"), "created_on"]
+    list_filter = [TheseTasksFilter, "state", "status", ("provider", ProviderFilter), ("vm", LinkFilter)]
+    search_fields = ["name", "message", "userid"]
+    ordering = ["-id"]
+    fieldsets = [
+        (None, {"fields": ["message", ("progress", "outcome")]}),
+        ("Asked", {"fields": [("userid", "provider", "vm"), ("created_on", "started_on", "updated_on")]}),
+        ("Details", {"fields": ["details"]}),
+    ]
+    readonly_fields = ["progress", "outcome", "details"]
+
+    class Media:
+        css = {"all": ["inventory/task.css"]}
+
+    def has_view_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
+        """Everybody may see their own tasks: the queryset leaves out those of others."""
+        return True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return TaskList
+
+    @admin.display(description="state", ordering="state")
+    def progress(self, task: Task) -> str:
+        return f"{task.state} ({task.pct_complete}%)" if task.state == Task.State.ACTIVE else task.state
+
+    @admin.display(description="status", ordering="status")
+    def outcome(self, task: Task) -> str:
+        """Nothing until it is known: an unfinished task is `Ok` by definition."""
+        if task.state != Task.State.FINISHED:
+            return self.get_empty_value_display()
+        return format_html('<span class="task-status task-{}">{}</span>', task.status.lower(), task.status)
+
+    @admin.display(description="what was asked, and what came of it")
+    def details(self, task: Task) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(task.context_data, indent=2, ensure_ascii=False))
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnly, admin.ModelAdmin[Lease]):
+    list_display = ["queue", "owner", "ends_on"]
+    search_fields = ["queue"]
+    ordering = ["ends_on"]

@@ -1,0 +1,18 @@
+"""The collections of this app."""
+
+from inventory.api.cloud_networks import CloudNetworkViewSet
+from inventory.api.cloud_tenants import CloudTenantViewSet
+from inventory.api.network_ports import NetworkPortViewSet
+from inventory.api.providers import ProviderViewSet
+from inventory.api.tasks import TaskViewSet
+from inventory.api.vms import InstanceViewSet, VmViewSet
+
+__all__ = [
+    "CloudNetworkViewSet",
+    "CloudTenantViewSet",
+    "InstanceViewSet",
+    "NetworkPortViewSet",
+    "ProviderViewSet",
+    "TaskViewSet",
+    "VmViewSet",
+]

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from inventory.models import CloudNetwork
+from inventory.rest.collections import ToMany, ToOne
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class CloudNetworkSerializer(ResourceSerializer):
+    ems_id = IdField(source="provider_id")
+
+    class Meta:
+        model = CloudNetwork
+        fields = ["name", "cidr", "ems_id", "ems_ref", "cloud_tenant_id"]
+
+
+class CloudNetworkViewSet(CollectionViewSet):
+    """Networks, which on EC2 are VPCs."""
+
+    collection = "cloud_networks"
+    queryset = CloudNetwork.objects.all()
+    serializer_class = CloudNetworkSerializer
+    relations = {
+        "ext_management_system": ToOne("providers", "provider_id"),
+        "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
+        "security_groups": ToMany("security_groups", "cloud_network"),
+    }

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from inventory.models import CloudTenant
+from inventory.rest.collections import Subcollection, ToMany, ToOne
+from inventory.rest.reading import total
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class CloudTenantSerializer(ResourceSerializer):
+    ems_id = IdField(source="provider_id")
+
+    class Meta:
+        model = CloudTenant
+        fields = ["name", "description", "enabled", "ems_id", "ems_ref", "created_on", "updated_on"]
+
+
+class CloudTenantViewSet(CollectionViewSet):
+    """OpenStack projects and AWS accounts."""
+
+    collection = "cloud_tenants"
+    queryset = CloudTenant.objects.all()
+    serializer_class = CloudTenantSerializer
+    computed = {
+        "total_vms": total(CloudTenant, "vms"),
+        "total_security_groups": total(CloudTenant, "security_groups"),
+    }
+    relations = {
+        "ext_management_system": ToOne("providers", "provider_id"),
+        "instances": ToMany("instances", "cloud_tenant"),
+        "security_groups": ToMany("security_groups", "cloud_tenant"),
+    }
+    subcollections = {
+        "instances": Subcollection("inventory.api.InstanceViewSet", "cloud_tenant"),
+        "security_groups": Subcollection("secgroups.api.SecurityGroupViewSet", "cloud_tenant"),
+    }

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from django.db.models import F
+
+from inventory.models import NetworkPort
+from inventory.rest.collections import ToMany, ToOne
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class NetworkPortSerializer(ResourceSerializer):
+    ems_id = IdField(source="provider_id")
+    device_id = IdField(source="vm_id")
+
+    class Meta:
+        model = NetworkPort
+        fields = [
+            "name",
+            "ems_id",
+            "ems_ref",
+            "device_id",
+            "cloud_tenant_id",
+            "cloud_network_id",
+            "mac_address",
+            "status",
+            "port_security_enabled",
+        ]
+
+
+class NetworkPortViewSet(CollectionViewSet):
+    """Network interfaces: Neutron ports and ENIs."""
+
+    collection = "network_ports"
+    queryset = NetworkPort.objects.all()
+    serializer_class = NetworkPortSerializer
+    computed = {"ipaddresses": F("ipaddresses")}
+    relations = {
+        "device": ToOne("vms", "vm_id"),
+        "security_groups": ToMany("security_groups", "network_ports"),
+        "cloud_network": ToOne("cloud_networks", "cloud_network_id"),
+    }

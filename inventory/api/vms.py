@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from inventory.models import Instance, NetworkPort, Vm
+from inventory.rest.collections import Subcollection, ToMany, ToOne
+from inventory.rest.reading import total
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class VmSerializer(ResourceSerializer):
+    ems_id = IdField(source="provider_id")
+
+    class Meta:
+        model = Vm
+        fields = [
+            "name",
+            "guid",
+            "description",
+            "vendor",
+            "type",
+            "ems_id",
+            "ems_ref",
+            "uid_ems",
+            "cloud_tenant_id",
+            "cloud",
+            "template",
+            "power_state",
+            "raw_power_state",
+            "flavor_name",
+            "availability_zone_name",
+            "location",
+            "created_on",
+            "updated_on",
+        ]
+
+
+def _addresses(vms: Sequence[int]) -> Mapping[int, list[str]]:
+    found: dict[int, list[str]] = {pk: [] for pk in vms}
+    ports = NetworkPort.objects.filter(vm__in=vms).order_by("pk")
+    for vm, addresses in ports.values_list("vm", "ipaddresses"):
+        found[vm] += addresses
+    return found
+
+
+def _mac_addresses(vms: Sequence[int]) -> Mapping[int, list[str]]:
+    found: dict[int, list[str]] = {pk: [] for pk in vms}
+    ports = NetworkPort.objects.filter(vm__in=vms).exclude(mac_address=None).order_by("pk")
+    for vm, address in ports.values_list("vm", "mac_address"):
+        found[vm].append(address)
+    return found
+
+
+class VmViewSet(CollectionViewSet):
+    """Virtual machines of every kind of provider."""
+
+    collection = "vms"
+    queryset = Vm.objects.all()
+    serializer_class = VmSerializer
+    computed = {
+        "total_security_groups": total(Vm, "security_groups"),
+        "ipaddresses": _addresses,
+        "mac_addresses": _mac_addresses,
+    }
+    relations = {
+        "ext_management_system": ToOne("providers", "provider_id"),
+        "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
+        "security_groups": ToMany("security_groups", "vms"),
+        "network_ports": ToMany("network_ports", "vm"),
+    }
+    subcollections = {"security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms")}
+
+
+class InstanceViewSet(VmViewSet):
+    """Virtual machines of clouds."""
+
+    collection = "instances"
+    queryset = Instance.objects.all()

@@ -1,0 +1,41 @@
+"""What `manage.py check`, and so every start, says of the names that the settings and the collections hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
+
+
+@register
+def names_lead_somewhere(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Every dotted path can be imported, and every collection and subcollection is declared."""
+    return [
+        Error(f"{where} names {path}, which can't be imported.", hint=problem, id="inventory.E001")
+        for where, path in _paths()
+        if (problem := _problem(path))
+    ]
+
+
+def _paths() -> Iterator[tuple[str, str]]:
+    for setting in ("DRIVERS", "TASK_HANDLERS", "COLLECTIONS"):
+        for key, path in getattr(settings, setting).items():
+            yield f"settings.{setting}[{key!r}]", path
+    for path in settings.REFRESH_PARTS:
+        yield "settings.REFRESH_PARTS", path
+    for name, path in settings.COLLECTIONS.items():
+        viewset = None if _problem(path) else import_string(path)
+        for below, declared in getattr(viewset, "subcollections", {}).items():
+            yield f"The subcollection {below} of {name}", declared.viewset
+
+
+def _problem(path: str) -> str:
+    try:
+        import_string(path)
+    except ImportError as error:
+        return str(error)
+    return ""

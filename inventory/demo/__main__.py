@@ -1,0 +1,101 @@
+"""`python -m inventory.demo URL`: runs the company's cloud for the service at this address, until it is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from urllib.parse import urlsplit
+
+import django
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402 - models need the set-up
+from django.db import connections, transaction  # noqa: E402
+
+from inventory import drivers  # noqa: E402
+from inventory.demo import company  # noqa: E402
+from inventory.demo.endpoint import KEY, REGION, SECRET, endpoint  # noqa: E402
+from inventory.models import Instance, Provider, Task  # noqa: E402
+from inventory.services import connect_provider, edit_provider, request_refresh  # noqa: E402
+
+#: How long the first refresh may take, in seconds; it takes one or two.
+PATIENCE = 60
+#: What the printed commands are about.
+INSTANCE, GROUP = "production-web-1", "ssh-from-office"
+
+WORDS = """
+The company's cloud is at {endpoint}, an EC2 endpoint that takes any key.
+List the security groups of {instance}:
+
+  curl -u {account} '{api}/instances/{id}/security_groups?expand=resources'
+
+Add one:
+
+  curl -u {account} {api}/instances/{id}/security_groups -d '{addition}'
+
+Watch the task that carries it out:
+
+  curl -u {account} '{api}/tasks?expand=resources&offset={tasks}'
+"""
+
+
+def main(url: str) -> None:
+    user = User.objects.get(username=os.environ["DJANGO_SUPERUSER_USERNAME"])
+    known = Provider.objects.filter(name=company.NAME).first()
+    with endpoint(urlsplit(known.url or "").port if known else None) as cloud:
+        task = _connect(cloud, known, user)
+        _wait_for(task)
+        print(_words(url, cloud, user), flush=True)  # noqa: T201 - that is what it is for
+        connections.close_all()
+        signal.pause()
+
+
+def _connect(cloud: str, known: Provider | None, user: User) -> Task:
+    """Connect the endpoint, or the provider of an earlier start to it, and have it read."""
+    connection = {"url": cloud, "credentials": {"userid": KEY, "password": SECRET}, "enabled": True}
+    with transaction.atomic():
+        provider = (
+            edit_provider(provider=known, user=user, **connection)
+            if known
+            else connect_provider(
+                user=user,
+                name=company.NAME,
+                type=drivers.provider_type("amazon"),
+                provider_region=REGION,
+                **connection,
+            )
+        )
+        # By force: whatever is known of an earlier company, this one is the truth.
+        return request_refresh(provider=provider, user=user, force=True)
+
+
+def _wait_for(task: Task) -> None:
+    ends = time.monotonic() + PATIENCE
+    while task.state != Task.State.FINISHED and time.monotonic() < ends:
+        time.sleep(0.1)
+        task.refresh_from_db()
+    if task.state != Task.State.FINISHED or task.status != Task.Status.OK:
+        sys.exit(f"The demonstration could not be read: {task.message}")
+
+
+def _words(url: str, cloud: str, user: User) -> str:
+    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+    name = user.get_username()
+    return WORDS.format(
+        endpoint=cloud,
+        account=shlex.quote(f"{name}:{password}" if user.check_password(password) else name),
+        api=f"{url}/api",
+        instance=INSTANCE,
+        id=Instance.objects.get(provider__name=company.NAME, name=INSTANCE).pk,
+        addition=json.dumps({"action": "add", "resource": {"name": GROUP}}),
+        tasks=Task.objects.count(),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,154 @@
+"""The company: a book shop with its production, a staging copy of it, and what its operators need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.literals import InstanceTypeType
+
+NAME = "bookshop"
+
+ANYWHERE, ANYWHERE_V6 = "0.0.0.0/0", "::/0"
+OFFICE = "203.0.113.0/26"
+OPERATIONS = "10.30.0.0/16"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Inbound traffic that is let in; `source` is a CIDR or the name of a group in the same network."""
+
+    protocol: str
+    first: int
+    last: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    description: str
+    rules: Sequence[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Instances that are alike, numbered from 1."""
+
+    role: str
+    count: int
+    flavor: InstanceTypeType
+    groups: Sequence[str]
+    interfaces: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    cidr: str
+    groups: Mapping[str, Group]
+    servers: Sequence[Servers]
+
+
+def tcp(port: int, *sources: str, last: int | None = None) -> list[Rule]:
+    return [Rule("tcp", port, last or port, source) for source in sources]
+
+
+def udp(port: int, *sources: str) -> list[Rule]:
+    return [Rule("udp", port, port, source) for source in sources]
+
+
+def ping(*sources: str) -> list[Rule]:
+    return [Rule("icmp", -1, -1, source) for source in sources]
+
+
+def everything(*sources: str) -> list[Rule]:
+    return [Rule("-1", -1, -1, source) for source in sources]
+
+
+SHOP = {
+    "load-balancer": Group(
+        "Where customers come in", tcp(80, ANYWHERE, ANYWHERE_V6) + tcp(443, ANYWHERE, ANYWHERE_V6)
+    ),
+    "web": Group("The shop's pages", tcp(8080, "load-balancer")),
+    "api": Group("The shop's services", tcp(8443, "load-balancer", "web")),
+    "workers": Group("Orders and invoices in the background", tcp(9000, "api", last=9010)),
+    "db": Group("PostgreSQL", tcp(5432, "api", "workers") + everything("db")),
+    "cache": Group("Redis", tcp(6379, "web", "api", "workers")),
+    "queue": Group("RabbitMQ", tcp(5671, "api", "workers") + tcp(25672, "queue")),
+    "search": Group("OpenSearch", tcp(9200, "api", last=9300) + tcp(9300, "search")),
+    "payments": Group("Card payments, kept apart", tcp(8444, "api")),
+    "mail": Group("Outgoing mail", tcp(587, "api", "workers")),
+    "monitoring": Group("What may be measured from operations", tcp(9100, OPERATIONS) + ping(OPERATIONS)),
+    "ssh-from-bastion": Group("Shell access by way of the bastion", tcp(22, "10.30.1.0/24")),
+    "ssh-from-office": Group("Shell access from the office, for emergencies", tcp(22, OFFICE)),
+}
+
+PRODUCTION_ONLY = {
+    "warehouse": Group("The warehouse's scanners", tcp(8883, "198.51.100.0/24")),
+    "reports": Group("Read-only access for the analysts", tcp(5432, "192.0.2.0/28")),
+    "backup": Group("Nightly dumps to operations", tcp(873, OPERATIONS)),
+}
+
+OPERATIONS_GROUPS = {
+    "bastion": Group("The way in for operators", tcp(22, OFFICE)),
+    "vpn": Group("WireGuard", udp(51820, ANYWHERE, ANYWHERE_V6)),
+    "monitoring": Group("Prometheus and Grafana", tcp(9090, "bastion") + tcp(3000, OFFICE)),
+    "logs": Group("Logs of all networks", tcp(6514, "10.0.0.0/8") + udp(514, "10.0.0.0/8")),
+    "ci": Group("Build runners", tcp(22, "bastion")),
+    "registry": Group("Container images", tcp(443, "10.0.0.0/8")),
+    "dns": Group("Names inside", tcp(53, "10.0.0.0/8") + udp(53, "10.0.0.0/8")),
+    "backup": Group("Where dumps are kept", tcp(873, "10.10.0.0/16")),
+}
+
+WATCHED = ("monitoring", "ssh-from-bastion")
+
+#: With the default group of each, 40 groups; 60 instances.
+NETWORKS = [
+    Network(
+        "production",
+        "10.10.0.0/16",
+        SHOP | PRODUCTION_ONLY,
+        [
+            Servers("lb", 2, "c7g.large", ["load-balancer", "monitoring"], interfaces=2),
+            Servers("web", 8, "m7g.large", ["web", *WATCHED]),
+            Servers("api", 6, "m7g.xlarge", ["api", *WATCHED]),
+            Servers("worker", 5, "c7g.xlarge", ["workers", *WATCHED]),
+            Servers("db", 3, "r7g.2xlarge", ["db", "backup", *WATCHED], interfaces=2),
+            Servers("cache", 3, "r7g.large", ["cache", *WATCHED]),
+            Servers("queue", 3, "m7g.large", ["queue", *WATCHED]),
+            Servers("search", 3, "r7g.xlarge", ["search", *WATCHED]),
+            Servers("payments", 2, "m7g.large", ["payments", "monitoring"], interfaces=2),
+        ],
+    ),
+    Network(
+        "staging",
+        "10.20.0.0/16",
+        SHOP,
+        [
+            Servers("lb", 1, "t4g.small", ["load-balancer", "monitoring"], interfaces=2),
+            Servers("web", 3, "t4g.medium", ["web", *WATCHED]),
+            Servers("api", 3, "t4g.medium", ["api", *WATCHED]),
+            Servers("worker", 2, "t4g.medium", ["workers", *WATCHED]),
+            Servers("db", 1, "t4g.large", ["db", *WATCHED], interfaces=2),
+            Servers("cache", 1, "t4g.small", ["cache", *WATCHED]),
+            Servers("queue", 1, "t4g.small", ["queue", *WATCHED]),
+            Servers("search", 1, "t4g.large", ["search", *WATCHED]),
+        ],
+    ),
+    Network(
+        "operations",
+        OPERATIONS,
+        OPERATIONS_GROUPS,
+        [
+            Servers("bastion", 1, "t4g.micro", ["bastion"], interfaces=2),
+            Servers("vpn", 1, "t4g.small", ["vpn"], interfaces=2),
+            Servers("monitor", 2, "m7g.large", ["monitoring"]),
+            Servers("logs", 2, "i4g.large", ["logs"]),
+            Servers("ci", 3, "c7g.2xlarge", ["ci"]),
+            Servers("registry", 1, "m7g.large", ["registry"]),
+            Servers("dns", 2, "t4g.micro", ["dns"]),
+        ],
+    ),
+]

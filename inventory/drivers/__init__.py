@@ -1,0 +1,28 @@
+"""The clouds that Portcullis can talk to, as `settings.DRIVERS` lists them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from inventory.drivers.base import Driver
+
+
+def provider_type(name: str) -> str | None:
+    """The full provider type for a full or short (`amazon`) name; None if no driver knows it."""
+    if name in settings.DRIVERS:
+        return name
+    return next((full for full in settings.DRIVERS if driver_class(full).vendor == name), None)
+
+
+@cache
+def _load(path: str) -> type[Driver]:
+    loaded: type[Driver] = import_string(path)
+    return loaded
+
+
+def driver_class(provider_type: str) -> type[Driver]:
+    """The driver of a provider type; `KeyError` if there is none."""
+    return _load(settings.DRIVERS[provider_type])

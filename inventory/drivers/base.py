@@ -1,0 +1,203 @@
+"""What a cloud driver is: the values that it speaks and the interface that it implements.
+
+A driver knows no model, no request and no task. It takes and returns the frozen values below, in which every
+reference (`ref`, `*_ref`) is the id that the cloud itself uses, and it raises nothing but `CloudError`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
+Direction = Literal["inbound", "outbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a cloud and who to be there; `url` None is the cloud's own public endpoint."""
+
+    url: str | None = None
+    region: str | None = None
+    userid: str = ""
+    password: str = field(default="", repr=False)
+    verify_ssl: bool = True
+    certificate_authority: str | None = None
+    project: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    ref: str
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    ref: str
+    name: str
+    cidr: str | None = None
+    tenant_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC)."""
+
+    ref: str
+    name: str
+    description: str | None = None
+    tenant_ref: str | None = None
+    network_ref: str | None = None
+    stateful: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One firewall rule of a group; None for `host_protocol`, `port` and `end_port` means any.
+
+    `source_ip_range` is the other side's CIDR. Where the other side is neither a CIDR nor a group of this
+    inventory it holds the cloud's own name of it (EC2: a prefix list's id, another account's group), because a
+    rule without any source would read as one that lets everybody in.
+    """
+
+    ref: str
+    group_ref: str
+    direction: Direction
+    network_protocol: Literal["IPV4", "IPV6"] | None = None
+    host_protocol: str | None = None
+    port: int | None = None
+    end_port: int | None = None
+    source_ip_range: str | None = None
+    source_group_ref: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A server; `raw_power_state` is the cloud's own word."""
+
+    ref: str
+    name: str
+    power_state: PowerState
+    raw_power_state: str
+    tenant_ref: str | None = None
+    flavor_name: str | None = None
+    availability_zone_name: str | None = None
+    location: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A network interface and the refs of its groups; `revision` is what an optimistic write has to name."""
+
+    ref: str
+    name: str | None = None
+    instance_ref: str | None = None
+    tenant_ref: str | None = None
+    network_ref: str | None = None
+    mac_address: str | None = None
+    status: str | None = None
+    ip_addresses: tuple[str, ...] = ()
+    group_refs: tuple[str, ...] = ()
+    port_security_enabled: bool = True
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything a provider has, read at one time."""
+
+    tenants: tuple[Tenant, ...] = ()
+    networks: tuple[Network, ...] = ()
+    groups: tuple[Group, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    ports: tuple[Port, ...] = ()
+
+
+class CloudError(Exception):
+    """The cloud did not do it. `str()` is for a person; `permanent` says that asking again will not help."""
+
+    permanent = True
+
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+
+
+class CloudRefused(CloudError):
+    """The cloud understood and said no (a limit, another network, a wrong value); nothing was changed."""
+
+
+class CredentialsRefused(CloudError):
+    """The credentials are wrong, have ended, or may not do this."""
+
+
+class InstanceGone(CloudError):
+    """The instance does not exist any more, or is on its way out."""
+
+
+class GroupNotFound(CloudError):
+    """The cloud has no such group where it was looked for."""
+
+
+class Throttled(CloudError):
+    """The cloud wants us to slow down; `retry_after` is the pause it asked for, in seconds."""
+
+    permanent = False
+
+    def __init__(self, message: str, *, request_id: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class CloudUnavailable(CloudError):
+    """No answer, or a failure on the cloud's side: whether a write was done is unknown."""
+
+    permanent = False
+
+
+class Driver(ABC):
+    """One connected cloud account. Safe to make and throw away; an SDK is loaded when the first call needs it."""
+
+    #: The short name of the cloud, which is also the `vendor` of its instances.
+    vendor: ClassVar[str]
+    #: The word for this cloud inside ManageIQ's class names (`ManageIQ::Providers::<namespace>::CloudManager`).
+    namespace: ClassVar[str]
+    #: Whether groups can be added to and removed from instances; asked before anything is queued.
+    supports_security_groups: ClassVar[bool] = True
+    #: Fewest groups that the cloud leaves on a port.
+    minimum_groups_per_port: ClassVar[int] = 0
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @abstractmethod
+    def inventory(self) -> Inventory:
+        """Read everything, with as few and as large pages as the cloud allows."""
+
+    @abstractmethod
+    def ports(self, instance_ref: str) -> tuple[Port, ...]:
+        """Read the ports of one instance as they are now; `InstanceGone` if there is no such instance."""
+
+    @abstractmethod
+    def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
+        """The groups of that name that these ports could be given, as the cloud knows them now."""
+
+    @abstractmethod
+    def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
+        """Those of these groups that exist."""
+
+    @abstractmethod
+    def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
+        """Make `group_refs` the port's whole list of groups; returns the cloud's request id.
+
+        Raises `CloudRefused` or `GroupNotFound` when the cloud says no (then nothing has changed) and
+        `CloudUnavailable` when it is unknown whether the write was done.
+        """

@@ -1,0 +1,107 @@
+"""Amazon EC2, and whatever else speaks its API at the URL of a provider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from inventory.drivers.base import CloudRefused, Driver, Group, InstanceGone, Inventory, Port
+from inventory.drivers.ec2 import reading
+
+if TYPE_CHECKING:
+    from inventory.drivers.ec2.client import Client
+
+#: Most values that EC2 takes in the filters of one request.
+FILTER_VALUES = 200
+
+
+class Ec2Driver(Driver):
+    """One AWS account in one region."""
+
+    vendor: ClassVar[str] = "amazon"
+    namespace: ClassVar[str] = "Amazon"
+    minimum_groups_per_port: ClassVar[int] = 1
+
+    @cached_property
+    def _client(self) -> Client:
+        # Not at the top: boto3 with the model of EC2 costs half a second and 60 MB; many processes never call it.
+        from inventory.drivers.ec2.client import Client
+
+        return Client(self.connection)
+
+    def inventory(self) -> Inventory:
+        # What refers is read before what it refers to, so that something made meanwhile is not referred to in
+        # vain. Rules are the exception: a group that is listed must not be without them.
+        read = self._client.read
+        ports = tuple(map(reading.port, read("describe_network_interfaces", "NetworkInterfaces")))
+        instances = tuple(
+            instance
+            for reservation in read("describe_instances", "Reservations")
+            for instance in reading.instances(reservation, self._client.region)
+        )
+        groups = self._groups({})
+        known = {group.ref for group in groups}
+        rules = tuple(
+            reading.rule(item, known) for item in read("describe_security_group_rules", "SecurityGroupRules")
+        )
+        networks = tuple(map(reading.network, read("describe_vpcs", "Vpcs")))
+        return Inventory(
+            tenants=reading.tenants(networks, groups, instances, ports),
+            networks=networks,
+            groups=groups,
+            rules=rules,
+            instances=instances,
+            ports=ports,
+        )
+
+    def ports(self, instance_ref: str) -> tuple[Port, ...]:
+        # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
+        answer = self._client.call("describe_instances", InstanceIds=[instance_ref])
+        if not any(reading.instances(reservation, self._client.region) for reservation in answer["Reservations"]):
+            raise InstanceGone(f"The instance {instance_ref} is terminated or about to be.")
+        attached = {"attachment.instance-id": [instance_ref]}
+        return tuple(
+            map(reading.port, self._client.read("describe_network_interfaces", "NetworkInterfaces", attached))
+        )
+
+    def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
+        vpcs = sorted({port.network_ref for port in ports if port.network_ref})
+        if not vpcs:
+            return ()
+        theirs = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs})
+        # Such a group is not confined to its own VPC, which is what `network_ref` would say.
+        others = (replace(group, network_ref=None) for group in self.groups_by_ref(self._associated(vpcs)))
+        return tuple({group.ref: group for group in (*theirs, *others) if group.name == name}.values())
+
+    def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
+        # By a filter, because one unknown id among `GroupIds` is an error for all of them.
+        ids = sorted(set(refs))
+        chunks = (ids[start : start + FILTER_VALUES] for start in range(0, len(ids), FILTER_VALUES))
+        return tuple(group for chunk in chunks for group in self._groups({"group-id": chunk}))
+
+    def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
+        if not group_refs:
+            # An empty list leaves no trace in a request of the EC2 protocol, which would then ask for nothing.
+            raise CloudRefused(f"The network interface {port.ref} must keep at least one security group.")
+        answer = self._client.call(
+            "modify_network_interface_attribute", NetworkInterfaceId=port.ref, Groups=list(group_refs)
+        )
+        request_id: str | None = answer["ResponseMetadata"].get("RequestId")
+        return request_id
+
+    def _groups(self, filters: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
+        return tuple(map(reading.group, self._client.read("describe_security_groups", "SecurityGroups", filters)))
+
+    def _associated(self, vpcs: Sequence[str]) -> list[str]:
+        """The ids of other VPCs' groups that may be used in these."""
+        filters = {"vpc-id": vpcs, "state": ["associated"]}
+        operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
+        return [item["GroupId"] for item in self._client.read(operation, key, filters, optional=True)]
+
+
+def _literally(value: str) -> str:
+    """A filter value that matches only itself: `*` and `?` are wildcards, and a group's name may have a `*`."""
+    return re.sub(r"([*?\\])", r"\\\1", value)

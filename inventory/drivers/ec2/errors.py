@@ -1,0 +1,145 @@
+"""What the errors of EC2 and of botocore mean: the one place where they become a `CloudError`.
+
+The codes are those of https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and for
+throttling and signatures also their other spellings, which compatible clouds and other front ends of AWS use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
+
+from inventory.drivers.base import (
+    CloudError,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialsRefused,
+    GroupNotFound,
+    InstanceGone,
+    Throttled,
+)
+
+
+class UnknownAction(CloudRefused):
+    """The endpoint doesn't have this action of EC2."""
+
+
+class ForeignAnswer(CloudUnavailable):
+    """No answer of EC2 came back: a proxy's page, or an endpoint that fails on an action it doesn't have."""
+
+
+Meaning = tuple[type[CloudError], str]
+
+#: Codes that mean several things, told apart by EC2's words.
+_BY_WORDS: list[tuple[str, str, Meaning]] = [
+    (
+        "InvalidGroup.NotFound",
+        "different networks",
+        (CloudRefused, "A security group belongs to another VPC than the network interface."),
+    ),
+    ("IncorrectInstanceState", "terminated", (InstanceGone, "The instance is terminated.")),
+    ("IncorrectInstanceState", "shutting-down", (InstanceGone, "The instance is about to be terminated.")),
+]
+
+_WRONG_SECRET: Meaning = (CredentialsRefused, "The secret does not belong to the access key.")
+_NO_SUCH_KEY: Meaning = (CredentialsRefused, "There is no such access key.")
+_NOT_ALLOWED: Meaning = (CredentialsRefused, "These credentials may not do this.")
+_EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired.")
+_NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
+_TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may.")
+
+_BY_CODE: dict[str, Meaning] = {
+    "InvalidAction": (UnknownAction, "This endpoint does not have the action."),
+    # groups and what has them
+    "InvalidGroup.NotFound": _NO_SUCH_GROUP,
+    "InvalidGroupId.Malformed": _NO_SUCH_GROUP,
+    "InvalidSecurityGroupID.NotFound": _NO_SUCH_GROUP,
+    "SecurityGroupsPerInterfaceLimitExceeded": (
+        CloudRefused,
+        "The network interface would have more security groups than the account's limit (5 unless it was raised).",
+    ),
+    "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface does not exist any more."),
+    "InvalidInstanceID.NotFound": (InstanceGone, "The instance does not exist any more."),
+    # who asks
+    "AuthFailure": (CredentialsRefused, "The access key or its secret is wrong, or may not be used for this."),
+    "InvalidClientTokenId": _NO_SUCH_KEY,
+    "InvalidAccessKeyId": _NO_SUCH_KEY,
+    "UnrecognizedClientException": _NO_SUCH_KEY,
+    "SignatureDoesNotMatch": _WRONG_SECRET,
+    "InvalidSignatureException": _WRONG_SECRET,
+    "IncompleteSignature": _WRONG_SECRET,
+    "MissingAuthenticationToken": (CredentialsRefused, "The endpoint found no credentials in the request."),
+    "UnauthorizedOperation": _NOT_ALLOWED,
+    "AccessDenied": _NOT_ALLOWED,
+    "AccessDeniedException": _NOT_ALLOWED,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": (
+        CredentialsRefused,
+        "The request was too old when it came: is the clock of this machine right?",
+    ),
+    "OptInRequired": (CredentialsRefused, "The account is not signed up for EC2 or for this region."),
+    "Blocked": (CredentialsRefused, "The account is blocked."),
+    "PendingVerification": (CredentialsRefused, "The account has yet to be verified by AWS."),
+    # how often
+    "RequestLimitExceeded": _TOO_FAST,
+    "EC2ThrottledException": _TOO_FAST,
+    "RequestThrottled": _TOO_FAST,
+    "RequestThrottledException": _TOO_FAST,
+    "SlowDown": _TOO_FAST,
+    "Throttling": _TOO_FAST,
+    "ThrottlingException": _TOO_FAST,
+    "TooManyRequestsException": _TOO_FAST,
+}
+
+
+@contextmanager
+def cloud_errors() -> Iterator[None]:
+    """Raise whatever EC2 or botocore raise inside as a `CloudError`."""
+    try:
+        yield
+    except ClientError as error:
+        raise _answered(error) from error
+    except ResponseParserError as error:
+        raise ForeignAnswer("The endpoint did not answer in the language of EC2: is the URL right?") from error
+    except BotoCoreError as error:
+        raise _unanswered(error) from error
+
+
+def _answered(error: ClientError) -> CloudError:
+    answer = error.response
+    code, message = answer["Error"].get("Code") or "", answer["Error"].get("Message") or ""
+    metadata = answer.get("ResponseMetadata", {})
+    kind, words = _meaning(code, message, metadata.get("HTTPStatusCode", 0))
+    return kind(
+        f"{words} EC2 said: {f'{message} ({code})' if message else code}", request_id=metadata.get("RequestId")
+    )
+
+
+def _meaning(code: str, message: str, status: int) -> Meaning:
+    for its_code, its_words, meaning in _BY_WORDS:
+        if code == its_code and its_words in message:
+            return meaning
+    # The code goes before the status: throttling comes with 503, like a failure.
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if status == 429:
+        return _TOO_FAST
+    if status >= 500:
+        return CloudUnavailable, "EC2 failed."
+    return CloudRefused, "EC2 refused."
+
+
+def _unanswered(error: BotoCoreError) -> CloudError:
+    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
+        return CloudRefused(
+            f"The certificate of the endpoint is not trusted: name its certificate authority. {error}"
+        )
+    if isinstance(error, NoConnectionError | HTTPClientError):
+        return CloudUnavailable(str(error))
+    return CloudRefused(str(error))  # what botocore finds wrong itself, before it sends anything

@@ -1,0 +1,153 @@
+"""From the dicts that EC2 answers with to our values; no boto3 and no network.
+
+The fields are those of the EC2 API reference. One that an account or a compatible cloud may leave out is read
+with `get`; an id is not, because nothing could be done without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal
+
+from inventory.drivers.base import Group, Instance, Network, Port, PowerState, Rule, Tenant
+
+Item = Mapping[str, Any]
+
+#: States on the way out: EC2 lists such an instance for about an hour more, but it is nobody's any longer.
+GONE = frozenset({"shutting-down", "terminated"})
+POWER_STATES: dict[str, PowerState] = {"running": "on", "stopped": "off"}
+#: The protocols whose ports count (ICMP: type and code); of any other one EC2 lets through all, whatever they say.
+PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
+ANY = -1
+
+
+def tenants(*resources: Iterable[Network | Group | Instance | Port]) -> tuple[Tenant, ...]:
+    """The accounts that own something here: ours, and those that share a VPC or a group with us.
+
+    EC2 itself never says whose credentials it was called with (that is STS, another endpoint, which a compatible
+    cloud may not have). So an account that owns nothing at all has no tenant until it does; nothing needs one.
+    """
+    owners = {resource.tenant_ref for kind in resources for resource in kind}
+    return tuple(Tenant(ref=owner, name=owner) for owner in sorted(filter(None, owners)))
+
+
+def network(vpc: Item) -> Network:
+    return Network(
+        ref=vpc["VpcId"],
+        name=_name_tag(vpc.get("Tags")) or vpc["VpcId"],
+        cidr=vpc.get("CidrBlock"),
+        tenant_ref=vpc.get("OwnerId"),
+    )
+
+
+def group(item: Item) -> Group:
+    return Group(
+        ref=item["GroupId"],
+        name=item["GroupName"],
+        description=item.get("Description") or None,
+        tenant_ref=item.get("OwnerId"),
+        network_ref=item.get("VpcId") or None,
+    )
+
+
+def rule(item: Item, groups: Collection[str]) -> Rule:
+    """`groups` are the ids of the inventory's groups: only one of them is a source *group*."""
+    protocol = item["IpProtocol"]
+    with_ports = protocol in PROTOCOLS_WITH_PORTS
+    peer = item.get("ReferencedGroupInfo") or {}
+    return Rule(
+        ref=item["SecurityGroupRuleId"],
+        group_ref=item["GroupId"],
+        direction="outbound" if item["IsEgress"] else "inbound",
+        network_protocol=_network_protocol(item),
+        host_protocol=None if protocol == str(ANY) else protocol,
+        port=_unless_any(item.get("FromPort")) if with_ports else None,
+        end_port=_unless_any(item.get("ToPort")) if with_ports else None,
+        source_ip_range=_range(item, peer, groups),
+        source_group_ref=peer["GroupId"] if peer.get("GroupId") in groups else None,
+        description=item.get("Description") or None,
+    )
+
+
+def instances(reservation: Item, region: str) -> list[Instance]:
+    """The instances of a reservation that are not on their way out."""
+    return [
+        _instance(item, reservation.get("OwnerId"), region)
+        for item in reservation["Instances"]
+        if item["State"]["Name"] not in GONE
+    ]
+
+
+def port(interface: Item) -> Port:
+    return Port(
+        ref=interface["NetworkInterfaceId"],
+        name=_name_tag(interface.get("TagSet")) or interface.get("Description") or None,
+        instance_ref=(interface.get("Attachment") or {}).get("InstanceId"),
+        tenant_ref=interface.get("OwnerId"),
+        network_ref=interface.get("VpcId"),
+        mac_address=interface.get("MacAddress"),
+        status=interface.get("Status"),
+        ip_addresses=_addresses(interface),
+        group_refs=tuple(item["GroupId"] for item in interface.get("Groups", ())),
+    )
+
+
+def _instance(item: Item, owner: str | None, region: str) -> Instance:
+    state = item["State"]["Name"]
+    return Instance(
+        ref=item["InstanceId"],
+        name=_name_tag(item.get("Tags")) or item["InstanceId"],
+        power_state=POWER_STATES.get(state, "unknown"),
+        raw_power_state=state,
+        tenant_ref=owner,
+        flavor_name=item.get("InstanceType"),
+        availability_zone_name=(item.get("Placement") or {}).get("AvailabilityZone"),
+        # Not cut from the zone: that of a local zone (us-west-2-lax-1a) doesn't end with one letter.
+        location=region,
+    )
+
+
+def _name_tag(tags: Iterable[Item] | None) -> str | None:
+    return next((tag["Value"] for tag in tags or () if tag["Key"] == "Name"), None)
+
+
+def _network_protocol(item: Item) -> Literal["IPV4", "IPV6"] | None:
+    """Only a CIDR has a family: a prefix list doesn't tell its own here, and a group has both."""
+    if item.get("CidrIpv4"):
+        return "IPV4"
+    return "IPV6" if item.get("CidrIpv6") else None
+
+
+def _unless_any(number: int | None) -> int | None:
+    return None if number == ANY else number
+
+
+def _range(item: Item, peer: Item, groups: Collection[str]) -> str | None:
+    return (
+        item.get("CidrIpv4")
+        or item.get("CidrIpv6")
+        or item.get("PrefixListId")
+        or _foreign_group(peer, item.get("GroupOwnerId"), groups)
+    )
+
+
+def _foreign_group(peer: Item, owner: str | None, groups: Collection[str]) -> str | None:
+    """EC2's own notation for a group that is not ours: `account/group`, or the id alone within the account."""
+    ref: str | None = peer.get("GroupId")
+    if not ref or ref in groups:
+        return None
+    account = peer.get("UserId")
+    return f"{account}/{ref}" if account and account != owner else ref
+
+
+def _addresses(interface: Item) -> tuple[str, ...]:
+    """Private IPv4, then IPv6, then public IPv4 addresses."""
+    private = interface.get("PrivateIpAddresses", ())
+    # The interface repeats the association of its first address; some compatible clouds have it only there.
+    associations = (item.get("Association") or {} for item in (*private, interface))
+    found = (
+        *(item.get("PrivateIpAddress") for item in private),
+        *(item.get("Ipv6Address") for item in interface.get("Ipv6Addresses", ())),
+        *(association.get("PublicIp") for association in associations),
+    )
+    return tuple(dict.fromkeys(filter(None, found)))

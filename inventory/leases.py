@@ -1,0 +1,96 @@
+"""One writer per queue, across all hosts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import DatabaseError, connection, models
+from django.utils import timezone
+
+from inventory.models import Lease
+
+logger = logging.getLogger(__name__)
+
+#: How long a lease outlives its holder, and how often a holder renews it.
+LENGTH = timedelta(seconds=30)
+RENEWAL = timedelta(seconds=10)
+
+
+class LeaseLost(Exception):
+    """Somebody else may hold the lease by now: nothing more may be written on its strength."""
+
+
+class Holding:
+    """A lease that this process holds, and renews in the background until it lets go."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.owner = uuid.uuid4()
+        self._over = threading.Event()
+        self._lost = threading.Event()
+        self._ends = time.monotonic() + LENGTH.total_seconds()
+        self._renewal = threading.Thread(target=self._renew_until_over, name=f"lease of {queue}", daemon=True)
+
+    def acquire(self) -> bool:
+        self._ends = time.monotonic() + LENGTH.total_seconds()
+        now = timezone.now()
+        ended = Lease.objects.filter(queue=self.queue, ends_on__lt=now)
+        if not ended.update(owner=self.owner, ends_on=now + LENGTH):
+            fresh = Lease(queue=self.queue, owner=self.owner, ends_on=now + LENGTH)
+            Lease.objects.bulk_create([fresh], ignore_conflicts=True)
+        return self._mine().exists()
+
+    def ensure(self) -> None:
+        """Raise `LeaseLost` unless this is still the holder; to be called before anything is written."""
+        if self._lost.is_set() or time.monotonic() > self._ends:
+            raise LeaseLost(self.queue)
+
+    def start(self) -> None:
+        self._renewal.start()
+
+    def release(self) -> None:
+        self._over.set()
+        self._renewal.join()
+        self._mine().delete()
+
+    def _mine(self) -> models.QuerySet[Lease]:
+        return Lease.objects.filter(queue=self.queue, owner=self.owner)
+
+    def _renew_until_over(self) -> None:
+        try:
+            while not self._over.wait(RENEWAL.total_seconds()):
+                self._renew()
+        finally:
+            connection.close()
+
+    def _renew(self) -> None:
+        ends = time.monotonic() + LENGTH.total_seconds()
+        try:
+            renewed = self._mine().update(ends_on=timezone.now() + LENGTH)
+        except DatabaseError:
+            logger.exception("The lease of %s could not be renewed", self.queue)
+        else:
+            if renewed:
+                self._ends = ends
+            else:
+                self._lost.set()
+
+
+@contextmanager
+def lease(queue: str) -> Iterator[Holding | None]:
+    """Hold the lease of a queue while the block runs; None if somebody else has it."""
+    holding = Holding(queue)
+    if not holding.acquire():
+        yield None
+        return
+    holding.start()
+    try:
+        yield holding
+    finally:
+        holding.release()

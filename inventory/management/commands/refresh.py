@@ -1,0 +1,53 @@
+"""Read the inventory of providers, here and now."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from inventory.drivers.base import CloudError
+from inventory.fields import UnreadableSecret
+from inventory.leases import LeaseLost, lease
+from inventory.models import Provider
+from inventory.reconcile import TooManyGone
+from inventory.refresh import STEPS, refresh
+
+
+class Command(BaseCommand):
+    help = "Reads the inventory of the named providers, or of all that are enabled."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("providers", nargs="*", metavar="provider", help="the name of a provider")
+        parser.add_argument("--force", action="store_true", help="also remove more than half of what is known")
+
+    def handle(self, *, providers: list[str], force: bool, **options: Any) -> None:
+        failed = [provider.name for provider in _chosen(providers) if not self._refresh(provider, force)]
+        if failed:
+            raise CommandError(f"Not refreshed: {', '.join(failed)}")
+
+    def _refresh(self, provider: Provider, force: bool) -> bool:
+        with lease(f"providers/{provider.pk}") as holding:
+            if holding is None:
+                self.stderr.write(f"{provider.name}: is being refreshed right now")
+                return False
+            try:
+                with tqdm(total=STEPS, desc=provider.name, unit="step", file=self.stderr) as bar:
+                    done = refresh(provider, holding, force=force, progress=bar.update)
+            except (CloudError, LeaseLost, TooManyGone, UnreadableSecret) as error:
+                self.stderr.write(f"{provider.name}: {error}")
+                return False
+        self.stdout.write(f"{provider.name}: {done.summary()}")
+        return True
+
+
+def _chosen(names: list[str]) -> list[Provider]:
+    """The providers of these names; all that are enabled, without names."""
+    if not names:
+        return list(Provider.objects.enabled().defer("credentials"))
+    found = {provider.name: provider for provider in Provider.objects.filter(name__in=names).defer("credentials")}
+    if unknown := [name for name in names if name not in found]:
+        raise CommandError(f"No provider is called {', '.join(unknown)}")
+    return [found[name] for name in names]

@@ -1,0 +1,50 @@
+"""The whole service in one command."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from contextlib import closing
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+from inventory import demo as demonstration
+from inventory.standalone import preparation, programs
+from inventory.standalone.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Runs the API, the admin, a worker and the scheduler until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+        parser.add_argument("--port", default=8000, type=int, help="0 for any that is free (%(default)s)")
+        parser.add_argument("--demo", action="store_true", help="with a company on an EC2 endpoint to try it on")
+
+    def handle(self, *, host: str, port: int, demo: bool, **options: Any) -> None:
+        if demo:
+            demonstration.ensure_installed()
+        lock = preparation.sole_service()
+        with closing(preparation.listen(host, port)) as listening:
+            preparation.migrate()
+            preparation.check_credentials()
+            name, password = preparation.admin_account()
+            connections.close_all()
+            url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+            self._welcome(url, name, password)
+            parts = [programs.web(listening.fileno(), lock), programs.worker(lock), programs.scheduler(lock)]
+            if demo:
+                parts.append(demonstration.program(url, name, password, lock))
+            Supervisor(parts, report=self.stderr.write).run()
+
+    def _welcome(self, url: str, name: str, password: str | None) -> None:
+        account = f"{name}, password {password} (shown this once)" if password else name
+        for line in (
+            f"Portcullis is at {url}, its admin at {url}/admin/. Ctrl-C ends it.",
+            f"Admin account: {account}",
+            f"Keys, lock and embedded broker are in {settings.VAR}",
+        ):
+            self.stdout.write(line)
+        self.stdout.flush()  # also where the output is read by a program

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from django.db import models
+
+from inventory.models.base import unique_in_provider
+from inventory.models.cloud_tenant import CloudTenant
+from inventory.models.provider import Provider
+from inventory.querysets import ResourceQuerySet
+
+
+class CloudNetwork(models.Model):
+    """A network that ports are in; on EC2 a VPC, which also confines its security groups."""
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_networks")
+    ems_ref = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, db_index=True)
+    cidr = models.CharField(max_length=64, null=True, blank=True)
+    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
+
+    objects = ResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [unique_in_provider("cloud_network")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from django.db import models
+
+from inventory.models.base import Timestamped, unique_in_provider
+from inventory.models.provider import Provider
+from inventory.querysets import ResourceQuerySet
+
+
+class CloudTenant(Timestamped):
+    """What a cloud divides its resources by: an OpenStack project, an AWS account."""
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_tenants")
+    ems_ref = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, db_index=True)
+    description = models.TextField(null=True, blank=True)
+    enabled = models.BooleanField(default=True)
+
+    objects = ResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [unique_in_provider("cloud_tenant")]
+
+    def __str__(self) -> str:
+        return self.name

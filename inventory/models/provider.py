@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import uuid
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+
+from inventory import drivers
+from inventory.drivers.base import Connection, Driver
+from inventory.fields import EncryptedJSONField
+from inventory.models.base import Timestamped
+from inventory.querysets import ProviderQuerySet
+from inventory.validators import validate_endpoint
+
+DriverClass = type[Driver]
+
+
+class Provider(Timestamped):
+    """A connected cloud account or endpoint."""
+
+    class SecurityProtocol(models.TextChoices):
+        PLAIN = "non-ssl"
+        TLS = "ssl"
+        VERIFIED_TLS = "ssl-with-validation"
+
+    name = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=255)
+    guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    provider_region = models.CharField(max_length=255, null=True, blank=True)
+    hostname = models.CharField(max_length=255, null=True, blank=True)
+    port = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(65535)])
+    url = models.CharField(
+        max_length=2048,
+        null=True,
+        blank=True,
+        validators=[validate_endpoint],
+        help_text="Endpoint; empty for the cloud's own.",
+    )
+    security_protocol = models.CharField(max_length=32, choices=SecurityProtocol.choices, null=True, blank=True)
+    verify_ssl = models.BooleanField(default=True)
+    certificate_authority = models.TextField(null=True, blank=True, help_text="PEM of the CA to trust.")
+    project = models.CharField(max_length=255, null=True, blank=True)
+    uid_ems = models.CharField(max_length=255, null=True, blank=True)
+    enabled = models.BooleanField(default=True)
+    credentials = EncryptedJSONField(default=dict, blank=True, help_text="userid and password; never shown.")
+    last_refresh_date = models.DateTimeField(null=True, editable=False)
+    last_refresh_error = models.TextField(null=True, editable=False)
+
+    objects = ProviderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        permissions = [("refresh_provider", "Can refresh a provider")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def driver_class(self) -> DriverClass | None:
+        """The driver of this kind of cloud; None for one that Portcullis can't talk to."""
+        try:
+            return drivers.driver_class(self.type)
+        except KeyError:
+            return None
+
+    @property
+    def supports_security_groups(self) -> bool:
+        return self.driver_class is not None and self.driver_class.supports_security_groups
+
+    def driver(self) -> Driver:
+        """A driver connected with this provider's credentials; `KeyError` for an unknown type."""
+        return drivers.driver_class(self.type)(
+            Connection(
+                url=self.endpoint,
+                region=self.provider_region,
+                userid=self.credentials.get("userid", ""),
+                password=self.credentials.get("password", ""),
+                verify_ssl=self.verify_ssl and self.security_protocol != self.SecurityProtocol.TLS,
+                certificate_authority=self.certificate_authority,
+                project=self.project,
+                domain=self.uid_ems,
+            )
+        )
+
+    @property
+    def endpoint(self) -> str | None:
+        """`url`, or what `hostname`, `port` and `security_protocol` say; None is the cloud's own endpoint."""
+        if self.url or not self.hostname:
+            return self.url or None
+        scheme = "http" if self.security_protocol == self.SecurityProtocol.PLAIN else "https"
+        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
+        return f"{scheme}://{host}" + (f":{self.port}" if self.port else "")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+
+from inventory.models.base import Timestamped
+from inventory.models.provider import Provider
+from inventory.models.vm import Vm
+from inventory.querysets import TaskQuerySet
+
+
+class Task(Timestamped):
+    """Work that was accepted. The row is the truth: a message to a worker is only a wake-up call.
+
+    The tasks of one `queue` (`vms/3`, `providers/1`) are carried out by one worker at a time, together, in the
+    order of their ids, which is the order in which they were accepted.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "Queued"
+        ACTIVE = "Active"
+        FINISHED = "Finished"
+
+    class Status(models.TextChoices):
+        OK = "Ok"
+        WARN = "Warn"
+        ERROR = "Error"
+
+    name = models.CharField(max_length=1024)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.OK)
+    message = models.TextField()
+    userid = models.CharField(max_length=255)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="tasks")
+    pct_complete = models.PositiveSmallIntegerField(default=0)
+    started_on = models.DateTimeField(null=True)
+    #: What was asked; once finished also what came of it.
+    context_data = models.JSONField(default=dict)
+
+    queue = models.CharField(max_length=64)
+    #: What the handler of the queue needs to know.
+    arguments = models.JSONField(default=dict)
+    provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")
+    vm = models.ForeignKey(Vm, models.SET_NULL, null=True, related_name="tasks")
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index("queue", F("id"), name="task_unfinished", condition=~models.Q(state="Finished")),
+            models.Index(fields=["owner", "-id"], name="task_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lease(models.Model):
+    """The right to carry out the tasks of one queue, until `ends_on` unless it is renewed."""
+
+    queue = models.CharField(max_length=64, primary_key=True)
+    owner = models.UUIDField()
+    ends_on = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.queue

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from inventory.models.base import Timestamped, unique_in_provider
+from inventory.models.cloud_tenant import CloudTenant
+from inventory.models.provider import Provider
+from inventory.querysets import InstanceManager, VmQuerySet
+
+
+class Vm(Timestamped):
+    """A virtual machine of any kind of provider; one of a cloud is an `Instance`."""
+
+    class PowerState(models.TextChoices):
+        ON = "on"
+        OFF = "off"
+        PAUSED = "paused"
+        SUSPENDED = "suspended"
+        UNKNOWN = "unknown"
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="vms")
+    ems_ref = models.CharField(max_length=255)
+    uid_ems = models.CharField(max_length=255, null=True, blank=True, db_index=True)
+    guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=255, db_index=True)
+    description = models.TextField(null=True, blank=True)
+    vendor = models.CharField(max_length=32)
+    type = models.CharField(max_length=255)
+    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="vms")
+    cloud = models.BooleanField(default=True)
+    template = models.BooleanField(default=False)
+    power_state = models.CharField(max_length=16, choices=PowerState.choices, default=PowerState.UNKNOWN)
+    raw_power_state = models.CharField(max_length=64, null=True, blank=True)
+    flavor_name = models.CharField(max_length=255, null=True, blank=True)
+    availability_zone_name = models.CharField(max_length=255, null=True, blank=True)
+    location = models.CharField(max_length=255, null=True, blank=True)
+
+    objects = VmQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [unique_in_provider("vm")]
+        permissions = [("change_vm_security_groups", "Can add security groups to VMs and remove them")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Instance(Vm):
+    """A VM of a cloud."""
+
+    objects = InstanceManager()  # type: ignore[misc]
+
+    class Meta:
+        proxy = True
+        ordering = ["id"]

@@ -1,0 +1,57 @@
+"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+User = AbstractBaseUser | AnonymousUser
+
+
+class ResourceQuerySet(models.QuerySet[Any]):
+    """Rows of the inventory."""
+
+    def visible_to(self, user: User) -> Self:
+        """What this user may see: everything, once the permission to view the model is given."""
+        return self
+
+
+class ProviderQuerySet(ResourceQuerySet):
+    def enabled(self) -> Self:
+        return self.filter(enabled=True)
+
+    def due_for_refresh(self) -> Self:
+        """Enabled providers whose last refresh, if any, is longer ago than the interval of the settings."""
+        long_ago = timezone.now() - settings.REFRESH_INTERVAL
+        return self.enabled().filter(Q(last_refresh_date=None) | Q(last_refresh_date__lt=long_ago))
+
+
+class VmQuerySet(ResourceQuerySet):
+    def instances(self) -> Self:
+        return self.filter(cloud=True)
+
+
+class TaskQuerySet(ResourceQuerySet):
+    def visible_to(self, user: User) -> Self:
+        """A user's own tasks, or everybody's with the permission to view tasks."""
+        if isinstance(user, PermissionsMixin) and user.has_perm("inventory.view_task"):
+            return self
+        return self.filter(owner=user.pk)
+
+    def unfinished(self) -> Self:
+        return self.exclude(state="Finished")
+
+    def of_queue(self, queue: str) -> Self:
+        """What is to be done for one queue, in the order in which it was accepted."""
+        return self.unfinished().filter(queue=queue).order_by("id")
+
+
+class InstanceManager(models.Manager.from_queryset(VmQuerySet)):  # type: ignore[misc]
+    def get_queryset(self) -> VmQuerySet:
+        rows: VmQuerySet = super().get_queryset()
+        return rows.instances()

@@ -1,0 +1,145 @@
+"""Running the actions of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+from django.contrib.auth.models import User
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSetMixin
+
+from inventory.rest.actions import Answer, Command, edited_attributes, result
+from inventory.rest.errors import BadInput, NotFound, message_of
+from inventory.rest.views import ApiView
+
+
+class ActingViewSet(ViewSetMixin, ApiView):
+    """What can be done to a collection: DRF's extra actions, and nothing else.
+
+    One with `detail=False` is for the whole collection, one with `detail=True` for one resource, or for each that
+    a POST to the collection names. Their `permission` is the Django permission that they ask, their
+    `serializer_class` what the body may have.
+    """
+
+    collection: ClassVar[str]
+    #: Whether this address is of one resource; the router says.
+    detail: bool
+    action_map: dict[str, str]
+    #: The permission of the action that this request runs; DRF sets it from `@action(permission=...)`.
+    permission: str | None = None
+
+    @classmethod
+    @cache
+    def declared_actions(cls) -> tuple[Any, ...]:
+        return tuple(cls.get_extra_actions())
+
+    @property
+    def user(self) -> User:
+        """The caller, who is known: no view of the API answers anybody else."""
+        return cast(User, self.request.user)
+
+    @property
+    def parent_collection(self) -> str | None:
+        found = (name.removesuffix("_pk") for name in self.kwargs if name.endswith("_pk"))
+        return next(found, None)
+
+    def resource(self, pk: object) -> Any:
+        """The row of an id, from what the caller may see here, else 404."""
+        raise NotImplementedError
+
+    @cached_property
+    def command(self) -> Command:
+        """What the request asks for: by its method, by its address, or by its body."""
+        if self.request.method == "DELETE":
+            return Command("delete", ({},), many=False)
+        if self.request.method in {"PUT", "PATCH"}:
+            return Command("edit", (edited_attributes(self.request.data),), many=False)
+        return Command.parse(self.request.data)
+
+    def act(self, request: Request, **kwargs: Any) -> Response:
+        """Run the action that the request names, if it is one of this address."""
+        name = self.command.action
+        found = next((action for action in self.declared_actions() if action.url_path == name), None)
+        if found is None or (self.detail and not found.detail):
+            kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
+            raise BadInput(f"Unsupported Action {name} for the {self.collection} {kind} specified")
+        self.action = found.__name__
+        self.permission = found.kwargs.get("permission")
+        self.check_permissions(request)
+        answer: Response = getattr(self, found.__name__)(request, **kwargs)
+        return answer
+
+    def offered(self, *, detail: bool, href: str) -> list[dict[str, str]]:
+        """The actions of this address that the caller may do, as answers list them."""
+        return [
+            {"name": action.url_path, "method": "post", "href": href}
+            for action in self.declared_actions()
+            if action.detail == detail and self._may(action)
+        ]
+
+    def _may(self, action: Any) -> bool:
+        permission = action.kwargs.get("permission")
+        return permission is None or bool(self.user.has_perm(permission))
+
+    def actions_here(self) -> list[Any]:
+        """The actions that the caller may do at exactly this address, for the forms of the browsable API."""
+        if "get" not in self.action_map:
+            return []
+        return [a for a in self.declared_actions() if a.detail == self.detail and self._may(a)]
+
+    # --- Answers ---
+
+    def on_each(self, act: Callable[[Any, dict[str, Any]], Answer]) -> Response:
+        """Run an action on the resource of this address, or on each that the body names."""
+        if not self.detail:
+            return self.for_each(lambda named: act(self.named(named), named))
+        answer = act(self.resource(self.kwargs["pk"]), self.command.resources[0])
+        return Response(answer, status=200 if answer.get("success", True) else 400)
+
+    def for_each(self, act: Callable[[dict[str, Any]], Answer]) -> Response:
+        """Run an action for each resource of the body; of many, one that is wrong does not hurt the others."""
+        return self.results([self._attempt(act, resource) for resource in self.command.resources])
+
+    def _attempt(self, act: Callable[[dict[str, Any]], Answer], resource: dict[str, Any]) -> Answer:
+        try:
+            return act(resource)
+        except APIException as error:
+            if not (self.command.many or isinstance(error, NotFound)):
+                raise
+            return result(False, message_of(error))
+
+    def results(self, answers: Iterable[Answer]) -> Response:
+        """The envelope of an action: a single one that is refused is 400, of many each says what became of it."""
+        answered = list(answers)
+        refused = not self.command.many and not all(answer.get("success", True) for answer in answered)
+        return Response({"results": answered}, status=400 if refused else 200)
+
+    def named(self, resource: dict[str, Any]) -> Any:
+        """The row that a resource of the body names, by `id` or `href`."""
+        if not {"id", "href"} & resource.keys():
+            raise BadInput("A resource must have an id or an href")
+        address = resource.get("id", resource.get("href"))
+        return self.resource(address)
+
+
+class EditMixin(ActingViewSet):
+    """PUT and PATCH are the action `edit`."""
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        return self.act(request, **kwargs)
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        return self.act(request, **kwargs)
+
+
+class DeleteMixin(ActingViewSet):
+    """DELETE is the action `delete`, without an answer where there is nothing more to say."""
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        answer = self.act(request, **kwargs)
+        return Response(status=204) if answer.status_code == HTTPStatus.OK else answer

@@ -1,0 +1,92 @@
+"""Actions: what the body of a POST asks for, and the results that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.conf import settings
+from django.http import QueryDict
+
+from inventory.rest.errors import BadInput
+
+#: What an action answers for one resource: a `result`, or the resource itself.
+Answer = dict[str, Any]
+#: What clients call a POST without an action.
+DEFAULT = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The body of a POST: an action and the resources it is for; `many` if they came as a list."""
+
+    action: str
+    resources: tuple[dict[str, Any], ...]
+    many: bool
+
+    @classmethod
+    def parse(cls, data: object, action: str | None = None) -> Self:
+        """Read a body; `action` where the URL names it. `BadInput` says what is wrong with it."""
+        if not isinstance(data, Mapping):
+            raise BadInput("The body must be a JSON object")
+        named = data.get("action", DEFAULT)
+        if not isinstance(named, str):
+            raise BadInput("The action must be a text")
+        if "resource" in data and "resources" in data:
+            raise BadInput("The body must have either a resource or resources, not both")
+        if "resources" in data:
+            return cls(action or named, _listed(data["resources"]), many=True)
+        return cls(action or named, (_object(data.get("resource", _rest(data))),), many=False)
+
+
+def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the body says beside the action: the resource itself. A form's empty fields say nothing."""
+    if not isinstance(data, QueryDict):
+        return {key: value for key, value in data.items() if key != "action"}
+    filled = data.copy()
+    for name in data:
+        if name in {"action", "csrfmiddlewaretoken"} or not any(data.getlist(name)):
+            del filled[name]
+    return filled
+
+
+def _listed(resources: object) -> tuple[dict[str, Any], ...]:
+    if not isinstance(resources, list):
+        raise BadInput("The resources must be a list")
+    if not resources:
+        raise BadInput("No resources specified")
+    if len(resources) > settings.API_PAGE_LIMIT:
+        raise BadInput(f"Too many resources specified: at most {settings.API_PAGE_LIMIT} in one request")
+    return tuple(_object(resource) for resource in resources)
+
+
+def _object(resource: object) -> dict[str, Any]:
+    if not isinstance(resource, dict):
+        raise BadInput("A resource must be a JSON object")
+    return resource
+
+
+def edited_attributes(data: object) -> dict[str, Any]:
+    """The body of a PUT or PATCH: an object of attributes, or a list of changes to them."""
+    if isinstance(data, QueryDict):
+        return _rest(data)
+    if not isinstance(data, list):
+        return _object(data)
+    return dict(_edit(_object(change)) for change in data)
+
+
+def _edit(change: dict[str, Any]) -> tuple[str, Any]:
+    action, path = change.get("action"), change.get("path")
+    if action not in {"edit", "add", "remove"}:
+        raise BadInput(f"Unsupported Action {action} in a PATCH: it must be edit, add or remove")
+    if not isinstance(path, str) or not path:
+        raise BadInput("A change in a PATCH must name an attribute in its path")
+    if action != "remove" and "value" not in change:
+        raise BadInput(f"The change of {path} in a PATCH must have a value")
+    return path.removeprefix("/"), change.get("value") if action != "remove" else None
+
+
+def result(success: bool, message: str, **links: Any) -> Answer:
+    """What became of an action on one resource, with the addresses that go with it."""
+    return {"success": success, "message": message, **links}

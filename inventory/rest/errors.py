@@ -1,0 +1,115 @@
+"""Errors of the API, and the one place that turns whatever went wrong into an answer."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+logger = logging.getLogger(__name__)
+
+KINDS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_server_error",
+    503: "service_unavailable",
+}
+
+#: What Django and DRF raise beside `APIException`, or under another status than ours.
+STATUSES: dict[type[Exception], int] = {
+    Http404: 404,
+    PermissionDenied: 403,
+    RequestDataTooBig: 413,
+    SuspiciousOperation: 400,
+    BadRequest: 400,
+    exceptions.NotAcceptable: 415,
+    exceptions.MethodNotAllowed: 400,
+}
+
+
+class BadInput(exceptions.APIException):
+    """The request can't be understood or is not allowed here; the message says what was wrong."""
+
+    status_code = 400
+
+
+class NotFound(exceptions.APIException):
+    status_code = 404
+
+    def __init__(self, model: str, value: object, attribute: str = "id") -> None:
+        super().__init__(f"Couldn't find {model} with '{attribute}'={value}")
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Render an error as §6 of the contract says; None for one that nobody foresaw, which is a 500."""
+    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), None)
+    if status is None and isinstance(error, exceptions.APIException):
+        status = error.status_code
+    if status is None:
+        return None
+    set_rollback()
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return Response(body(status, message_of(error)), status=status, headers=headers)
+
+
+def body(status: int, message: str) -> dict[str, dict[str, str]]:
+    kind = KINDS.get(status, "bad_request")
+    klass = "".join(word.capitalize() for word in kind.split("_"))
+    return {"error": {"kind": kind, "message": message, "klass": f"Api::{klass}Error"}}
+
+
+def message_of(error: Exception) -> str:
+    """What went wrong, in one line for a person."""
+    if isinstance(error, exceptions.APIException):
+        return "; ".join(_sentences(error.detail))
+    if isinstance(error, RequestDataTooBig):
+        return "The body of the request is too large"
+    return str(error) or type(error).__name__
+
+
+def _sentences(detail: Any, path: str = "") -> list[str]:
+    """DRF's nested details as `field: what is wrong`."""
+    if isinstance(detail, dict):
+        return [
+            sentence
+            for name, inner in detail.items()
+            for sentence in _sentences(inner, path if name == "non_field_errors" else f"{path}{name}: ")
+        ]
+    if isinstance(detail, list):
+        return [sentence for inner in detail for sentence in _sentences(inner, path)]
+    return [f"{path}{detail}"]
+
+
+def _before_a_view(status: int, pages: str) -> Any:
+    """The handler for what Django answers without a view: JSON under /api, Django's own page elsewhere."""
+
+    def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.path_info.lstrip("/").startswith("api"):
+            return JsonResponse(body(status, HTTPStatus(status).phrase), status=status)
+        page: HttpResponse = import_string(f"django.views.defaults.{pages}")(request, *args, **kwargs)
+        return page
+
+    return handler
+
+
+bad_request = _before_a_view(400, "bad_request")
+permission_denied = _before_a_view(403, "permission_denied")
+page_not_found = _before_a_view(404, "page_not_found")
+server_error = _before_a_view(500, "server_error")

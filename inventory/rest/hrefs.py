@@ -1,0 +1,57 @@
+"""Addresses of resources: made by joining text, because a list has a thousand of them, and read back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from django.urls import get_script_prefix
+from rest_framework.request import Request
+
+_RESOURCE = re.compile(r"(?:^|/)(?P<collection>[a-z_]+)/(?P<id>[0-9]{1,18})/*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Hrefs:
+    """Makes addresses under `root`, the API's own with the version segment that the request had."""
+
+    root: str
+
+    @classmethod
+    def of(cls, request: Request, version: str | None) -> Self:
+        root = request.build_absolute_uri(f"{get_script_prefix()}api")
+        return cls(f"{root}/v{version}" if version else root)
+
+    def collection(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def resource(self, collection: str, pk: Any) -> str:
+        return f"{self.root}/{collection}/{pk}"
+
+    def within(self, parent: str, pk: Any) -> Self:
+        """The addresses below one resource, which a subcollection's resources have."""
+        return type(self)(self.resource(parent, pk))
+
+
+def id_in(value: object, collection: str) -> int | None:
+    """The id in an `id` (number or text) or an `href` (whole, a path, or a slug) of this collection; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if 0 <= value < 2**63 else None
+    if not isinstance(value, str):
+        return None
+    if value.isascii() and value.isdigit():
+        return int(value) if len(value) < 19 else None
+    found = _RESOURCE.search(value.partition("?")[0])
+    return int(found["id"]) if found and found["collection"] == collection else None
+
+
+def as_uuid(value: object) -> UUID | None:
+    """The UUID that a text holds; None if it holds none."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

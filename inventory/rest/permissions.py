@@ -1,0 +1,25 @@
+"""Who may do what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+
+def view_permission(model: type[Model]) -> str:
+    """The Django permission that lets a user see these; that of the VM for an instance, which is one."""
+    meta = (model._meta.concrete_model or model)._meta
+    return f"{meta.app_label}.view_{meta.model_name}"
+
+
+class ModelPermissions(BasePermission):
+    """Every read and every action asks a Django permission of its own, which the view names for this request."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not (request.user and request.user.is_authenticated):
+            return False
+        needed = view.needed_permissions() if hasattr(view, "needed_permissions") else ()
+        return request.user.has_perms(needed)

@@ -1,0 +1,69 @@
+"""Answers: JSON for programs, a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from rest_framework import renderers
+from rest_framework.request import Request
+from rest_framework.serializers import ListField
+
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
+
+
+class JSONRenderer(renderers.BaseRenderer):
+    """Times in UTC with `Z`, UUIDs as text, ids as the reader made them."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        if data is None:
+            return b""
+        indented = orjson.OPT_INDENT_2 if (renderer_context or {}).get("indent") else 0
+        return orjson.dumps(data, default=str, option=_OPTIONS | indented)
+
+
+class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
+    """DRF's page, with a form for each action that the caller may do at this address."""
+
+    template = "rest/api.html"
+
+    def get_context(
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(data, accepted_media_type, renderer_context)
+        view = renderer_context["view"]
+        actions = view.actions_here() if hasattr(view, "actions_here") else []
+        return context | {
+            "post_form": None,
+            "extra_actions": None,
+            "raw_data_post_form": None,
+            "raw_action_form": context["raw_data_post_form"] if actions else None,
+            "action_forms": [
+                {"name": action.url_path, "help": action.__doc__, "html": self._form(action)} for action in actions
+            ],
+        }
+
+    def get_breadcrumbs(self, request: Request) -> list[tuple[str, str]]:
+        """The parts of the path: everything that it leads over is an address too."""
+        parts = request.path.strip("/").split("/")
+        return [(part, "/" + "/".join(parts[: n + 1])) for n, part in enumerate(parts)]
+
+    def _form(self, action: Any) -> str:
+        """The fields of an action's input that a browser's form can carry."""
+        serializer_class = action.kwargs.get("serializer_class")
+        if serializer_class is None:
+            return ""
+        serializer = serializer_class()
+        for name in [name for name, field in serializer.fields.items() if isinstance(field, ListField)]:
+            del serializer.fields[name]
+        return str(self.render_form_for_serializer(serializer))

@@ -1,0 +1,83 @@
+"""What a request wants to see of each resource: `expand`, `attributes` and `hide`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from django.http import QueryDict
+
+from inventory.rest.collections import ToOne, viewset_of
+from inventory.rest.errors import BadInput
+
+if TYPE_CHECKING:
+    from inventory.rest.viewsets import CollectionViewSet
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The attributes of a resource that an answer shows.
+
+    `relations` maps each relation to the attributes wanted of it, None for all; `embedded` are subcollections.
+    """
+
+    plain: tuple[str, ...]
+    computed: tuple[str, ...] = ()
+    relations: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    embedded: tuple[str, ...] = ()
+    actions: bool = False
+
+    @classmethod
+    def everything_plain(cls, viewset: type[CollectionViewSet]) -> Self:
+        return cls(tuple(viewset.columns()))
+
+    @classmethod
+    def asked_by(cls, query: QueryDict, viewset: type[CollectionViewSet]) -> Self:
+        """Read the parameters; `BadInput` names what the collection does not have."""
+        embedded = tuple(name for name in names_in(query, "expand") if name != "resources")
+        if unknown := [name for name in embedded if name not in viewset.subcollections]:
+            raise BadInput(f"Invalid expand specified: {', '.join(unknown)}")
+        asked = names_in(query, "attributes")
+        plain = tuple(name for name in asked if name in viewset.columns())
+        computed = tuple(name for name in asked if name in viewset.computed_names())
+        relations = _relations(asked, viewset)
+        unknown = [
+            name
+            for name in asked
+            if name not in {*plain, *computed, *relations, "id", "href", "actions"} and not _dotted(name, viewset)
+        ]
+        if unknown:
+            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+        limited = plain or not {"id", "href", "actions"}.isdisjoint(asked)
+        return cls(
+            plain=plain if limited else tuple(viewset.columns()),
+            computed=computed,
+            relations=relations,
+            embedded=embedded,
+            actions="actions" in asked or not limited,
+        )
+
+
+def names_in(query: QueryDict, parameter: str) -> list[str]:
+    """The comma-separated names of a parameter, each once."""
+    return list(dict.fromkeys(name.strip() for name in query.get(parameter, "").split(",") if name.strip()))
+
+
+def _dotted(name: str, viewset: type[CollectionViewSet]) -> tuple[str, str] | None:
+    """`cloud_tenant.name` as its two parts, if that is an attribute of a to-one relation."""
+    relation, _, attribute = name.partition(".")
+    link = viewset.relations.get(relation)
+    if isinstance(link, ToOne) and attribute in viewset_of(link.collection).columns():
+        return relation, attribute
+    return None
+
+
+def _relations(asked: list[str], viewset: type[CollectionViewSet]) -> dict[str, tuple[str, ...] | None]:
+    wanted: dict[str, tuple[str, ...] | None] = {name: None for name in asked if name in viewset.relations}
+    for name in asked:
+        if dotted := _dotted(name, viewset):
+            relation, attribute = dotted
+            known = wanted.get(relation, ())
+            wanted[relation] = None if known is None else (*known, attribute)
+    return wanted

@@ -1,0 +1,184 @@
+"""What a collection can do by being declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any, ClassVar, NamedTuple
+
+from django.db.models import Model, QuerySet
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from inventory.rest.acting import ActingViewSet
+from inventory.rest.collections import Relation, Subcollection, viewset_of
+from inventory.rest.errors import NotFound
+from inventory.rest.hrefs import Hrefs, as_uuid, id_in
+from inventory.rest.paging import Page
+from inventory.rest.permissions import view_permission
+from inventory.rest.reading import Column, Computed, Reader, Resource, columns_of
+from inventory.rest.selection import Selection, names_in
+
+
+class Parent(NamedTuple):
+    """What stands above a subcollection: its collection, the resource, and how the two are linked."""
+
+    collection: str
+    resource: Any
+    below: Subcollection
+
+
+class CollectionViewSet(ActingViewSet):
+    """A collection of the API, declared by its subclass; below a parent it is a subcollection.
+
+    `settings.COLLECTIONS` and the parents' `subcollections` say where it stands. Its actions are DRF's extra
+    actions: `POST {"action": "refresh"}` runs the one whose `url_path` is `refresh`.
+    """
+
+    queryset: ClassVar[Any]
+    serializer_class: ClassVar[type[Serializer[Any]]]
+    computed: ClassVar[Mapping[str, Computed]] = {}
+    relations: ClassVar[Mapping[str, Relation]] = {}
+    subcollections: ClassVar[Mapping[str, Subcollection]] = {}
+    lookup_value_regex = "[^/]+"
+
+    @classmethod
+    @cache
+    def columns(cls) -> Mapping[str, Column]:
+        """The plain attributes."""
+        return columns_of(cls.serializer_class())
+
+    @classmethod
+    def computed_names(cls) -> set[str]:
+        return {*cls.computed, "href_slug"}
+
+    @classmethod
+    def view_permissions(cls) -> list[str]:
+        """What a reading asks."""
+        return [view_permission(cls.queryset.model)]
+
+    def get_view_name(self) -> str:
+        return self.collection.replace("_", " ").capitalize()
+
+    # --- Where it stands ---
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        """The resource above, from what the caller may see, else 404."""
+        name = self.parent_collection
+        if name is None:
+            return None
+        viewset = viewset_of(name)
+        resource = self._one(self.reader.visible(viewset), self.kwargs[f"{name}_pk"])
+        return Parent(name, resource, viewset.subcollections[self.collection])
+
+    @property
+    def above(self) -> Parent:
+        """The parent of a viewset that only ever stands below one."""
+        if self.parent is None:
+            raise LookupError(f"{type(self).__name__} stands below nothing")
+        return self.parent
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return f"{'Sub-Collection' if self.parent_collection else 'Collection'} {self.collection}"
+
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self.user, self.hrefs)
+
+    @property
+    def base(self) -> Hrefs:
+        """Makes the addresses of this collection's resources: below its parent, if it has one."""
+        if self.parent is None:
+            return self.hrefs
+        return self.hrefs.within(self.parent.collection, self.parent.resource.pk)
+
+    @property
+    def href(self) -> str:
+        return self.base.collection(self.collection)
+
+    def needed_permissions(self) -> Sequence[str]:
+        """Those to see what is on the way here, and that of the action, once it is known."""
+        above = viewset_of(name).view_permissions() if (name := self.parent_collection) else []
+        if self.action in {"act", "update", "partial_update", "destroy"}:
+            return above
+        return [*above, *([self.permission] if self.permission else self.view_permissions())]
+
+    # --- Reading ---
+
+    def rows(self) -> QuerySet[Any]:
+        """What the caller may see here; below a parent, of that."""
+        rows = self.reader.visible(type(self))
+        if self.parent is None:
+            return rows
+        # By a subquery, because a group that several ports of a VM have belongs to it once.
+        ours = rows.model._default_manager.filter(**{self.parent.below.lookup: self.parent.resource.pk})
+        return rows.filter(pk__in=ours.values("pk"))
+
+    def resource(self, pk: object) -> Any:
+        return self._one(self.rows(), pk)
+
+    @action(detail=False, methods=["post"])
+    def query(self, request: Request, **kwargs: Any) -> Response:
+        """Read the resources that the body names."""
+        selection = Selection.asked_by(request.query_params, type(self))
+        return self.for_each(lambda named: self.shown(self.named(named), selection))
+
+    def named(self, resource: dict[str, Any]) -> Any:
+        """The row that a resource of the body names, by `id`, `href`, or `guid` where it has one."""
+        if "guid" not in resource or "guid" not in self.columns():
+            return super().named(resource)
+        found = self.rows().filter(guid=as_uuid(resource["guid"])).first()
+        if found is None:
+            raise NotFound(self.queryset.model.__name__, resource["guid"], "guid")
+        return found
+
+    def shown(self, row: Any, selection: Selection | None = None) -> Resource:
+        """A row as a full resource."""
+        selection = selection or Selection(tuple(self.columns()))
+        [resource] = self.reader.read(type(self), self.rows().filter(pk=row.pk), selection, self.base)
+        return resource
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        """One page of the collection."""
+        page = Page.asked_by(request.query_params)
+        rows = self.rows()
+        count = rows.count()
+        shown = self._shown(rows.order_by("pk")[page.offset : page.offset + page.limit])
+        answer: dict[str, Any] = {"name": self.collection, "count": count, "subcount": len(shown)}
+        answer["pages"] = page.pages(count)
+        if "resources" not in names_in(request.query_params, "hide"):
+            answer["resources"] = shown
+        answer["actions"] = self.offered(detail=False, href=self.href)
+        answer["links"] = page.links(self.href, request.query_params, count)
+        return Response(answer)
+
+    def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
+        """One resource."""
+        selection = Selection.asked_by(request.query_params, type(self))
+        found = self.reader.read(
+            type(self), self.rows().filter(pk=id_in(pk, self.collection)), selection, self.base
+        )
+        if not found:
+            raise NotFound(self.queryset.model.__name__, pk)
+        resource = found[0]
+        actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
+        return Response(resource | ({"actions": actions} if actions else {}))
+
+    def _shown(self, rows: QuerySet[Any]) -> Sequence[Resource]:
+        """The resources of a page: their addresses alone, unless `expand=resources` asks for more."""
+        query = self.request.query_params
+        selection = Selection.asked_by(query, type(self))
+        if "resources" in names_in(query, "expand"):
+            return self.reader.read(type(self), rows, selection, self.base)
+        base = self.base
+        return [{"href": base.resource(self.collection, pk)} for pk in rows.values_list("pk", flat=True)]
+
+    def _one(self, rows: QuerySet[Any], pk: object) -> Any:
+        found: Model | None = rows.filter(pk=id_in(pk, self.collection)).first()
+        if found is None:
+            raise NotFound(rows.model.__name__, pk)
+        return found

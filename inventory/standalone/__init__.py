@@ -1,0 +1,1 @@
+"""The whole service as one command: what `manage.py standalone` checks, starts and keeps running."""

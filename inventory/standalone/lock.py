@@ -1,0 +1,52 @@
+"""One service at a time on one folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+#: How long the processes of a service that was killed may take to notice, in seconds.
+PATIENCE = 30
+
+
+class AlreadyRunning(Exception):
+    """Another service holds the lock."""
+
+
+def acquire(path: Path) -> int:
+    """Lock this file and write the process id into it; returns the descriptor that holds the lock.
+
+    Whoever inherits the descriptor holds the lock too. It is meant to be handed to every process of the service:
+    then a service that was killed is over only when the last of them is, and the next one waits for that.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    ends = time.monotonic() + PATIENCE
+    while not _locked(lock):
+        holder = int(os.pread(lock, 20, 0) or 0)
+        if _is_alive(holder) or time.monotonic() > ends:
+            os.close(lock)
+            raise AlreadyRunning(f"Process {holder} already runs the service in {path.parent}.")
+        time.sleep(0.1)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    return lock
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's process, but a process
+    return pid != 0  # 0 would be our own group: nobody has written an id yet

@@ -1,0 +1,50 @@
+"""The processes that make up the service. They are what a larger installation runs on several hosts."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.conf import settings
+
+from inventory.standalone.supervisor import GRACE, Program
+
+# `-P` keeps the working directory, which may be anywhere, out of the module path.
+_PYTHON = (sys.executable, "-P")
+# Celery warns of pickled messages under root on each start; there are none here, and root is usual in containers.
+_CALM = ("-W", "ignore:You're running the worker with superuser privileges")
+
+
+def python_path() -> dict[str, str]:
+    """What lets a child import this project from wherever the command was started."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")]))}
+
+
+def web(socket: int, lock: int) -> Program:
+    """Gunicorn on a socket that listens already."""
+    options = {
+        "bind": f"fd://{socket}",
+        "worker-class": "gthread",
+        "workers": "2",
+        "threads": "8",
+        "graceful-timeout": str(GRACE - 5),
+        "log-level": "warning",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    # Preloading imports the project once for all workers. The control socket would lie in the home directory.
+    command = [*_PYTHON, "-m", "gunicorn", "settings.wsgi", "--preload", "--no-control-socket", *arguments]
+    return Program("web server", command, python_path(), [socket, lock])
+
+
+def worker(lock: int) -> Program:
+    # Workers need to know nothing of each other: who does what stands in the database.
+    return _celery("worker", lock, "worker", "--pool=threads", "--without-gossip", "--without-mingle")
+
+
+def scheduler(lock: int) -> Program:
+    return _celery("scheduler", lock, "beat")
+
+
+def _celery(name: str, lock: int, *arguments: str) -> Program:
+    command = [*_PYTHON, *_CALM, "-m", "celery", "--quiet", "--app=settings", *arguments]
+    return Program(name, command, python_path(), [lock])

@@ -1,0 +1,41 @@
+"""What Celery runs. A message is a wake-up call: what is to be done stands in the Task rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.conf import settings
+
+from inventory import work as engine
+from inventory.models import Provider, Task
+from inventory.services import request_refresh
+
+
+@shared_task
+def work(queue: str) -> None:
+    """Carry out what is queued for one instance or provider."""
+    engine.work_off(queue)
+
+
+@shared_task
+def sweep() -> None:
+    """Find work that nobody was told of, or whose worker is gone."""
+    engine.sweep()
+
+
+@worker_ready.connect
+def look_around(**kwargs: Any) -> None:
+    """A worker that starts asks at once what was left undone."""
+    sweep.delay()
+
+
+@shared_task
+def queue_due_refreshes() -> None:
+    """Queue a refresh for each provider that is due and has none queued."""
+    if settings.REFRESH_INTERVAL.total_seconds() > 0:
+        waiting = Task.objects.unfinished().filter(queue__startswith="providers/", provider__isnull=False)
+        due = Provider.objects.due_for_refresh().exclude(pk__in=waiting.values("provider"))
+        for provider in due.defer("credentials"):
+            request_refresh(provider=provider, user=None)

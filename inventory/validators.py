@@ -1,0 +1,18 @@
+"""What a value has to be, for every way in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+
+def validate_endpoint(url: str) -> None:
+    """The address of a cloud: http or https, with a host, which may be a bare name or an address."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValidationError("Enter an http or https URL.", code="endpoint")

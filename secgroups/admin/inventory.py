@@ -1,0 +1,56 @@
+"""What groups add to the lists and pages of the inventory.
+
+Each class takes the place of the one that it extends: importing that has registered it.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+
+from inventory import admin as base
+from inventory.admin.base import LinkFilter
+from inventory.admin.columns import Counted, link_to
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider
+from secgroups.models import SecurityGroup
+
+admin.site.unregister([Provider, CloudTenant, CloudNetwork, NetworkPort])
+
+
+class PortColumns:
+    @admin.display(description="security groups")
+    def groups(self, port: NetworkPort) -> str:
+        return format_html_join(", ", "{}", ((link_to(group),) for group in port.security_groups.all())) or "-"
+
+
+@admin.register(Provider)
+class ProviderAdmin(base.ProviderAdmin):
+    counts = [*base.ProviderAdmin.counts, Counted(SecurityGroup, "provider")]
+
+
+@admin.register(CloudTenant)
+class CloudTenantAdmin(base.CloudTenantAdmin):
+    counts = [*base.CloudTenantAdmin.counts, Counted(SecurityGroup, "cloud_tenant")]
+
+
+@admin.register(CloudNetwork)
+class CloudNetworkAdmin(base.CloudNetworkAdmin):
+    counts = [*base.CloudNetworkAdmin.counts, Counted(SecurityGroup, "cloud_network")]
+
+
+@admin.register(NetworkPort)
+class NetworkPortAdmin(PortColumns, base.NetworkPortAdmin):
+    list_filter = [*base.NetworkPortAdmin.list_filter, ("security_groups", LinkFilter)]
+    counts = [Counted(SecurityGroup, "network_ports")]
+    fields = [*base.NetworkPortAdmin.fields, "groups"]
+    readonly_fields = [*base.NetworkPortAdmin.readonly_fields, "groups"]
+
+
+class PortInline(PortColumns, base.PortInline):
+    fields = [*base.PortInline.fields, "groups"]
+    readonly_fields = [*base.PortInline.readonly_fields, "groups"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkPort]:
+        return super().get_queryset(request).prefetch_related("security_groups")

@@ -1,0 +1,107 @@
+"""What a refresh brings in: groups, their rules, and the ports that have them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
+from inventory.admin.columns import Counted, Linked, link_to
+from inventory.models import NetworkPort, Vm
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+
+
+class RuleColumns:
+    @admin.display(description="protocol", ordering="host_protocol")
+    def protocol(self, rule: FirewallRule) -> str:
+        return " ".join(filter(None, (rule.host_protocol or "any", rule.network_protocol)))
+
+    @admin.display(description="ports", ordering="port")
+    def ports(self, rule: FirewallRule) -> str:
+        if rule.port is None:
+            return "any"
+        return str(rule.port) if rule.end_port in (None, rule.port) else f"{rule.port} to {rule.end_port}"
+
+    @admin.display(description="other side", ordering="source_ip_range")
+    def other_side(self, rule: FirewallRule) -> str:
+        if rule.source_security_group:
+            return link_to(rule.source_security_group)
+        return rule.source_ip_range or "any"
+
+
+class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule, SecurityGroup]):
+    model = FirewallRule
+    fk_name = "security_group"
+    fields = ["direction", "protocol", "ports", "other_side", "description"]
+    readonly_fields = ["protocol", "ports", "other_side"]
+    ordering = ["direction", "host_protocol", "port", "id"]
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FirewallRule]:
+        return super().get_queryset(request).select_related("source_security_group")
+
+
+@admin.register(SecurityGroup)
+class SecurityGroupAdmin(ReadOnly, LinkedAdmin[SecurityGroup]):
+    list_display = ["name", "ems_ref", Linked("cloud_network"), Linked("cloud_tenant"), Linked("provider")]
+    list_filter = [
+        ("provider", ProviderFilter),
+        "stateful",
+        ("cloud_tenant", LinkFilter),
+        ("cloud_network", LinkFilter),
+        ("vms", LinkFilter),
+        ("network_ports", LinkFilter),
+    ]
+    search_fields = ["name", "ems_ref", "description"]
+    ordering = ["name"]
+    counts = [Counted(Vm, "security_groups"), Counted(FirewallRule, "security_group")]
+    links = [Counted(NetworkPort, "security_groups"), Counted(Membership, "security_group")]
+    fieldsets = [
+        (None, {"fields": ["description", ("provider", "cloud_tenant", "cloud_network")]}),
+        (
+            "Identity",
+            {"fields": [("ems_ref", "stateful"), "type", ("created_on", "updated_on")], "classes": ["collapse"]},
+        ),
+    ]
+    inlines = [FirewallRuleInline]
+
+
+@admin.register(FirewallRule)
+class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
+    list_display = [
+        "ems_ref",
+        Linked("security_group"),
+        "direction",
+        "protocol",
+        "ports",
+        "other_side",
+        "description",
+    ]
+    list_filter = [
+        ("provider", ProviderFilter),
+        "direction",
+        "network_protocol",
+        "host_protocol",
+        ("security_group", LinkFilter),
+        ("source_security_group", LinkFilter),
+    ]
+    search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name"]
+    ordering = ["security_group__name", "direction"]
+    fields = [
+        "security_group",
+        "direction",
+        ("protocol", "ports"),
+        "other_side",
+        "description",
+        ("provider", "ems_ref"),
+    ]
+    readonly_fields = ["protocol", "ports", "other_side"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnly, LinkedAdmin[Membership]):
+    list_display = ["id", Linked("security_group"), Linked("vm"), Linked("network_port")]
+    list_filter = [("security_group", LinkFilter), ("vm", LinkFilter), ("network_port", LinkFilter)]
+    search_fields = ["security_group__name", "vm__name", "network_port__ems_ref"]
+    ordering = ["id"]

@@ -1,0 +1,134 @@
+"""Adding and removing groups on instances, from their list and from their page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import cast, get_args
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from inventory import admin as base
+from inventory.admin.base import LinkFilter, Tool
+from inventory.admin.columns import Counted, ids
+from inventory.admin.task import show_tasks
+from inventory.models import Instance, Vm
+from secgroups.admin.inventory import PortInline
+from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
+from secgroups.models import SecurityGroup
+from secgroups.plan import WORDS, Action
+from secgroups.services import Accepted, Asked, Refused, request_changes
+
+FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
+#: Most instances that one action changes: their ids travel in a URL, and each is a request of its own.
+MOST_INSTANCES = 200
+#: Most refusals that are told one by one.
+MOST_REFUSALS = 20
+
+admin.site.unregister([Vm, Instance])
+
+
+@admin.register(Vm, Instance)
+class VmAdmin(base.VmAdmin):
+    list_filter = [*base.VmAdmin.list_filter, ("security_groups", LinkFilter)]
+    counts = [Counted(SecurityGroup, "vms")]
+    inlines = [PortInline]
+    actions = ["add_groups", "remove_groups"]
+
+    def has_change_groups_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("inventory.change_vm_security_groups")
+
+    @admin.action(description="Add security groups…", permissions=["change_groups"])
+    def add_groups(self, request: HttpRequest, vms: QuerySet[Vm]) -> HttpResponse | None:
+        return self._choose_groups(request, "add", vms)
+
+    @admin.action(description="Remove security groups…", permissions=["change_groups"])
+    def remove_groups(self, request: HttpRequest, vms: QuerySet[Vm]) -> HttpResponse | None:
+        return self._choose_groups(request, "remove", vms)
+
+    def _choose_groups(self, request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> HttpResponse | None:
+        chosen = list(vms.values_list("pk", flat=True)[: MOST_INSTANCES + 1])
+        if len(chosen) > MOST_INSTANCES:
+            messages.error(request, f"Choose at most {MOST_INSTANCES} at once.")
+            return None
+        return redirect(self._groups_url(action, chosen))
+
+    def _groups_url(self, action: Action, vms: Sequence[int]) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{action}_groups"
+        return reverse(name, query={"ids": ",".join(map(str, vms))})
+
+    def get_tools(self, request: HttpRequest, row: Vm) -> list[Tool]:
+        changes = [
+            Tool(f"{action} security groups…", self._groups_url(action, [row.pk]))
+            for action in get_args(Action)
+            if self.has_change_groups_permission(request)
+        ]
+        return [*changes, *super().get_tools(request, row)]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.change_groups_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        pages = [
+            path(f"security-groups/{action}/", view, {"action": action}, name=f"{name}_{action}_groups")
+            for action in get_args(Action)
+        ]
+        return [*pages, *super().get_urls()]
+
+    def change_groups_view(self, request: HttpRequest, action: Action) -> HttpResponse:
+        """Choose groups for the instances of `?ids=1,2`, then ask for the changes."""
+        if not self.has_change_groups_permission(request):
+            raise PermissionDenied
+        chosen = ids(request.GET.get("ids", ""))[:MOST_INSTANCES]
+        of_vm = Prefetch("security_groups", SecurityGroup.objects.distinct().order_by("name"))
+        vms = self.get_queryset(request).filter(pk__in=chosen).prefetch_related(of_vm)
+        if not vms:
+            raise Http404
+        data = request.POST if request.method == "POST" else None
+        form = FORMS[action](_choices(request, action, vms), data)
+        if form.is_valid():
+            return self._request_changes(request, action, vms, form.cleaned_data["groups"])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{action} security groups".capitalize(),
+            "opts": self.opts,
+            "media": self.media + form.media,
+            "action": action,
+            "preposition": WORDS[action][2],
+            "vms": vms,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/secgroups/change_groups.html", context)
+
+    def _request_changes(
+        self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
+    ) -> HttpResponseRedirect:
+        # The id decides; the name is what a refusal says, and there may be several groups of a name among these.
+        asked = [Asked(name=f"{group.name} ({group.ems_ref})", id=group.pk) for group in groups]
+        answers: list[Accepted | Refused] = []
+        for vm in vms:
+            answers += request_changes(vm=vm, action=action, asked=asked, user=cast(User, request.user))
+        refusals = [answer.message for answer in answers if isinstance(answer, Refused)]
+        for refusal in refusals[:MOST_REFUSALS]:
+            messages.error(request, refusal)
+        if len(refusals) > MOST_REFUSALS:
+            messages.error(request, f"{len(refusals) - MOST_REFUSALS} more were refused.")
+        tasks = [answer.task for answer in answers if isinstance(answer, Accepted)]
+        if tasks:
+            messages.success(request, f"{len(tasks)} change{'s' if len(tasks) > 1 else ''} accepted.")
+        return show_tasks(tasks, otherwise=self.model)
+
+
+def _choices(request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> QuerySet[SecurityGroup]:
+    """What at least one of these instances can get, or has to lose."""
+    groups = SecurityGroup.objects.visible_to(request.user)
+    if action == "remove":
+        return groups.filter(vms__in=vms.values("pk")).distinct()
+    return reduce(or_, (groups.available_to(vm) for vm in vms), groups.none())

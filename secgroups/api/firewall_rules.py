@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from inventory.rest.collections import ToOne
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+from secgroups.models import FirewallRule
+
+
+class FirewallRuleSerializer(ResourceSerializer):
+    resource_id = IdField(source="security_group_id")
+
+    class Meta:
+        model = FirewallRule
+        fields = [
+            "resource_id",
+            "direction",
+            "network_protocol",
+            "host_protocol",
+            "port",
+            "end_port",
+            "source_ip_range",
+            "source_security_group_id",
+            "description",
+            "ems_ref",
+        ]
+
+
+class FirewallRuleViewSet(CollectionViewSet):
+    """What security groups let through."""
+
+    collection = "firewall_rules"
+    queryset = FirewallRule.objects.all()
+    serializer_class = FirewallRuleSerializer
+    relations = {
+        "security_group": ToOne("security_groups", "security_group_id"),
+        "source_security_group": ToOne("security_groups", "source_security_group_id"),
+    }

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from inventory.rest.collections import Subcollection, ToMany, ToOne
+from inventory.rest.reading import total
+from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+from secgroups.models import SecurityGroup
+
+
+class SecurityGroupSerializer(ResourceSerializer):
+    ems_id = IdField(source="provider_id")
+
+    class Meta:
+        model = SecurityGroup
+        fields = [
+            "name",
+            "description",
+            "type",
+            "ems_id",
+            "ems_ref",
+            "cloud_tenant_id",
+            "cloud_network_id",
+            "stateful",
+            "created_on",
+            "updated_on",
+        ]
+
+
+class SecurityGroupViewSet(CollectionViewSet):
+    """Security groups of every provider."""
+
+    collection = "security_groups"
+    queryset = SecurityGroup.objects.all()
+    serializer_class = SecurityGroupSerializer
+    computed = {
+        "total_vms": total(SecurityGroup, "vms"),
+        "total_firewall_rules": total(SecurityGroup, "firewall_rules"),
+    }
+    relations = {
+        "ext_management_system": ToOne("providers", "provider_id"),
+        "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
+        "cloud_network": ToOne("cloud_networks", "cloud_network_id"),
+        "firewall_rules": ToMany("firewall_rules", "security_group"),
+        "vms": ToMany("vms", "security_groups"),
+        "network_ports": ToMany("network_ports", "security_groups"),
+    }
+    subcollections = {
+        "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),
+        "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
+        "firewall_rules": Subcollection("secgroups.api.FirewallRuleViewSet", "security_group"),
+    }

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SecgroupsConfig(AppConfig):
+    name = "secgroups"
+    verbose_name = "Security groups"

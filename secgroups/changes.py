@@ -1,0 +1,147 @@
+"""Carrying out changes of security groups: the tasks of an instance, folded into one write of each port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from inventory.drivers.base import CloudError, CloudRefused, Group, GroupNotFound, Port
+from inventory.leases import Holding
+from inventory.models import Task, Vm
+from inventory.patience import Patience
+from inventory.services import finish
+from secgroups.models import SecurityGroup
+from secgroups.plan import Change, Outcome, cannot, plan
+from secgroups.recording import group_names, missing_groups, record_ports
+from secgroups.writing import PortWriter
+
+#: For how long after it first saw a group Portcullis takes "no such group" for a cloud that is not yet consistent.
+FRESH = timedelta(seconds=60)
+
+
+def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+    """Handle the queued additions and removals of one instance."""
+    vm = tasks[0].vm
+    if vm is None:
+        return _refuse(tasks, "The instance is gone: it is no longer in the inventory.")
+    if not vm.provider.enabled:
+        return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
+    return _Changes(vm, tasks, holding).carry_out()
+
+
+def _refuse(tasks: Sequence[Task], reason: str) -> None:
+    for task in tasks:
+        finish(task, Task.Status.ERROR, reason)
+
+
+class _Changes:
+    """The tasks of one instance that are carried out together."""
+
+    def __init__(self, vm: Vm, tasks: Sequence[Task], holding: Holding) -> None:
+        self.vm = vm
+        self.tasks = tasks
+        self.holding = holding
+        self.driver = vm.provider.driver()
+        patience = Patience(settings.CHANGE_PATIENCE.total_seconds())
+        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, patience, self._say_why_it_waits)
+        self.outcomes: dict[int, Outcome] = {}
+
+    def carry_out(self) -> None:
+        failure: CloudError | None = None
+        before: tuple[Port, ...] = ()
+        try:
+            before = self.cloud.read()
+            self._settle([change for task in self.tasks if (change := self._identified(task))])
+        except CloudError as error:
+            failure = error
+        self._finish(before, failure)
+
+    def _settle(self, changes: Sequence[Change]) -> None:
+        try:
+            self._apply(changes)
+        except (CloudRefused, GroupNotFound):
+            # One of them is in the way of the rest: one at a time, those that can be done are done.
+            for change in changes:
+                self._apply_alone(change)
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        made = plan(self.vm.name, self.cloud.ports, changes, minimum=self.driver.minimum_groups_per_port)
+        self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
+        self.cloud.carry_out(made)
+        for key, outcome in made.outcomes.items():
+            written = [self.cloud.request_ids.get(ref) for ref in outcome.written]
+            self.outcomes[key] = replace(outcome, request_id=written[-1] if written else None)
+
+    def _apply_alone(self, change: Change) -> None:
+        try:
+            self._apply([change])
+        except (CloudRefused, GroupNotFound) as error:
+            reason = f"{cannot(change.action, change.group.name, self.vm.name)}: {error}"
+            self.outcomes[change.id] = Outcome("Error", reason, request_id=error.request_id)
+
+    def _identified(self, task: Task) -> Change | None:
+        """What a task asks for, as the cloud knows it; None, with the outcome noted, if it has no such group."""
+        asked, action = task.arguments["group"], task.arguments["action"]
+        try:
+            group = self._group(asked["name"], asked["ems_ref"])
+        except (CloudRefused, GroupNotFound) as error:
+            reason = f"{cannot(action, asked['name'], self.vm.name)}: {error}"
+            self.outcomes[task.pk] = Outcome("Error", reason, request_id=error.request_id)
+            return None
+        return Change(task.pk, action, group, tuple(task.arguments["ports"]))
+
+    def _group(self, name: str, ref: str | None) -> Group:
+        """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
+        rows = SecurityGroup.objects.filter(provider=self.vm.provider_id, ems_ref=ref or "")
+        if row := rows.select_related("cloud_network").first():
+            self.cloud.fresh_until = max(self.cloud.fresh_until, row.created_on + FRESH)
+            return Group(row.ems_ref, row.name, network_ref=row.cloud_network and row.cloud_network.ems_ref)
+        if ref:
+            found = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
+        else:
+            found = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
+        if not found:
+            raise GroupNotFound(f"the cloud has no such group that {self.vm.name} could have.")
+        if len(found) > 1:
+            refs = ", ".join(group.ref for group in found)
+            raise GroupNotFound(f"the cloud has several groups of this name, choose one by its ems_ref: {refs}.")
+        return found[0]
+
+    def _say_why_it_waits(self, error: CloudError) -> None:
+        unfinished = Task.objects.filter(pk__in=[task.pk for task in self.tasks])
+        unfinished.update(message=f"Waiting to try again: {error}")
+
+    def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
+        """Write what the cloud has now, and the end of every task, in one transaction."""
+        after, read_on = self.cloud.ports, self.cloud.read_on
+        new_groups = missing_groups(self.vm, self.driver, after)
+        self.holding.ensure()
+        with transaction.atomic():
+            if read_on:
+                record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
+            names = group_names(self.vm, (*before, *after))
+            seen = _seen(before, after, names) if read_on else {}
+            for task in self.tasks:
+                outcome = self.outcomes.get(task.pk) or _failed(failure)
+                status = Task.Status(outcome.status)
+                finish(task, status, outcome.message, **seen, request_id=outcome.request_id)
+
+
+def _failed(failure: CloudError | None) -> Outcome:
+    return Outcome("Error", str(failure), request_id=failure.request_id if failure else None)
+
+
+def _seen(before: Sequence[Port], after: Sequence[Port], names: dict[str, str]) -> dict[str, Any]:
+    """The names of the groups that the instance had and has, each once, and the same for each of its ports."""
+    had, has = ({p.ref: sorted(names[ref] for ref in p.group_refs) for p in ports} for ports in (before, after))
+    return {
+        "before": sorted(set(chain.from_iterable(had.values()))),
+        "after": sorted(set(chain.from_iterable(has.values()))),
+        "network_ports": [{"ems_ref": ref, "before": had.get(ref, []), "after": has[ref]} for ref in has],
+    }

@@ -1,0 +1,45 @@
+"""Forms of the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django import forms
+from django.contrib.admin.widgets import FilteredSelectMultiple
+from django.db.models import QuerySet
+
+from secgroups.models import SecurityGroup
+
+
+class GroupsField(forms.ModelMultipleChoiceField[SecurityGroup]):
+    """Groups by name and by where they are, because every network of every cloud may have one of a name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(SecurityGroup.objects.none(), **kwargs)
+
+    def label_from_instance(self, group: SecurityGroup) -> str:
+        where = group.cloud_network or group.cloud_tenant
+        return " · ".join(str(part) for part in (group.name, where, group.provider, group.ems_ref) if part)
+
+
+class GroupsForm(forms.Form):
+    groups = GroupsField()
+
+    def __init__(self, choices: QuerySet[SecurityGroup], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        located = choices.select_related("cloud_network", "cloud_tenant", "provider").order_by("name", "id")
+        field = cast(GroupsField, self.fields["groups"])
+        field.queryset = located.defer("provider__credentials")
+
+
+class AddGroupsForm(GroupsForm):
+    """To choose from thousands."""
+
+    groups = GroupsField(widget=FilteredSelectMultiple("security groups", is_stacked=False))
+
+
+class RemoveGroupsForm(GroupsForm):
+    """To choose from the few that an instance has."""
+
+    groups = GroupsField(widget=forms.CheckboxSelectMultiple)

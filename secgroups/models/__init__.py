@@ -1,0 +1,6 @@
+"""Who may talk to whom: security groups, their rules, and the ports that have them."""
+
+from secgroups.models.firewall_rule import FirewallRule
+from secgroups.models.security_group import Membership, SecurityGroup
+
+__all__ = ["FirewallRule", "Membership", "SecurityGroup"]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from django.db import models
+
+from inventory.models import Provider
+from inventory.models.base import unique_in_provider
+from inventory.querysets import ResourceQuerySet
+from secgroups.models.security_group import SecurityGroup
+
+
+class FirewallRule(models.Model):
+    """What a security group lets through; an empty protocol, port or end port means any.
+
+    `source_ip_range` is the CIDR of the other side, or the cloud's own name of it (an EC2 prefix list).
+    """
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound"
+        OUTBOUND = "outbound"
+
+    class NetworkProtocol(models.TextChoices):
+        IPV4 = "IPV4"
+        IPV6 = "IPV6"
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="firewall_rules")
+    ems_ref = models.CharField(max_length=255)
+    security_group = models.ForeignKey(SecurityGroup, models.CASCADE, related_name="firewall_rules")
+    direction = models.CharField(max_length=16, choices=Direction.choices)
+    network_protocol = models.CharField(max_length=8, choices=NetworkProtocol.choices, null=True, blank=True)
+    host_protocol = models.CharField(max_length=32, null=True, blank=True)
+    port = models.IntegerField(null=True, blank=True)
+    end_port = models.IntegerField(null=True, blank=True)
+    source_ip_range = models.CharField(max_length=255, null=True, blank=True, db_index=True)
+    source_security_group = models.ForeignKey(
+        SecurityGroup, models.SET_NULL, null=True, blank=True, related_name="rules_that_name_it"
+    )
+    description = models.TextField(null=True, blank=True)
+
+    objects = ResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [unique_in_provider("firewall_rule")]
+
+    def __str__(self) -> str:
+        return self.ems_ref

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from django.db import models
+
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from inventory.models.base import Timestamped, unique_in_provider
+from secgroups.querysets import SecurityGroupQuerySet
+
+
+class SecurityGroup(Timestamped):
+    """A named set of firewall rules that a cloud applies to the ports that have it."""
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="security_groups")
+    ems_ref = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, db_index=True)
+    description = models.TextField(null=True, blank=True)
+    type = models.CharField(max_length=255)
+    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
+    cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
+    stateful = models.BooleanField(default=True)
+    network_ports = models.ManyToManyField(NetworkPort, through="Membership", related_name="security_groups")
+    vms = models.ManyToManyField(Vm, through="Membership", related_name="security_groups")
+
+    objects = SecurityGroupQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [unique_in_provider("security_group")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A group on a port, and so on the VM of that port: a VM has a group once for each port that has it."""
+
+    security_group = models.ForeignKey(SecurityGroup, models.CASCADE, related_name="memberships")
+    network_port = models.ForeignKey(NetworkPort, models.CASCADE, related_name="memberships")
+    vm = models.ForeignKey(Vm, models.CASCADE, null=True, related_name="memberships", help_text="The port's VM.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["network_port", "security_group"], name="membership_unique"),
+        ]
+        indexes = [
+            models.Index(fields=["vm", "security_group"], name="membership_vm"),
+            models.Index(fields=["security_group", "vm"], name="membership_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.security_group} on {self.network_port}"

@@ -1,0 +1,154 @@
+"""A change of security groups as a plan, before anything is written: pure, so that it can be shown and tested.
+
+The rules are those of the clouds: membership is kept per port, a port's list is replaced as a whole, a cloud may
+insist on a last group, and a group may be confined to one network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from inventory.drivers.base import Group, Port
+
+Action = Literal["add", "remove"]
+#: Of each action: under way, done, and the preposition.
+WORDS: Mapping[Action, tuple[str, str, str]] = {
+    "add": ("Adding", "Added", "to"),
+    "remove": ("Removing", "Removed", "from"),
+}
+
+
+def cannot(action: Action, group: str, instance: str) -> str:
+    return f"Cannot {action} {group} {WORDS[action][2]} {instance}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One group to be added to or removed from an instance; `ports` (refs) narrows it to these."""
+
+    id: int
+    action: Action
+    group: Group
+    ports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a change, in words for a person; `written` are the ports (refs) that it makes us write."""
+
+    status: Literal["Ok", "Warn", "Error"]
+    message: str
+    written: tuple[str, ...] = ()
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What each change will come to, and for each port (ref) which groups (ref) it is to have or not to have."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    wanted: dict[str, dict[str, bool]] = field(default_factory=dict)
+
+    def writes(self, ports: Sequence[Port]) -> Iterator[tuple[Port, tuple[str, ...]]]:
+        """The ports that are not yet as wanted, each with its whole new list; what is not ours to change stays."""
+        for port in ports:
+            wanted = self.wanted.get(port.ref, {})
+            kept = [ref for ref in port.group_refs if wanted.get(ref, True)]
+            added = [ref for ref, present in wanted.items() if present and ref not in port.group_refs]
+            if added or len(kept) != len(port.group_refs):
+                yield port, (*kept, *added)
+
+    def undone(self, ports: Sequence[Port]) -> Plan:
+        """The plan that brings every group this plan touches back to where `ports` have it."""
+        had = {port.ref: port.group_refs for port in ports}
+        return Plan(
+            wanted={ref: {group: group in had[ref] for group in groups} for ref, groups in self.wanted.items()}
+        )
+
+
+def plan(instance: str, ports: Sequence[Port], changes: Sequence[Change], *, minimum: int = 0) -> Plan:
+    """Fold the changes, in their order, into one plan; `minimum` is how many groups the cloud leaves on a port."""
+    folding = _Folding(instance, ports, minimum)
+    for change in changes:
+        folding.made.outcomes[change.id] = folding.fold(change)
+    return folding.made
+
+
+class _Folding:
+    """The groups that each port will have after the changes so far."""
+
+    def __init__(self, instance: str, ports: Sequence[Port], minimum: int) -> None:
+        self.instance = instance
+        self.ports = ports
+        self.minimum = minimum
+        self.now = {port.ref: list(port.group_refs) for port in ports}
+        self.made = Plan()
+
+    def fold(self, change: Change) -> Outcome:
+        """Apply one change, to all of its ports or to none."""
+        group, adding = change.group, change.action == "add"
+        chosen = [port for port in self.ports if not change.ports or port.ref in change.ports]
+        unknown = set(change.ports) - self.now.keys()
+        if unknown:
+            return Outcome("Error", f"{self.instance} has no port {_list(unknown)}; nothing was changed.")
+        able = [port for port in chosen if not _obstacle(port, group)]
+        if not able:
+            return Outcome("Error", self._nowhere(chosen, group))
+        left_out = "".join(f" Left out port {p.ref}: {why}." for p in chosen if (why := _obstacle(p, group)))
+        needed = [port.ref for port in able if (group.ref in self.now[port.ref]) != adding]
+        if not needed:
+            return Outcome("Ok", self._nothing_to_do(change) + left_out)
+        last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]
+        if last:
+            return Outcome("Error", self._last_group(change, last))
+        for ref in needed:
+            self._apply(ref, group.ref, adding)
+        return self._done(change, needed, left_out)
+
+    def _apply(self, port: str, group: str, adding: bool) -> None:
+        if adding:
+            self.now[port].append(group)
+        else:
+            self.now[port].remove(group)
+        self.made.wanted.setdefault(port, {})[group] = adding
+
+    def _nowhere(self, chosen: Sequence[Port], group: Group) -> str:
+        if not chosen:
+            return f"{self.instance} has no port that could have security groups."
+        reasons = "; ".join(f"port {port.ref}: {_obstacle(port, group)}" for port in chosen)
+        return f"No port of {self.instance} can take {group.name}: {reasons}."
+
+    def _nothing_to_do(self, change: Change) -> str:
+        state = "already has" if change.action == "add" else "does not have"
+        return f"Nothing to do: {self.instance} {state} security group {change.group.name}."
+
+    def _last_group(self, change: Change, ports: Sequence[str]) -> str:
+        return (
+            f"{cannot(change.action, change.group.name, self.instance)}: it is the last security group of port "
+            f"{_list(ports)}, and this cloud leaves at least {self.minimum} there; nothing was changed."
+        )
+
+    def _done(self, change: Change, written: Sequence[str], left_out: str) -> Outcome:
+        _, done, preposition = WORDS[change.action]
+        where = f" on {len(written)} ports" if len(written) > 1 else ""
+        message = f"{done} security group {change.group.name} {preposition} {self.instance}{where}."
+        empty = [ref for ref in written if not self.now[ref]]
+        if empty:
+            message += f" Port {_list(empty)} has no security group left: everything inbound is dropped there."
+        return Outcome("Warn" if empty else "Ok", message + left_out, tuple(written))
+
+
+def _obstacle(port: Port, group: Group) -> str | None:
+    """Why this port can't take this group; None if it can."""
+    if not port.port_security_enabled:
+        return "it has port security switched off"
+    elsewhere = group.network_ref and group.network_ref != port.network_ref
+    if elsewhere and group.ref not in port.group_refs:
+        return f"it is in network {port.network_ref}, and {group.name} belongs to {group.network_ref}"
+    return None
+
+
+def _list(refs: Iterable[str]) -> str:
+    return ", ".join(sorted(refs))

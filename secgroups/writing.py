@@ -1,0 +1,105 @@
+"""Writing the ports of an instance at its cloud.
+
+Whether a write was done is never guessed: after each round the ports are read again, and what is not there yet is
+written again, until nothing is left to write or the patience is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import count
+from typing import TypeVar
+
+from django.utils import timezone
+
+from inventory.drivers.base import CloudError, CloudUnavailable, Driver, GroupNotFound, Port
+from inventory.leases import Holding
+from inventory.patience import Patience
+from secgroups.plan import Plan
+
+Answer = TypeVar("Answer")
+
+
+class PortWriter:
+    """The ports of one instance: as they were read last, and the only one to write them while the lease holds.
+
+    `on_wait` is told of each pause; until `fresh_until` a group that the cloud does not find is waited for.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        instance_ref: str,
+        holding: Holding,
+        patience: Patience,
+        on_wait: Callable[[CloudError], None] = lambda error: None,
+    ) -> None:
+        self.driver = driver
+        self.instance_ref = instance_ref
+        self.fresh_until = timezone.now()
+        self.ports: tuple[Port, ...] = ()
+        self.read_on: datetime | None = None
+        self.request_ids: dict[str, str | None] = {}
+        self._holding = holding
+        self._patience = patience
+        self._on_wait = on_wait
+
+    def ask(self, call: Callable[[], Answer]) -> Answer:
+        """The answer of a call that changes nothing, asked for until it comes."""
+        while True:
+            try:
+                return call()
+            except CloudError as error:
+                self._wait(error)
+
+    def read(self) -> tuple[Port, ...]:
+        """Read the ports, and remember them with the time before the reading began."""
+        read_on = timezone.now()
+        self.ports = self.ask(lambda: self.driver.ports(self.instance_ref))
+        self.read_on = read_on
+        return self.ports
+
+    def carry_out(self, plan: Plan) -> None:
+        """Make the ports as planned; where the cloud refuses a write, what was written before it is taken back."""
+        start = self.ports
+        try:
+            self._write_until_there(plan)
+        except CloudError as error:
+            if error.permanent:
+                self.read()
+                self._write_until_there(plan.undone(start))
+            raise
+
+    def _write_until_there(self, plan: Plan) -> None:
+        doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")
+        for round_ in count():
+            writes = list(plan.writes(self.ports))
+            if not writes:
+                return
+            if round_:
+                self._wait(doubt)
+            doubt = self._write(writes) or doubt
+            self.read()
+
+    def _write(self, writes: Iterable[tuple[Port, tuple[str, ...]]]) -> CloudError | None:
+        """Write these ports; returns the error that leaves open whether the rest was done, raises a refusal."""
+        for port, groups in writes:
+            self._holding.ensure()
+            try:
+                self.request_ids[port.ref] = self.driver.change_groups(port, groups)
+            except GroupNotFound as error:
+                if timezone.now() > self.fresh_until:
+                    raise
+                return CloudUnavailable(str(error), request_id=error.request_id)
+            except CloudError as error:
+                if error.permanent:
+                    raise
+                return error
+        return None
+
+    def _wait(self, error: CloudError) -> None:
+        if not error.permanent:
+            self._on_wait(error)
+        self._patience.pause(error)
+        self._holding.ensure()

@@ -1,0 +1,221 @@
+"""The settings of every installation: they work from a fresh clone and are changed by the environment.
+
+`docs/settings.md` lists the variables.
+"""
+
+import warnings
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from settings.keys import kept
+
+django_stubs_ext.monkeypatch()
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+#: What an installation keeps beside its database: keys, the embedded broker, lock and pid files.
+VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept(VAR / "secret_key", get_random_secret_key)
+#: Fernet keys for the credentials of providers: the first encrypts, all decrypt.
+CREDENTIALS_KEYS: list[str] = env.list("CREDENTIALS_KEY", default=[]) or [
+    kept(VAR / "credentials_key", lambda: Fernet.generate_key().decode())
+]
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "inventory",
+    "secgroups",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "inventory.rest.middleware.ApiMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "settings.urls"
+WSGI_APPLICATION = "settings.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "DIRS": [],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ---
+
+with warnings.catch_warnings(action="ignore"):  # what is wrong with the URL is said below, as an error
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR / 'portcullis.sqlite3'}")
+    }
+if "ENGINE" not in DATABASES["default"]:
+    raise ImproperlyConfigured("DATABASE_URL must be like postgres://user:password@host:5432/name")
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Web, worker and scheduler write to one file: readers don't block the writer (WAL), a writer waits for its
+    # turn instead of failing, and takes the lock when its transaction begins, so that it can't lose it half way.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        transaction_mode="IMMEDIATE", timeout=30, init_command="PRAGMA journal_mode=WAL;"
+    )
+else:
+    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Work: the Task rows are the truth, Celery only wakes somebody up ---
+
+_EMBEDDED_BROKER = "embedded://localhost/"  # inventory.broker
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_EMBEDDED_BROKER)
+if CELERY_BROKER_URL == _EMBEDDED_BROKER:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(VAR / "broker"),
+        "data_folder_out": str(VAR / "broker"),
+        "control_folder": str(VAR / "broker" / "control"),
+        "polling_interval": 0.05,
+    }
+else:
+    # A request waits for a broker that is down only as long as one attempt takes: the sweep makes up for it.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False  # the scheduler finds what was not sent; a request must not wait for the broker
+CELERY_BROKER_CONNECTION_TIMEOUT = 4
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=8)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: what is due stands in the database
+CELERY_TIMEZONE = "UTC"
+
+#: How often every enabled provider is refreshed; zero or less turns the schedule off.
+REFRESH_INTERVAL = timedelta(seconds=env.int("REFRESH_INTERVAL", default=600))
+#: How long one change may keep trying while its cloud throttles, fails or can't be reached.
+CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
+}
+
+#: What carries out the tasks of a queue, by the queue's kind.
+TASK_HANDLERS = {
+    "providers": "inventory.refresh.carry_out",
+    "vms": "secgroups.changes.carry_out",
+}
+
+# --- Clouds ---
+
+#: Provider type -> driver.
+DRIVERS = {
+    "ManageIQ::Providers::Amazon::CloudManager": "inventory.drivers.ec2.Ec2Driver",
+}
+#: The parts of a refresh, in order: each brings one kind of thing in.
+REFRESH_PARTS = [
+    "inventory.refresh.bring_in_tenants",
+    "inventory.refresh.bring_in_networks",
+    "inventory.refresh.bring_in_instances",
+    "inventory.refresh.bring_in_ports",
+    "secgroups.refresh.bring_in_groups",
+    "secgroups.refresh.bring_in_rules",
+    "secgroups.refresh.bring_in_memberships",
+]
+
+# --- API ---
+
+#: Collection -> viewset; the order is that of the routes.
+COLLECTIONS = {
+    "providers": "inventory.api.ProviderViewSet",
+    "cloud_tenants": "inventory.api.CloudTenantViewSet",
+    "cloud_networks": "inventory.api.CloudNetworkViewSet",
+    "instances": "inventory.api.InstanceViewSet",
+    "vms": "inventory.api.VmViewSet",
+    "network_ports": "inventory.api.NetworkPortViewSet",
+    "tasks": "inventory.api.TaskViewSet",
+    "security_groups": "secgroups.api.SecurityGroupViewSet",
+    "firewall_rules": "secgroups.api.FirewallRuleViewSet",
+}
+#: Most resources in one page, and in one request.
+API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "inventory.rest.authentication.BasicAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["inventory.rest.permissions.ModelPermissions"],
+    "DEFAULT_PARSER_CLASSES": [
+        "inventory.rest.negotiation.JSONParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "inventory.rest.negotiation.Negotiation",
+    "DEFAULT_RENDERER_CLASSES": [
+        "inventory.rest.renderers.JSONRenderer",
+        "inventory.rest.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_VERSIONING_CLASS": "inventory.rest.versioning.PathVersioning",
+    "DEFAULT_METADATA_CLASS": "inventory.rest.metadata.CollectionMetadata",
+    "EXCEPTION_HANDLER": "inventory.rest.errors.answer",
+    "DEFAULT_VERSION": "1.0.0",
+    "ALLOWED_VERSIONS": ["1.0.0"],
+}
+
+# --- Site ---
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # serves the packages' own files: there is no collecting step to forget
+
+LOGIN_URL = "rest_framework:login"
+LOGIN_REDIRECT_URL = "/api"
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+}

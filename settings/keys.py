@@ -1,0 +1,20 @@
+"""Keys that are made once where none is given, readable by their owner only."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The key in this file, which is made first if it is not there; processes that start together agree on one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with NamedTemporaryFile("w", encoding="ascii", dir=path.parent) as draft:  # readable by its owner only
+            draft.write(make())
+            draft.flush()
+            os.fsync(draft.fileno())
+            with suppress(FileExistsError):  # another process was first: then its key is the key
+                os.link(draft.name, path)
+    return path.read_text(encoding="ascii").strip()

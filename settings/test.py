@@ -1,0 +1,15 @@
+"""The settings of the test suite: those of an installation, in a folder of its own, and quick to log in."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "PORTCULLIS_VAR" not in os.environ:
+    os.environ["PORTCULLIS_VAR"] = tempfile.mkdtemp(prefix="portcullis-test-")
+    atexit.register(shutil.rmtree, os.environ["PORTCULLIS_VAR"], ignore_errors=True)
+
+from settings.base import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"

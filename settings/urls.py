@@ -1,0 +1,19 @@
+"""The map of the site."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from inventory.rest.routers import api_urls
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/api")),
+    path("admin/", admin.site.urls),
+    path("login/", include("rest_framework.urls")),
+    re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
+]
+
+handler400 = "inventory.rest.errors.bad_request"
+handler403 = "inventory.rest.errors.permission_denied"
+handler404 = "inventory.rest.errors.page_not_found"
+handler500 = "inventory.rest.errors.server_error"

@@ -1,0 +1,121 @@
+"""The cast of the tests: one small cloud account, the same wherever a test needs rows.
+
+`acme` is a provider of type amazon with one tenant. It has two networks, `production` and `staging`, alike inside:
+
+    groups      default, web, db         the same names in both, for that is where mistakes are made
+    single      a VM with one port       with the group default
+    double      a VM with two ports      both with the group default
+
+What the cloud calls a row says where it is: `vpc-staging`, `sg-staging-web`, `i-staging-double`,
+`eni-staging-double-2`. Each function makes rows of one kind, `enter` makes all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from secgroups.models import Membership, SecurityGroup
+
+AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
+
+
+@dataclass
+class Site:
+    """A network and what is in it."""
+
+    network: CloudNetwork
+    default: SecurityGroup
+    web: SecurityGroup
+    db: SecurityGroup
+    single: Vm
+    double: Vm
+
+
+@dataclass
+class Cast:
+    acme: Provider
+    tenant: CloudTenant
+    production: Site
+    staging: Site
+
+
+def enter() -> Cast:
+    acme = provider("acme")
+    account = tenant(acme)
+    return Cast(acme, account, site(network(account, "production")), site(network(account, "staging")))
+
+
+def provider(name: str, **attributes: Any) -> Provider:
+    return Provider.objects.create(name=name, **{"type": AMAZON} | attributes)
+
+
+def tenant(provider: Provider, name: str = "account") -> CloudTenant:
+    return CloudTenant.objects.create(provider=provider, ems_ref=f"t-{name}", name=name)
+
+
+def network(tenant: CloudTenant, name: str) -> CloudNetwork:
+    return CloudNetwork.objects.create(
+        provider=tenant.provider, ems_ref=f"vpc-{name}", name=name, cloud_tenant=tenant
+    )
+
+
+def site(network: CloudNetwork) -> Site:
+    default, web, db = (group(network, name) for name in ("default", "web", "db"))
+    single = vm(network, "single", ports=1, groups=[default])
+    double = vm(network, "double", ports=2, groups=[default])
+    return Site(network, default, web, db, single, double)
+
+
+def group(network: CloudNetwork, name: str, **attributes: Any) -> SecurityGroup:
+    """A group of this network, which Portcullis has known for a while."""
+    made = SecurityGroup.objects.create(
+        **{
+            "provider": network.provider,
+            "ems_ref": f"sg-{network.name}-{name}",
+            "name": name,
+            "type": "ManageIQ::Providers::Amazon::NetworkManager::SecurityGroup",
+            "cloud_network": network,
+            "cloud_tenant": network.cloud_tenant,
+        }
+        | attributes
+    )
+    SecurityGroup.objects.filter(pk=made.pk).update(created_on=timezone.now() - timedelta(hours=1))
+    return made
+
+
+def vm(network: CloudNetwork, name: str, *, ports: int = 1, groups: Iterable[SecurityGroup] = ()) -> Vm:
+    """A VM with so many ports in this network, each of which has these groups."""
+    made = Vm.objects.create(
+        provider=network.provider,
+        ems_ref=f"i-{network.name}-{name}",
+        uid_ems=f"i-{network.name}-{name}",
+        name=f"{network.name}-{name}",
+        vendor="amazon",
+        type="ManageIQ::Providers::Amazon::CloudManager::Vm",
+        cloud_tenant=network.cloud_tenant,
+        power_state="on",
+        raw_power_state="running",
+    )
+    for number in range(1, ports + 1):
+        port(made, network, f"eni-{network.name}-{name}-{number}", groups)
+    return made
+
+
+def port(vm: Vm | None, network: CloudNetwork, ref: str, groups: Iterable[SecurityGroup] = ()) -> NetworkPort:
+    made = NetworkPort.objects.create(
+        provider=network.provider, ems_ref=ref, vm=vm, cloud_network=network, cloud_tenant=network.cloud_tenant
+    )
+    Membership.objects.bulk_create(Membership(security_group=one, network_port=made, vm=vm) for one in groups)
+    return made
+
+
+def memberships(*vms: Vm) -> dict[str, set[str]]:
+    """What the inventory says of these VMs, or of every port: its ref and the refs of its groups."""
+    ports = NetworkPort.objects.filter(vm__in=vms) if vms else NetworkPort.objects.all()
+    return {port.ems_ref: {group.ems_ref for group in port.security_groups.all()} for port in ports}

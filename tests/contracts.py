@@ -1,0 +1,146 @@
+"""What every collection must do: a suite that each collection's tests inherit."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from inventory.rest.collections import viewset_of
+
+
+def grant(user: User, *permissions: str) -> User:
+    """Give a user these permissions (`app.codename`); returns the user as the database now has it."""
+    for permission in permissions:
+        app, codename = permission.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("company")
+class CollectionContract:
+    """`collection` is its name; the fixture `company` fills each collection with at least two resources."""
+
+    collection: str
+    #: Whether reading asks a permission; tasks are everybody's own.
+    asks_permission = True
+
+    @property
+    def url(self) -> str:
+        return f"/api/{self.collection}"
+
+    @pytest.fixture
+    def first(self, admin_client: Client) -> dict[str, Any]:
+        return admin_client.get(f"{self.url}?expand=resources&limit=1").json()["resources"][0]
+
+    def test_a_list_has_the_envelope(self, admin_client: Client) -> None:
+        answer = admin_client.get(self.url).json()
+        assert list(answer) == ["name", "count", "subcount", "pages", "resources", "actions", "links"]
+        assert answer["name"] == self.collection
+        assert answer["count"] == answer["subcount"] == len(answer["resources"]) >= 2
+        assert answer["pages"] == 1
+        assert all(list(resource) == ["href"] for resource in answer["resources"])
+
+    def test_expanded_resources_have_their_address_id_and_every_plain_attribute(
+        self, admin_client: Client
+    ) -> None:
+        for resource in admin_client.get(f"{self.url}?expand=resources").json()["resources"]:
+            assert list(resource) == ["href", "id", *viewset_of(self.collection).columns()]
+            assert resource["href"] == f"http://testserver{self.url}/{resource['id']}"
+
+    def test_ids_are_text_and_times_are_utc(self, first: dict[str, Any]) -> None:
+        for name, value in first.items():
+            if name == "id" or name.endswith("_id"):
+                assert value is None or isinstance(value, str)
+            if name.endswith("_on") and value is not None:
+                assert value.endswith("Z")
+
+    def test_a_resource_is_what_the_list_shows_of_it(self, admin_client: Client, first: dict[str, Any]) -> None:
+        answer = admin_client.get(first["href"]).json()
+        answer.pop("actions", None)
+        assert answer == first
+
+    def test_pages_meet_without_gap_or_repeat(self, admin_client: Client) -> None:
+        everything = [r["href"] for r in admin_client.get(self.url).json()["resources"]]
+        walked, url = [], f"{self.url}?limit=1"
+        while url:
+            page = admin_client.get(url).json()
+            walked += [resource["href"] for resource in page["resources"]]
+            url = page["links"].get("next")
+        assert walked == everything
+
+    def test_every_attribute_can_be_asked_for(self, admin_client: Client, first: dict[str, Any]) -> None:
+        viewset = viewset_of(self.collection)
+        for name in [*viewset.columns(), *viewset.computed_names(), *viewset.relations]:
+            answer = admin_client.get(f"{first['href']}?attributes={name}")
+            assert answer.status_code == HTTPStatus.OK
+            assert name in answer.json()
+
+    def test_every_subcollection_can_be_read_and_embedded(
+        self, admin_client: Client, first: dict[str, Any]
+    ) -> None:
+        for name in viewset_of(self.collection).subcollections:
+            below = admin_client.get(f"{first['href']}/{name}?expand=resources").json()
+            embedded = admin_client.get(f"{first['href']}?expand={name}").json()[name]
+            assert embedded == below["resources"]
+            assert all(r["href"] == f"{first['href']}/{name}/{r['id']}" for r in embedded)
+            for resource in embedded:
+                alone = admin_client.get(resource["href"]).json()
+                assert alone["href"] == resource["href"]
+
+    def test_the_number_of_queries_does_not_grow_with_the_page(
+        self, admin_client: Client, django_assert_max_num_queries: Any
+    ) -> None:
+        viewset = viewset_of(self.collection)
+        expand = ",".join(["resources", *viewset.subcollections])
+        attributes = ",".join([*viewset.columns(), *viewset.computed_names(), *viewset.relations])
+        with django_assert_max_num_queries(4 + len(viewset.computed) + len(viewset.relations) + 5):
+            admin_client.get(f"{self.url}?expand={expand}&attributes={attributes}")
+
+    def test_an_unknown_attribute_is_named(self, admin_client: Client) -> None:
+        answer = admin_client.get(f"{self.url}?expand=resources&attributes=foo")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert answer.json()["error"]["message"] == "Invalid attributes specified: foo"
+
+    @pytest.mark.parametrize("pk", ["0", "999999", "abc", "99999999999999999999", "1e3"])
+    def test_what_is_not_there_is_404(self, admin_client: Client, pk: str) -> None:
+        answer = admin_client.get(f"{self.url}/{pk}")
+        assert answer.status_code == HTTPStatus.NOT_FOUND
+        assert answer.json()["error"]["kind"] == "not_found"
+
+    def test_without_a_login_it_is_401(self, client: Client) -> None:
+        answer = client.get(self.url)
+        assert answer.status_code == HTTPStatus.UNAUTHORIZED
+        assert "Basic" not in answer.headers.get("WWW-Authenticate", "")
+
+    def test_reading_asks_its_permission(self, client: Client, django_user_model: type[User]) -> None:
+        user = django_user_model.objects.create_user("nobody")
+        client.force_login(user)
+        expected = HTTPStatus.FORBIDDEN if self.asks_permission else HTTPStatus.OK
+        assert client.get(self.url).status_code == expected
+        grant(user, *viewset_of(self.collection).view_permissions())
+        assert client.get(self.url).status_code == HTTPStatus.OK
+
+    def test_what_it_cannot_do_is_refused(self, admin_client: Client) -> None:
+        answer = admin_client.delete(self.url)
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert (
+            answer.json()["error"]["message"]
+            == f"Unsupported HTTP Method delete for the Collection {self.collection} specified"
+        )
+        answer = admin_client.post(self.url, {"action": "foo"}, "application/json")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert (
+            answer.json()["error"]["message"]
+            == f"Unsupported Action foo for the {self.collection} collection specified"
+        )
+
+    def test_the_browsable_api_shows_it(self, admin_client: Client, first: dict[str, Any]) -> None:
+        for url in (self.url, first["href"]):
+            answer = admin_client.get(url, headers={"accept": "text/html"})
+            assert answer.status_code == HTTPStatus.OK
+            assert "Portcullis" in answer.content.decode()

@@ -1,0 +1,200 @@
+"""The whole service in one command, with a real worker, a real broker and an EC2 endpoint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.e2e.service import Service, running, until
+from tests.live.ec2 import Cast
+
+pytestmark = [pytest.mark.e2e]
+if "CELERY_BROKER_URL" in os.environ:
+    # Workers on one broker would take each other's messages: one test after the other, with `--dist loadgroup`.
+    pytestmark.append(pytest.mark.xdist_group("broker"))
+
+
+def connect(service: Service, url: str) -> str:
+    """Connect the endpoint as a provider and have its inventory read; returns the provider's path."""
+    [provider] = service.post(
+        "/api/providers",
+        {
+            "name": "cloud",
+            "type": "amazon",
+            "provider_region": "us-east-1",
+            "url": url,
+            "credentials": {"userid": "AKIDTEST", "password": "secret"},
+        },
+    )["results"]
+    path = f"/api/providers/{provider['id']}"
+    task = service.task(service.post(path, {"action": "refresh"})["task_id"])
+    assert task["status"] == "Ok", task["message"]
+    return path
+
+
+def groups_path(service: Service, provider: str) -> str:
+    [instance] = service.get(f"{provider}/instances?expand=resources")["resources"]
+    return f"/api/instances/{instance['id']}/security_groups"
+
+
+def interfaces(api: Any) -> list[set[str]]:
+    """The names of the groups on each interface, as the cloud has them."""
+    found = api.describe_network_interfaces()["NetworkInterfaces"]
+    return [{group["GroupName"] for group in one["Groups"]} for one in found]
+
+
+def test_groups_are_added_to_every_interface_of_an_instance(service: Service, ec2_url: str, ec2_api: Any) -> None:
+    cloud = Cast(ec2_api)
+    for name in ("mail", "cache", "queue"):
+        cloud.group(name)
+    cloud.instance(cloud.web, interfaces=2)
+    service.start()
+    groups = groups_path(service, connect(service, ec2_url))
+
+    names = ["db", "mail", "nonsense", "cache", "queue"]
+    answer = service.post(groups, {"action": "add", "resources": [{"name": name} for name in names]})
+    tasks = [service.task(result["task_id"]) for result in answer["results"]]
+
+    assert [task["status"] for task in tasks] == ["Ok", "Ok", "Error", "Ok", "Ok"]
+    assert interfaces(ec2_api) == [{"web", "db", "mail", "cache", "queue"}] * 2
+    known = service.get(f"{groups}?expand=resources")["resources"]
+    assert {group["name"] for group in known} == {"web", "db", "mail", "cache", "queue"}
+
+
+def test_it_serves_the_admin_and_its_static_files(service: Service) -> None:
+    service.start()
+
+    assert "Log in" in service.get("/admin/login/", raw=True)
+    assert service.get("/static/admin/css/base.css", raw=True)
+    assert "rest_framework" in service.get("/login/login/", raw=True)
+
+
+def test_it_ends_everything_it_started_on_sigterm(service: Service) -> None:
+    service.start()
+    assert len(service.children()) == 3
+
+    assert service.signal(signal.SIGTERM) == 0
+
+    assert service.complaints() == ""
+
+
+def test_it_ends_everything_it_started_on_ctrl_c(service: Service) -> None:
+    service.start()
+
+    assert service.signal(signal.SIGINT) == 0
+
+
+def test_when_it_is_killed_everything_ends_and_the_next_start_finishes_what_was_queued(
+    service: Service, ec2_url: str, ec2_api: Any
+) -> None:
+    cloud = Cast(ec2_api)
+    cloud.instance(cloud.web)
+    service.start()
+    groups = groups_path(service, connect(service, ec2_url))
+    worker = until(service.worker)
+    os.kill(worker.pid, signal.SIGSTOP)
+    [queued] = service.post(groups, {"action": "add", "resources": [{"name": "db"}]})["results"]
+
+    killed = service.group
+    service.kill()
+    service.start(port=service.port)  # at once: it waits for the last process of the one before
+
+    assert not running(killed)
+    assert service.task(queued["task_id"])["status"] == "Ok"
+    assert interfaces(ec2_api) == [{"web", "db"}]
+
+
+def test_when_it_is_killed_everything_ends_without_a_next_start_too(service: Service) -> None:
+    service.start()
+
+    service.signal(signal.SIGKILL)
+
+
+def test_a_part_that_dies_is_started_again(service: Service) -> None:
+    service.start()
+    worker = until(service.worker)
+
+    os.kill(worker.pid, signal.SIGKILL)
+
+    until(lambda: (again := service.worker()) and again.pid != worker.pid)
+    assert "The worker ended (signal 9); it starts again in 1 s." in service.complaints()
+
+
+def test_it_refuses_a_port_that_is_taken(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert f"port {port}: Address already in use" in service.refusal(f"--port={port}")
+
+
+def test_it_refuses_a_database_that_can_not_be_reached(service: Service) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"postgres://nobody@127.0.0.1:{closed.getsockname()[1]}/nothing"
+
+        assert "Can't use the database nothing: " in service.refusal(DATABASE_URL=url)
+
+
+def test_it_refuses_a_database_url_that_means_nothing(service: Service) -> None:
+    assert "DATABASE_URL" in service.refusal(DATABASE_URL="nonsense")
+
+
+def test_it_refuses_to_start_twice_in_one_folder(service: Service) -> None:
+    service.start()
+
+    assert "already runs the service" in service.refusal()
+
+
+def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) -> None:
+    service.manage("migrate", "--verbosity=0")
+    create = "from inventory.models import Provider; Provider.objects.create(name='cloud', type='other')"
+    service.manage("shell", "-c", create)
+
+    refusal = service.refusal(CREDENTIALS_KEY=Fernet.generate_key().decode())
+
+    assert "The credentials were encrypted with another key" in refusal
+
+
+def test_it_refuses_a_key_for_credentials_that_is_none(service: Service) -> None:
+    assert "CREDENTIALS_KEY can't be used" in service.refusal(CREDENTIALS_KEY="short")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="runs the printed commands, which are curl's")
+def test_the_commands_that_the_demonstration_prints_work_also_after_a_restart(service: Service) -> None:
+    service.arguments = ("--demo",)
+    service.start()
+    listing, adding, watching = printed_commands(service)
+    assert '"name":"web"' in run(listing)
+    assert '"success":true' in run(adding)
+    until(lambda: '"state":"Finished","status":"Ok"' in run(watching))
+    assert '"name":"ssh-from-office"' in run(listing)
+
+    service.signal(signal.SIGTERM)
+    service.start(port=service.port)
+    printed_commands(service)
+
+    assert '"name":"web"' in run(listing)
+    assert "could not be read" not in service.complaints()
+
+
+def printed_commands(service: Service) -> list[str]:
+    """The three commands, once they are printed."""
+
+    def commands() -> list[str] | None:
+        lines = [line.strip() for line in service.output().splitlines() if line.startswith("  curl")]
+        return lines if len(lines) == 3 else None
+
+    return until(commands, seconds=60)
+
+
+def run(command: str) -> str:
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=True
+    ).stdout

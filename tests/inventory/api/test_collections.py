@@ -1,0 +1,34 @@
+"""Each collection of this app keeps the contract of collections."""
+
+from __future__ import annotations
+
+from tests.contracts import CollectionContract
+
+
+class TestProviders(CollectionContract):
+    collection = "providers"
+
+
+class TestCloudTenants(CollectionContract):
+    collection = "cloud_tenants"
+
+
+class TestCloudNetworks(CollectionContract):
+    collection = "cloud_networks"
+
+
+class TestInstances(CollectionContract):
+    collection = "instances"
+
+
+class TestVms(CollectionContract):
+    collection = "vms"
+
+
+class TestNetworkPorts(CollectionContract):
+    collection = "network_ports"
+
+
+class TestTasks(CollectionContract):
+    collection = "tasks"
+    asks_permission = False

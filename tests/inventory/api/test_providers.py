@@ -1,0 +1,125 @@
+"""Connecting, editing, refreshing and disconnecting providers, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from inventory.models import Provider, Task
+from tests.cast import AMAZON, Cast
+
+GIVEN = {
+    "name": "aws",
+    "type": "amazon",
+    "url": "http://127.0.0.1:5000",
+    "provider_region": "eu-west-1",
+    "credentials": {"userid": "me", "password": "secret"},
+}
+
+
+def post(client: Client, url: str, body: Any) -> Any:
+    return client.post(url, body, content_type="application/json")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", [{}, {"action": "create"}])
+def test_a_provider_is_created_and_read_at_once(admin_client: Client, action: dict[str, str]) -> None:
+    answer = post(admin_client, "/api/providers", GIVEN | action)
+    assert answer.status_code == HTTPStatus.OK
+    [created] = answer.json()["results"]
+    provider = Provider.objects.get(pk=created["id"])
+    assert (created["name"], created["type"], created["enabled"]) == ("aws", AMAZON, True)
+    assert provider.credentials == GIVEN["credentials"]
+    assert "secret" not in answer.content.decode() + admin_client.get(created["href"]).content.decode()
+    assert Task.objects.get().name == "Refresh of aws"
+
+
+@pytest.mark.django_db
+def test_the_other_form_of_manageiq_is_understood(admin_client: Client) -> None:
+    configuration = {
+        "endpoint": {"role": "default", "url": "http://127.0.0.1:5000"},
+        "authentication": {"authtype": "default", "userid": "me", "password": "secret"},
+    }
+    body = {"name": "aws", "type": AMAZON, "connection_configurations": [configuration]}
+    assert post(admin_client, "/api/providers", body).status_code == HTTPStatus.OK
+    assert Provider.objects.get().credentials == {"userid": "me", "password": "secret"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"type": "vmware"}, "type: vmware is none of"),
+        ({"url": "ftp://host"}, "url: Enter an http or https URL."),
+        ({"port": 70000}, "port: Ensure this value is less than or equal to 65535."),
+        ({"credentials": {"userid": "me"}}, "credentials: password: This field is required."),
+        ({"credentials": None}, "credentials: This field may not be null."),
+        ({"name": None}, "name: This field may not be null."),
+        ({"colour": "red"}, "Invalid attributes specified: colour"),
+    ],
+)
+def test_what_is_wrong_with_a_provider_is_named(
+    admin_client: Client, change: dict[str, Any], message: str
+) -> None:
+    answer = post(admin_client, "/api/providers", GIVEN | change)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"].startswith(message)
+    assert not Provider.objects.exists()
+
+
+def test_a_refresh_answers_with_its_task(admin_client: Client, cast: Cast) -> None:
+    answer = post(
+        admin_client, f"/api/providers/{cast.acme.pk}", {"action": "refresh", "resource": {"force": True}}
+    )
+    task = Task.objects.get()
+    href = f"http://testserver/api/tasks/{task.pk}"
+    assert answer.json() == {
+        "success": True,
+        "message": "Refreshing provider acme",
+        "task_id": str(task.pk),
+        "task_href": href,
+        "tasks": [{"id": str(task.pk), "href": href}],
+        "href": f"http://testserver/api/providers/{cast.acme.pk}",
+    }
+    assert task.arguments == {"force": True}
+
+
+def test_many_are_refreshed_each_by_itself(admin_client: Client, cast: Cast) -> None:
+    resources = [{"id": str(cast.acme.pk)}, {"id": 999}, {"href": f"/api/providers/{cast.acme.pk}"}, {}]
+    answer = post(admin_client, "/api/providers", {"action": "refresh", "resources": resources})
+    assert answer.status_code == HTTPStatus.OK
+    assert [result["success"] for result in answer.json()["results"]] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("post", {"action": "edit", "resource": {"name": "renamed"}}),
+        ("put", {"name": "renamed"}),
+        ("patch", {"name": "renamed"}),
+        ("patch", [{"action": "edit", "path": "name", "value": "renamed"}]),
+    ],
+)
+def test_a_provider_is_edited_in_every_way(admin_client: Client, cast: Cast, method: str, body: Any) -> None:
+    url = f"/api/providers/{cast.acme.pk}"
+    answer = getattr(admin_client, method)(url, json.dumps(body), content_type="application/json")
+    assert answer.status_code == HTTPStatus.OK
+    assert answer.json()["name"] == "renamed"
+
+
+def test_a_provider_is_disconnected(admin_client: Client, cast: Cast) -> None:
+    assert admin_client.delete(f"/api/providers/{cast.acme.pk}").status_code == HTTPStatus.NO_CONTENT
+    assert not Provider.objects.filter(pk=cast.acme.pk).exists()
+
+
+def test_resources_are_queried_by_id_href_and_guid(admin_client: Client, cast: Cast) -> None:
+    pk, guid = cast.acme.pk, str(Provider.objects.get(pk=cast.acme.pk).guid)
+    resources = [{"id": pk}, {"href": f"/api/providers/{pk}"}, {"guid": guid}, {"guid": "x"}]
+    answer = post(admin_client, "/api/providers?attributes=name", {"action": "query", "resources": resources})
+    results = answer.json()["results"]
+    assert [result.get("name") for result in results] == ["acme", "acme", "acme", None]
+    assert results[3]["success"] is False

@@ -1,0 +1,147 @@
+"""What the EC2 driver makes of EC2's dicts: the cases that no test endpoint can show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inventory.drivers.base import Group, Network, Tenant
+from inventory.drivers.ec2 import reading
+
+OURS, THEIRS = "111111111111", "222222222222"
+
+
+def rule_item(**fields: Any) -> dict[str, Any]:
+    return {
+        "SecurityGroupRuleId": "sgr-1",
+        "GroupId": "sg-1",
+        "GroupOwnerId": OURS,
+        "IsEgress": False,
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        **fields,
+    }
+
+
+def instance_item(state: str, **fields: Any) -> dict[str, Any]:
+    return {"InstanceId": "i-1", "State": {"Name": state}, **fields}
+
+
+def test_a_group_of_another_account_is_named_as_ec2_names_it() -> None:
+    item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": THEIRS, "PeeringStatus": "active"})
+    rule = reading.rule(item, {"sg-1"})
+    assert (rule.source_group_ref, rule.source_ip_range) == (None, f"{THEIRS}/sg-9")
+
+
+def test_a_group_of_our_account_that_is_not_in_the_inventory_is_named_by_its_id() -> None:
+    item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": OURS, "PeeringStatus": "deleted"})
+    rule = reading.rule(item, {"sg-1"})
+    assert (rule.source_group_ref, rule.source_ip_range) == (None, "sg-9")
+
+
+def test_a_group_of_another_account_in_the_inventory_is_a_source_group() -> None:
+    item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": THEIRS})
+    rule = reading.rule(item, {"sg-1", "sg-9"})
+    assert (rule.source_group_ref, rule.source_ip_range, rule.network_protocol) == ("sg-9", None, None)
+
+
+def test_an_outbound_rule_is_outbound() -> None:
+    assert reading.rule(rule_item(IsEgress=True), ()).direction == "outbound"
+
+
+def test_the_ports_of_a_protocol_without_ports_do_not_count() -> None:
+    rule = reading.rule(rule_item(IpProtocol="47", FromPort=22, ToPort=80), ())
+    assert (rule.host_protocol, rule.port, rule.end_port) == ("47", None, None)
+
+
+def test_the_type_zero_of_icmp_is_a_type() -> None:
+    rule = reading.rule(rule_item(IpProtocol="icmp", FromPort=0, ToPort=-1), ())
+    assert (rule.port, rule.end_port) == (0, None)
+
+
+def test_an_empty_description_is_none() -> None:
+    assert reading.rule(rule_item(Description=""), ()).description is None
+    assert reading.group({"GroupId": "sg-1", "GroupName": "web", "Description": ""}).description is None
+
+
+def test_each_account_that_owns_something_is_a_tenant() -> None:
+    networks = [Network("vpc-1", "shared", tenant_ref=THEIRS)]
+    groups = [Group("sg-1", "web", tenant_ref=OURS), Group("sg-2", "db", tenant_ref=OURS), Group("sg-3", "old")]
+    assert reading.tenants(networks, groups) == (Tenant(OURS, OURS), Tenant(THEIRS, THEIRS))
+
+
+def test_an_account_that_owns_nothing_has_no_tenant() -> None:
+    assert reading.tenants([], []) == ()
+
+
+@pytest.mark.parametrize("state", ["shutting-down", "terminated"])
+def test_an_instance_on_its_way_out_is_left_out(state: str) -> None:
+    assert reading.instances({"Instances": [instance_item(state)]}, "us-east-1") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "power_state"),
+    [("running", "on"), ("stopped", "off"), ("pending", "unknown"), ("stopping", "unknown"), ("new", "unknown")],
+)
+def test_only_running_is_on_and_only_stopped_is_off(state: str, power_state: str) -> None:
+    (instance,) = reading.instances({"OwnerId": OURS, "Instances": [instance_item(state)]}, "us-east-1")
+    assert (instance.power_state, instance.raw_power_state, instance.tenant_ref) == (power_state, state, OURS)
+
+
+def test_an_instance_in_a_local_zone_is_in_its_region() -> None:
+    item = instance_item("running", Placement={"AvailabilityZone": "us-west-2-lax-1a"})
+    (instance,) = reading.instances({"Instances": [item]}, "us-west-2")
+    assert (instance.availability_zone_name, instance.location) == ("us-west-2-lax-1a", "us-west-2")
+
+
+def test_an_empty_name_tag_is_no_name() -> None:
+    item = instance_item("running", Tags=[{"Key": "name", "Value": "other"}, {"Key": "Name", "Value": ""}])
+    (instance,) = reading.instances({"Instances": [item]}, "us-east-1")
+    assert instance.name == "i-1"
+
+
+def test_an_interface_has_its_private_then_its_ipv6_then_its_public_addresses() -> None:
+    association = {"PublicIp": "198.51.100.7"}
+    port = reading.port(
+        {
+            "NetworkInterfaceId": "eni-1",
+            "Association": association,
+            "PrivateIpAddresses": [
+                {"PrivateIpAddress": "10.0.0.4", "Primary": True, "Association": association},
+                {"PrivateIpAddress": "10.0.0.5", "Association": {"PublicIp": "198.51.100.8"}},
+            ],
+            "Ipv6Addresses": [{"Ipv6Address": "2001:db8::4"}],
+        }
+    )
+    assert port.ip_addresses == ("10.0.0.4", "10.0.0.5", "2001:db8::4", "198.51.100.7", "198.51.100.8")
+
+
+def test_a_public_address_that_only_the_interface_tells_is_read_too() -> None:
+    port = reading.port(
+        {
+            "NetworkInterfaceId": "eni-1",
+            "Association": {"PublicIp": "198.51.100.7"},
+            "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.4"}],
+        }
+    )
+    assert port.ip_addresses == ("10.0.0.4", "198.51.100.7")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"TagSet": [{"Key": "Name", "Value": "eth0"}], "Description": "Primary"}, "eth0"),
+        ({"TagSet": [], "Description": "Primary"}, "Primary"),
+        ({"Description": ""}, None),
+    ],
+)
+def test_an_interface_is_called_by_its_tag_or_its_description(fields: dict[str, Any], name: str | None) -> None:
+    assert reading.port({"NetworkInterfaceId": "eni-1", **fields}).name == name
+
+
+def test_an_interface_of_a_service_belongs_to_no_instance() -> None:
+    item = {"NetworkInterfaceId": "eni-1", "Attachment": {"InstanceOwnerId": "amazon-elb"}, "OwnerId": OURS}
+    port = reading.port(item)
+    assert (port.instance_ref, port.tenant_ref, port.group_refs) == (None, OURS, ())

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from inventory.rest.actions import Command
+from inventory.rest.errors import BadInput
+
+
+def test_one_resource_stands_under_its_key() -> None:
+    assert Command.parse({"action": "add", "resource": {"name": "web"}}) == Command(
+        "add", ({"name": "web"},), False
+    )
+
+
+def test_without_the_key_the_rest_of_the_body_is_the_resource() -> None:
+    assert Command.parse({"action": "add", "name": "web"}) == Command("add", ({"name": "web"},), False)
+
+
+def test_a_list_is_many_even_with_one_in_it() -> None:
+    assert Command.parse({"action": "add", "resources": [{"name": "web"}]}).many
+
+
+def test_without_an_action_it_is_create() -> None:
+    assert Command.parse({"name": "aws"}) == Command("create", ({"name": "aws"},), False)
+
+
+def test_the_fields_of_a_form_that_were_left_empty_say_nothing() -> None:
+    form = QueryDict("action=add&name=web&id=&csrfmiddlewaretoken=x")
+    [resource] = Command.parse(form).resources
+    assert dict(resource.items()) == {"name": "web"}
+
+
+@pytest.mark.parametrize("body", [None, [], "add", 3, [{"action": "add"}]])
+def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
+    with pytest.raises(BadInput, match="The body must be a JSON object"):
+        Command.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"action": 3}, "action must be a text"),
+        ({"action": ["add"]}, "action must be a text"),
+        ({"resources": []}, "No resources specified"),
+        ({"resources": {"name": "web"}}, "must be a list"),
+        ({"resources": None}, "must be a list"),
+        ({"resources": ["web"]}, "must be a JSON object"),
+        ({"resource": "web"}, "must be a JSON object"),
+        ({"resource": None}, "must be a JSON object"),
+        ({"resource": {}, "resources": [{}]}, "not both"),
+        ({"resources": [{}] * 1001}, "Too many resources specified: at most 1000"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said(body: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Command.parse(body)
+
+
+def test_a_thousand_resources_are_not_too_many() -> None:
+    assert len(Command.parse({"resources": [{}] * 1000}).resources) == 1000

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from inventory.rest.errors import BadInput
+from inventory.rest.paging import Page
+
+
+def page(query: str) -> Page:
+    return Page.asked_by(QueryDict(query))
+
+
+def test_a_page_begins_at_the_start_and_holds_as_many_as_the_settings_say(settings: Any) -> None:
+    settings.API_PAGE_LIMIT = 7
+    assert page("") == Page(limit=7, offset=0)
+
+
+def test_a_limit_above_that_of_the_settings_is_clamped() -> None:
+    assert page("limit=5000").limit == 1000
+
+
+@pytest.mark.parametrize("name", ["limit", "offset"])
+@pytest.mark.parametrize("value", ["x", "", "-1", "+1", "1.5", " 1", "٣", "1e3"])
+def test_anything_but_digits_is_refused(name: str, value: str) -> None:
+    query = QueryDict(mutable=True)
+    query[name] = value
+    with pytest.raises(BadInput, match=f"Non numeric parameter: {name}"):
+        Page.asked_by(query)
+
+
+def test_a_limit_of_nothing_is_refused() -> None:
+    with pytest.raises(BadInput):
+        page("limit=0")
+
+
+def test_an_offset_that_no_database_can_count_to_is_a_page_beyond_the_end() -> None:
+    assert page(f"offset={'9' * 40}").offset <= 2**62
+
+
+@pytest.mark.parametrize(
+    ("offset", "total", "expected"),
+    [
+        (0, 0, {"self": 0, "first": 0, "last": 0}),
+        (0, 10, {"self": 0, "first": 0, "last": 0}),
+        (0, 11, {"self": 0, "first": 0, "last": 10, "next": 10}),
+        (10, 30, {"self": 10, "first": 0, "last": 20, "next": 20, "previous": 0}),
+        (20, 30, {"self": 20, "first": 0, "last": 20, "previous": 10}),
+        (5, 30, {"self": 5, "first": 0, "last": 20, "next": 15, "previous": 0}),
+        (900, 30, {"self": 900, "first": 0, "last": 20, "previous": 20}),
+    ],
+)
+def test_links_lead_to_the_neighbours_and_the_ends(offset: int, total: int, expected: dict[str, int]) -> None:
+    links = Page(limit=10, offset=offset).links("/api/vms", QueryDict(), total)
+    assert links == {name: f"/api/vms?offset={where}&limit=10" for name, where in expected.items()}
+
+
+def test_links_keep_the_other_parameters() -> None:
+    query = QueryDict("expand=resources&filter[]=name='a'&filter[]=or name='b'&limit=1")
+    link = Page.asked_by(query).links("/api/vms", query, 2)["next"]
+    kept = QueryDict(link.partition("?")[2])
+    assert kept.getlist("filter[]") == ["name='a'", "or name='b'"]
+    assert (kept["expand"], kept["limit"], kept["offset"]) == ("resources", "1", "1")

@@ -1,0 +1,303 @@
+"""The admin of providers and tasks; `tests/secgroups/test_admin.py` looks at every list of both apps."""
+
+import json
+
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from inventory.admin import task as task_admin
+from inventory.models import CloudTenant, Provider, Task, Vm
+
+pytestmark = pytest.mark.django_db
+
+AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
+PROVIDERS = "/admin/inventory/provider/"
+TASKS = "/admin/inventory/task/"
+
+
+@pytest.fixture
+def provider() -> Provider:
+    stored = {"userid": "AKIAOLD", "password": "old-secret"}
+    return Provider.objects.create(name="Meadow", type=AMAZON, provider_region="eu-west-1", credentials=stored)
+
+
+@pytest.fixture
+def staff() -> User:
+    return User.objects.create_user("sam", password="pw", is_staff=True)
+
+
+@pytest.fixture
+def staff_client(staff: User) -> Client:
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def allow(user: User, *codenames: str) -> None:
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+
+
+def typed(**fields: str) -> dict[str, str]:
+    """The provider form as a browser sends it."""
+    return {"name": "Meadow", "type": AMAZON, "enabled": "on", "provider_region": "eu-west-1"} | fields
+
+
+def page(provider: Provider) -> str:
+    return f"{PROVIDERS}{provider.pk}/change/"
+
+
+def task(owner: User | None = None, **fields: object) -> Task:
+    values = {"name": "Refresh of Meadow", "message": "Refreshing", "userid": "sam", "queue": "providers/1"}
+    return Task.objects.create(owner=owner, **values | fields)
+
+
+def act(client: Client, action: str, *providers: Provider, **extra: object) -> object:
+    chosen = [provider.pk for provider in providers]
+    return client.post(PROVIDERS, {"action": action, "_selected_action": chosen}, **extra)
+
+
+# --- Credentials ---
+
+
+def test_credentials_are_stored_as_they_were_typed(admin_client, provider):
+    admin_client.post(page(provider), typed(userid="AKIANEW", password=" new secret "))
+    assert Provider.objects.get().credentials == {"userid": "AKIANEW", "password": " new secret "}
+
+
+def test_credentials_are_never_shown_again(admin_client, provider):
+    for url in (PROVIDERS, page(provider), f"{PROVIDERS}{provider.pk}/history/"):
+        body = admin_client.get(url).content.decode()
+        assert "old-secret" not in body
+        assert "AKIAOLD" not in body
+
+
+def test_what_was_typed_is_not_sent_back_with_an_error_and_asked_for_again(admin_client, provider):
+    answer = admin_client.post(page(provider), typed(name="", userid="AKIANEW", password="new-secret"))
+    assert "new-secret" not in answer.content.decode()
+    assert "AKIANEW" not in answer.content.decode()
+    assert "again" in str(answer.context["adminform"].form.errors["password"])
+
+
+def test_the_page_says_whether_there_are_credentials(admin_client, provider):
+    without = Provider.objects.create(name="Brook", type=AMAZON)
+    state = '<div class="readonly">{}</div>'
+    assert state.format("Yes") in admin_client.get(page(provider)).content.decode()
+    assert state.format("No") in admin_client.get(page(without)).content.decode()
+
+
+def test_leaving_the_credentials_empty_keeps_them(admin_client, provider):
+    admin_client.post(page(provider), typed(name="Meadow 2"))
+    changed = Provider.objects.get()
+    assert changed.name == "Meadow 2"
+    assert changed.credentials == {"userid": "AKIAOLD", "password": "old-secret"}
+
+
+@pytest.mark.parametrize("half", [{"userid": "AKIANEW"}, {"password": "new-secret"}])
+def test_half_of_the_credentials_is_refused(admin_client, provider, half):
+    answer = admin_client.post(page(provider), typed(**half))
+    assert answer.context["adminform"].form.errors
+    assert Provider.objects.get().credentials["userid"] == "AKIAOLD"
+
+
+def test_credentials_of_a_lost_key_can_be_kept_or_replaced(admin_client, provider, settings):
+    settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode()]
+    assert admin_client.get(PROVIDERS).status_code == 200
+    assert "another key" in admin_client.get(page(provider)).content.decode()
+    before = ciphertext()
+    admin_client.post(page(provider), typed(name="Meadow 2"))
+    assert ciphertext() == before
+    admin_client.post(page(provider), typed(userid="AKIANEW", password="new-secret"))
+    assert Provider.objects.get().credentials["userid"] == "AKIANEW"
+
+
+def ciphertext() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT credentials FROM inventory_provider")
+        return cursor.fetchone()[0]
+
+
+# --- Providers ---
+
+
+def test_a_new_provider_is_refreshed_at_once(admin_client, admin_user):
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(userid="AKIA", password="secret"), follow=True)
+    provider = Provider.objects.get()
+    assert provider.credentials == {"userid": "AKIA", "password": "secret"}
+    assert provider.provider_region == "eu-west-1"
+    queued = provider.tasks.get()
+    assert queued.owner == admin_user
+    assert f"/admin/inventory/task/{queued.pk}/change/" in answer.content.decode()
+
+
+@pytest.mark.parametrize("url", ["ftp://cloud.example", "cloud.example", "http://"])
+def test_an_address_that_is_not_http_is_refused(admin_client, url):
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(url=url))
+    assert "url" in answer.context["adminform"].form.errors
+    assert not Provider.objects.exists()
+
+
+def test_only_clouds_with_a_driver_can_be_chosen(admin_client):
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(type="ManageIQ::Providers::Nowhere::CloudManager"))
+    assert "type" in answer.context["adminform"].form.errors
+
+
+def test_a_provider_stays_with_its_cloud(admin_client, provider):
+    admin_client.post(page(provider), typed(type="ManageIQ::Providers::Nowhere::CloudManager"))
+    assert Provider.objects.get().type == AMAZON
+
+
+def test_a_provider_without_a_driver_can_still_be_switched_off(admin_client):
+    lost = Provider.objects.create(name="Meadow", type="ManageIQ::Providers::Nowhere::CloudManager")
+    admin_client.post(page(lost), {"name": "Meadow"})
+    assert not Provider.objects.get().enabled
+
+
+def test_the_list_says_why_the_last_refresh_failed(admin_client, provider):
+    Provider.objects.update(last_refresh_error="The cloud did not answer")
+    assert "The cloud did not answer" in admin_client.get(PROVIDERS).content.decode()
+
+
+def test_a_provider_is_deleted_with_its_inventory(staff, staff_client, provider):
+    allow(staff, "view_provider", "delete_provider")
+    for name in ("web", "db"):
+        Vm.objects.create(provider=provider, ems_ref=name, name=name, vendor="amazon", type="Vm")
+    url = f"{PROVIDERS}{provider.pk}/delete/"
+    assert dict(staff_client.get(url).context["model_count"])["vms"] == 2
+    staff_client.post(url, {"post": "yes"})
+    assert not Provider.objects.exists()
+    assert not Vm.objects.exists()
+
+
+def test_the_page_of_a_provider_leads_to_what_it_has(admin_client, provider):
+    tools = admin_client.get(page(provider)).context["tools"]
+    labels = {"cloud tenants", "cloud networks", "instances", "network ports", "security groups", "tasks"}
+    assert labels <= {tool.label.lower() for tool in tools}
+    assert all(admin_client.get(tool.url).status_code == 200 for tool in tools)
+
+
+def test_the_page_of_a_provider_leads_only_to_what_may_be_seen(staff, staff_client, provider):
+    allow(staff, "view_provider", "view_cloudtenant")
+    tools = staff_client.get(page(provider)).context["tools"]
+    assert [tool.label for tool in tools] == ["cloud tenants", "tasks"]
+
+
+# --- Refresh ---
+
+
+def test_a_refresh_is_queued_for_each_provider_and_its_tasks_are_shown(admin_client, provider):
+    other = Provider.objects.create(name="Brook", type=AMAZON)
+    answer = act(admin_client, "refresh", provider, other, follow=True)
+    queued = list(Task.objects.order_by("id"))
+    assert {task.provider for task in queued} == {provider, other}
+    assert not any(task.arguments["force"] for task in queued)
+    assert set(answer.context["cl"].result_list) == set(queued)
+    assert all(
+        reverse("admin:inventory_task_change", args=[task.pk]) in answer.content.decode() for task in queued
+    )
+
+
+def test_more_tasks_than_fit_a_url_are_at_the_top_of_the_list(admin_client, provider, monkeypatch):
+    task(queue="vms/1")
+    monkeypatch.setattr(task_admin, "MOST_IDS", 1)
+    answer = act(
+        admin_client, "refresh", provider, Provider.objects.create(name="Brook", type=AMAZON), follow=True
+    )
+    assert [task.queue.partition("/")[0] for task in answer.context["cl"].result_list] == ["providers"] * 2 + [
+        "vms"
+    ]
+
+
+def test_a_refresh_can_be_forced(admin_client, provider):
+    act(admin_client, "refresh_by_force", provider)
+    assert Task.objects.get().arguments["force"]
+
+
+def test_a_refresh_asks_for_its_permission(staff, staff_client, provider):
+    allow(staff, "view_provider")
+    assert "Refresh from the cloud" not in staff_client.get(PROVIDERS).content.decode()
+    act(staff_client, "refresh", provider)
+    assert not Task.objects.exists()
+    allow(staff, "refresh_provider")
+    act(staff_client, "refresh", provider)
+    assert Task.objects.get().owner == staff
+
+
+# --- Tasks ---
+
+
+def test_tasks_can_only_be_looked_at(admin_client):
+    shown = task()
+    assert admin_client.get(f"{TASKS}add/").status_code == 403
+    assert admin_client.post(f"{TASKS}{shown.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.post(f"{TASKS}{shown.pk}/change/", {"message": "Done"}).status_code == 403
+    assert admin_client.get(f"{TASKS}{shown.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize(("state", "reloads"), [("Queued", True), ("Active", True), ("Finished", False)])
+def test_a_page_reloads_itself_while_a_task_on_it_is_unfinished(admin_client, state, reloads):
+    task(state="Finished")
+    shown = task(state=state)
+    for url in (TASKS, f"{TASKS}{shown.pk}/change/"):
+        assert ("inventory/reload.js" in admin_client.get(url).content.decode()) is reloads
+
+
+def test_an_unfinished_task_on_another_page_reloads_nothing(admin_client):
+    finished = task(state="Finished")
+    task()
+    assert "reload.js" not in admin_client.get(f"{TASKS}?id__in={finished.pk}").content.decode()
+
+
+def test_the_status_is_told_once_it_is_known(admin_client):
+    assert "task-ok" not in admin_client.get(f"{TASKS}{task(state='Active').pk}/change/").content.decode()
+    assert (
+        "task-warn"
+        in admin_client.get(f"{TASKS}{task(state='Finished', status='Warn').pk}/change/").content.decode()
+    )
+
+
+def test_the_details_of_a_task_are_readable(admin_client):
+    details = {"<b>": 1, "action": "add", "before": ["défaut"]}  # in the order that PostgreSQL keeps them in
+    answer = admin_client.get(f"{TASKS}{task(context_data=details).pk}/change/")
+    shown = json.dumps(details, indent=2, ensure_ascii=False).replace("<b>", "&lt;b&gt;").replace('"', "&quot;")
+    assert f"<pre>{shown}</pre>" in answer.content.decode()
+
+
+def test_whoever_may_not_see_all_tasks_sees_the_own_ones(staff, staff_client):
+    mine, other = task(owner=staff), task()
+    assert list(staff_client.get(TASKS).context["cl"].result_list) == [mine]
+    assert staff_client.get(f"{TASKS}{mine.pk}/change/").status_code == 200
+    assert staff_client.get(f"{TASKS}{other.pk}/change/").status_code == 302
+    allow(staff, "view_task")
+    assert set(staff_client.get(TASKS).context["cl"].result_list) == {mine, other}
+
+
+@pytest.mark.parametrize("ids", ["abc", ",", "9" * 30])
+def test_tasks_that_cannot_be_are_not_found(admin_client, ids):
+    task()
+    assert not admin_client.get(f"{TASKS}?id__in={ids}").context["cl"].result_list
+
+
+# --- Lists ---
+
+
+def test_a_link_says_what_it_narrowed_the_list_to(admin_client, provider):
+    acme, umbra = (
+        CloudTenant.objects.create(provider=provider, ems_ref=name, name=name) for name in ("acme", "umbra")
+    )
+    for tenant in (acme, umbra):
+        Vm.objects.create(provider=provider, cloud_tenant=tenant, ems_ref=f"i-{tenant}", name=f"vm of {tenant}")
+    answer = admin_client.get(f"/admin/inventory/vm/?cloud_tenant__id__exact={acme.pk}")
+    assert [vm.name for vm in answer.context["cl"].result_list] == ["vm of acme"]
+    [shown] = [spec for spec in answer.context["cl"].filter_specs if spec.title == "cloud tenant"]
+    assert shown.lookup_choices == [(acme.pk, "acme")]
+    assert "umbra" not in answer.content.decode()
+
+
+def test_the_site_has_our_name(admin_client):
+    assert site.site_header == "Portcullis"
+    assert "Portcullis" in admin_client.get("/admin/").content.decode()

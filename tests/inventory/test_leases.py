@@ -1,0 +1,193 @@
+"""One holder at a time, by what stands in the database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+from django.utils import timezone
+
+from inventory import leases
+from inventory.leases import Holding, LeaseLost, lease
+from inventory.models import Lease
+
+#: How long a test waits for what must happen, in seconds; it happens at once.
+BOUND = 30
+
+
+class Renewals:
+    """The renewals of a lease, each in the background as ever, but only when a test wants one."""
+
+    def __init__(self, renew: Callable[[Holding], None]) -> None:
+        self._renew = renew
+        self._wanted, self._done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def one(self) -> None:
+        """Let the lease be renewed once."""
+        self._wanted.release()
+        assert self._done.acquire(timeout=BOUND)
+
+    def renew(self, holding: Holding) -> None:
+        if self._wanted.acquire(blocking=False):
+            self._renew(holding)
+            self._done.release()
+
+
+@pytest.fixture
+def renewals(monkeypatch: pytest.MonkeyPatch) -> Renewals:
+    renewals = Renewals(Holding._renew)
+    monkeypatch.setattr(leases, "RENEWAL", timedelta(milliseconds=1))
+    monkeypatch.setattr(Holding, "_renew", lambda holding: renewals.renew(holding))
+    return renewals
+
+
+def expire(queue: str) -> None:
+    """The holder was not heard of for too long."""
+    Lease.objects.filter(queue=queue).update(ends_on=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+class TestTheRow:
+    def test_there_is_one_holder_of_a_queue(self) -> None:
+        with lease("vms/1") as first, lease("vms/1") as second, lease("vms/2") as other:
+            assert first is not None
+            assert second is None
+            assert other is not None
+
+    def test_who_was_refused_takes_nothing_from_the_holder(self) -> None:
+        with lease("vms/1") as holding:
+            before = Lease.objects.values().get()
+            with lease("vms/1"):
+                pass
+            assert Lease.objects.values().get() == before
+            assert holding is not None
+            holding.ensure()
+
+    def test_it_ends_a_while_from_now(self) -> None:
+        before = timezone.now()
+        with lease("vms/1"):
+            ends_on = Lease.objects.get().ends_on
+            assert before + leases.LENGTH <= ends_on <= timezone.now() + leases.LENGTH
+
+    def test_it_is_renewed_well_before_it_ends(self) -> None:
+        assert 2 * leases.RENEWAL < leases.LENGTH
+
+    def test_letting_go_lets_the_next_in(self) -> None:
+        with lease("vms/1"):
+            pass
+        assert not Lease.objects.exists()
+        with lease("vms/1") as next_one:
+            assert next_one is not None
+
+    def test_an_exception_lets_go_as_well(self) -> None:
+        with pytest.raises(ZeroDivisionError), lease("vms/1"):
+            raise ZeroDivisionError
+        assert not Lease.objects.exists()
+
+    def test_one_that_has_ended_is_taken_over(self) -> None:
+        dead = Holding("vms/1")
+        assert dead.acquire()
+        expire("vms/1")
+        with lease("vms/1") as holding:
+            assert holding is not None
+            assert Lease.objects.get().owner == holding.owner
+            assert Lease.objects.get().ends_on > timezone.now()
+
+    def test_who_lost_it_does_not_release_that_of_the_next(self) -> None:
+        with lease("vms/1"):
+            expire("vms/1")
+            next_one = Holding("vms/1")
+            assert next_one.acquire()
+        assert Lease.objects.get().owner == next_one.owner
+
+    def test_a_holder_may_write(self) -> None:
+        with lease("vms/1") as holding:
+            assert holding is not None
+            holding.ensure()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheRenewal:
+    def test_it_moves_the_end_on(self, renewals: Renewals) -> None:
+        with lease("vms/1"):
+            expire("vms/1")
+            renewals.one()
+            assert Lease.objects.get().ends_on > timezone.now()
+
+    def test_a_holder_that_lost_it_may_not_write(self, renewals: Renewals) -> None:
+        with lease("vms/1") as holding:
+            assert holding is not None
+            Lease.objects.all().delete()
+            renewals.one()
+            with pytest.raises(LeaseLost, match="vms/1"):
+                holding.ensure()
+
+    def test_one_that_was_taken_over_is_lost_and_left_to_its_new_holder(self, renewals: Renewals) -> None:
+        with lease("vms/1") as holding:
+            assert holding is not None
+            next_one = Holding("vms/1")
+            Lease.objects.update(owner=next_one.owner)
+            renewals.one()
+            with pytest.raises(LeaseLost):
+                holding.ensure()
+        assert Lease.objects.get().owner == next_one.owner
+
+    def test_a_database_that_fails_for_a_moment_does_not_end_it(
+        self, renewals: Renewals, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    ) -> None:
+        def fail(holding: Holding) -> None:
+            raise OperationalError("The database is starting up.")
+
+        with lease("vms/1") as holding:
+            assert holding is not None
+            with monkeypatch.context() as patched:
+                patched.setattr(Holding, "_mine", fail)
+                renewals.one()
+            expire("vms/1")
+            renewals.one()
+            holding.ensure()
+            assert Lease.objects.get().ends_on > timezone.now()
+        assert "The lease of vms/1 could not be renewed" in caplog.text
+
+    def test_it_ends_with_the_block(self, renewals: Renewals) -> None:
+        with lease("vms/1"):
+            renewals.one()
+        assert "lease of vms/1" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.fixture
+def shared_database(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database that threads can share: SQLite's in memory fails where a real one lets them wait."""
+    with monkeypatch.context() as patched:
+        if connection.vendor == "sqlite":
+            patched.setitem(connections.settings["default"], "NAME", str(tmp_path / "leases.sqlite3"))
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(make_table).result()
+        yield
+
+
+def make_table() -> None:
+    with closing(connection), connection.schema_editor() as editor:
+        editor.create_model(Lease)
+
+
+@pytest.mark.usefixtures("shared_database")
+def test_of_many_who_come_at_once_one_gets_it() -> None:
+    many = 8
+    together, decided = threading.Barrier(many, timeout=BOUND), threading.Barrier(many, timeout=BOUND)
+
+    def come(_: int) -> bool:
+        together.wait()
+        with closing(connection), lease("vms/1") as holding:
+            decided.wait()
+            return holding is not None
+
+    with ThreadPoolExecutor(many) as pool:
+        assert sum(pool.map(come, range(many))) == 1

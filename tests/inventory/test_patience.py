@@ -1,0 +1,85 @@
+"""How long is waited, by a clock that runs only while somebody sleeps."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from functools import partial
+
+import pytest
+
+from inventory.drivers.base import CloudError, CloudRefused, CloudUnavailable, InstanceGone, Throttled
+from inventory.patience import Patience
+from tests.clouds import Clock
+
+BUSY = CloudUnavailable("No answer.")
+
+
+@pytest.fixture
+def patience(clock: Clock) -> Patience:
+    return Patience(300, sleep=clock.sleep)
+
+
+def wait_to_the_end(patience: Patience, error: CloudError = BUSY) -> int:
+    """Pause until the error is raised; returns how many attempts there were."""
+    pause = partial(patience.pause, error)
+    with pytest.raises(type(error)) as raised:
+        deque(iter(pause, "never"))
+    assert raised.value is error
+    return patience.attempts
+
+
+@pytest.fixture
+def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all pauses that the jitter allows, the longest."""
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_the_pauses_grow_to_a_bound(patience: Patience, clock: Clock) -> None:
+    for _ in range(9):
+        patience.pause(BUSY)
+    assert clock.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_pause_is_anything_up_to_its_bound(
+    patience: Patience, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds = []
+    monkeypatch.setattr(random, "uniform", lambda low, high: bounds.append((low, high)) or high / 4)
+    for _ in range(3):
+        patience.pause(BUSY)
+    assert bounds == [(0, 0.5), (0, 1), (0, 2)]
+    assert clock.pauses == [0.125, 0.25, 0.5]
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_it_never_waits_beyond_its_end_and_then_raises_the_error(patience: Patience, clock: Clock) -> None:
+    attempts = wait_to_the_end(patience)
+    assert attempts == 1 + len(clock.pauses) == 15
+    assert 270 < clock.now <= 300
+
+
+@pytest.mark.parametrize("error", [CloudRefused("No."), InstanceGone("Gone.")])
+def test_a_permanent_error_is_raised_at_once(error: CloudError, patience: Patience, clock: Clock) -> None:
+    assert wait_to_the_end(patience, error) == 1
+    assert not clock.pauses
+
+
+@pytest.mark.parametrize("asked", [0.0, 7.5, 120.0])
+def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, patience: Patience, clock: Clock) -> None:
+    patience.pause(Throttled("Slow down.", retry_after=asked))
+    assert clock.pauses == [asked]
+
+
+def test_a_pause_that_would_take_too_long_is_not_begun(patience: Patience, clock: Clock) -> None:
+    wait_to_the_end(patience, Throttled("Slow down.", retry_after=301))
+    assert not clock.pauses
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_without_a_word_of_the_cloud_throttling_is_waited_out_like_anything_else(
+    patience: Patience, clock: Clock
+) -> None:
+    patience.pause(Throttled("Slow down."))
+    assert clock.pauses == [0.5]

@@ -1,0 +1,286 @@
+"""Bringing the inventory of a provider in: all of it or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from inventory.drivers.base import (
+    CloudUnavailable,
+    Group,
+    Instance,
+    Network,
+    Port,
+    Rule,
+    Tenant,
+)
+from inventory.leases import LeaseLost
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
+from inventory.refresh import STEPS, Refresh, carry_out, refresh
+from inventory.services import request_refresh
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+from tests import cast as actors
+from tests.cast import Cast
+from tests.clouds import Grip, MemoryCloud, fail, meanwhile
+
+INVENTORY = [CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership]
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row of the inventory."""
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in INVENTORY}
+
+
+def test_everything_that_the_cloud_has_is_brought_in(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.tenant_list.append(Tenant("t-new", "new", "a new one"))
+    cloud.network_list.append(Network("vpc-new", "new", "10.1.0.0/16", "t-new"))
+    cloud.group_list.append(Group("sg-new", "fresh", "described", "t-new", "vpc-new", stateful=False))
+    cloud.rule_list.append(Rule("sgr-new", "sg-new", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "web"))
+    cloud.instance_list.append(Instance("i-new", "vm", "off", "stopped", "t-new", "nano", "eu-1a", "eu", "mine"))
+    cloud.port_list.append(
+        Port("eni-new", "nic", "i-new", "t-new", "vpc-new", "02:00", "in-use", ("10.1.0.4", "::4"), ("sg-new",))
+    )
+    done = refresh(cast.acme, Grip())
+    assert done.summary() == "5 instances and 7 security groups"
+
+    tenant = CloudTenant.objects.get(ems_ref="t-new")
+    network = CloudNetwork.objects.get(ems_ref="vpc-new")
+    group = SecurityGroup.objects.get(ems_ref="sg-new")
+    vm = Vm.objects.get(ems_ref="i-new")
+    port = NetworkPort.objects.get(ems_ref="eni-new")
+    rule = FirewallRule.objects.get(ems_ref="sgr-new")
+    assert (tenant.name, tenant.description) == ("new", "a new one")
+    assert (network.name, network.cidr, network.cloud_tenant) == ("new", "10.1.0.0/16", tenant)
+    assert (group.name, group.description, group.stateful) == ("fresh", "described", False)
+    assert group.type == "ManageIQ::Providers::Amazon::NetworkManager::SecurityGroup"
+    assert (group.cloud_tenant, group.cloud_network) == (tenant, network)
+    assert (vm.name, vm.vendor, vm.uid_ems, vm.cloud, vm.cloud_tenant) == ("vm", "amazon", "i-new", True, tenant)
+    assert vm.type == "ManageIQ::Providers::Amazon::CloudManager::Vm"
+    assert (vm.power_state, vm.raw_power_state, vm.description) == ("off", "stopped", "mine")
+    assert (vm.flavor_name, vm.availability_zone_name, vm.location) == ("nano", "eu-1a", "eu")
+    assert (port.name, port.mac_address, port.status) == ("nic", "02:00", "in-use")
+    assert (port.vm, port.cloud_tenant, port.cloud_network) == (vm, tenant, network)
+    assert (port.ipaddresses, port.port_security_enabled) == (["10.1.0.4", "::4"], True)
+    assert list(port.security_groups.all()) == list(vm.security_groups.all()) == [group]
+    assert (rule.security_group, rule.direction, rule.network_protocol) == (group, "inbound", "IPV4")
+    assert (rule.host_protocol, rule.port, rule.end_port) == ("tcp", 80, 81)
+    assert (rule.source_ip_range, rule.source_security_group, rule.description) == ("10.0.0.0/8", None, "web")
+
+
+def test_what_is_gone_from_the_cloud_is_removed(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.terminate("i-staging-double")
+    cloud.drop_group("sg-staging-db")
+    refresh(cast.acme, Grip())
+    assert not Vm.objects.filter(ems_ref="i-staging-double").exists()
+    assert not NetworkPort.objects.filter(ems_ref__startswith="eni-staging-double").exists()
+    assert not SecurityGroup.objects.filter(ems_ref="sg-staging-db").exists()
+    assert (Vm.objects.count(), SecurityGroup.objects.count(), NetworkPort.objects.count()) == (3, 5, 4)
+
+
+def test_a_refresh_without_news_writes_nothing_to_the_inventory(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.rule_list.append(Rule("sgr-1", "sg-staging-web", "inbound", source_group_ref="sg-elsewhere"))
+    refresh(cast.acme, Grip())
+    before = everything()
+    with CaptureQueriesContext(connection) as queries:
+        refresh(cast.acme, Grip())
+    written = [query["sql"] for query in queries if query["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}]
+    assert len(written) == 1
+    assert written[0].startswith('UPDATE "inventory_provider"')
+    assert everything() == before
+
+
+def test_the_number_of_queries_does_not_grow_with_the_inventory(
+    cast: Cast, cloud: MemoryCloud, django_assert_max_num_queries: Any
+) -> None:
+    [known] = [port for port in cloud.port_list if port.ref == "eni-staging-single-1"]
+    for number in range(60):
+        cloud.instance_list.append(Instance(f"i-{number}", "vm", "on", "running"))
+        cloud.port_list.append(replace(known, ref=f"eni-{number}", instance_ref=f"i-{number}"))
+    with django_assert_max_num_queries(25):
+        refresh(cast.acme, Grip())
+    with django_assert_max_num_queries(13):  # six kinds of rows, memberships, two savepoints, the outcome
+        refresh(cast.acme, Grip())
+
+
+def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
+    before = everything()
+    cloud.instance_list.append(Instance("i-new", "new", "on", "running"))
+    cloud.terminate("i-staging-double")
+    cloud.drop_group("sg-staging-db")
+    settings.REFRESH_PARTS = [*settings.REFRESH_PARTS, f"{__name__}.part_that_fails"]
+    with pytest.raises(ZeroDivisionError):
+        refresh(cast.acme, Grip())
+    assert everything() == before
+
+
+def part_that_fails(refresh: Refresh) -> None:
+    assert Vm.objects.filter(ems_ref="i-new").exists()
+    raise ZeroDivisionError
+
+
+def test_a_cloud_that_does_not_answer_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud) -> None:
+    before = everything()
+    cloud.script("inventory", fail(CloudUnavailable("No answer.")))
+    with pytest.raises(CloudUnavailable):
+        refresh(cast.acme, Grip())
+    assert everything() == before
+    cast.acme.refresh_from_db()
+    assert cast.acme.last_refresh_error == "No answer."
+
+
+def test_without_the_lease_nothing_is_written(cast: Cast, cloud: MemoryCloud) -> None:
+    before, grip = everything(), Grip()
+    cloud.terminate("i-staging-double")
+    cloud.script("inventory", meanwhile(grip.lose))
+    with pytest.raises(LeaseLost):
+        refresh(cast.acme, grip)
+    assert everything() == before
+
+
+def lose_instances(cloud: MemoryCloud) -> str:
+    for ref in ("i-staging-double", "i-staging-single", "i-production-double"):
+        cloud.terminate(ref)
+    return "3 of 4 vms"
+
+
+def lose_groups(cloud: MemoryCloud) -> str:
+    for name in ("default", "web", "db"):
+        cloud.drop_group(f"sg-staging-{name}")
+    cloud.drop_group("sg-production-db")
+    return "4 of 6 security groups"
+
+
+@pytest.mark.parametrize("lose", [lose_instances, lose_groups])
+class TestMoreThanHalfGone:
+    def test_it_is_stopped_changes_nothing_and_says_so(self, lose: Any, cast: Cast, cloud: MemoryCloud) -> None:
+        before, gone = everything(), lose(cloud)
+        message = (
+            f"The refresh of acme was stopped and changed nothing: it would remove {gone}. "
+            'If they are really gone, refresh with "force".'
+        )
+        task = request_refresh(provider=cast.acme, user=None)
+        carry_out([task], Grip())
+        task.refresh_from_db()
+        cast.acme.refresh_from_db()
+        assert (task.state, task.status, task.message) == ("Finished", "Error", message)
+        assert cast.acme.last_refresh_error == message
+        assert everything() == before
+
+    def test_it_goes_through_with_force(self, lose: Any, cast: Cast, cloud: MemoryCloud) -> None:
+        lose(cloud)
+        tasks = [request_refresh(provider=cast.acme, user=None, force=force) for force in (False, True)]
+        carry_out(tasks, Grip())
+        assert {task.status for task in Task.objects.all()} == {"Ok"}
+        assert Vm.objects.count() == len(cloud.instance_list)
+        assert SecurityGroup.objects.count() == len(cloud.group_list)
+
+
+def test_half_gone_is_believed(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.terminate("i-staging-double")
+    cloud.terminate("i-staging-single")
+    for name in ("default", "web", "db"):
+        cloud.drop_group(f"sg-staging-{name}")
+    refresh(cast.acme, Grip())
+    assert (Vm.objects.count(), SecurityGroup.objects.count()) == (2, 3)
+
+
+def test_several_queued_refreshes_are_answered_by_one_reading(cast: Cast, cloud: MemoryCloud) -> None:
+    tasks = [request_refresh(provider=cast.acme, user=None) for _ in range(3)]
+    carry_out(tasks, Grip())
+    assert cloud.calls == [("inventory", None)]
+    assert {(task.state, task.status, task.message) for task in Task.objects.all()} == {
+        ("Finished", "Ok", "Refreshed acme: 4 instances and 6 security groups.")
+    }
+
+
+def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: MemoryCloud) -> None:
+    Provider.objects.update(last_refresh_error="No answer.")
+    before = timezone.now()
+    cloud.script("inventory", meanwhile(lambda: times.append(timezone.now())))
+    times: list[Any] = []
+    refresh(cast.acme, Grip())
+    cast.acme.refresh_from_db()
+    assert cast.acme.last_refresh_error is None
+    assert cast.acme.last_refresh_date is not None
+    assert before <= cast.acme.last_refresh_date <= times[0]
+
+
+def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
+    steps: list[int] = []
+    refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
+    assert len(steps) == STEPS == 8
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"enabled": False}, "Provider acme is disabled."),
+        ({"type": "nonsense"}, "Portcullis has no driver for nonsense."),
+    ],
+)
+def test_a_provider_that_can_not_be_read_is_an_error(
+    attributes: dict[str, Any], message: str, cast: Cast, cloud: MemoryCloud
+) -> None:
+    for name, value in attributes.items():
+        setattr(cast.acme, name, value)
+    cast.acme.save()
+    before = everything()
+    task = request_refresh(provider=cast.acme, user=None)
+    carry_out([task], Grip())
+    cast.acme.refresh_from_db()
+    assert (task.status, task.message) == ("Error", message)
+    assert cast.acme.last_refresh_error == message
+    assert not cloud.calls
+    assert everything() == before
+
+
+def test_the_refresh_of_a_provider_that_was_deleted_is_an_error(cast: Cast, cloud: MemoryCloud) -> None:
+    task = request_refresh(provider=cast.acme, user=None)
+    cast.acme.delete()
+    task.refresh_from_db()
+    carry_out([task], Grip())
+    assert (task.state, task.status, task.message) == ("Finished", "Error", "The provider was deleted.")
+
+
+@pytest.mark.parametrize(
+    ("source", "range_", "group"),
+    [
+        ({"source_ip_range": "10.0.0.0/8"}, "10.0.0.0/8", None),
+        ({"source_group_ref": "sg-staging-db"}, None, "sg-staging-db"),
+        ({"source_group_ref": "sg-of-another-account"}, "sg-of-another-account", None),
+        ({"source_ip_range": "pl-123"}, "pl-123", None),
+        ({}, None, None),
+    ],
+)
+def test_a_rule_says_who_is_on_the_other_side(
+    source: dict[str, str], range_: str | None, group: str | None, cast: Cast, cloud: MemoryCloud
+) -> None:
+    cloud.rule_list.append(Rule("sgr-1", "sg-staging-web", "inbound", **source))
+    refresh(cast.acme, Grip())
+    rule = FirewallRule.objects.get()
+    assert rule.source_ip_range == range_
+    assert (rule.source_security_group and rule.source_security_group.ems_ref) == group
+
+
+def test_a_source_group_that_leaves_the_inventory_keeps_its_name_in_the_rule(
+    cast: Cast, cloud: MemoryCloud
+) -> None:
+    cloud.rule_list.append(Rule("sgr-1", "sg-staging-web", "inbound", source_group_ref="sg-staging-db"))
+    refresh(cast.acme, Grip())
+    cloud.drop_group("sg-staging-db")
+    refresh(cast.acme, Grip())
+    rule = FirewallRule.objects.get()
+    assert (rule.source_ip_range, rule.source_security_group) == ("sg-staging-db", None)
+
+
+def test_a_rule_and_a_membership_of_a_group_that_was_not_read_are_left_out(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.rule_list.append(Rule("sgr-1", "sg-nowhere", "inbound"))
+    cloud.set_port("eni-staging-single-1", group_refs=("sg-staging-web", "sg-nowhere"))
+    refresh(cast.acme, Grip())
+    assert not FirewallRule.objects.exists()
+    assert actors.memberships(cast.staging.single) == {"eni-staging-single-1": {"sg-staging-web"}}

@@ -1,0 +1,262 @@
+"""From a queued task to a finished one, whatever becomes of the worker and the message."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError, transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerDown
+
+from inventory.leases import Holding, LeaseLost
+from inventory.models import Lease, Provider, Task
+from inventory.services import Work, finish, queue_work
+from inventory.services import tasks as services
+from inventory.tasks import look_around, sweep, work
+from inventory.work import OVERDUE, work_off
+from tests import cast as actors
+
+QUEUE = "things/1"
+
+
+class Handler:
+    """Finishes its tasks, unless it is told to do something else; notes which it was given together."""
+
+    def __init__(self) -> None:
+        self.given: list[list[str]] = []
+        self.before: Any = lambda tasks: None
+
+    def __call__(self, tasks: Sequence[Task], holding: Holding) -> None:
+        self.given.append([task.name for task in tasks])
+        holding.ensure()
+        assert Lease.objects.filter(queue=tasks[0].queue, owner=holding.owner).exists()
+        assert {task.state for task in tasks} == {"Active"}
+        self.before(tasks)
+        for task in tasks:
+            finish(task, Task.Status.OK, "Done.")
+
+
+carry_out = Handler()
+
+
+@pytest.fixture
+def handler(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Handler:
+    handler = Handler()
+    settings.TASK_HANDLERS = {"things": f"{__name__}.carry_out"}
+    monkeypatch.setitem(globals(), "carry_out", handler)
+    return handler
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, Any]]]:
+    """The wake-up calls that were sent: their arguments and options."""
+    sent: list[tuple[list[str], dict[str, Any]]] = []
+
+    class App:
+        @staticmethod
+        def send_task(name: str, arguments: list[str], **options: Any) -> None:
+            assert name == work.name
+            sent.append((arguments, options))
+
+    monkeypatch.setattr(services, "current_app", App)
+    return sent
+
+
+def add(*names: str, queue: str = QUEUE, **attributes: Any) -> None:
+    queue_work(queue, [Work(name, f"Doing {name}") for name in names], user=None, provider=None)
+    Task.objects.filter(name__in=names).update(**attributes)
+
+
+def states() -> dict[str, tuple[str, str, str]]:
+    return {task.name: (task.state, task.status, task.message) for task in Task.objects.all()}
+
+
+class TestWorkOff:
+    def test_what_is_queued_is_carried_out_together_in_its_order(self, handler: Handler) -> None:
+        add("a", "b")
+        add("c")
+        work_off(QUEUE)
+        assert handler.given == [["a", "b", "c"]]
+        assert states() == dict.fromkeys("abc", ("Finished", "Ok", "Done."))
+        assert all(task.started_on and task.pct_complete == 100 for task in Task.objects.all())
+
+    def test_other_queues_and_finished_tasks_are_left_alone(self, handler: Handler) -> None:
+        add("a")
+        add("other", queue="things/2")
+        add("old", state="Finished")
+        work(QUEUE)
+        assert handler.given == [["a"]]
+        assert states()["other"] == ("Queued", "Ok", "Doing other")
+
+    def test_what_is_queued_meanwhile_is_carried_out_before_it_lets_go(self, handler: Handler) -> None:
+        add("a")
+        handler.before = lambda tasks: add("b") if tasks[0].name == "a" else None
+        work_off(QUEUE)
+        assert handler.given == [["a"], ["b"]]
+
+    def test_without_work_no_lease_is_taken(self, handler: Handler, django_assert_num_queries: Any) -> None:
+        with django_assert_num_queries(1):
+            work_off(QUEUE)
+
+    def test_it_leaves_the_work_to_who_is_at_it(self, handler: Handler) -> None:
+        add("a")
+        ends_on = timezone.now() + timedelta(hours=1)
+        Lease.objects.create(queue=QUEUE, owner=uuid.uuid4(), ends_on=ends_on)
+        work_off(QUEUE)
+        assert not handler.given
+        assert states()["a"][0] == "Queued"
+
+    def test_the_active_tasks_of_a_dead_worker_are_taken_over_first(self, handler: Handler) -> None:
+        began = timezone.now() - timedelta(minutes=5)
+        add("a", "b", state="Active", started_on=began)
+        add("c")
+        Lease.objects.create(queue=QUEUE, owner=uuid.uuid4(), ends_on=timezone.now() - timedelta(seconds=1))
+        work_off(QUEUE)
+        assert handler.given == [["a", "b", "c"]]
+        assert Task.objects.get(name="a").started_on == began
+        assert not Lease.objects.exists()
+
+    def test_a_handler_that_raises_finishes_what_it_left_as_an_error(
+        self, handler: Handler, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(tasks: Sequence[Task]) -> None:
+            finish(tasks[0], Task.Status.WARN, "Half done.")
+            raise ZeroDivisionError("secret detail")
+
+        add("a", "b")
+        handler.before = fail
+        work_off(QUEUE)
+        failed = "Portcullis failed to carry this out; its log says why."
+        assert states() == {"a": ("Finished", "Warn", "Half done."), "b": ("Finished", "Error", failed)}
+        assert "secret detail" in caplog.text
+
+    @pytest.mark.parametrize("error", [OperationalError("The database is gone."), LeaseLost(QUEUE)])
+    def test_a_database_or_lease_that_is_lost_leaves_the_tasks_for_the_next(
+        self, error: Exception, handler: Handler
+    ) -> None:
+        def fail(tasks: Sequence[Task]) -> None:
+            raise error
+
+        add("a")
+        handler.before = fail
+        with pytest.raises(type(error)):
+            work_off(QUEUE)
+        assert states() == {"a": ("Active", "Ok", "Doing a")}
+        assert not Lease.objects.exists()
+        handler.before = lambda tasks: None
+        work_off(QUEUE)
+        assert handler.given == [["a"], ["a"]]
+        assert states()["a"][0] == "Finished"
+
+
+@pytest.mark.django_db
+class TestSweep:
+    LONG_AGO = timezone.now() - 2 * OVERDUE
+
+    def test_it_wakes_each_queue_with_overdue_work_once(self, messages: list[Any]) -> None:
+        add("a", "b", created_on=self.LONG_AGO)
+        add("c", queue="things/2", created_on=self.LONG_AGO, state="Active")
+        sweep()
+        assert [arguments for arguments, _ in messages] == [["things/1"], ["things/2"]]
+
+    def test_a_message_of_the_sweep_does_not_outlive_the_next(self, messages: list[Any]) -> None:
+        add("a", created_on=self.LONG_AGO)
+        sweep()
+        assert messages == [([QUEUE], {"expires": OVERDUE.total_seconds()})]
+
+    @pytest.mark.parametrize("attributes", [{}, {"created_on": LONG_AGO, "state": "Finished"}])
+    def test_what_is_new_or_finished_is_not_swept(self, attributes: Any, messages: list[Any]) -> None:
+        add("a", **attributes)
+        sweep()
+        assert not messages
+
+    @pytest.mark.parametrize(("minutes", "woken"), [(1, 0), (-1, 1)])
+    def test_only_a_live_lease_keeps_it_off(self, minutes: int, woken: int, messages: list[Any]) -> None:
+        add("a", created_on=self.LONG_AGO)
+        ends_on = timezone.now() + timedelta(minutes=minutes)
+        Lease.objects.create(queue=QUEUE, owner=uuid.uuid4(), ends_on=ends_on)
+        Lease.objects.create(queue="things/9", owner=uuid.uuid4(), ends_on=timezone.now() + timedelta(hours=1))
+        sweep()
+        assert len(messages) == woken
+
+    def test_a_worker_that_starts_sweeps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+        monkeypatch.setattr(sweep, "delay", lambda: asked.append(True))
+        look_around()
+        assert asked
+
+
+@pytest.mark.django_db
+class TestQueueWork:
+    def test_the_tasks_say_what_is_to_be_done_for_whom(self) -> None:
+        sam, acme = User.objects.create_user("sam"), actors.provider("acme")
+        task, _ = queue_work(
+            QUEUE, [Work("a", "Doing a", {"b": 1}, {"c": 2}), Work("d", "Doing d")], user=sam, provider=acme
+        )
+        task = Task.objects.get(pk=task.pk)
+        assert (task.name, task.message, task.arguments, task.context_data) == ("a", "Doing a", {"b": 1}, {"c": 2})
+        assert (task.queue, task.userid, task.owner, task.provider, task.vm) == (QUEUE, "sam", sam, acme, None)
+        assert (task.state, task.status, task.pct_complete, task.started_on) == ("Queued", "Ok", 0, None)
+
+    def test_without_a_user_it_was_the_system(self) -> None:
+        add("a")
+        assert Task.objects.values_list("userid", "owner").get() == ("system", None)
+
+    def test_a_worker_is_woken_once_the_tasks_are_there(
+        self, messages: list[Any], django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            add("a", "b")
+            assert not messages
+        assert messages == [([QUEUE], {})]
+
+    def test_it_queues_all_or_nothing(self, django_capture_on_commit_callbacks: Any) -> None:
+        works = [Work("a", "Doing a"), Work("b", "Doing b", {"not": object()})]
+        with django_capture_on_commit_callbacks() as callbacks, pytest.raises(TypeError):
+            queue_work(QUEUE, works, user=None, provider=None)
+        assert not Task.objects.exists()
+        assert not callbacks
+
+    def test_nobody_is_woken_for_what_was_rolled_back(self, django_capture_on_commit_callbacks: Any) -> None:
+        with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
+            add("a")
+            transaction.set_rollback(True)
+        assert not Task.objects.exists()
+        assert not callbacks
+
+    @pytest.mark.parametrize("error", [BrokerDown("Connection refused"), ConnectionRefusedError(), OSError(28)])
+    def test_a_broker_that_is_down_does_not_fail_the_request(
+        self,
+        error: Exception,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        def refuse(*arguments: Any, **options: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(services.current_app, "send_task", refuse)
+        with django_capture_on_commit_callbacks(execute=True):
+            add("a")
+        assert states() == {"a": ("Queued", "Ok", "Doing a")}
+        assert "No message for things/1, the next sweep will find it" in caplog.text
+
+
+def test_a_finished_task_shows_the_outcome_beside_what_was_asked(db: None) -> None:
+    [task] = queue_work(QUEUE, [Work("a", "Doing a", {}, {"asked": 1})], user=None, provider=None)
+    finish(task, Task.Status.WARN, "Half done.", outcome=2)
+    task.refresh_from_db()
+    assert (task.state, task.status, task.message, task.pct_complete) == ("Finished", "Warn", "Half done.", 100)
+    assert task.context_data == {"asked": 1, "outcome": 2}
+
+
+def test_a_provider_that_is_deleted_leaves_its_tasks(db: None) -> None:
+    acme: Provider = actors.provider("acme")
+    queue_work(QUEUE, [Work("a", "Doing a")], user=None, provider=acme)
+    acme.delete()
+    assert Task.objects.get().provider is None

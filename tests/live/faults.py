@@ -1,0 +1,135 @@
+"""A proxy before an EC2 endpoint that does what the endpoint won't: refuse, fail, page, and lose answers."""
+
+from __future__ import annotations
+
+import html
+import ssl
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from urllib.parse import parse_qsl, urlsplit
+
+#: What an injected answer says that its request was.
+REQUEST_ID = "0fa17000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it came: EC2's `Action`, its other parameters as EC2 names them, and the HTTP headers."""
+
+    action: str
+    parameters: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    content_type: str = "text/xml"
+
+
+#: What to do with a call: answer it instead of the endpoint, or, with None, let it through and lose the answer.
+Fault = Answer | None
+
+
+class FaultProxy:
+    """Forwards to `target` unless told otherwise for the next call of an action.
+
+    "Call" is what the SDK's caller made: the SDK's own retries of it (same `amz-sdk-invocation-id`) meet the same
+    fault, and the next call goes through.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.url = ""
+        self.calls: list[Call] = []
+        self._target = urlsplit(target)
+        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._met: dict[str, Fault] = {}
+        self._lock = Lock()
+
+    def refuse(self, action: str, code: str, message: str = "", *, status: int = 400) -> None:
+        """Answer the next call of `action` with an error of EC2."""
+        words = f"<Code>{html.escape(code)}</Code><Message>{html.escape(message)}</Message>"
+        self.answer(
+            action,
+            f"<Response><Errors><Error>{words}</Error></Errors><RequestID>{REQUEST_ID}</RequestID></Response>",
+            status=status,
+        )
+
+    def answer(self, action: str, body: str, *, status: int = 200, content_type: str = "text/xml") -> None:
+        """Answer the next call of `action` with this."""
+        self._faults[action].append(Answer(status, body.encode(), content_type))
+
+    def lose_answer(self, action: str) -> None:
+        """Let the next call of `action` through, and hang up instead of passing the answer on."""
+        self._faults[action].append(None)
+
+    def count(self, action: str) -> int:
+        """How many requests of `action` came, the SDK's retries among them."""
+        return sum(call.action == action for call in self.calls)
+
+    def handle(self, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        parameters = dict(parse_qsl(body.decode()))
+        action = parameters.pop("Action", "")
+        with self._lock:
+            self.calls.append(Call(action, parameters, headers))
+            invocation = headers.get("amz-sdk-invocation-id", "")
+            if self._faults[action] and invocation not in self._met:
+                self._met[invocation] = self._faults[action].popleft()
+        if invocation not in self._met:
+            return self._forward(path, headers, body)
+        fault = self._met[invocation]
+        if fault is None:
+            self._forward(path, headers, body)
+        return fault
+
+    def _forward(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        connection = HTTPConnection(self._target.hostname or "", self._target.port, timeout=60)
+        try:
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read(), answer.getheader("Content-Type", ""))
+        finally:
+            connection.close()
+
+
+@contextmanager
+def fault_proxy(target: str, tls: ssl.SSLContext | None = None) -> Iterator[FaultProxy]:
+    """A running `FaultProxy` before `target`, on a free port of loopback."""
+    proxy = FaultProxy(target)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy.handle)) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        proxy.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _handler(handle: Callable[[str, dict[str, str], bytes], Answer | None]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        # HTTP/1.0, as the base class has it: each connection ends with its answer, so none is left at the end.
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = handle(self.path, dict(self.headers), body)
+            if answer is None:
+                return
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Say nothing: what came stands in `FaultProxy.calls`."""
+
+    return Handler

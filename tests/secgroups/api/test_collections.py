@@ -1,0 +1,13 @@
+"""Each collection of this app keeps the contract of collections."""
+
+from __future__ import annotations
+
+from tests.contracts import CollectionContract
+
+
+class TestSecurityGroups(CollectionContract):
+    collection = "security_groups"
+
+
+class TestFirewallRules(CollectionContract):
+    collection = "firewall_rules"

@@ -1,0 +1,29 @@
+"""Queueing changes of an instance and carrying them out, as the tests of changes do it."""
+
+from __future__ import annotations
+
+from inventory.models import Task, Vm
+from secgroups.changes import carry_out
+from secgroups.plan import Action
+from secgroups.services import Accepted, Asked, request_changes
+from tests.clouds import Grip
+
+
+def queue(vm: Vm, action: Action, *asked: str | Asked) -> list[Task]:
+    """The tasks for these groups, each by its name unless it says otherwise."""
+    wanted = [Asked(one) if isinstance(one, str) else one for one in asked]
+    answers = request_changes(vm=vm, action=action, asked=wanted, user=None)
+    assert all(isinstance(answer, Accepted) for answer in answers)
+    return [answer.task for answer in answers]
+
+
+def carried_out(vm: Vm, grip: Grip | None = None) -> list[Task]:
+    """What is queued for this instance, once it was carried out."""
+    waiting = Task.objects.of_queue(f"vms/{vm.pk}").select_related("vm__provider")
+    ids = [task.pk for task in waiting]
+    carry_out(list(waiting), grip or Grip())
+    return list(Task.objects.filter(pk__in=ids))
+
+
+def ends(tasks: list[Task]) -> list[tuple[str, str, str]]:
+    return [(task.state, task.status, task.message) for task in tasks]

@@ -1,0 +1,178 @@
+"""The rules of the clouds for adding and removing groups, checked without a cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inventory.drivers.base import Group, Port
+from secgroups.plan import Action, Change, Outcome, Plan, plan
+
+WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
+
+
+def a_port(ref: str = "p1", *groups: Group, network: str = "vpc-1", **attributes: Any) -> Port:
+    return Port(ref, network_ref=network, group_refs=tuple(group.ref for group in groups), **attributes)
+
+
+def changed(
+    ports: list[Port], action: Action, group: Group, *narrowed: str, minimum: int = 0
+) -> tuple[Outcome, dict[str, tuple[str, ...]]]:
+    """The outcome of one change and what it writes: port → its new list."""
+    made = plan("vm-1", ports, [Change(7, action, group, narrowed)], minimum=minimum)
+    return made.outcomes[7], written(made, ports)
+
+
+def written(made: Plan, ports: list[Port]) -> dict[str, tuple[str, ...]]:
+    return {port.ref: groups for port, groups in made.writes(ports)}
+
+
+def test_it_adds_a_group_to_every_port() -> None:
+    outcome, writes = changed([a_port("p1", DB), a_port("p2")], "add", WEB)
+    assert outcome == Outcome("Ok", "Added security group web to vm-1 on 2 ports.", ("p1", "p2"))
+    assert writes == {"p1": ("sg-db", "sg-web"), "p2": ("sg-web",)}
+
+
+def test_it_removes_a_group_from_every_port_that_has_it() -> None:
+    outcome, writes = changed([a_port("p1", DB, WEB), a_port("p2", DB), a_port("p3", WEB, DB)], "remove", WEB)
+    assert outcome == Outcome("Ok", "Removed security group web from vm-1 on 2 ports.", ("p1", "p3"))
+    assert writes == {"p1": ("sg-db",), "p3": ("sg-db",)}
+
+
+def test_it_leaves_the_ports_alone_that_have_the_group_already() -> None:
+    outcome, writes = changed([a_port("p1", WEB), a_port("p2")], "add", WEB)
+    assert outcome == Outcome("Ok", "Added security group web to vm-1.", ("p2",))
+    assert writes == {"p2": ("sg-web",)}
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_it_can_be_narrowed_to_some_ports(action: Action) -> None:
+    has = [WEB] if action == "remove" else []
+    ports = [a_port("p1", DB, *has), a_port("p2", DB, *has), a_port("p3", DB, *has)]
+    outcome, writes = changed(ports, action, WEB, "p3", "p1")
+    assert outcome.written == ("p1", "p3")
+    assert set(writes) == {"p1", "p3"}
+
+
+def test_a_port_that_the_instance_does_not_have_stops_the_change() -> None:
+    outcome, writes = changed([a_port("p1"), a_port("p2")], "add", WEB, "p1", "p9", "p8")
+    assert outcome == Outcome("Error", "vm-1 has no port p8, p9; nothing was changed.")
+    assert not writes
+
+
+def test_an_instance_without_ports_can_have_no_group() -> None:
+    outcome, _ = changed([], "add", WEB)
+    assert outcome == Outcome("Error", "vm-1 has no port that could have security groups.")
+
+
+def test_a_port_without_port_security_is_left_out_and_named() -> None:
+    outcome, writes = changed([a_port("p1"), a_port("p2", port_security_enabled=False)], "add", WEB)
+    assert outcome.status == "Ok"
+    assert outcome.message == (
+        "Added security group web to vm-1. Left out port p2: it has port security switched off."
+    )
+    assert writes == {"p1": ("sg-web",)}
+
+
+def test_it_is_an_error_if_every_port_is_left_out() -> None:
+    outcome, writes = changed([a_port("p1", port_security_enabled=False)], "add", WEB)
+    assert outcome == Outcome("Error", "No port of vm-1 can take web: port p1: it has port security switched off.")
+    assert not writes
+
+
+def test_it_refuses_a_group_of_another_network() -> None:
+    elsewhere = Group("sg-web-2", "web", network_ref="vpc-2")
+    outcome, writes = changed([a_port("p1")], "add", elsewhere)
+    assert outcome.status == "Error"
+    assert outcome.message == (
+        "No port of vm-1 can take web: port p1: it is in network vpc-1, and web belongs to vpc-2."
+    )
+    assert not writes
+
+
+def test_a_group_of_one_network_goes_on_the_ports_that_are_in_it() -> None:
+    outcome, writes = changed(
+        [a_port("p1"), a_port("p2", network="vpc-2")], "add", Group("sg", "web", network_ref="vpc-2")
+    )
+    assert writes == {"p2": ("sg",)}
+    assert "Left out port p1: it is in network vpc-1, and web belongs to vpc-2." in outcome.message
+
+
+def test_the_last_group_stays_where_the_cloud_insists_on_one_and_no_port_is_changed() -> None:
+    outcome, writes = changed([a_port("p1", WEB, DB), a_port("p2", WEB)], "remove", WEB, minimum=1)
+    assert outcome.status == "Error"
+    assert outcome.message == (
+        "Cannot remove web from vm-1: it is the last security group of port p2, and this cloud leaves at least 1 "
+        "there; nothing was changed."
+    )
+    assert not writes
+
+
+def test_a_group_that_is_not_the_last_can_go_where_the_cloud_insists_on_one() -> None:
+    outcome, writes = changed([a_port("p1", WEB, DB)], "remove", WEB, minimum=1)
+    assert (outcome.status, writes) == ("Ok", {"p1": ("sg-db",)})
+
+
+def test_it_warns_of_a_port_that_has_no_group_left() -> None:
+    outcome, writes = changed([a_port("p1", WEB), a_port("p2", WEB, DB)], "remove", WEB, minimum=0)
+    assert outcome.status == "Warn"
+    assert "Port p1 has no security group left: everything inbound is dropped there." in outcome.message
+    assert writes == {"p1": (), "p2": ("sg-db",)}
+
+
+@pytest.mark.parametrize(
+    ("action", "groups", "message"),
+    [
+        ("add", [WEB], "Nothing to do: vm-1 already has security group web."),
+        ("remove", [DB], "Nothing to do: vm-1 does not have security group web."),
+    ],
+)
+def test_what_is_so_already_is_ok_and_not_written(action: Action, groups: list[Group], message: str) -> None:
+    outcome, writes = changed([a_port("p1", *groups)], action, WEB, minimum=1)
+    assert outcome == Outcome("Ok", message)
+    assert not writes
+
+
+def test_a_change_builds_on_those_before_it() -> None:
+    ports = [a_port("p1", WEB)]
+    made = plan("vm-1", ports, [Change(1, "add", DB), Change(2, "remove", WEB)], minimum=1)
+    assert [outcome.status for outcome in made.outcomes.values()] == ["Ok", "Ok"]
+    assert written(made, ports) == {"p1": ("sg-db",)}
+
+
+def test_the_same_changes_in_another_order_end_otherwise() -> None:
+    ports = [a_port("p1", WEB)]
+    made = plan("vm-1", ports, [Change(2, "remove", WEB), Change(1, "add", DB)], minimum=1)
+    assert {key: outcome.status for key, outcome in made.outcomes.items()} == {2: "Error", 1: "Ok"}
+    assert written(made, ports) == {"p1": ("sg-web", "sg-db")}
+
+
+def test_a_change_and_its_opposite_write_nothing() -> None:
+    ports = [a_port("p1", DB)]
+    made = plan("vm-1", ports, [Change(1, "add", WEB), Change(2, "remove", WEB)])
+    assert not written(made, ports)
+
+
+def test_one_that_can_not_be_done_does_not_stop_the_others() -> None:
+    ports = [a_port("p1", WEB)]
+    made = plan("vm-1", ports, [Change(1, "add", DB, ("p9",)), Change(2, "add", OPS)], minimum=1)
+    assert [made.outcomes[key].status for key in (1, 2)] == ["Error", "Ok"]
+    assert written(made, ports) == {"p1": ("sg-web", "sg-ops")}
+
+
+def test_what_others_put_on_a_port_since_it_was_read_is_kept() -> None:
+    made = plan("vm-1", [a_port("p1", WEB)], [Change(1, "add", DB), Change(2, "remove", WEB)])
+    assert written(made, [a_port("p1", OPS, WEB)]) == {"p1": ("sg-ops", "sg-db")}
+
+
+def test_what_others_did_of_it_is_not_written_again() -> None:
+    made = plan("vm-1", [a_port("p1", WEB)], [Change(1, "add", DB), Change(2, "remove", WEB)])
+    assert not written(made, [a_port("p1", DB, OPS)])
+
+
+def test_undone_brings_back_what_was_and_keeps_what_others_did() -> None:
+    start = [a_port("p1", WEB), a_port("p2", WEB, DB)]
+    made = plan("vm-1", start, [Change(1, "add", DB), Change(2, "remove", WEB)])
+    now = [a_port("p1", OPS, DB), a_port("p2", DB)]
+    assert written(made.undone(start), now) == {"p1": ("sg-ops", "sg-web"), "p2": ("sg-db", "sg-web")}

@@ -1,0 +1,180 @@
+"""What is accepted as a change of groups, and what is refused at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from inventory.models import Task, Vm
+from secgroups.plan import Action
+from secgroups.services import Accepted, Asked, Refused, request_changes
+from tests import cast as actors
+from tests.cast import Cast
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user("sam")
+
+
+@pytest.fixture
+def vm(cast: Cast, user: User) -> Vm:
+    return cast.production.single
+
+
+def request(vm: Vm, *asked: Asked, action: Action = "add") -> list[Accepted | Refused]:
+    return request_changes(vm=vm, action=action, asked=asked, user=User.objects.get())
+
+
+def refusal(vm: Vm, asked: Asked, action: Action = "add") -> str:
+    [answer] = request(vm, asked, action=action)
+    assert isinstance(answer, Refused)
+    assert not Task.objects.exists()
+    return answer.message
+
+
+def accepted(vm: Vm, asked: Asked, action: Action = "add") -> Task:
+    [answer] = request(vm, asked, action=action)
+    assert isinstance(answer, Accepted)
+    return Task.objects.get(pk=answer.task.pk)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ("add", "Adding security group web to production-single"),
+        ("remove", "Removing security group web from production-single"),
+    ],
+)
+def test_a_change_becomes_a_task_of_its_own(action: Action, message: str, cast: Cast, vm: Vm, user: User) -> None:
+    group = {"name": "web", "ems_ref": "sg-production-web"}
+    task = accepted(vm, Asked("web"), action)
+    assert task.name == task.message == message
+    assert (task.state, task.status, task.queue) == ("Queued", "Ok", f"vms/{vm.pk}")
+    assert (task.owner, task.userid, task.vm, task.provider) == (user, "sam", vm, cast.acme)
+    assert task.arguments == {"action": action, "group": group, "ports": []}
+    assert task.context_data == {"action": action, "instance": "production-single", "security_group": group}
+
+
+def test_the_answer_is_the_message_of_the_task(vm: Vm) -> None:
+    [answer] = request(vm, Asked("web"))
+    assert answer.message == "Adding security group web to production-single"
+
+
+@pytest.mark.parametrize("by", ["id", "ems_ref", "name"])
+def test_a_group_can_be_named_in_three_ways(by: str, cast: Cast, vm: Vm) -> None:
+    web = cast.production.web
+    ways = {"id": Asked(id=web.pk), "ems_ref": Asked(ems_ref=web.ems_ref), "name": Asked("web")}
+    assert accepted(vm, ways[by]).arguments["group"] == {"name": "web", "ems_ref": "sg-production-web"}
+
+
+def test_an_id_goes_before_an_ems_ref_before_a_name(cast: Cast, vm: Vm) -> None:
+    site = cast.production
+    by_id = accepted(vm, Asked("default", id=site.web.pk, ems_ref=site.db.ems_ref))
+    assert by_id.arguments["group"]["name"] == "web"
+    by_ref = accepted(vm, Asked("default", ems_ref=site.db.ems_ref))
+    assert by_ref.arguments["group"]["name"] == "db"
+
+
+def test_a_name_is_that_of_the_group_in_the_network_of_the_instance(cast: Cast, user: User) -> None:
+    assert accepted(cast.staging.single, Asked("web")).arguments["group"]["ems_ref"] == "sg-staging-web"
+
+
+def test_a_name_that_the_inventory_does_not_know_is_accepted(vm: Vm) -> None:
+    assert accepted(vm, Asked("new")).arguments["group"] == {"name": "new", "ems_ref": None}
+
+
+def test_an_ems_ref_that_the_inventory_does_not_know_is_accepted(vm: Vm) -> None:
+    assert accepted(vm, Asked(ems_ref="sg-new")).arguments["group"] == {"name": "sg-new", "ems_ref": "sg-new"}
+
+
+def test_a_group_that_is_there_already_is_accepted(vm: Vm) -> None:
+    assert accepted(vm, Asked("default")).status == "Ok"
+    assert accepted(vm, Asked("web"), "remove").status == "Ok"
+
+
+def test_a_name_that_fits_several_is_refused_with_the_ids_to_choose_from(cast: Cast, vm: Vm) -> None:
+    twin = actors.group(cast.production.network, "web", ems_ref="sg-twin")
+    assert refusal(vm, Asked("web")) == (
+        "Cannot add web to production-single: several security groups have this name, "
+        f"choose one by its id: {cast.production.web.pk}, {twin.pk}"
+    )
+    assert accepted(vm, Asked("web", id=twin.pk)).arguments["group"]["ems_ref"] == "sg-twin"
+
+
+def test_an_id_of_no_group_is_refused(vm: Vm) -> None:
+    assert refusal(vm, Asked(id=987654)) == (
+        "Cannot add security group 987654 to production-single: "
+        "production-single can have no security group with this id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "refused"), [("add", "Cannot add web to"), ("remove", "Cannot remove web from")]
+)
+def test_an_id_of_another_networks_group_is_refused(action: Action, refused: str, cast: Cast, vm: Vm) -> None:
+    message = refusal(vm, Asked("web", id=cast.staging.web.pk), action)
+    assert message == f"{refused} production-single: production-single can have no security group with this id"
+
+
+def test_an_ems_ref_of_another_networks_group_is_refused(vm: Vm) -> None:
+    assert refusal(vm, Asked(ems_ref="sg-staging-web")) == (
+        "Cannot add sg-staging-web to production-single: "
+        "production-single can't have this group, it belongs to another network or tenant"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ManageIQ::Providers::Vmware::InfraManager", "nonsense"])
+def test_a_provider_that_can_not_manage_groups_refuses(kind: str, cast: Cast, vm: Vm) -> None:
+    cast.acme.type = kind
+    cast.acme.save()
+    vm.refresh_from_db()
+    assert refusal(vm, Asked("web")) == "Cannot add web to production-single"
+    assert refusal(vm, Asked(id=3), "remove") == "Cannot remove security group 3 from production-single"
+
+
+def test_ports_are_named_by_id_or_by_ems_ref(cast: Cast, user: User) -> None:
+    first, second = cast.production.double.network_ports.all()
+    task = accepted(cast.production.double, Asked("web", ports=(str(first.pk), second.ems_ref)))
+    assert task.arguments["ports"] == task.context_data["ports"] == [first.ems_ref, second.ems_ref]
+
+
+def test_a_port_of_another_instance_is_not_translated(cast: Cast, vm: Vm) -> None:
+    """The plan then says that the instance has no such port."""
+    theirs = cast.production.double.network_ports.first()
+    assert theirs is not None
+    assert accepted(vm, Asked("web", ports=(str(theirs.pk),))).arguments["ports"] == [str(theirs.pk)]
+
+
+def test_the_answers_are_in_the_order_of_the_questions(cast: Cast, vm: Vm) -> None:
+    answers = request(vm, Asked("web"), Asked(id=987654), Asked("db"), Asked(ems_ref="sg-staging-web"))
+    assert [type(answer) for answer in answers] == [Accepted, Refused, Accepted, Refused]
+    assert [task.arguments["group"]["name"] for task in Task.objects.order_by("id")] == ["web", "db"]
+    assert [answer.task.pk for answer in answers if isinstance(answer, Accepted)] == [
+        task.pk for task in Task.objects.order_by("id")
+    ]
+
+
+def test_it_wakes_one_worker_for_many_and_none_for_nothing(
+    vm: Vm, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks() as callbacks:
+        request(vm, *[Asked("web"), Asked("db")] * 5)
+    assert len(callbacks) == 1
+    with django_capture_on_commit_callbacks() as callbacks:
+        request(vm, Asked(id=987654))
+    assert not callbacks
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_the_number_of_queries_does_not_grow_with_the_number_of_groups(
+    number: int, cast: Cast, user: User, django_assert_num_queries: Any
+) -> None:
+    vm = Vm.objects.select_related("provider").get(pk=cast.production.double.pk)
+    asked = [Asked("web"), *(Asked(f"g{index}") for index in range(number))]
+    # Candidates, ports and the tasks, in a savepoint of the service and one of the queue.
+    with django_assert_num_queries(7):
+        request_changes(vm=vm, action="add", asked=asked, user=user)
+    assert Task.objects.count() == number + 1

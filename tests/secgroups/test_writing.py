@@ -1,0 +1,279 @@
+"""Writing to a cloud that fails in every way that clouds do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from inventory.drivers.base import (
+    CloudError,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialsRefused,
+    Group,
+    GroupNotFound,
+    Instance,
+    InstanceGone,
+    Port,
+    Throttled,
+)
+from inventory.leases import LeaseLost
+from inventory.patience import Patience
+from secgroups.plan import Change, Plan, plan
+from secgroups.writing import PortWriter
+from tests.clouds import (
+    Clock,
+    Event,
+    Grip,
+    MemoryCloud,
+    fail,
+    forget,
+    go,
+    ignore,
+    meanwhile,
+    refuse,
+    throttle,
+    unavailable,
+)
+
+WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
+BEFORE = {"p1": ("sg-web",), "p2": ("sg-web",)}
+AFTER = {"p1": ("sg-web", "sg-db"), "p2": ("sg-web", "sg-db")}
+LOST = [fail(CloudUnavailable("No answer.")), fail(Throttled("Slow down."))]
+
+
+@pytest.fixture
+def cloud() -> MemoryCloud:
+    """An instance with two ports, each with the group web."""
+    cloud = MemoryCloud()
+    cloud.instance_list = [Instance("i-1", "vm-1", "on", "running")]
+    cloud.group_list = [WEB, DB, OPS]
+    cloud.port_list = [
+        Port(ref, instance_ref="i-1", group_refs=groups, revision="1") for ref, groups in BEFORE.items()
+    ]
+    return cloud
+
+
+@pytest.fixture
+def grip() -> Grip:
+    return Grip()
+
+
+@pytest.fixture
+def waited() -> list[CloudError]:
+    """What the writer said of its pauses."""
+    return []
+
+
+@pytest.fixture
+def writer(cloud: MemoryCloud, grip: Grip, clock: Clock, waited: list[CloudError]) -> PortWriter:
+    return PortWriter(cloud, "i-1", grip, Patience(60, sleep=clock.sleep), waited.append)
+
+
+def adding_db(writer: PortWriter) -> Plan:
+    """Read the ports, and plan to add the group db."""
+    return plan("vm-1", writer.read(), [Change(1, "add", DB)])
+
+
+def names(cloud: MemoryCloud) -> list[str]:
+    return [name for name, _ in cloud.calls]
+
+
+def test_it_reads_writes_each_port_once_and_reads_back(writer: PortWriter, cloud: MemoryCloud) -> None:
+    writer.carry_out(adding_db(writer))
+    assert names(cloud) == ["ports", "change_groups", "change_groups", "ports"]
+    assert cloud.groups_of("i-1") == AFTER == {port.ref: port.group_refs for port in writer.ports}
+    assert writer.request_ids == {"p1": "req-1", "p2": "req-2"}
+
+
+def test_it_writes_nothing_where_there_is_nothing_to_do(writer: PortWriter, cloud: MemoryCloud) -> None:
+    writer.carry_out(plan("vm-1", writer.read(), [Change(1, "add", WEB)]))
+    assert names(cloud) == ["ports"]
+
+
+def test_a_write_that_took_effect_is_not_repeated_when_its_answer_was_lost(
+    writer: PortWriter, cloud: MemoryCloud, clock: Clock
+) -> None:
+    cloud.script("change_groups", go, unavailable(done=True))
+    writer.carry_out(adding_db(writer))
+    assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2"]
+    assert cloud.groups_of("i-1") == AFTER
+    assert not clock.pauses
+
+
+@pytest.mark.parametrize("event", LOST)
+def test_a_write_that_did_not_take_effect_is_repeated_after_a_pause(
+    event: Event, writer: PortWriter, cloud: MemoryCloud, clock: Clock, waited: list[CloudError]
+) -> None:
+    cloud.script("change_groups", go, event)
+    writer.carry_out(adding_db(writer))
+    assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2", "p2"]
+    assert cloud.groups_of("i-1") == AFTER
+    assert len(clock.pauses) == len(waited) == 1
+
+
+def test_it_pauses_for_as_long_as_the_cloud_asks(writer: PortWriter, cloud: MemoryCloud, clock: Clock) -> None:
+    cloud.script("ports", throttle(7))
+    cloud.script("change_groups", throttle(11))
+    writer.carry_out(adding_db(writer))
+    assert clock.pauses == [7, 11]
+    assert cloud.groups_of("i-1") == AFTER
+
+
+def test_a_reading_that_fails_for_a_while_is_repeated(writer: PortWriter, cloud: MemoryCloud) -> None:
+    cloud.script("ports", unavailable(), go, unavailable(), unavailable())
+    writer.carry_out(adding_db(writer))
+    assert len(cloud.called("change_groups")) == 2
+    assert cloud.groups_of("i-1") == AFTER
+
+
+def test_the_time_of_a_reading_is_from_before_it_began(writer: PortWriter, cloud: MemoryCloud) -> None:
+    asked_on = []
+    cloud.script("ports", meanwhile(lambda: asked_on.append(timezone.now())))
+    writer.read()
+    assert writer.read_on is not None
+    assert writer.read_on <= asked_on[0]
+
+
+@pytest.mark.parametrize("event", [*LOST, ignore])
+def test_when_its_patience_is_over_the_error_says_why(
+    event: Event, writer: PortWriter, cloud: MemoryCloud
+) -> None:
+    cloud.script("change_groups", *[event] * 200)
+    with pytest.raises(CloudError) as raised:
+        writer.carry_out(adding_db(writer))
+    assert not raised.value.permanent
+    assert cloud.groups_of("i-1") == BEFORE
+
+
+def test_it_says_that_a_cloud_does_not_show_what_it_accepted(writer: PortWriter, cloud: MemoryCloud) -> None:
+    cloud.script("change_groups", *[ignore] * 200)
+    with pytest.raises(CloudUnavailable, match="The cloud accepted the change, but does not show it"):
+        writer.carry_out(adding_db(writer))
+
+
+def test_a_cloud_that_shows_the_change_late_is_written_again(writer: PortWriter, cloud: MemoryCloud) -> None:
+    cloud.script("change_groups", ignore, go)
+    writer.carry_out(adding_db(writer))
+    assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2", "p1"]
+    assert cloud.groups_of("i-1") == AFTER
+
+
+def test_a_pause_longer_than_its_patience_is_not_begun(
+    writer: PortWriter, cloud: MemoryCloud, clock: Clock
+) -> None:
+    cloud.script("change_groups", throttle(61))
+    with pytest.raises(Throttled):
+        writer.carry_out(adding_db(writer))
+    assert not clock.pauses
+
+
+@pytest.mark.parametrize("error", [CloudRefused("Too many groups."), CredentialsRefused("You may not.")])
+def test_what_was_written_before_a_refusal_is_taken_back(
+    error: CloudError, writer: PortWriter, cloud: MemoryCloud
+) -> None:
+    cloud.script("change_groups", go, fail(error))
+    with pytest.raises(type(error)) as raised:
+        writer.carry_out(adding_db(writer))
+    assert raised.value is error
+    assert cloud.groups_of("i-1") == BEFORE == {port.ref: port.group_refs for port in writer.ports}
+    assert cloud.called("change_groups")[-1] == ("p1", ("sg-web",))
+
+
+def test_taking_back_keeps_what_others_did_meanwhile(writer: PortWriter, cloud: MemoryCloud) -> None:
+    def others() -> None:
+        cloud.set_port("p1", group_refs=(*cloud.port("p1").group_refs, "sg-ops"))
+
+    cloud.script("change_groups", go, meanwhile(others, refuse()))
+    with pytest.raises(CloudRefused):
+        writer.carry_out(adding_db(writer))
+    assert cloud.groups_of("i-1") == {"p1": ("sg-web", "sg-ops"), "p2": ("sg-web",)}
+
+
+def test_a_refusal_of_the_first_write_needs_nothing_taken_back(writer: PortWriter, cloud: MemoryCloud) -> None:
+    cloud.script("change_groups", refuse())
+    with pytest.raises(CloudRefused):
+        writer.carry_out(adding_db(writer))
+    assert len(cloud.called("change_groups")) == 1
+    assert cloud.groups_of("i-1") == BEFORE
+
+
+def test_taking_back_goes_on_through_a_bad_moment(writer: PortWriter, cloud: MemoryCloud) -> None:
+    cloud.script("change_groups", go, refuse(), unavailable(), throttle(3))
+    with pytest.raises(CloudRefused):
+        writer.carry_out(adding_db(writer))
+    assert cloud.groups_of("i-1") == BEFORE
+
+
+def test_what_others_put_on_a_port_between_reading_and_writing_is_kept(
+    writer: PortWriter, cloud: MemoryCloud
+) -> None:
+    """Where the cloud can tell: it refuses a write that names an old revision."""
+    cloud.guards_revisions = True
+    planned = adding_db(writer)
+    cloud.set_port("p2", group_refs=("sg-ops",))
+    writer.carry_out(planned)
+    assert cloud.groups_of("i-1") == {"p1": ("sg-web", "sg-db"), "p2": ("sg-ops", "sg-db")}
+
+
+def test_a_fresh_group_that_is_not_found_yet_is_waited_for(
+    writer: PortWriter, cloud: MemoryCloud, waited: list[CloudError]
+) -> None:
+    writer.fresh_until = timezone.now() + timedelta(hours=1)
+    cloud.script("change_groups", forget("sg-db"), forget("sg-db"))
+    writer.carry_out(adding_db(writer))
+    assert cloud.groups_of("i-1") == AFTER
+    assert [str(error) for error in waited] == ["There is no group sg-db."] * 2
+
+
+def test_an_old_group_that_is_not_found_is_not_waited_for(
+    writer: PortWriter, cloud: MemoryCloud, clock: Clock
+) -> None:
+    cloud.script("change_groups", go, forget("sg-db"))
+    with pytest.raises(GroupNotFound):
+        writer.carry_out(adding_db(writer))
+    assert not clock.pauses
+    assert cloud.groups_of("i-1") == BEFORE
+
+
+def test_an_instance_that_is_gone_is_not_waited_for(writer: PortWriter, cloud: MemoryCloud, clock: Clock) -> None:
+    cloud.terminate("i-1")
+    with pytest.raises(InstanceGone):
+        writer.read()
+    assert not clock.pauses
+    assert writer.read_on is None
+
+
+def test_without_the_lease_nothing_is_written(writer: PortWriter, cloud: MemoryCloud, grip: Grip) -> None:
+    planned = adding_db(writer)
+    grip.lose()
+    with pytest.raises(LeaseLost):
+        writer.carry_out(planned)
+    assert not cloud.called("change_groups")
+
+
+def test_a_lease_that_is_lost_between_two_ports_stops_the_second_write(
+    writer: PortWriter, cloud: MemoryCloud, grip: Grip
+) -> None:
+    cloud.script("change_groups", meanwhile(grip.lose))
+    with pytest.raises(LeaseLost):
+        writer.carry_out(adding_db(writer))
+    assert [ref for ref, _ in cloud.called("change_groups")] == ["p1"]
+
+
+def test_a_lease_that_is_lost_during_a_pause_stops_everything(
+    writer: PortWriter, cloud: MemoryCloud, grip: Grip
+) -> None:
+    cloud.script("ports", go, meanwhile(grip.lose, unavailable()))
+    with pytest.raises(LeaseLost):
+        writer.carry_out(adding_db(writer))
+    assert len(cloud.called("ports")) == 2
+
+
+def test_nothing_is_taken_back_without_the_lease(writer: PortWriter, cloud: MemoryCloud, grip: Grip) -> None:
+    cloud.script("change_groups", go, meanwhile(grip.lose, refuse()))
+    with pytest.raises(LeaseLost):
+        writer.carry_out(adding_db(writer))
+    assert len(cloud.called("change_groups")) == 2
