@@ -173,7 +173,7 @@ def test_the_commands_that_the_demonstration_prints_work_also_after_a_restart(se
     listing, adding, watching = printed_commands(service)
     assert '"name":"web"' in run(listing)
     assert '"success":true' in run(adding)
-    until(lambda: '"state":"Finished","status":"Ok"' in run(watching))
+    until(lambda: '"state":"Finished","status":"Ok"' in run(watching), seconds=60)
     assert '"name":"ssh-from-office"' in run(listing)
 
     service.signal(signal.SIGTERM)
