@@ -20,6 +20,7 @@ django_stubs_ext.monkeypatch()
 
 env = environ.Env()
 
+VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: What an installation keeps beside its database: keys, the embedded broker, lock and pid files.
 VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # so early that what is refused below has it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "inventory.rest.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -56,7 +58,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "settings.urls"
@@ -168,6 +169,8 @@ COLLECTIONS = {
 }
 #: Most resources in one page, and in one request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
+#: Most requests of one process that wait for a task (`?wait=30`) at a time; others are answered at once.
+API_WAITING = env.int("API_WAITING", default=2)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

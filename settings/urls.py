@@ -9,7 +9,7 @@ from inventory.rest.routers import api_urls
 urlpatterns = [
     path("", RedirectView.as_view(url="/api")),
     path("admin/", admin.site.urls),
-    path("login/", include("rest_framework.urls")),
+    path("", include("rest_framework.urls")),
     re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
 ]
 

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from secgroups.models import Membership, SecurityGroup
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
+from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
 
@@ -49,6 +50,32 @@ def enter() -> Cast:
     acme = provider("acme")
     account = tenant(acme)
     return Cast(acme, account, site(network(account, "production")), site(network(account, "staging")))
+
+
+def company(owner: User) -> Cast:
+    """The cast, with what else it takes for every collection to have at least two resources."""
+    entered = enter()
+    other = provider("other")
+    tenant(other, "other")
+    web, db = entered.production.web, entered.production.db
+    for ref, source in (("sgr-1", None), ("sgr-2", web)):
+        FirewallRule.objects.create(
+            provider=entered.acme,
+            ems_ref=ref,
+            security_group=db,
+            direction="inbound",
+            network_protocol=None if source else "IPV4",
+            host_protocol="tcp",
+            port=5432,
+            end_port=5432,
+            source_ip_range=None if source else "10.0.0.0/8",
+            source_security_group=source,
+        )
+    for number in (1, 2):
+        Task.objects.create(
+            name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"
+        )
+    return entered
 
 
 def provider(name: str, **attributes: Any) -> Provider:

@@ -20,6 +20,16 @@ def grant(user: User, *permissions: str) -> User:
     return User.objects.get(pk=user.pk)
 
 
+def everything_to_see(user: User) -> User:
+    """Give a user all permissions to view; no more."""
+    user.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
+    return user
+
+
+def _offered(client: Client, url: str) -> set[str]:
+    return {action["name"] for action in client.get(url).json().get("actions", ())}
+
+
 @pytest.mark.django_db
 @pytest.mark.usefixtures("company")
 class CollectionContract:
@@ -92,14 +102,17 @@ class CollectionContract:
                 alone = admin_client.get(resource["href"]).json()
                 assert alone["href"] == resource["href"]
 
-    def test_the_number_of_queries_does_not_grow_with_the_page(
-        self, admin_client: Client, django_assert_max_num_queries: Any
+    def test_a_list_with_everything_is_at_most_12_queries(
+        self, client: Client, django_user_model: type[User], django_assert_max_num_queries: Any
     ) -> None:
+        """Those of the session, the user and the permissions of a user who is no superuser included."""
+        client.force_login(everything_to_see(django_user_model.objects.create_user("reader")))
         viewset = viewset_of(self.collection)
-        expand = ",".join(["resources", *viewset.subcollections])
+        expand = ",".join(["resources", *({"security_groups"} & viewset.subcollections.keys())])
         attributes = ",".join([*viewset.columns(), *viewset.computed_names(), *viewset.relations])
-        with django_assert_max_num_queries(4 + len(viewset.computed) + len(viewset.relations) + 5):
-            admin_client.get(f"{self.url}?expand={expand}&attributes={attributes}")
+        with django_assert_max_num_queries(12):
+            answer = client.get(f"{self.url}?expand={expand}&attributes={attributes}")
+        assert answer.json()["count"] >= 1
 
     def test_an_unknown_attribute_is_named(self, admin_client: Client) -> None:
         answer = admin_client.get(f"{self.url}?expand=resources&attributes=foo")
@@ -124,6 +137,22 @@ class CollectionContract:
         assert client.get(self.url).status_code == expected
         grant(user, *viewset_of(self.collection).view_permissions())
         assert client.get(self.url).status_code == HTTPStatus.OK
+
+    def test_each_action_asks_its_own_permission_and_is_offered_with_it(
+        self, client: Client, django_user_model: type[User], first: dict[str, Any]
+    ) -> None:
+        reader = everything_to_see(django_user_model.objects.create_user("reader"))
+        client.force_login(reader)
+        for action in viewset_of(self.collection).declared_actions():
+            name, permission = action.url_path, action.kwargs.get("permission")
+            url = first["href"] if action.detail else self.url
+            if permission:
+                assert name not in _offered(client, url)
+                answer = client.post(url, {"action": name, "resources": [{}]}, "application/json")
+                assert answer.status_code == HTTPStatus.FORBIDDEN
+                assert answer.json()["error"]["kind"] == "forbidden"
+                grant(reader, permission)
+            assert name in _offered(client, url)
 
     def test_what_it_cannot_do_is_refused(self, admin_client: Client) -> None:
         answer = admin_client.delete(self.url)

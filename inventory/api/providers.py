@@ -48,10 +48,28 @@ class CredentialsSerializer(StrictSerializer):
     userid = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
 
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        """Both also in an edit, which would otherwise take the half that it is given for the whole."""
+        if missing := self.fields.keys() - attrs.keys():
+            raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required."))
+        return attrs
+
+
+class TypeField(serializers.CharField):
+    """A kind of cloud, by the full or the short name of its provider type."""
+
+    def to_internal_value(self, data: Any) -> str:
+        named = super().to_internal_value(data)
+        known = drivers.provider_type(named)
+        if known is None:
+            raise serializers.ValidationError(f"{named} is none of {', '.join(settings.DRIVERS)}.")
+        return known
+
 
 class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
     """A provider as clients describe it."""
 
+    type = TypeField()
     credentials = CredentialsSerializer()
 
     class Meta:
@@ -76,12 +94,6 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value(_with_connection(data))
 
-    def validate_type(self, value: str) -> str:
-        known = drivers.provider_type(value)
-        if known is None:
-            raise serializers.ValidationError(f"{value} is none of {', '.join(settings.DRIVERS)}.")
-        return known
-
 
 class ProviderEdit(ProviderInput):
     """What can be changed of a provider: everything but the kind of its cloud."""
@@ -89,10 +101,9 @@ class ProviderEdit(ProviderInput):
     credentials = CredentialsSerializer(required=False)
 
     def validate_type(self, value: str) -> str:
-        known = super().validate_type(value)
-        if self.instance and known != self.instance.type:
+        if self.instance and value != self.instance.type:
             raise serializers.ValidationError(f"{self.instance.name} is connected as {self.instance.type}.")
-        return known
+        return value
 
 
 def _with_connection(data: Any) -> Any:

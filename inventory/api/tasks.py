@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
 from inventory.models import Task
+from inventory.rest.acting import DeleteMixin
+from inventory.rest.actions import Answer, result
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.waiting import seconds_in, wait_until
+from inventory.services import NotInTime, cancel_task, delete_task
+
+#: After how many seconds it is worth asking again for a task that is not finished.
+RETRY_AFTER = 1
 
 
 class TaskSerializer(ResourceSerializer):
@@ -25,7 +38,7 @@ class TaskSerializer(ResourceSerializer):
         ]
 
 
-class TaskViewSet(CollectionViewSet):
+class TaskViewSet(DeleteMixin, CollectionViewSet):
     """Work that was accepted, and what became of it."""
 
     collection = "tasks"
@@ -36,6 +49,35 @@ class TaskViewSet(CollectionViewSet):
     def view_permissions(cls) -> list[str]:
         """None: everybody sees the tasks that are their own."""
         return []
+
+    def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
+        """One task; with `wait`, as soon as it is finished, or after so many seconds."""
+        task: Task = self.resource(pk)
+        wait = seconds_in(request.query_params)
+        finished = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED)
+        over = task.state == Task.State.FINISHED or wait_until(finished.exists, wait)
+        answer = super().retrieve(request, pk, **kwargs)
+        if not over:
+            answer.headers["Retry-After"] = str(RETRY_AFTER)
+        return answer
+
+    @action(detail=True, methods=["post"], permission="inventory.cancel_task")
+    def cancel(self, request: Request, **kwargs: Any) -> Response:
+        """End a queued task before it is carried out."""
+        return self.on_each(lambda task, _: self._end("Cancelled", task, partial(cancel_task, user=self.user)))
+
+    @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_task")
+    def delete_task(self, request: Request, **kwargs: Any) -> Response:
+        """Forget a finished task."""
+        return self.on_each(lambda task, _: self._end("Deleted", task, delete_task))
+
+    def _end(self, done: str, task: Task, end: Callable[..., None]) -> Answer:
+        href = self.hrefs.resource(self.collection, task.pk)
+        try:
+            end(task=task)
+        except NotInTime as refused:
+            return result(False, str(refused), href=href)
+        return result(True, f"{done} task {task.pk}", href=href)
 
 
 def task_links(hrefs: Hrefs, task: Task) -> dict[str, Any]:

@@ -36,19 +36,13 @@ class VmSerializer(ResourceSerializer):
         ]
 
 
-def _addresses(vms: Sequence[int]) -> Mapping[int, list[str]]:
-    found: dict[int, list[str]] = {pk: [] for pk in vms}
+def _addresses(vms: Sequence[int]) -> Mapping[int, Mapping[str, list[str]]]:
+    """The addresses of the ports of each VM, in the order of the ports."""
+    found: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
     ports = NetworkPort.objects.filter(vm__in=vms).order_by("pk")
-    for vm, addresses in ports.values_list("vm", "ipaddresses"):
-        found[vm] += addresses
-    return found
-
-
-def _mac_addresses(vms: Sequence[int]) -> Mapping[int, list[str]]:
-    found: dict[int, list[str]] = {pk: [] for pk in vms}
-    ports = NetworkPort.objects.filter(vm__in=vms).exclude(mac_address=None).order_by("pk")
-    for vm, address in ports.values_list("vm", "mac_address"):
-        found[vm].append(address)
+    for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
+        found[vm]["ipaddresses"] += ip_addresses
+        found[vm]["mac_addresses"] += filter(None, [mac_address])
     return found
 
 
@@ -61,7 +55,7 @@ class VmViewSet(CollectionViewSet):
     computed = {
         "total_security_groups": total(Vm, "security_groups"),
         "ipaddresses": _addresses,
-        "mac_addresses": _mac_addresses,
+        "mac_addresses": _addresses,
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -48,6 +48,7 @@ class Task(Timestamped):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("cancel_task", "Can cancel a task")]
         indexes = [
             models.Index("queue", F("id"), name="task_unfinished", condition=~models.Q(state="Finished")),
             models.Index(fields=["owner", "-id"], name="task_owner"),

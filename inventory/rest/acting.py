@@ -17,6 +17,9 @@ from inventory.rest.actions import Answer, Command, edited_attributes, result
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.views import ApiView
 
+#: What is said of a resource in a body that does not say which it is.
+UNNAMED = "A resource must have an id or an href"
+
 
 class ActingViewSet(ViewSetMixin, ApiView):
     """What can be done to a collection: DRF's extra actions, and nothing else.
@@ -57,6 +60,8 @@ class ActingViewSet(ViewSetMixin, ApiView):
         """What the request asks for: by its method, by its address, or by its body."""
         if self.request.method == "DELETE":
             return Command("delete", ({},), many=False)
+        if self.request.stream is None:  # DRF makes an empty object of it
+            raise BadInput("The request must have a body")
         if self.request.method in {"PUT", "PATCH"}:
             return Command("edit", (edited_attributes(self.request.data),), many=False)
         return Command.parse(self.request.data)
@@ -74,12 +79,18 @@ class ActingViewSet(ViewSetMixin, ApiView):
         answer: Response = getattr(self, found.__name__)(request, **kwargs)
         return answer
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Those that `Allow` names: a POST only where there is an action."""
+        possible = [action for action in self.declared_actions() if action.detail or not self.detail]
+        return [method for method in super().allowed_methods if method != "POST" or possible]
+
     def offered(self, *, detail: bool, href: str) -> list[dict[str, str]]:
-        """The actions of this address that the caller may do, as answers list them."""
+        """The actions that the caller may do here; on a collection also those of its resources."""
         return [
             {"name": action.url_path, "method": "post", "href": href}
             for action in self.declared_actions()
-            if action.detail == detail and self._may(action)
+            if (action.detail or not detail) and self._may(action)
         ]
 
     def _may(self, action: Any) -> bool:
@@ -122,7 +133,7 @@ class ActingViewSet(ViewSetMixin, ApiView):
     def named(self, resource: dict[str, Any]) -> Any:
         """The row that a resource of the body names, by `id` or `href`."""
         if not {"id", "href"} & resource.keys():
-            raise BadInput("A resource must have an id or an href")
+            raise BadInput(UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
 

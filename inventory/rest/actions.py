@@ -78,7 +78,7 @@ def edited_attributes(data: object) -> dict[str, Any]:
 
 def _edit(change: dict[str, Any]) -> tuple[str, Any]:
     action, path = change.get("action"), change.get("path")
-    if action not in {"edit", "add", "remove"}:
+    if action not in ("edit", "add", "remove"):  # no set: anything can stand here, also what has no hash
         raise BadInput(f"Unsupported Action {action} in a PATCH: it must be edit, add or remove")
     if not isinstance(path, str) or not path:
         raise BadInput("A change in a PATCH must name an attribute in its path")

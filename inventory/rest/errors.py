@@ -6,8 +6,15 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.module_loading import import_string
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -37,6 +44,11 @@ STATUSES: dict[type[Exception], int] = {
     BadRequest: 400,
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
+}
+
+#: What is said of those that Django raises before a view is chosen: its own words are for the operator.
+_REASONS: dict[type[Exception | None], str] = {
+    DisallowedHost: "The service does not answer under the host that the request names",
 }
 
 
@@ -71,7 +83,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def body(status: int, message: str) -> dict[str, dict[str, str]]:
     kind = KINDS.get(status, "bad_request")
-    klass = "".join(word.capitalize() for word in kind.split("_"))
+    klass = "".join(word.capitalize() for word in kind.removesuffix("_error").split("_"))
     return {"error": {"kind": kind, "message": message, "klass": f"Api::{klass}Error"}}
 
 
@@ -97,16 +109,29 @@ def _sentences(detail: Any, path: str = "") -> list[str]:
     return [f"{path}{detail}"]
 
 
-def _before_a_view(status: int, pages: str) -> Any:
-    """The handler for what Django answers without a view: JSON under /api, Django's own page elsewhere."""
+def is_api(path: str) -> bool:
+    """Whether a path is the API's or below it."""
+    return path == "/api" or path.startswith("/api/")
 
-    def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.path_info.lstrip("/").startswith("api"):
-            return JsonResponse(body(status, HTTPStatus(status).phrase), status=status)
-        page: HttpResponse = import_string(f"django.views.defaults.{pages}")(request, *args, **kwargs)
+
+def _before_a_view(status: int, pages: str) -> Any:
+    """The handler for what Django answers without a view: ours under /api, Django's own page elsewhere."""
+
+    def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        if is_api(request.path_info):
+            return _error(request, status, _REASONS.get(type(exception), HTTPStatus(status).phrase))
+        given = {} if status == HTTPStatus.INTERNAL_SERVER_ERROR else {"exception": exception}
+        page: HttpResponse = import_string(f"django.views.defaults.{pages}")(request, **given)
         return page
 
     return handler
+
+
+def _error(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    """An error as JSON, or as a page for who prefers one: plain, because here nothing is known of the caller."""
+    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+        return render(request, "rest/error.html", body(status, message), status=status)
+    return JsonResponse(body(status, message), status=status)
 
 
 bad_request = _before_a_view(400, "bad_request")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from inventory.rest.errors import is_api
+
 _SLASHES = re.compile("/{2,}")
 
 
@@ -18,7 +20,7 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = _SLASHES.sub("/", request.path_info).rstrip("/")
-        if path == "/api" or path.startswith("/api/"):
+        if is_api(path):
             request.path = request.path.removesuffix(request.path_info) + path
             request.path_info = path
         return self.get_response(request)

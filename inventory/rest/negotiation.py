@@ -8,9 +8,10 @@ from typing import IO, Any
 import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 
@@ -35,8 +36,24 @@ class JSONParser(BaseParser):
 
 
 class Negotiation(DefaultContentNegotiation):
-    """A body is JSON whatever its Content-Type says, for `curl -d` calls it a form; only multipart is a form."""
+    """A body is JSON whatever its Content-Type says, for `curl -d` calls it a form; only multipart is a form.
+
+    The answer is what the caller prefers by `Accept`, its weights included; what has no preference gets JSON.
+    """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         form = (request.content_type or "").startswith("multipart/form-data")
         return next(parser for parser in parsers if isinstance(parser, MultiPartParser) == form)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        named = request.query_params.get("format")
+        offered = [r for r in renderers if r.media_type and named in {None, r.format}]
+        if named or not request.headers.get("Accept"):
+            preferred = offered[0].media_type if offered else None
+        else:
+            preferred = request._request.get_preferred_type([str(r.media_type) for r in offered])
+        if preferred is None:
+            raise NotAcceptable("The answer can be application/json or text/html")
+        return next(r for r in offered if r.media_type == preferred), preferred

@@ -18,10 +18,10 @@ class Page:
 
     @classmethod
     def asked_by(cls, query: QueryDict) -> Self:
-        limit = _digits(query, "limit", default=settings.API_PAGE_LIMIT)
+        limit = digits(query, "limit", default=settings.API_PAGE_LIMIT)
         if limit == 0:
             raise BadInput("The parameter limit must be at least 1")
-        return cls(min(limit, settings.API_PAGE_LIMIT), _digits(query, "offset", default=0))
+        return cls(min(limit, settings.API_PAGE_LIMIT), digits(query, "offset", default=0))
 
     def pages(self, total: int) -> int:
         return -(-total // self.limit)
@@ -42,7 +42,8 @@ class Page:
         return changed.urlencode(safe="[],*'")
 
 
-def _digits(query: QueryDict, name: str, *, default: int) -> int:
+def digits(query: QueryDict, name: str, *, default: int) -> int:
+    """A parameter that is a whole number; `BadInput` for anything but digits, a sign included."""
     text = query.get(name)
     if text is None:
         return default

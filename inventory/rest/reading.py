@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
 
 Resource = dict[str, Any]
-#: A computed attribute: an expression in the page's own query, or a function of the page's ids with its own query.
-Computed = Combinable | Callable[[Sequence[int]], Mapping[int, Any]]
+#: Makes computed attributes of a page's ids: what each has by name. Attributes that share one share its query.
+Load = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+#: A computed attribute: an expression in the page's own query, or what a function makes of the page.
+Computed = Combinable | Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,10 @@ class Reader:
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
         resources = dict(self._plain(viewset, rows, selection, lambda pk: hrefs or self.hrefs, owner="pk"))
-        for name in selection.computed:
-            if callable(load := viewset.computed.get(name)):
-                values = load(list(resources))
-                for pk, resource in resources.items():
-                    resource[name] = values.get(pk)
+        for load, names in _loads(viewset, selection).items():
+            values = load(list(resources))
+            for pk, resource in resources.items():
+                resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
             self._relate(resources, name, viewset.relations[name], attributes)
         for name in selection.embedded:
@@ -142,6 +143,15 @@ class Reader:
         for owner, resource in self._plain(target, rows, selection, hrefs_for, owner=lookup):
             found.setdefault(owner, {})[resource["id"]] = resource
         return {owner: list(owned.values()) for owner, owned in found.items()}
+
+
+def _loads(viewset: type[CollectionViewSet], selection: Selection) -> dict[Load, list[str]]:
+    """The functions that make computed attributes, and which of those that are wanted each makes."""
+    found: dict[Load, list[str]] = {}
+    for name in selection.computed:
+        if callable(load := viewset.computed.get(name)):
+            found.setdefault(load, []).append(name)
+    return found
 
 
 def _sources(viewset: type[CollectionViewSet], selection: Selection) -> tuple[dict[str, Any], list[str]]:

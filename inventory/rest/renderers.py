@@ -13,8 +13,13 @@ from rest_framework.serializers import ListField
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
 
 
+def dumped(data: Any, option: int = 0) -> bytes:
+    """JSON as the API writes it: times in UTC with `Z`, UUIDs as text."""
+    return orjson.dumps(data, default=str, option=_OPTIONS | option)
+
+
 class JSONRenderer(renderers.BaseRenderer):
-    """Times in UTC with `Z`, UUIDs as text, ids as the reader made them."""
+    """Compact JSON; indented where the browsable API shows it."""
 
     media_type = "application/json"
     format = "json"
@@ -28,8 +33,7 @@ class JSONRenderer(renderers.BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        indented = orjson.OPT_INDENT_2 if (renderer_context or {}).get("indent") else 0
-        return orjson.dumps(data, default=str, option=_OPTIONS | indented)
+        return dumped(data, orjson.OPT_INDENT_2 if (renderer_context or {}).get("indent") else 0)
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):

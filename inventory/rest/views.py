@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.rest.collections import viewset_of
-from inventory.rest.errors import BadInput, NotFound
+from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 
 
@@ -25,6 +28,13 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """The answer, marked as this caller's: a proxy must not hand it to another."""
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        if not answer.has_header("Cache-Control"):
+            patch_cache_control(answer, private=True, no_cache=True)
+        return answer
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
@@ -48,7 +58,10 @@ class EntryPoint(ApiView):
                 "description": "REST API",
                 "version": version,
                 "versions": [{"name": version, "href": request.build_absolute_uri(f"/api/v{version}")}],
+                "settings": {"locale": settings.LANGUAGE_CODE, "max_results_per_page": settings.API_PAGE_LIMIT},
                 "identity": {"userid": request.user.get_username(), "name": str(request.user)},
+                "server_info": {"version": settings.VERSION, "time": timezone.now()},
+                "product_info": {"name": "Portcullis", "name_full": "Portcullis", "license": "Apache-2.0"},
                 "collections": [
                     {
                         "name": name,
@@ -74,6 +87,10 @@ class Nowhere(ApiView):
         raise NotFound("resource", kwargs["path"])
 
 
+@csrf_exempt
 def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """Says that the service answers, to anybody."""
+    if request.method not in {"GET", "HEAD"}:
+        refused = f"Unsupported HTTP Method {(request.method or '').lower()} for the Ping specified"
+        return JsonResponse(body(400, refused), status=400)
     return HttpResponse("pong", content_type="text/plain")

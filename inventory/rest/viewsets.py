@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from rest_framework.decorators import action
@@ -12,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from inventory.rest.acting import ActingViewSet
+from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.collections import Relation, Subcollection, viewset_of
-from inventory.rest.errors import NotFound
+from inventory.rest.conditional import unless_known
+from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.hrefs import Hrefs, as_uuid, id_in
 from inventory.rest.paging import Page
 from inventory.rest.permissions import view_permission
@@ -43,6 +45,11 @@ class CollectionViewSet(ActingViewSet):
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     lookup_value_regex = "[^/]+"
+
+    @classmethod
+    def model_name(cls) -> str:
+        """How messages call a resource."""
+        return str(cls.queryset.model.__name__)
 
     @classmethod
     @cache
@@ -125,16 +132,31 @@ class CollectionViewSet(ActingViewSet):
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         selection = Selection.asked_by(request.query_params, type(self))
-        return self.for_each(lambda named: self.shown(self.named(named), selection))
+        named = self.command.resources
+        guids = self._pks_by_guid(named)
+        rows = self.rows().filter(pk__in={self._pk(one, guids) for one in named})
+        read = {int(one["id"]): one for one in self.reader.read(type(self), rows, selection, self.base)}
+        return self.for_each(lambda one: read.get(self._pk(one, guids)) or self._refuse(one))
 
-    def named(self, resource: dict[str, Any]) -> Any:
-        """The row that a resource of the body names, by `id`, `href`, or `guid` where it has one."""
-        if "guid" not in resource or "guid" not in self.columns():
-            return super().named(resource)
-        found = self.rows().filter(guid=as_uuid(resource["guid"])).first()
-        if found is None:
-            raise NotFound(self.queryset.model.__name__, resource["guid"], "guid")
-        return found
+    def _pks_by_guid(self, resources: Iterable[dict[str, Any]]) -> dict[UUID, int]:
+        guids = {guid for one in resources if (guid := self._guid(one))}
+        return dict(self.rows().filter(guid__in=guids).values_list("guid", "pk")) if guids else {}
+
+    def _guid(self, resource: dict[str, Any]) -> UUID | None:
+        """The `guid` that a resource of the body is named by, where the collection has one."""
+        return as_uuid(resource["guid"]) if "guid" in resource and "guid" in self.columns() else None
+
+    def _pk(self, resource: dict[str, Any], guids: Mapping[UUID, int]) -> int:
+        """The id of the resource that the body names; 0, which none has, if it names none."""
+        if guid := self._guid(resource):
+            return guids.get(guid, 0)
+        return id_in(resource.get("id", resource.get("href")), self.collection) or 0
+
+    def _refuse(self, resource: dict[str, Any]) -> NoReturn:
+        for name in ("guid", "id", "href"):
+            if name in resource:
+                raise NotFound(self.model_name(), resource[name], "guid" if name == "guid" else "id")
+        raise BadInput(UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
         """A row as a full resource."""
@@ -163,10 +185,10 @@ class CollectionViewSet(ActingViewSet):
             type(self), self.rows().filter(pk=id_in(pk, self.collection)), selection, self.base
         )
         if not found:
-            raise NotFound(self.queryset.model.__name__, pk)
+            raise NotFound(self.model_name(), pk)
         resource = found[0]
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
-        return Response(resource | ({"actions": actions} if actions else {}))
+        return unless_known(request, resource | ({"actions": actions} if actions else {}))
 
     def _shown(self, rows: QuerySet[Any]) -> Sequence[Resource]:
         """The resources of a page: their addresses alone, unless `expand=resources` asks for more."""

@@ -11,6 +11,7 @@ from typing import Any
 from celery import current_app
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from inventory.models import Provider, Task, Vm
@@ -75,3 +76,27 @@ def finish(task: Task, status: Task.Status, message: str, **context: Any) -> Non
     task.pct_complete = 100
     task.context_data |= context
     task.save(update_fields=["state", "status", "message", "pct_complete", "context_data", "updated_on"])
+
+
+class NotInTime(Exception):
+    """A task has gone on, or has not yet come, to where this can be done; `str()` is for a person."""
+
+
+def cancel_task(*, task: Task, user: User) -> None:
+    """End a queued task before a worker takes it; `NotInTime` if one has it or had it."""
+    queued = Task.objects.filter(pk=task.pk, state=Task.State.QUEUED)
+    if not queued.update(
+        state=Task.State.FINISHED,
+        status=Task.Status.ERROR,
+        message=f"Cancelled by {user.get_username()}.",
+        pct_complete=100,
+        updated_on=timezone.now(),
+    ):
+        raise NotInTime(f"Task {task.pk} can't be cancelled: only a queued task can be")
+
+
+def delete_task(*, task: Task) -> None:
+    """Forget a finished task; `NotInTime` for one that is still to be done."""
+    forgotten, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
+    if not forgotten:
+        raise NotInTime(f"Task {task.pk} can't be deleted: only a finished task can be")

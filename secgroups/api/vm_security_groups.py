@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from inventory.api.tasks import task_links
 from inventory.models import Vm
 from inventory.rest.actions import Answer, result
+from inventory.rest.errors import message_of
 from inventory.rest.hrefs import id_in
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action, cannot
@@ -65,8 +66,7 @@ def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refus
     refused = cannot(wanted, label, vm.name)
     serializer = GroupInput(data=resource)
     if not serializer.is_valid():
-        [(field, problems), *_] = serializer.errors.items()
-        return Refused(f"{refused}: {field}: {problems[0]}")
+        return Refused(f"{refused}: {message_of(serializers.ValidationError(serializer.errors))}")
     named = serializer.validated_data
     address = named.get("id") or resource.get("href")
     pk = id_in(address, "security_groups")

@@ -111,6 +111,23 @@ def test_a_provider_is_edited_in_every_way(admin_client: Client, cast: Cast, met
     assert answer.json()["name"] == "renamed"
 
 
+@pytest.mark.parametrize(("given", "missing"), [({"password": "new"}, "userid"), ({"userid": "new"}, "password")])
+def test_credentials_are_changed_as_a_whole(
+    admin_client: Client, cast: Cast, given: dict[str, str], missing: str
+) -> None:
+    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    url = f"/api/providers/{cast.acme.pk}"
+    changes = [{"action": "edit", "path": "credentials", "value": given}]
+    for body in ({"credentials": given}, changes):
+        answer = admin_client.patch(url, body, content_type="application/json")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert answer.json()["error"]["message"] == f"credentials: {missing}: This field is required."
+    assert Provider.objects.get(pk=cast.acme.pk).credentials == {"userid": "me", "password": "secret"}
+    whole = {"credentials": {"userid": "a", "password": "b"}}
+    assert admin_client.patch(url, whole, content_type="application/json").status_code == HTTPStatus.OK
+    assert Provider.objects.get(pk=cast.acme.pk).credentials == whole["credentials"]
+
+
 def test_a_provider_is_disconnected(admin_client: Client, cast: Cast) -> None:
     assert admin_client.delete(f"/api/providers/{cast.acme.pk}").status_code == HTTPStatus.NO_CONTENT
     assert not Provider.objects.filter(pk=cast.acme.pk).exists()

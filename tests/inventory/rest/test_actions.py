@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.test import Client
 
-from inventory.rest.actions import Command
+from inventory.rest.actions import Command, edited_attributes
 from inventory.rest.errors import BadInput
 
 
@@ -61,3 +64,41 @@ def test_what_is_wrong_with_a_body_is_said(body: dict[str, Any], message: str) -
 
 def test_a_thousand_resources_are_not_too_many() -> None:
     assert len(Command.parse({"resources": [{}] * 1000}).resources) == 1000
+
+
+def test_a_patch_changes_and_removes_what_its_paths_name() -> None:
+    changes = [{"action": "edit", "path": "/name", "value": "aws"}, {"action": "remove", "path": "url"}]
+    assert edited_attributes(changes) == {"name": "aws", "url": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"action": "foo", "path": "name"}, "Unsupported Action foo in a PATCH"),
+        ({"action": {}, "path": "name"}, "Unsupported Action {} in a PATCH"),
+        ({"action": [], "path": "name"}, re.escape("Unsupported Action [] in a PATCH")),
+        ({"path": "name", "value": 1}, "Unsupported Action None in a PATCH"),
+        ({"action": "edit", "value": 1}, "must name an attribute in its path"),
+        ({"action": "edit", "path": 3, "value": 1}, "must name an attribute in its path"),
+        ({"action": "edit", "path": "name"}, "The change of name in a PATCH must have a value"),
+        ("name", "A resource must be a JSON object"),
+    ],
+)
+def test_what_is_wrong_with_a_patch_is_said(change: Any, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        edited_attributes([change])
+
+
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_without_a_body_nothing_is_asked_for(admin_client: Client, method: str) -> None:
+    answer = getattr(admin_client, method)("/api/providers/1", b"", "application/json")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "The request must have a body"
+
+
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize(("path", "expected"), [("vms", True), ("vms/1", False), ("tasks/1", True)])
+def test_a_post_is_allowed_only_where_there_is_an_action(admin_client: Client, path: str, expected: bool) -> None:
+    allowed = admin_client.options(f"/api/{path}").headers["Allow"].split(", ")
+    assert ("POST" in allowed) == expected

@@ -103,6 +103,13 @@ def test_a_group_is_named_in_every_way(admin_client: Client, cast: Cast, name: s
     [
         ({}, "Cannot add nothing to production-single: no name of a security group given"),
         ({"name": ""}, "Cannot add nothing to production-single: name: This field may not be blank."),
+        (
+            {"name": "web", "ports": ["1", None, [2]]},
+            (
+                "Cannot add web to production-single: ports: 1: This field may not be null.; "
+                "ports: 2: Not a valid string."
+            ),
+        ),
         ({"id": "abc"}, "Cannot add abc to production-single: abc is no security group"),
         ({"href": "/api/vms/1"}, "Cannot add /api/vms/1 to production-single: /api/vms/1 is no security group"),
         (

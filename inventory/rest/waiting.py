@@ -1,0 +1,43 @@
+"""Requests that wait for something, so many of them that the others never have to wait for a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import QueryDict
+
+from inventory.rest.paging import digits
+
+#: Longest that a request may wait, in seconds.
+LONGEST = 60
+#: How often it looks, in seconds.
+PAUSE = 0.2
+
+_places = threading.BoundedSemaphore(settings.API_WAITING)
+
+
+def seconds_in(query: QueryDict) -> int:
+    """The parameter `wait`, at most `LONGEST`; 0 without one."""
+    return min(digits(query, "wait", default=0), LONGEST)
+
+
+def wait_until(there: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came to be `there` within so many seconds; where too many wait already, nobody waits for it."""
+    if not seconds or not _places.acquire(blocking=False):
+        return False
+    try:
+        return _wait_until(there, time.monotonic() + seconds)
+    finally:
+        _places.release()
+
+
+def _wait_until(there: Callable[[], bool], end: float) -> bool:
+    while not there():
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(PAUSE, left))
+    return True

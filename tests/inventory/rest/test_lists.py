@@ -1,0 +1,128 @@
+"""The envelope of a list: counts, pages and what each resource shows."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from inventory.models import Vm
+from tests.cast import Cast, provider, vm
+from tests.contracts import grant
+
+
+def get(client: Client, url: str) -> dict[str, Any]:
+    answer = client.get(url)
+    assert answer.status_code == HTTPStatus.OK, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_list_counts_what_there_is_and_what_it_shows(admin_client: Client, cast: Cast) -> None:
+    answer = get(admin_client, "/api/security_groups?limit=4")
+    assert (answer["name"], answer["count"], answer["subcount"], answer["pages"]) == ("security_groups", 6, 4, 2)
+    assert len(answer["resources"]) == 4
+
+
+def test_below_a_parent_only_its_own_are_counted(admin_client: Client, cast: Cast) -> None:
+    answer = get(admin_client, f"/api/vms/{cast.production.double.pk}/security_groups")
+    assert (answer["count"], answer["subcount"]) == (1, 1)  # once, although both ports have it
+
+
+def test_a_page_beyond_the_end_is_empty(admin_client: Client, cast: Cast) -> None:
+    answer = get(admin_client, "/api/security_groups?offset=600&limit=4")
+    assert (answer["resources"], answer["count"], answer["subcount"], answer["pages"]) == ([], 6, 0, 2)
+    assert "offset=4&" in answer["links"]["last"]
+    assert "next" not in answer["links"]
+
+
+def test_a_list_without_anything_has_no_page(admin_client: Client) -> None:
+    answer = get(admin_client, "/api/security_groups")
+    assert (answer["count"], answer["subcount"], answer["pages"], answer["resources"]) == (0, 0, 0, [])
+
+
+def test_the_list_itself_can_be_left_out(admin_client: Client, cast: Cast) -> None:
+    answer = get(admin_client, "/api/security_groups?hide=resources")
+    assert "resources" not in answer
+    assert answer["count"] == 6
+
+
+def test_a_list_has_the_actions_of_the_collection_and_its_resources_none(admin_client: Client, cast: Cast) -> None:
+    answer = get(admin_client, "/api/providers?expand=resources&attributes=actions")
+    offered = {action["name"]: action for action in answer["actions"]}
+    assert offered.keys() == {"query", "create", "edit", "delete", "refresh"}
+    assert offered["create"] == {"name": "create", "method": "post", "href": "http://testserver/api/providers"}
+    assert "actions" not in answer["resources"][0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shown"),
+    [
+        (None, True),
+        ("total_vms", True),
+        ("vms", True),
+        ("name", False),
+        ("name,actions", True),
+        ("actions", True),
+    ],
+)
+def test_a_resource_read_alone_says_what_can_be_done(
+    admin_client: Client, cast: Cast, attributes: str | None, shown: bool
+) -> None:
+    query = f"?attributes={attributes}" if attributes else ""
+    answer = get(admin_client, f"/api/providers/{cast.acme.pk}{query}")
+    assert ("actions" in answer) == shown
+    if shown:
+        assert {action["name"] for action in answer["actions"]} >= {"edit", "delete", "refresh"}
+
+
+def test_actions_are_left_out_where_the_caller_may_do_none(
+    client: Client, cast: Cast, django_user_model: type[User]
+) -> None:
+    client.force_login(grant(django_user_model.objects.create_user("reader"), "inventory.view_provider"))
+    assert "actions" not in get(client, f"/api/providers/{cast.acme.pk}")
+    assert [action["name"] for action in get(client, "/api/providers")["actions"]] == ["query"]
+
+
+def test_a_version_in_the_address_is_in_every_address_of_the_answer(admin_client: Client, cast: Cast) -> None:
+    root = "http://testserver/api/v1.0.0"
+    answer = get(admin_client, "/api/v1.0.0/vms?expand=resources,security_groups&attributes=cloud_tenant")
+    first = answer["resources"][0]
+    addresses = [
+        first["href"],
+        first["cloud_tenant"]["href"],
+        first["security_groups"][0]["href"],
+        answer["actions"][0]["href"],
+        *answer["links"].values(),
+    ]
+    assert all(address.startswith(f"{root}/") for address in addresses)
+
+
+def test_a_vm_of_no_cloud_is_no_instance(admin_client: Client, cast: Cast) -> None:
+    other = vm(cast.production.network, "other")
+    Vm.objects.filter(pk=other.pk).update(cloud=False)
+    assert get(admin_client, f"/api/vms/{other.pk}")["name"] == other.name
+    assert admin_client.get(f"/api/instances/{other.pk}").status_code == HTTPStatus.NOT_FOUND
+    assert get(admin_client, "/api/instances")["count"] == get(admin_client, "/api/vms")["count"] - 1
+
+
+@pytest.mark.parametrize("below", ["security_groups", "security_groups/{group}"])
+def test_a_parent_that_may_not_be_seen_shows_nothing_below_it(
+    client: Client, cast: Cast, django_user_model: type[User], below: str
+) -> None:
+    user = grant(django_user_model.objects.create_user("reader"), "secgroups.view_securitygroup")
+    client.force_login(user)
+    url = f"/api/vms/{cast.production.single.pk}/{below.format(group=cast.production.default.pk)}"
+    assert client.get(url).status_code == HTTPStatus.FORBIDDEN
+    grant(user, "inventory.view_vm")
+    assert client.get(url).status_code == HTTPStatus.OK
+
+
+def test_what_belongs_to_another_parent_is_not_found(admin_client: Client, cast: Cast) -> None:
+    other = provider("other")
+    assert get(admin_client, f"/api/providers/{other.pk}/vms")["count"] == 0
+    url = f"/api/providers/{other.pk}/vms/{cast.production.single.pk}"
+    assert admin_client.get(url).status_code == HTTPStatus.NOT_FOUND
