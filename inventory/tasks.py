@@ -10,6 +10,7 @@ from django.conf import settings
 
 from inventory import work as engine
 from inventory.models import Provider, Task
+from inventory.rest import idempotency
 from inventory.services import request_refresh
 
 
@@ -39,3 +40,9 @@ def queue_due_refreshes() -> None:
         due = Provider.objects.due_for_refresh().exclude(pk__in=waiting.values("provider"))
         for provider in due.defer("credentials"):
             request_refresh(provider=provider, user=None)
+
+
+@shared_task
+def forget_what_is_over() -> None:
+    """Delete what was kept for requests that could be repeated."""
+    idempotency.forget_old_keys()

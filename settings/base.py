@@ -128,6 +128,7 @@ CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
+    "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
 
 #: What carries out the tasks of a queue, by the queue's kind.

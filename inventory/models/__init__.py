@@ -2,9 +2,20 @@
 
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
+from inventory.models.idempotency import IdempotencyKey
 from inventory.models.network_port import NetworkPort
 from inventory.models.provider import Provider
 from inventory.models.task import Lease, Task
 from inventory.models.vm import Instance, Vm
 
-__all__ = ["CloudNetwork", "CloudTenant", "Instance", "Lease", "NetworkPort", "Provider", "Task", "Vm"]
+__all__ = [
+    "CloudNetwork",
+    "CloudTenant",
+    "IdempotencyKey",
+    "Instance",
+    "Lease",
+    "NetworkPort",
+    "Provider",
+    "Task",
+    "Vm",
+]

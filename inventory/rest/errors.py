@@ -58,6 +58,12 @@ class BadInput(exceptions.APIException):
     status_code = 400
 
 
+class Conflict(exceptions.APIException):
+    """Another request is in the way of this one."""
+
+    status_code = 409
+
+
 class NotFound(exceptions.APIException):
     status_code = 404
 

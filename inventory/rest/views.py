@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
+from inventory.rest.idempotency import once
 
 
 class ApiView(APIView):
@@ -23,11 +25,14 @@ class ApiView(APIView):
 
     #: How errors call what stands at this address.
     place = "Collection"
+    post: Callable[..., Response]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
+        if hasattr(self, "post"):
+            self.post = once(self.post, self.handle_exception)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """The answer, marked as this caller's: a proxy must not hand it to another."""

@@ -1,0 +1,112 @@
+"""`Idempotency-Key`: a POST that may be repeated without being done twice.
+
+A key is claimed first, in a transaction of its own, so that a repeat meanwhile can be told. Then one transaction
+holds both what the request does and the answer that is kept for repeats: a crash leaves neither, and the claim of
+one that crashed ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.models import IdempotencyKey
+from inventory.rest.errors import BadInput, Conflict
+from inventory.rest.renderers import dumped
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+LONGEST = 255
+#: For how long a repeat gets the first answer.
+KEPT = timedelta(hours=24)
+#: After how long a claim that nobody answered is another's: longer than any server lets a request run.
+CLAIM = timedelta(minutes=5)
+
+Handler = Callable[..., Response]
+
+
+def once(handler: Handler, on_error: Callable[[Exception], Response]) -> Handler:
+    """A handler that does each key once; `on_error` is what makes answers of foreseen errors, which count too."""
+
+    @wraps(handler)
+    def answer(request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = _key(request)
+        if key is None:
+            return handler(request, *args, **kwargs)
+        claim = _claim(request, key)
+        if claim.status is not None:
+            return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
+        try:
+            return _carry_out(claim, lambda: _attempt(lambda: handler(request, *args, **kwargs), on_error))
+        except BaseException:
+            IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
+            raise
+
+    return answer
+
+
+def forget_old_keys() -> None:
+    """Delete the keys whose time is over."""
+    IdempotencyKey.objects.filter(claimed_on__lt=timezone.now() - KEPT).delete()
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not (0 < len(key) <= LONGEST and key.isprintable()):
+        raise BadInput(f"{HEADER} must have from 1 to {LONGEST} printable characters")
+    return key
+
+
+def _claim(request: Request, key: str) -> IdempotencyKey:
+    """The row of this key: one that is answered, or one that is now ours to answer."""
+    now, user = timezone.now(), request.user.pk
+    fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
+    mine = IdempotencyKey.objects.filter(user=user, key=key)
+    mine.filter(claimed_on__lt=now - KEPT).delete()
+    mine.filter(status=None, claimed_on__lt=now - CLAIM).update(attempt=fresh.attempt, claimed_on=now)
+    if not mine.exists():
+        IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
+    claim = mine.get()
+    if claim.fingerprint != fresh.fingerprint:
+        raise BadInput(f"{HEADER} {key} was used for another request")
+    if claim.status is None and claim.attempt != fresh.attempt:
+        raise Conflict(f"The first request with the {HEADER} {key} is still being answered")
+    return claim
+
+
+def _fingerprint(request: Request) -> str:
+    digest = sha256(request.get_full_path().encode())
+    digest.update(b"\0")
+    digest.update(request._request.body)
+    return digest.hexdigest()
+
+
+def _attempt(handle: Callable[[], Response], on_error: Callable[[Exception], Response]) -> Response:
+    """The handler's answer, or that of the error which undid it."""
+    try:
+        with transaction.atomic():
+            return handle()
+    except Exception as error:
+        return on_error(error)
+
+
+@transaction.atomic
+def _carry_out(claim: IdempotencyKey, handle: Callable[[], Response]) -> Response:
+    response = handle()
+    if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        kept = {"status": response.status_code, "answer": dumped(response.data).decode()}
+        if not IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).update(**kept):
+            raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
+    return response

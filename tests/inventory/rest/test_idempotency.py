@@ -1,0 +1,173 @@
+"""`Idempotency-Key`: a POST that is repeated is done once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from inventory.models import IdempotencyKey, Task
+from inventory.rest import idempotency
+from inventory.tasks import forget_what_is_over
+from secgroups import services
+from tests.cast import Cast
+
+ADD = {"action": "add", "resource": {"name": "web"}}
+
+
+def post(client: Client, url: str, body: Any = ADD, key: str = "k1") -> Any:
+    return client.post(url, body, content_type="application/json", headers={"Idempotency-Key": key})
+
+
+@pytest.fixture
+def url(cast: Cast) -> str:
+    return f"/api/vms/{cast.production.single.pk}/security_groups"
+
+
+def age(**changes: Any) -> None:
+    IdempotencyKey.objects.update(**changes)
+
+
+def test_a_repeat_is_answered_the_same_and_does_nothing(admin_client: Client, url: str) -> None:
+    first, again = post(admin_client, url), post(admin_client, url)
+    assert first.status_code == again.status_code == HTTPStatus.OK
+    assert first.content == again.content
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert Task.objects.count() == 1
+
+
+def test_without_a_key_or_with_another_it_is_done_again(admin_client: Client, url: str) -> None:
+    post(admin_client, url)
+    post(admin_client, url, key="k2")
+    admin_client.post(url, ADD, content_type="application/json")
+    assert Task.objects.count() == 3
+
+
+def test_it_holds_for_an_action_by_its_own_address(admin_client: Client, url: str) -> None:
+    for _ in range(2):
+        post(admin_client, f"{url}/add", {"name": "web"})
+    assert Task.objects.count() == 1
+
+
+def test_the_key_of_another_user_is_another(admin_client: Client, client: Client, url: str) -> None:
+    client.force_login(User.objects.create_superuser("other"))
+    assert post(admin_client, url).json() != post(client, url).json()
+    assert Task.objects.count() == 2
+
+
+@pytest.mark.parametrize("body", [{"action": "remove", "resource": {"name": "web"}}, ADD | {"x": 1}])
+def test_a_key_with_another_body_is_refused(admin_client: Client, url: str, body: dict[str, Any]) -> None:
+    post(admin_client, url)
+    answer = post(admin_client, url, body)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "Idempotency-Key k1 was used for another request"
+    assert Task.objects.count() == 1
+
+
+def test_a_key_with_another_address_is_refused(admin_client: Client, url: str, cast: Cast) -> None:
+    post(admin_client, url)
+    answer = post(admin_client, f"/api/vms/{cast.staging.single.pk}/security_groups")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert Task.objects.count() == 1
+
+
+def test_a_refusal_is_repeated_too(admin_client: Client, url: str) -> None:
+    first, again = (post(admin_client, url, {"action": "foo"}) for _ in range(2))
+    assert first.status_code == again.status_code == HTTPStatus.BAD_REQUEST
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_while_the_first_is_being_answered_a_repeat_is_a_conflict(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+    queue_work = services.queue_work
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        answers.append(post(admin_client, url))
+        return queue_work(*args, **kwargs)
+
+    monkeypatch.setattr(services, "queue_work", meanwhile)
+    first = post(admin_client, url)
+    assert first.status_code == HTTPStatus.OK
+    assert [answer.status_code for answer in answers] == [HTTPStatus.CONFLICT]
+    assert answers[0].json()["error"]["klass"] == "Api::ConflictError"
+    assert Task.objects.count() == 1
+
+
+def test_a_failure_of_the_service_leaves_neither_task_nor_key(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin_client.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr(idempotency, "dumped", lambda data: 1 / 0)
+        assert post(admin_client, url).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert not Task.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+    assert post(admin_client, url).status_code == HTTPStatus.OK
+
+
+def test_a_claim_whose_server_died_ends(admin_client: Client, url: str) -> None:
+    post(admin_client, url)
+    age(status=None)
+    assert post(admin_client, url).status_code == HTTPStatus.CONFLICT
+    age(claimed_on=timezone.now() - idempotency.CLAIM - timedelta(seconds=1))
+    assert post(admin_client, url).status_code == HTTPStatus.OK
+
+
+def test_who_lost_the_claim_meanwhile_does_nothing(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_work = services.queue_work
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        age(attempt="00000000-0000-0000-0000-000000000001")
+        return queue_work(*args, **kwargs)
+
+    monkeypatch.setattr(services, "queue_work", meanwhile)
+    assert post(admin_client, url).status_code == HTTPStatus.CONFLICT
+    assert not Task.objects.exists()
+
+
+def test_after_a_day_the_key_is_free_again(admin_client: Client, url: str) -> None:
+    post(admin_client, url)
+    age(claimed_on=timezone.now() - timedelta(hours=23, minutes=59))
+    assert "Idempotency-Replayed" in post(admin_client, url).headers
+    age(claimed_on=timezone.now() - timedelta(hours=24, seconds=1))
+    assert "Idempotency-Replayed" not in post(admin_client, url).headers
+    age(claimed_on=timezone.now() - timedelta(hours=24, seconds=1))
+    forget_what_is_over()
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\x7fb"])
+def test_a_key_that_is_none_is_refused(admin_client: Client, url: str, key: str) -> None:
+    answer = post(admin_client, url, key=key)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "from 1 to 255" in answer.json()["error"]["message"]
+    assert post(admin_client, url, key="k" * 255).status_code == HTTPStatus.OK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_key_and_the_tasks_are_written_in_one_transaction(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[bool] = []
+    queue_work = services.queue_work
+
+    def looked_at(*args: Any, **kwargs: Any) -> Any:
+        tasks = queue_work(*args, **kwargs)
+        transaction.on_commit(lambda: answered.append(IdempotencyKey.objects.get().status == HTTPStatus.OK))
+        return tasks
+
+    monkeypatch.setattr(services, "queue_work", looked_at)
+    post(admin_client, url)
+    assert answered == [True]
