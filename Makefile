@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
-.PHONY: run test lint test-services setup clean
+.PHONY: run test lint test-services properties setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -17,6 +17,10 @@ test-services: DATABASE_URL ?= postgres://portcullis_ci:portcullis_ci@127.0.0.1:
 test-services: CELERY_BROKER_URL ?= amqp://portcullis_ci:portcullis_ci@127.0.0.1:5672/portcullis_ci
 test-services: setup
 	DATABASE_URL='$(DATABASE_URL)' CELERY_BROKER_URL='$(CELERY_BROKER_URL)' $(PYTEST)
+
+# The property tests of the query language with thousands of examples, on SQLite or the database of DATABASE_URL.
+properties: setup
+	PORTCULLIS_EXAMPLES=5000 $(VENV)/python -m pytest tests/inventory/rest/query $(ARGS)
 
 lint: setup
 	$(VENV)/ruff check

@@ -5,4 +5,6 @@ class InventoryConfig(AppConfig):
     name = "inventory"
 
     def ready(self) -> None:
-        from inventory import checks  # noqa: F401 - registers itself
+        # They register themselves.
+        from inventory import checks  # noqa: F401
+        from inventory.rest.query import expressions  # noqa: F401

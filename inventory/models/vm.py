@@ -40,6 +40,8 @@ class Vm(Timestamped):
     objects = VmQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "VM"
+        verbose_name_plural = "VMs"
         ordering = ["id"]
         constraints = [unique_in_provider("vm")]
         permissions = [("change_vm_security_groups", "Can add security groups to VMs and remove them")]
@@ -55,4 +57,6 @@ class Instance(Vm):
 
     class Meta:
         proxy = True
+        verbose_name = "instance"
+        verbose_name_plural = "instances"
         ordering = ["id"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from django.template.loader import render_to_string
 from rest_framework import renderers
 from rest_framework.request import Request
 from rest_framework.serializers import ListField
@@ -56,6 +57,18 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
                 {"name": action.url_path, "help": action.__doc__, "html": self._form(action)} for action in actions
             ],
         }
+
+    def get_filter_form(self, data: Any, view: Any, request: Request) -> str:
+        """The filters of a list, one for each attribute."""
+        if not hasattr(view, "filterset") or getattr(view, "action", None) != "list":
+            return ""
+        filterset = view.filterset()
+        form = filterset(request.query_params, queryset=view.queryset).form
+        context = {
+            "fields": [form[name] for name in filterset.in_form],
+            "filter": request.query_params.get("filter[]", ""),
+        }
+        return render_to_string("rest/filters.html", context)
 
     def get_breadcrumbs(self, request: Request) -> list[tuple[str, str]]:
         """The parts of the path: everything that it leads over is an address too."""

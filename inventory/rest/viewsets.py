@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from django.utils.text import capfirst
+from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,9 +19,11 @@ from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import unless_known
 from inventory.rest.errors import BadInput, NotFound
+from inventory.rest.filtersets import filterset_of, narrowed
 from inventory.rest.hrefs import Hrefs, as_uuid, id_in
 from inventory.rest.paging import Page
 from inventory.rest.permissions import view_permission
+from inventory.rest.query import filtered, ordered
 from inventory.rest.reading import Column, Computed, Reader, Resource, columns_of
 from inventory.rest.selection import Selection, names_in
 
@@ -58,6 +62,12 @@ class CollectionViewSet(ActingViewSet):
         return columns_of(cls.serializer_class())
 
     @classmethod
+    @cache
+    def filterset(cls) -> type[FilterSet]:
+        """The ordinary filter parameters."""
+        return filterset_of(cls.serializer_class())
+
+    @classmethod
     def computed_names(cls) -> set[str]:
         return {*cls.computed, "href_slug"}
 
@@ -67,7 +77,7 @@ class CollectionViewSet(ActingViewSet):
         return [view_permission(cls.queryset.model)]
 
     def get_view_name(self) -> str:
-        return self.collection.replace("_", " ").capitalize()
+        return str(capfirst(self.queryset.model._meta.verbose_name_plural))
 
     # --- Where it stands ---
 
@@ -125,6 +135,13 @@ class CollectionViewSet(ActingViewSet):
         ours = rows.model._default_manager.filter(**{self.parent.below.lookup: self.parent.resource.pk})
         return rows.filter(pk__in=ours.values("pk"))
 
+    def matching(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of these rows that the request's filters leave; the same queryset without any."""
+        query = self.request.query_params
+        found = narrowed(rows, self.filterset(), query)
+        filters = query.getlist("filter[]")
+        return filtered(found, type(self), filters, self.reader.visible) if filters else found
+
     def resource(self, pk: object) -> Any:
         return self._one(self.rows(), pk)
 
@@ -168,14 +185,18 @@ class CollectionViewSet(ActingViewSet):
         """One page of the collection."""
         page = Page.asked_by(request.query_params)
         rows = self.rows()
-        count = rows.count()
-        shown = self._shown(rows.order_by("pk")[page.offset : page.offset + page.limit])
-        answer: dict[str, Any] = {"name": self.collection, "count": count, "subcount": len(shown)}
-        answer["pages"] = page.pages(count)
+        found = self.matching(rows)
+        counts = {"count": rows.count()} | ({"subquery_count": found.count()} if found is not rows else {})
+        total = counts.get("subquery_count", counts["count"])
+        shown = self._shown(
+            ordered(found, type(self), request.query_params)[page.offset : page.offset + page.limit]
+        )
+        answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
+        answer["pages"] = page.pages(total)
         if "resources" not in names_in(request.query_params, "hide"):
             answer["resources"] = shown
         answer["actions"] = self.offered(detail=False, href=self.href)
-        answer["links"] = page.links(self.href, request.query_params, count)
+        answer["links"] = page.links(self.href, request.query_params, total)
         return Response(answer)
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:

@@ -27,6 +27,7 @@ def web(socket: int, lock: int) -> Program:
         "worker-class": "gthread",
         "workers": "2",
         "threads": "8",
+        "limit-request-line": "8190",  # its most: a filter may be long
         "graceful-timeout": str(GRACE - 5),
         "log-level": "warning",
     }

@@ -167,7 +167,7 @@ def test_a_provider_is_deleted_with_its_inventory(staff, staff_client, provider)
     for name in ("web", "db"):
         Vm.objects.create(provider=provider, ems_ref=name, name=name, vendor="amazon", type="Vm")
     url = f"{PROVIDERS}{provider.pk}/delete/"
-    assert dict(staff_client.get(url).context["model_count"])["vms"] == 2
+    assert dict(staff_client.get(url).context["model_count"])["VMs"] == 2
     staff_client.post(url, {"post": "yes"})
     assert not Provider.objects.exists()
     assert not Vm.objects.exists()

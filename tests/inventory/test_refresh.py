@@ -145,7 +145,7 @@ def test_without_the_lease_nothing_is_written(cast: Cast, cloud: MemoryCloud) ->
 def lose_instances(cloud: MemoryCloud) -> str:
     for ref in ("i-staging-double", "i-staging-single", "i-production-double"):
         cloud.terminate(ref)
-    return "3 of 4 vms"
+    return "3 of 4 VMs"
 
 
 def lose_groups(cloud: MemoryCloud) -> str:

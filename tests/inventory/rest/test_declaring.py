@@ -63,10 +63,11 @@ def get(client: Client, url: str) -> Any:
     return answer.json()
 
 
-def test_it_is_read_and_paged(admin_client: Client, cast: Cast) -> None:
+def test_it_is_read_filtered_sorted_and_paged(admin_client: Client, cast: Cast) -> None:
     attributes = "name,port,enabled,sign,towers"
-    answer = get(admin_client, f"/api/gates?limit=1&expand=resources,cloud_tenants&attributes={attributes}")
-    assert (answer["name"], answer["count"]) == ("gates", 1)
+    query = "filter[]=sign=AC*&filter[]=towers.name=account&name__icontains=CM&sort_by=sign&limit=1"
+    answer = get(admin_client, f"/api/gates?{query}&expand=resources,cloud_tenants&attributes={attributes}")
+    assert (answer["name"], answer["count"], answer["subquery_count"]) == ("gates", 1, 1)
     [gate] = answer["resources"]
     assert (gate["name"], gate["sign"], gate["enabled"]) == ("acme", "ACME", True)
     assert gate["cloud_tenants"][0]["href"] == f"{gate['href']}/cloud_tenants/{cast.tenant.pk}"

@@ -1,0 +1,141 @@
+"""django-filter's parameters of a collection, which follow from its plain attributes: `?name=web&port__gte=80`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django import forms
+from django.db.models import F, QuerySet
+from django.http import QueryDict
+from django_filters import filters
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import FilterSet
+from rest_framework import serializers
+
+from inventory.rest.errors import BadInput
+from inventory.rest.query.expressions import Folded, Like, fold
+from inventory.rest.query.values import as_time
+from inventory.rest.serializers import IdField
+
+#: The numbers that the databases can hold.
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+class TruthFilter(filters.TypedChoiceFilter):
+    """`true` or `false`; django-filter's own takes anything else for "don't filter"."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("", ""), ("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda value: value == "true", **kwargs)
+
+
+class NumberFilter(filters.NumberFilter):
+    """A whole number that the databases can hold."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=LEAST, max_value=MOST, **kwargs)
+
+
+class NumbersFilter(filters.BaseInFilter, NumberFilter):
+    pass
+
+
+class TimeField(IsoDateTimeField):
+    """A time as `filter[]` takes it, in UTC: PostgreSQL knows fewer time zones than a client may name."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            return as_time(value) if value else None
+        except BadInput as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class TimeFilter(filters.IsoDateTimeFilter):
+    field_class = TimeField
+
+
+class TextFilter(filters.CharFilter):
+    """A text, or what it contains in either case; that django-filter would leave to each database."""
+
+    def filter(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        around = _AROUND.get(self.lookup_expr)
+        if value and around:
+            before, after = around
+            return rows.filter(Like(Folded(F(self.field_name)), (*before, fold(value), *after)))
+        found: QuerySet[Any] = super().filter(rows, value)
+        return found
+
+
+class TextsFilter(filters.BaseInFilter, filters.CharFilter):
+    pass
+
+
+class UuidsFilter(filters.BaseInFilter, filters.UUIDFilter):
+    pass
+
+
+#: What may stand before and after the text of each lookup that ignores case: the pieces of `Like`.
+_AROUND: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "icontains": (("",), ("",)),
+    "istartswith": ((), ("",)),
+    "iendswith": (("",), ()),
+    "iexact": ((), ()),
+}
+_ORDER = ("lt", "lte", "gt", "gte")
+
+
+class Kind(NamedTuple):
+    """What can be asked of one kind of attribute, a filter for each lookup; the form for people has one."""
+
+    one: type[filters.Filter]
+    lookups: tuple[str, ...] = ()
+    many: type[filters.Filter] | None = None
+    in_form: str = ""
+
+    def filters(self, name: str, source: str) -> dict[str, filters.Filter]:
+        made = {name: self.one(field_name=source, label=name)}
+        for lookup in self.lookups:
+            made[f"{name}__{lookup}"] = self.one(field_name=source, lookup_expr=lookup, label=f"{name} {lookup}")
+        if self.many:
+            made[f"{name}__in"] = self.many(field_name=source, lookup_expr="in", label=f"{name} in")
+        made[f"{name}__isnull"] = TruthFilter(field_name=source, lookup_expr="isnull", label=f"{name} is null")
+        return made
+
+
+#: By the field that declares an attribute; what is of none of these kinds can't be filtered so.
+KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
+    IdField: Kind(NumberFilter, many=NumbersFilter),
+    serializers.BooleanField: Kind(TruthFilter),
+    serializers.IntegerField: Kind(NumberFilter, _ORDER, NumbersFilter),
+    serializers.DateTimeField: Kind(TimeFilter, _ORDER, in_form="gte"),
+    serializers.UUIDField: Kind(filters.UUIDFilter, many=UuidsFilter),
+    serializers.ChoiceField: Kind(filters.CharFilter, many=TextsFilter),
+    serializers.CharField: Kind(TextFilter, tuple(_AROUND), TextsFilter, in_form="icontains"),
+}
+
+
+def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
+    """The parameters for the attributes that a serializer declares."""
+    declared: dict[str, filters.Filter] = {}
+    in_form: list[str] = []
+    for name, field in {"id": IdField(source="pk"), **serializer.fields}.items():
+        kind = next((kind for of, kind in KINDS.items() if isinstance(field, of)), None)
+        if kind:
+            declared |= kind.filters(name, str(field.source or name).replace(".", "__"))
+            in_form.append(f"{name}__{kind.in_form}" if kind.in_form else name)
+    return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
+
+
+def narrowed(rows: QuerySet[Any], filterset: type[FilterSet], query: QueryDict) -> QuerySet[Any]:
+    """The rows that the parameters leave, the same queryset where there are none; 400 names a wrong one."""
+    if not any(query.get(name) for name in query.keys() & filterset.base_filters.keys()):
+        return rows
+    asked = filterset(query, queryset=rows)
+    if not asked.is_valid():
+        raise BadInput("; ".join(f"{name}: {' '.join(map(str, said))}" for name, said in asked.errors.items()))
+    found: QuerySet[Any] = asked.qs
+    return found

@@ -1,0 +1,77 @@
+"""What a filter or an order can be about: the attributes that a collection declares, with their types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import F
+from django.db.models.expressions import Combinable
+
+from inventory.rest.errors import BadInput
+
+if TYPE_CHECKING:
+    from inventory.rest.viewsets import CollectionViewSet
+
+
+class Kind(Enum):
+    """How values are written and compared."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    TRUTH = auto()
+    TIME = auto()
+    UUID = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute as clients name it; `expression` is its value in a query on the collection's rows."""
+
+    name: str
+    kind: Kind
+    expression: Any
+
+
+_KINDS: dict[type[models.Field[Any, Any]], Kind] = {
+    models.BooleanField: Kind.TRUTH,
+    models.DateTimeField: Kind.TIME,
+    models.UUIDField: Kind.UUID,
+    models.IntegerField: Kind.NUMBER,
+    models.CharField: Kind.TEXT,
+    models.TextField: Kind.TEXT,
+}
+
+
+def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | None:
+    """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
+    source = _source(viewset, name)
+    if source is None:
+        return None
+    kind = _kind_of(viewset, name)
+    if kind is None:
+        raise BadInput(f"attribute {viewset.model_name()}-{name} can't be compared: it is no simple value")
+    return Attribute(name, kind, source)
+
+
+def _kind_of(viewset: type[CollectionViewSet], name: str) -> Kind | None:
+    source = _source(viewset, name)
+    return _kind(viewset, source) if isinstance(source, Combinable) else None
+
+
+def _source(viewset: type[CollectionViewSet], name: str) -> Any:
+    if name == "id":
+        return F("pk")
+    if column := viewset.columns().get(name):
+        return F(column.source)
+    return viewset.computed.get(name) or (() if name in viewset.computed_names() else None)
+
+
+def _kind(viewset: type[CollectionViewSet], source: Combinable) -> Kind | None:
+    """By the field behind the value, which for a foreign key is the id that it holds."""
+    field = source.resolve_expression(viewset.queryset.query.clone()).output_field  # type: ignore[attr-defined]
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return next((kind for of, kind in _KINDS.items() if isinstance(field, of)), None)

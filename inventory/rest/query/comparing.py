@@ -1,0 +1,124 @@
+"""From a condition on one attribute to what the database compares."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
+
+from inventory.rest.errors import BadInput
+from inventory.rest.query import regex
+from inventory.rest.query.attributes import Attribute, Kind
+from inventory.rest.query.expressions import ByCodePoint, Like, Regex
+from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text
+from inventory.rest.query.values import Whole, as_time, as_truth, as_uuid, as_whole
+
+#: No row, and every row.
+NOTHING, EVERYTHING = Q(pk__in=()), ~Q(pk__in=())
+
+_ORDERS = {
+    Operator.LESS: LessThan,
+    Operator.AT_MOST: LessThanOrEqual,
+    Operator.GREATER: GreaterThan,
+    Operator.AT_LEAST: GreaterThanOrEqual,
+}
+_ANY_RUN = str.maketrans("%", "*")
+
+
+def compared(attribute: Attribute, condition: Condition) -> Q:
+    """The condition in the terms of the database; `BadInput` where it makes no sense for the attribute.
+
+    `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
+    """
+    opposite = condition.operator.opposite
+    found = _positive(attribute, opposite or condition.operator, condition.operand)
+    if not opposite:
+        return found
+    return ~found | Q(IsNull(attribute.expression, True)) if not _has_null(condition) else ~found
+
+
+def holds_for_null(condition: Condition) -> bool:
+    """Whether the condition holds for an attribute that is null."""
+    return _has_null(condition) != bool(condition.operator.opposite)
+
+
+def _has_null(condition: Condition) -> bool:
+    operand = condition.operand
+    return isinstance(operand, Null) or (isinstance(operand, Several) and Null() in operand.items)
+
+
+def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | Several) -> Q:
+    if operator in {Operator.EQUAL, Operator.EXACT}:
+        items = operand.items if isinstance(operand, Several) else (operand,)
+        return _any_of(attribute, operator, items)
+    if not isinstance(operand, Text):
+        what = "null" if isinstance(operand, Null) else "a list"
+        raise BadInput(f"The operator {operator.value} of {attribute.name} can't be used with {what}")
+    if operator is Operator.MATCHES:
+        return _matching(attribute, operand.value)
+    return _in_order(attribute, operator, operand.value)
+
+
+def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, ...]) -> Q:
+    texts = [item.value for item in items if isinstance(item, Text)]
+    found = NOTHING
+    if Null() in items:
+        found |= Q(IsNull(attribute.expression, True))
+    if attribute.kind is Kind.TEXT and operator is Operator.EQUAL:
+        patterns = {text for text in texts if "*" in text or "%" in text}
+        texts = [text for text in texts if text not in patterns]
+        for pattern in sorted(patterns):
+            found |= Q(Like(attribute.expression, tuple(pattern.translate(_ANY_RUN).split("*"))))
+    values = [value for text in texts if (value := _value(attribute, text)) is not None]
+    if len(values) == 1:
+        return found | Q(Exact(attribute.expression, values[0]))
+    return found | Q(In(attribute.expression, values)) if values else found
+
+
+def _value(attribute: Attribute, text: str) -> object:
+    """The value that a text means; None for a number that no row can have."""
+    match attribute.kind:
+        case Kind.NUMBER:
+            return as_whole(attribute.name, text).exactly
+        case Kind.TRUTH:
+            return as_truth(attribute.name, text)
+        case Kind.TIME:
+            return as_time(text)
+        case Kind.UUID:
+            return as_uuid(attribute.name, text)
+    return text
+
+
+def _in_order(attribute: Attribute, operator: Operator, text: str) -> Q:
+    compare = _ORDERS[operator]
+    match attribute.kind:
+        case Kind.NUMBER:
+            return _number_in_order(attribute, operator, as_whole(attribute.name, text))
+        case Kind.TIME:
+            return Q(compare(attribute.expression, as_time(text)))
+        case Kind.TEXT:
+            return Q(compare(ByCodePoint(attribute.expression), text))
+    raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
+
+
+def _number_in_order(attribute: Attribute, operator: Operator, number: Whole) -> Q:
+    """Also where the number lies between two whole ones, or beyond all that the database can hold."""
+    if number.exactly is not None:
+        return Q(_ORDERS[operator](attribute.expression, number.exactly))
+    wants_less = operator in {Operator.LESS, Operator.AT_MOST}
+    if number.below is None:
+        found = EVERYTHING if not wants_less else NOTHING
+    elif number.above is None:
+        found = EVERYTHING if wants_less else NOTHING
+    else:
+        return Q(
+            LessThanOrEqual(attribute.expression, number.below)
+            if wants_less
+            else GreaterThanOrEqual(attribute.expression, number.above)
+        )
+    return found & Q(IsNull(attribute.expression, False))
+
+
+def _matching(attribute: Attribute, written: str) -> Q:
+    if attribute.kind is not Kind.TEXT:
+        raise BadInput(f"{attribute.name} is no text: a regular expression can't be used with it")
+    return Q(Regex(attribute.expression, regex.translated(written)))

@@ -1,0 +1,105 @@
+"""Comparisons of text that mean the same on every database: bytes on SQLite, and the collation "C" on PostgreSQL.
+
+SQLite's own LIKE knows no case and has no regular expressions; PostgreSQL orders text by the language of the
+database. Both know no common way to ignore case beyond ASCII.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import re2
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Func, Lookup, TextField
+from django.dispatch import receiver
+
+_REGEX, _FOLD = "portcullis_regex", "portcullis_fold"
+_FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
+
+#: What makes a wildcard literal.
+_FOR_GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
+_FOR_LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
+
+
+class Like(Lookup[bool]):
+    """Whether a text is these literal pieces with anything between them: `("web", "")` begins with web."""
+
+    prepare_rhs = False
+    rhs: tuple[str, ...]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        pattern = "*".join(piece.translate(_FOR_GLOB) for piece in self.rhs)
+        return f"{lhs} GLOB %s", [*params, pattern]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        pattern = "%".join(piece.translate(_FOR_LIKE) for piece in self.rhs)
+        return f"{lhs} LIKE %s", [*params, pattern]
+
+
+class Regex(Lookup[bool]):
+    """Whether a pattern of `inventory.rest.query.regex` is found in a text."""
+
+    prepare_rhs = False
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{_REGEX}(%s, {lhs})", [self.rhs, *params]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} ~ %s", [*params, self.rhs]
+
+
+class ByCodePoint(Func):
+    """A text that is compared and ordered by its code points."""
+
+    output_field = TextField()
+    template = "%(expressions)s"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template='(%(expressions)s COLLATE "C")', **context)
+
+
+class Folded(Func):
+    """A text without its case, by code point; see `fold`."""
+
+    output_field = TextField()
+    function = _FOLD
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        upper = 'upper(%(expressions)s COLLATE "und-x-icu")'
+        folded = f"translate(lower({upper}), '{_FINAL_SIGMA}', '{_SIGMA}')"
+        return self.as_sql(compiler, connection, template=f'({folded} COLLATE "C")', **context)
+
+
+def fold(text: str) -> str:
+    """A text without its case: Unicode's full mapping up and down, and one sigma for both of Greek."""
+    return text.upper().lower().replace(_FINAL_SIGMA, _SIGMA)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.dot_nl = True
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def _found(pattern: str, text: str | None) -> bool | None:
+    return None if text is None else _compiled(pattern).search(str(text)) is not None
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else fold(str(text))
+
+
+@receiver(connection_created)
+def give_sqlite_its_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """RE2 takes linear time whatever the pattern; Python's own `re`, which Django gives to SQLite, doesn't."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(_REGEX, 2, _found, deterministic=True)
+        connection.connection.create_function(_FOLD, 1, _folded, deterministic=True)

@@ -1,0 +1,56 @@
+"""`sort_by`, `sort_order` and `sort_options`: orders that are total, and the same on every database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+from django.db.models.expressions import OrderBy
+from django.http import QueryDict
+
+from inventory.rest.errors import BadInput
+from inventory.rest.query.attributes import Attribute, Kind, attribute_of
+from inventory.rest.query.expressions import ByCodePoint, Folded
+
+if TYPE_CHECKING:
+    from inventory.rest.viewsets import CollectionViewSet
+
+DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
+OPTIONS = {"ignore_case"}
+
+
+def ordered(rows: QuerySet[Any], viewset: type[CollectionViewSet], query: QueryDict) -> QuerySet[Any]:
+    """The rows in the order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
+
+    Null comes last, in a descending order first; a direction that is not given is ascending.
+    """
+    wanted = [_attribute(viewset, name) for name in _listed(query, "sort_by")]
+    directions = [_one_of(DESCENDING, word, "sort_order") for word in _listed(query, "sort_order")]
+    options = [_one_of(OPTIONS, word, "sort_options") for word in _listed(query, "sort_options")]
+    descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
+    orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
+    return rows.order_by(*orders, "pk")
+
+
+def _listed(query: QueryDict, parameter: str) -> list[str]:
+    return [name.strip() for name in query.get(parameter, "").split(",") if name.strip()]
+
+
+def _one_of(known: Any, word: str, parameter: str) -> str:
+    if word.lower() not in known:
+        raise BadInput(f"Unsupported {parameter} {word}: it must be one of {', '.join(sorted(known))}")
+    return word.lower()
+
+
+def _attribute(viewset: type[CollectionViewSet], name: str) -> Attribute:
+    found = attribute_of(viewset, name)
+    if found is None:
+        raise BadInput(f"{name} is not a valid attribute for {viewset.model_name()}")
+    return found
+
+
+def _order(attribute: Attribute, descending: bool, ignore_case: bool) -> OrderBy:
+    value = attribute.expression
+    if attribute.kind is Kind.TEXT:
+        value = Folded(value) if ignore_case else ByCodePoint(value)
+    return OrderBy(value, descending=descending, nulls_first=descending or None, nulls_last=not descending or None)

@@ -1,0 +1,64 @@
+"""What the text of a filter means where a number, a truth value, a time or a UUID is needed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import NamedTuple
+from uuid import UUID
+
+from django.utils.dateparse import parse_date, parse_datetime
+
+from inventory.rest.errors import BadInput
+
+#: What the databases can hold.
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+class Whole(NamedTuple):
+    """A number among the whole ones that a database holds: one of them, or between two (None: there is none)."""
+
+    exactly: int | None
+    below: int | None
+    above: int | None
+
+
+def as_whole(name: str, text: str) -> Whole:
+    """`BadInput` for a text that is no decimal number."""
+    if not _NUMBER.fullmatch(text):
+        raise BadInput(f"{name} is a number, which {text} is not")
+    digits, _, fraction = text.lstrip("+-").partition(".")
+    number = int(digits)
+    between = bool(fraction.strip("0"))
+    floor = -number - between if text.startswith("-") else number
+    if not between and SMALLEST <= floor <= LARGEST:
+        return Whole(floor, None, None)
+    return Whole(None, floor if floor >= SMALLEST else None, floor + 1 if floor < LARGEST else None)
+
+
+def as_truth(name: str, text: str) -> bool:
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise BadInput(f"{name} is true or false, which {text} is not") from None
+
+
+def as_time(text: str) -> datetime:
+    """An ISO 8601 date or time; without a zone it is UTC, a date is its first moment."""
+    try:
+        day: date | None = parse_date(text)
+        moment = datetime.combine(day, time()) if day else parse_datetime(text)
+        if moment:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadInput(f"Bad format for datetime: {text}")
+
+
+def as_uuid(name: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadInput(f"{name} is a UUID, which {text} is not") from None

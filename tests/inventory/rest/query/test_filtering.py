@@ -1,0 +1,225 @@
+"""`filter[]`, case by case, on whatever database the tests run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from inventory.api import ProviderViewSet, VmViewSet
+from inventory.models import CloudTenant, Provider, Vm
+from inventory.rest.errors import BadInput
+from inventory.rest.query import filtered
+from secgroups.api import SecurityGroupViewSet
+from tests.cast import Cast, provider
+
+ROWS: dict[str, dict[str, Any]] = {
+    "web": {"project": "Web", "port": 80, "last_refresh_date": datetime(2026, 1, 1, tzinfo=UTC)},
+    "web%1": {"project": "100%", "port": 443, "enabled": False},
+    "web_1": {"project": "a_b", "port": None},
+    "web*1": {"project": "a*b", "last_refresh_date": datetime(2026, 1, 1, 12, 30, 0, 5, tzinfo=UTC)},
+    "it's": {"project": 'say "x"'},
+    "back\\slash": {"project": "a\nb"},
+    "[x]?": {"project": ""},
+    "Ärger": {"project": "äöü"},
+    "null": {"project": "NULL"},
+}
+
+
+@pytest.fixture
+def rows(db: None) -> None:
+    for name, attributes in ROWS.items():
+        provider(name, **attributes)
+
+
+def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
+    rows = filtered(viewset.queryset.all(), viewset, filters, lambda target: target.queryset.all())
+    return list(rows.order_by("pk").values_list("name", flat=True))
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("name='web'", ["web"]),
+        ("name=web", ["web"]),
+        ("name='Web'", []),
+        ("name='web%'", ["web", "web%1", "web_1", "web*1"]),
+        ("name='web*'", ["web", "web%1", "web_1", "web*1"]),
+        ("name=WEB*", []),
+        ("name='%1'", ["web%1", "web_1", "web*1"]),
+        ("name='*e*_*'", ["web_1"]),
+        ("name='web_1'", ["web_1"]),
+        ("name='web?1'", []),
+        ("name='[x]?'", ["[x]?"]),
+        ("name='[x]*'", ["[x]?"]),
+        ("name='*\\*'", ["back\\slash"]),
+        ("name='it's'", ["it's"]),
+        ("name='*Ä*'", ["Ärger"]),
+        ("name='*ä*'", []),
+        ("project='a*b'", ["web_1", "web*1", "back\\slash"]),
+        ("name=='web*1'", ["web*1"]),
+        ("name=='web*'", []),
+        ("name!=='web'", [name for name in ROWS if name != "web"]),
+        ("name!='web*'", ["it's", "back\\slash", "[x]?", "Ärger", "null"]),
+        ("project=NULL", []),
+        ("project='NULL'", ["null"]),
+        ("port=NULL", ["web_1", "web*1", "it's", "back\\slash", "[x]?", "Ärger", "null"]),
+        ("port!=nil", ["web", "web%1"]),
+        ("port!=80", [name for name in ROWS if name != "web"]),
+        ("port!==[80,443]", [name for name in ROWS if name not in {"web", "web%1"}]),
+        ("port!=[80,NULL]", ["web%1"]),
+        ("port=[80,NULL]", [name for name in ROWS if name != "web%1"]),
+        ("port>80", ["web%1"]),
+        ("port>=80", ["web", "web%1"]),
+        ("port<80.5", ["web"]),
+        ("port<=79.9", []),
+        ("port='80'", ["web"]),
+        ("port=80.0", ["web"]),
+        ("port=80.5", []),
+        ("port!=80.5", list(ROWS)),
+        ("port<-99999999999999999999", []),
+        ("port<99999999999999999999", ["web", "web%1"]),
+        ("port>-1", ["web", "web%1"]),
+        ("port=99999999999999999999", []),
+        ("enabled=false", ["web%1"]),
+        ("enabled!=TRUE", ["web%1"]),
+        ("enabled='false'", ["web%1"]),
+        ("project=''", ["[x]?"]),
+        ("project=", ["[x]?"]),
+        ("name=[web,'web*1',it's]", ["web", "web%1", "web_1", "web*1", "it's"]),
+        ("name==['web*1']", ["web*1"]),
+        ("name<'it'", ["back\\slash", "[x]?"]),
+        ("name>='web_1'", ["web_1", "Ärger"]),
+        ("last_refresh_date=2026-01-01", ["web"]),
+        ("last_refresh_date='2026-01-01T12:30:00.000005Z'", ["web*1"]),
+        ("last_refresh_date>2026-01-01", ["web*1"]),
+        ("last_refresh_date>=2026-01-01T01:00:00+01:00", ["web", "web*1"]),
+        ("last_refresh_date<'2026-01-01 12:30:00.000005'", ["web"]),
+        ("last_refresh_date<=2026-01-01T00:00", ["web"]),
+        ("last_refresh_date=NULL", [name for name in ROWS if name not in {"web", "web*1"}]),
+        ("total_vms=0", list(ROWS)),
+        ("total_vms>0", []),
+        ("name=~/^web.1$/", ["web%1", "web_1", "web*1"]),
+        ("name=~'/^WEB$/i'", ["web"]),
+        ("name=~^web$", ["web"]),
+        ("name!~/e/", ["it's", "back\\slash", "[x]?", "null"]),
+        ("project=~/a.b/", ["web_1", "web*1", "back\\slash"]),
+        ("id=0", []),
+    ],
+)
+def test_a_filter_leaves_what_it_says(text: str, names: list[str]) -> None:
+    assert found(text) == names
+
+
+@pytest.mark.usefixtures("rows")
+def test_null_is_unequal_to_every_value_and_in_no_order() -> None:
+    Provider.objects.filter(name="web").update(project=None)
+    assert "web" in found("project!='x'")
+    assert "web" in found("project!=='x'")
+    assert "web" in found("project!~/x/")
+    assert "web" not in found("project=~/.*/")
+    assert "web" not in [*found("project<'x'"), *found("project>='x'")]
+    assert found("project=NULL") == ["web"]
+    assert "web" not in found("project!=NULL")
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        (["name='web*'", "port=80"], ["web"]),
+        (["name='web*'", "or name='null'"], ["web", "web%1", "web_1", "web*1", "null"]),
+        (["or name='null'", "name='web*'", "port=80"], ["web", "null"]),
+        (["name='x'", "or name='web'", "or name='null'"], ["web", "null"]),
+        (["or name='web'"], ["web"]),
+        (["or name='web'", "or name='null'"], ["web", "null"]),
+    ],
+)
+def test_all_are_anded_and_each_or_is_an_alternative_to_the_rest(filters: list[str], names: list[str]) -> None:
+    assert found(*filters) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo=1", "attribute Provider-foo does not exist"),
+        ("credentials=x", "attribute Provider-credentials does not exist"),
+        ("foo.name=1", "attribute Provider-foo.name does not exist"),
+        ("vms.foo=1", "attribute Vm-foo does not exist"),
+        (
+            "vms.cloud_tenant.name=1",
+            "Filtering of attributes with more than one association away is not supported",
+        ),
+        ("port=x", "port is a number, which x is not"),
+        ("port=1e3", "port is a number, which 1e3 is not"),
+        ("port=", "port is a number, which  is not"),
+        ("enabled=yes", "enabled is true or false, which yes is not"),
+        ("enabled>true", "enabled has no order: > can't be used with it"),
+        ("created_on=foo", "Bad format for datetime: foo"),
+        ("created_on=2026-13-01", "Bad format for datetime: 2026-13-01"),
+        ("created_on>0001-01-01T00:00:00+10:00", "Bad format for datetime: 0001-01-01T00:00:00+10:00"),
+        ("guid=x", "guid is a UUID, which x is not"),
+        ("name>NULL", "The operator > of name can't be used with null"),
+        ("name<[a,b]", "The operator < of name can't be used with a list"),
+        ("name=~NULL", "The operator =~ of name can't be used with null"),
+        ("port=~/8/", "port is no text: a regular expression can't be used with it"),
+        ("href_slug=x", "attribute Provider-href_slug can't be compared: it is no simple value"),
+        ("name", "Unknown operator specified in filter name"),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_named(db: None, text: str, message: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        found(text)
+    assert str(refused.value.detail) == message
+
+
+def test_too_many_filters_are_refused(db: None) -> None:
+    with pytest.raises(BadInput, match="Too many filters"):
+        found(*["name=x"] * 101)
+
+
+# --- One relation away ---
+
+
+def of_vms(*filters: str) -> list[str]:
+    return found(*filters, viewset=VmViewSet)
+
+
+def test_a_relation_to_one_is_asked_for_its_attribute(cast: Cast) -> None:
+    assert len(of_vms("ext_management_system.name='acme'")) == 4
+    assert of_vms("ext_management_system.name='other'") == []
+    assert len(of_vms("cloud_tenant.total_vms=4")) == 4
+
+
+def test_of_nothing_every_attribute_is_null(cast: Cast) -> None:
+    Vm.objects.filter(pk=cast.production.single.pk).update(cloud_tenant=None)
+    CloudTenant.objects.update(description="x")
+    assert of_vms("cloud_tenant.description=NULL") == ["production-single"]
+    assert of_vms("cloud_tenant.description!='x'") == ["production-single"]
+    assert len(of_vms("cloud_tenant.description!=NULL")) == 3
+    assert len(of_vms("cloud_tenant.description='x'")) == 3
+
+
+def test_of_a_relation_to_many_one_has_to_fit_and_is_counted_once(cast: Cast) -> None:
+    assert of_vms("security_groups.name='def*'") == [
+        "production-single",
+        "production-double",
+        "staging-single",
+        "staging-double",
+    ]
+    assert of_vms("security_groups.name!='default'") == []
+    assert of_vms(f"security_groups.id={cast.staging.default.pk}") == ["staging-single", "staging-double"]
+    assert found("vms.name='production-double'", viewset=SecurityGroupViewSet) == ["default"]
+
+
+def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:
+    def unseen(*filters: str) -> int:
+        rows = Vm.objects.all()
+        return filtered(rows, VmViewSet, filters, lambda target: target.queryset.none()).count()
+
+    assert unseen("ext_management_system.name='acme'") == 0
+    assert unseen("ext_management_system.name!='acme'") == 4
+    assert unseen("security_groups.name='default'") == 0

@@ -1,0 +1,128 @@
+"""Reading one filter."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory.rest.errors import BadInput
+from inventory.rest.query.grammar import LONGEST, Condition, Null, Operator, Several, Text, parse
+
+
+@pytest.mark.parametrize("operator", Operator)
+@pytest.mark.parametrize("space", ["", " ", "   "])
+def test_every_operator_is_read_with_and_without_spaces(operator: Operator, space: str) -> None:
+    expected = Condition(("name",), operator, Text("web"))
+    assert parse(f"{space}name{space}{operator.value}{space}'web'{space}") == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("web", "web"),
+        ("'web'", "web"),
+        ('"web"', "web"),
+        ("'it's'", "it's"),
+        ("''web''", "'web'"),
+        ("'say \"web\"'", 'say "web"'),
+        ("'web\"", "'web\""),
+        ("' web '", " web "),
+        ("  two words  ", "two words"),
+        ("'NULL'", "NULL"),
+        ("'[a,b]'", "[a,b]"),
+        ("'\\'", "\\"),
+        ("a\\'b", "a\\'b"),
+        ("''", ""),
+        ("", ""),
+        ("'", "'"),
+        ("nullable", "nullable"),
+        ("[a", "[a"),
+        ("'or b'", "or b"),
+    ],
+)
+def test_the_outer_quotes_are_removed_and_everything_inside_is_literal(written: str, value: str) -> None:
+    assert parse(f"name={written}").operand == Text(value)
+
+
+@pytest.mark.parametrize("written", ["NULL", "null", "nil", "Nil", " NULL "])
+def test_null_is_written_without_quotes_in_any_case(written: str) -> None:
+    assert parse(f"name={written}").operand == Null()
+
+
+@pytest.mark.parametrize(
+    ("written", "items"),
+    [
+        ("[a,b]", ["a", "b"]),
+        ("[ a , b ]", ["a", "b"]),
+        ("['a','b']", ["a", "b"]),
+        ("['a,b',c]", ["a,b", "c"]),
+        ("['it's',\"x\"]", ["it's", "x"]),
+        ("[a]", ["a"]),
+        ("[a,]", ["a", ""]),
+        ("[,a]", ["", "a"]),
+        ("['']", [""]),
+        ("['a]", ["'a"]),
+        ("[a'b,c'd]", ["a'b", "c'd"]),
+        ("[[x],y]", ["[x]", "y"]),
+    ],
+)
+def test_a_list_has_its_items_between_commas(written: str, items: list[str]) -> None:
+    assert parse(f"name={written}").operand == Several(tuple(map(Text, items)))
+
+
+def test_null_can_be_in_a_list() -> None:
+    assert parse("name=[NULL,'nil',nil]").operand == Several((Null(), Text("nil"), Null()))
+
+
+@pytest.mark.parametrize("text", ["or name='db'", "  OR  name='db'", "or name = db"])
+def test_one_that_begins_with_or_is_an_alternative(text: str) -> None:
+    assert parse(text) == Condition(("name",), Operator.EQUAL, Text("db"), alternative=True)
+
+
+def test_an_attribute_may_begin_like_or() -> None:
+    assert parse("order=1").path == ("order",)
+    assert not parse("or='1'").alternative
+
+
+def test_a_path_is_split_at_its_dots() -> None:
+    assert parse("cloud_tenant.name=x").path == ("cloud_tenant", "name")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name", "name web", "name<>1", "name===1", "name=!1", "name~1", "name LIKE 'x'", "or", "name!1"]
+)
+def test_an_operator_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="Unknown operator specified in filter") as refused:
+        parse(text)
+    assert str(refused.value.detail).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("='x'", "No attribute specified in filter ='x'"),
+        ("name=[]", "The list is empty"),
+        ("name=[ ]", "The list is empty"),
+        ("name=a\0b", "NUL"),
+        ("name=" + "x" * LONGEST, "at most"),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_said(text: str, message: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        parse(text)
+    assert message in str(refused.value.detail)
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_whatever_is_in_quotes_is_the_value(value: str) -> None:
+    for quote in "'\"":
+        assert parse(f"name={quote}{value}{quote}").operand == Text(value)
+
+
+@given(st.text())
+def test_no_text_is_a_failure(text: str) -> None:
+    try:
+        parse(text)
+    except BadInput:
+        return
