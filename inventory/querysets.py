@@ -7,7 +7,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils import timezone
 
 User = AbstractBaseUser | AnonymousUser
@@ -49,6 +50,29 @@ class TaskQuerySet(ResourceQuerySet):
     def of_queue(self, queue: str) -> Self:
         """What is to be done for one queue, in the order in which it was accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
+
+
+class UserQuerySet(ResourceQuerySet):
+    def visible_to(self, user: User) -> Self:
+        """Oneself, or everybody with the permission to view users."""
+        if isinstance(user, PermissionsMixin) and user.has_perm("auth.view_user"):
+            return self
+        return self.filter(pk=user.pk)
+
+    def described(self) -> Self:
+        """With the name that people know them by, and null for an address that is not given."""
+        name = Trim(Concat("first_name", Value(" "), "last_name"))
+        return self.annotate(
+            full_name=Coalesce(NullIf(name, Value("")), "username"), address=NullIf("email", Value(""))
+        )
+
+
+class GroupQuerySet(ResourceQuerySet):
+    def visible_to(self, user: User) -> Self:
+        """One's own groups, or all with the permission to view groups."""
+        if isinstance(user, PermissionsMixin) and user.has_perm("auth.view_group"):
+            return self
+        return self.filter(user=user.pk)
 
 
 class InstanceManager(models.Manager.from_queryset(VmQuerySet)):  # type: ignore[misc]

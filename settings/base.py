@@ -167,6 +167,8 @@ COLLECTIONS = {
     "tasks": "inventory.api.TaskViewSet",
     "security_groups": "secgroups.api.SecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
+    "users": "inventory.api.UserViewSet",
+    "groups": "inventory.api.GroupViewSet",
 }
 #: Most resources in one page, and in one request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)

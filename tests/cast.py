@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
@@ -71,6 +71,8 @@ def company(owner: User) -> Cast:
             source_ip_range=None if source else "10.0.0.0/8",
             source_security_group=source,
         )
+    for name in ("operators", "readers"):
+        Group.objects.create(name=name).user_set.add(User.objects.create_user(f"one of {name}"))
     for number in (1, 2):
         Task.objects.create(
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"

@@ -2,17 +2,21 @@
 
 from inventory.api.cloud_networks import CloudNetworkViewSet
 from inventory.api.cloud_tenants import CloudTenantViewSet
+from inventory.api.groups import GroupViewSet
 from inventory.api.network_ports import NetworkPortViewSet
 from inventory.api.providers import ProviderViewSet
 from inventory.api.tasks import TaskViewSet
+from inventory.api.users import UserViewSet
 from inventory.api.vms import InstanceViewSet, VmViewSet
 
 __all__ = [
     "CloudNetworkViewSet",
     "CloudTenantViewSet",
+    "GroupViewSet",
     "InstanceViewSet",
     "NetworkPortViewSet",
     "ProviderViewSet",
     "TaskViewSet",
+    "UserViewSet",
     "VmViewSet",
 ]

@@ -1,5 +1,6 @@
 """What exists in the clouds, and the tasks."""
 
+from inventory.models.account import Group, User
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
@@ -11,11 +12,13 @@ from inventory.models.vm import Instance, Vm
 __all__ = [
     "CloudNetwork",
     "CloudTenant",
+    "Group",
     "IdempotencyKey",
     "Instance",
     "Lease",
     "NetworkPort",
     "Provider",
     "Task",
+    "User",
     "Vm",
 ]

@@ -29,6 +29,16 @@ class TestNetworkPorts(CollectionContract):
     collection = "network_ports"
 
 
+class TestUsers(CollectionContract):
+    collection = "users"
+    asks_permission = False
+
+
+class TestGroups(CollectionContract):
+    collection = "groups"
+    asks_permission = False
+
+
 class TestTasks(CollectionContract):
     collection = "tasks"
     asks_permission = False

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from inventory.models import Group
+from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class GroupSerializer(ResourceSerializer):
+    description = serializers.CharField(source="name")
+
+    class Meta:
+        model = Group
+        fields = ["description"]
+
+
+class GroupViewSet(CollectionViewSet):
+    """Groups of users, who have their permissions."""
+
+    collection = "groups"
+    queryset = Group.objects.all()
+    serializer_class = GroupSerializer
+
+    @classmethod
+    def view_permissions(cls) -> list[str]:
+        """None: everybody sees the groups that are their own."""
+        return []

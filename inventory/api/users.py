@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from inventory.models import User
+from inventory.rest.collections import ToMany
+from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.viewsets import CollectionViewSet
+
+
+class UserSerializer(ResourceSerializer):
+    userid = serializers.CharField(source="username")
+    name = serializers.CharField(source="full_name")
+    email = serializers.CharField(source="address", allow_null=True)
+    lastlogon = serializers.DateTimeField(source="last_login", allow_null=True)
+
+    class Meta:
+        model = User
+        fields = ["userid", "name", "email", "lastlogon"]
+
+
+class UserViewSet(CollectionViewSet):
+    """Those who use this service."""
+
+    collection = "users"
+    queryset = User.objects.described()
+    serializer_class = UserSerializer
+    relations = {"groups": ToMany("groups", "user")}
+
+    @classmethod
+    def view_permissions(cls) -> list[str]:
+        """None: everybody sees themselves."""
+        return []
