@@ -7,9 +7,10 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready
 from django.conf import settings
+from django.utils import timezone
 
 from inventory import work as engine
-from inventory.models import Provider, Task
+from inventory.models import AuthToken, Provider, Task
 from inventory.rest import idempotency
 from inventory.services import request_refresh
 
@@ -44,5 +45,6 @@ def queue_due_refreshes() -> None:
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete what was kept for requests that could be repeated."""
+    """Delete expired tokens, and what was kept for requests that could be repeated."""
+    AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "knox",
     "inventory",
     "secgroups",
 ]
@@ -175,8 +176,19 @@ API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
 #: Most requests of one process that wait for a task (`?wait=30`) at a time; others are answered at once.
 API_WAITING = env.int("API_WAITING", default=2)
 
+KNOX_TOKEN_MODEL = "inventory.AuthToken"  # noqa: S105 - no password
+#: How long a token lives after its last use, by the type of who asks for it.
+TOKEN_TTL = {
+    "api": timedelta(seconds=env.int("TOKEN_TTL", default=600)),
+    "ui": timedelta(seconds=env.int("TOKEN_TTL_UI", default=3600)),
+}
+REST_KNOX = {"AUTO_REFRESH": True}
+#: Its one model is replaced by ours; its migrations would make the table all the same, with a key to the users.
+MIGRATION_MODULES = {"knox": None}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "inventory.rest.authentication.TokenAuthentication",
         "inventory.rest.authentication.BasicAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],

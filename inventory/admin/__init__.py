@@ -5,11 +5,13 @@
 
 from django.contrib import admin
 
+from inventory.admin.auth_token import AuthTokenAdmin
 from inventory.admin.provider import ProviderAdmin
 from inventory.admin.resources import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.task import LeaseAdmin, TaskAdmin
 
 __all__ = [
+    "AuthTokenAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
     "LeaseAdmin",

@@ -1,6 +1,6 @@
 """What exists in the clouds, and the tasks."""
 
-from inventory.models.account import Group, User
+from inventory.models.account import AuthToken, Group, GroupMember, User
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
@@ -10,9 +10,11 @@ from inventory.models.task import Lease, Task
 from inventory.models.vm import Instance, Vm
 
 __all__ = [
+    "AuthToken",
     "CloudNetwork",
     "CloudTenant",
     "Group",
+    "GroupMember",
     "IdempotencyKey",
     "Instance",
     "Lease",

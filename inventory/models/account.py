@@ -1,13 +1,18 @@
-"""Who uses the service: Django's own users and groups."""
+"""Who uses the service: Django's own users and groups, and their tokens."""
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 from django.contrib.auth import models as auth
+from django.db import models
+from knox.models import AbstractAuthToken
 
 from inventory.querysets import GroupQuerySet, UserQuerySet
 
 
-class User(auth.User):
+class User(auth.User):  # type: ignore[django-manager-missing]
     """A user, as others may see one."""
 
     objects = UserQuerySet.as_manager()  # type: ignore[assignment,misc]
@@ -27,3 +32,36 @@ class Group(auth.Group):
         proxy = True
         default_permissions = ()
         ordering = ["id"]
+
+
+class GroupMember(auth.User):  # type: ignore[django-manager-missing]
+    """A user who acts as a member of one `group` alone: with its permissions and nothing that is their own."""
+
+    group: auth.Group
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+    @cached_property
+    def _permissions(self) -> set[str]:
+        granted = self.group.permissions.order_by().values_list("content_type__app_label", "codename")
+        return {f"{app}.{codename}" for app, codename in granted}
+
+    def get_all_permissions(self, obj: Any = None) -> set[str]:
+        return self._permissions if self.is_active and obj is None else set()
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return perm in self.get_all_permissions(obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return any(permission.startswith(f"{app_label}.") for permission in self.get_all_permissions())
+
+
+class AuthToken(AbstractAuthToken):
+    """A token that stands for a user until `expiry`, which each use puts off by `ttl`; only a hash is kept."""
+
+    ttl = models.DurationField()
+
+    def __str__(self) -> str:
+        return f"{self.token_key}..."

@@ -1,13 +1,94 @@
-"""Who is asking."""
+"""Who is asking, and as a member of which of their groups."""
 
 from __future__ import annotations
 
+from typing import Any, cast
+from urllib.parse import unquote
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.utils import timezone
+from knox.auth import TokenAuthentication as KnoxAuthentication
 from rest_framework import authentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
+
+from inventory.models import AuthToken, GroupMember
+from inventory.rest.hrefs import Hrefs
+
+#: Instead of HTTP Basic's challenge, which would make browsers ask for a password over the login page.
+CHALLENGE = 'X-Auth-Token realm="Portcullis"'
+#: Which part of its lifetime a token must have used before it is renewed, so that not every request writes.
+RENEWED_AFTER = 1 / 60
+
+
+class TokenAuthentication(KnoxAuthentication):
+    """The token in `X-Auth-Token`. A request that has one is judged by it alone, whatever else it brings."""
+
+    def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
+        token = request.headers.get("X-Auth-Token")
+        if token is None:
+            return None
+        if not token.strip():
+            raise AuthenticationFailed("Empty Authentication Token (X-Auth-Token)")
+        try:
+            user, found = self.authenticate_credentials(token.strip().encode())
+        except AuthenticationFailed:
+            raise AuthenticationFailed("Invalid Authentication Token (X-Auth-Token)") from None
+        if request.headers.get("X-Auth-Skip-Token-Renewal", "").lower() != "true":
+            _renew(found)
+        return user, found
+
+    def renew_token(self, auth_token: AuthToken) -> None:
+        """Not here: whether to renew depends on the request."""
+
+    def _cleanup_token(self, auth_token: AuthToken) -> bool:
+        """Whether it has expired; it is deleted with all others by the scheduled task."""
+        return auth_token.expiry is None or auth_token.expiry <= timezone.now()
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
 
 
 class BasicAuthentication(authentication.BasicAuthentication):
-    """HTTP Basic without its challenge, which would make browsers ask for a password over the login page."""
+    """HTTP Basic without its challenge."""
 
     def authenticate_header(self, request: Request) -> str:
-        return 'X-Auth-Token realm="Portcullis"'
+        return CHALLENGE
+
+
+def _renew(token: AuthToken) -> None:
+    """By an update, which can't bring back a token that was forgotten meanwhile."""
+    expiry = timezone.now() + token.ttl
+    if token.expiry is None or expiry - token.expiry > token.ttl * RENEWED_AFTER:
+        AuthToken.objects.filter(pk=token.pk).update(expiry=expiry)
+        token.expiry = expiry
+
+
+def limited_to_group(request: Request) -> User | AnonymousUser:
+    """The caller; with `X-MIQ-Group`, as a member of that group alone. 401 if it is none of theirs."""
+    user = request.user
+    name = unquote(request.headers.get("X-MIQ-Group", ""))
+    if not name or isinstance(user, AnonymousUser):
+        return user
+    member = GroupMember.objects.filter(pk=user.pk, groups__name=name).first()
+    if member is None:
+        raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
+    member.group = member.groups.get(name=name)
+    return member
+
+
+def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
+    """What the entry point says of the caller: `group` is the one they act for, the first if they don't say."""
+    user = cast(User, request.user)  # no view answers anybody else
+    groups = list(user.groups.order_by("pk"))
+    group = user.group if isinstance(user, GroupMember) else next(iter(groups), None)
+    powerful = user.is_superuser and not isinstance(user, GroupMember)
+    return {
+        "userid": user.get_username(),
+        "name": user.get_full_name() or user.get_username(),
+        "user_href": hrefs.resource("users", user.pk),
+        "group": group and group.name,
+        "group_href": group and hrefs.resource("groups", group.pk),
+        "role": "super_administrator" if powerful else group and group.name,
+        "groups": [one.name for one in groups],
+    }

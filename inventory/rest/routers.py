@@ -8,7 +8,7 @@ from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
 from inventory.rest.collections import viewset_at, viewset_of
-from inventory.rest.views import EntryPoint, Nowhere, ping
+from inventory.rest.views import Auth, EntryPoint, Nowhere, ping
 
 _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
@@ -44,6 +44,7 @@ def api_urls() -> list[URLPattern | URLResolver]:
     return [
         path("", EntryPoint.as_view(), name="entry-point"),
         path("ping", ping, name="ping"),
+        path("auth", Auth.as_view(), name="auth"),
         *router.urls,
         *below,
         re_path(r"^(?P<path>.*)$", Nowhere.as_view(), name="nowhere"),

@@ -14,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from inventory.models import AuthToken
+from inventory.rest.authentication import identity, limited_to_group
 from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
@@ -41,6 +43,11 @@ class ApiView(APIView):
             patch_cache_control(answer, private=True, no_cache=True)
         return answer
 
+    def perform_authentication(self, request: Request) -> None:
+        """Also limits the caller to the group that the request names."""
+        super().perform_authentication(request)
+        request.user = limited_to_group(request)
+
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
         raise BadInput(f"Unsupported HTTP Method {method} for the {self.place} specified")
@@ -48,6 +55,30 @@ class ApiView(APIView):
     @property
     def hrefs(self) -> Hrefs:
         return Hrefs.of(self.request, self.kwargs.get("version"))
+
+
+class Auth(ApiView):
+    """Tokens for `X-Auth-Token`."""
+
+    place = "Collection auth"
+
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Issue a token to the caller; `requester_type=ui` for one that lives longer."""
+        requester = request.query_params.get("requester_type", "api")
+        if requester not in settings.TOKEN_TTL:
+            known = ", ".join(settings.TOKEN_TTL)
+            raise BadInput(f"Unsupported requester_type {requester} specified: it must be one of {known}")
+        ttl = settings.TOKEN_TTL[requester]
+        token, text = AuthToken.objects.create(user=request.user, expiry=ttl, ttl=ttl)
+        issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
+        return Response(issued, headers={"Cache-Control": "no-store"})
+
+    def delete(self, request: Request, **kwargs: Any) -> Response:
+        """Forget the token that this request came with."""
+        if not isinstance(request.auth, AuthToken):
+            raise BadInput("There is no token to forget: the request came without X-Auth-Token")
+        AuthToken.objects.filter(pk=request.auth.pk).delete()
+        return Response(status=204)
 
 
 class EntryPoint(ApiView):
@@ -64,7 +95,7 @@ class EntryPoint(ApiView):
                 "version": version,
                 "versions": [{"name": version, "href": request.build_absolute_uri(f"/api/v{version}")}],
                 "settings": {"locale": settings.LANGUAGE_CODE, "max_results_per_page": settings.API_PAGE_LIMIT},
-                "identity": {"userid": request.user.get_username(), "name": str(request.user)},
+                "identity": identity(request, hrefs),
                 "server_info": {"version": settings.VERSION, "time": timezone.now()},
                 "product_info": {"name": "Portcullis", "name_full": "Portcullis", "license": "Apache-2.0"},
                 "collections": [

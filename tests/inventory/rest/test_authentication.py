@@ -1,30 +1,46 @@
-"""Who may ask, and by which proof."""
+"""Who may ask, by which proof, and as a member of which group."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from tests.contracts import grant
+from inventory.models import AuthToken
+from inventory.tasks import forget_what_is_over
 
 PASSWORD = "a good one"
 
 
 @pytest.fixture
 def ada(django_user_model: type[User]) -> User:
-    """A user who may view providers."""
-    user = django_user_model.objects.create_user("ada", password=PASSWORD)
-    return grant(user, "inventory.view_provider")
+    """A user who may view providers by herself, tenants as an operator and networks as a reader."""
+    user = django_user_model.objects.create_user("ada", password=PASSWORD, first_name="Ada", last_name="L.")
+    user.user_permissions.add(permission("view_provider"))
+    for name, codename in [("operators", "view_cloudtenant"), ("red readers", "view_cloudnetwork")]:
+        group = Group.objects.create(name=name)
+        group.permissions.add(permission(codename))
+        user.groups.add(group)
+    return user
+
+
+def permission(codename: str) -> Permission:
+    return Permission.objects.get(content_type__app_label="inventory", codename=codename)
 
 
 def basic(username: str = "ada", password: str = PASSWORD) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
+def token(client: Client, query: str = "") -> str:
+    return str(client.get(f"/api/auth{query}", headers=basic()).json()["auth_token"])
 
 
 @pytest.fixture
@@ -51,6 +67,197 @@ def test_http_basic_lets_in(get: Any) -> None:
     assert message(get())
 
 
+def test_a_token_is_issued_and_lets_in(client: Client, get: Any) -> None:
+    answer = client.get("/api/auth", headers=basic())
+    assert answer.status_code == HTTPStatus.OK
+    issued = answer.json()
+    assert list(issued) == ["auth_token", "token_ttl", "expires_on"]
+    assert issued["token_ttl"] == 600
+    assert issued["expires_on"].endswith("Z")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert get(X_Auth_Token=issued["auth_token"]).status_code == HTTPStatus.OK
+
+
+def test_of_a_token_only_a_hash_is_kept(client: Client, ada: User) -> None:
+    issued = token(client)
+    kept = AuthToken.objects.values().get()
+    assert issued not in str(kept)
+    assert len(issued) >= 64
+
+
+@pytest.mark.parametrize(("requester", "ttl"), [("api", 600), ("ui", 3600)])
+def test_the_type_of_who_asks_decides_how_long_a_token_lives(
+    client: Client, ada: User, requester: str, ttl: int
+) -> None:
+    issued = client.get(f"/api/auth?requester_type={requester}", headers=basic()).json()
+    assert issued["token_ttl"] == ttl
+    left = AuthToken.objects.get().expiry - timezone.now()
+    assert timedelta(seconds=ttl - 60) < left <= timedelta(seconds=ttl)
+
+
+def test_another_type_is_refused(client: Client, ada: User) -> None:
+    answer = client.get("/api/auth?requester_type=foo", headers=basic())
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"].startswith("Unsupported requester_type foo specified")
+
+
+def left(**changes: Any) -> float:
+    """Sets the token back, if asked to; returns for how many seconds it is still good."""
+    if changes:
+        AuthToken.objects.update(**changes)
+    return (AuthToken.objects.get().expiry - timezone.now()).total_seconds()
+
+
+def test_each_use_renews_a_token_for_its_own_time(client: Client, get: Any) -> None:
+    ui = token(client, "?requester_type=ui")
+    left(expiry=timezone.now() + timedelta(seconds=5))
+    assert get(X_Auth_Token=ui).status_code == HTTPStatus.OK
+    assert left() > 3500
+
+
+def test_a_use_can_leave_it_as_it_is(client: Client, get: Any) -> None:
+    issued = token(client)
+    left(expiry=timezone.now() + timedelta(seconds=100))
+    assert get(X_Auth_Token=issued, X_Auth_Skip_Token_Renewal="true").status_code == HTTPStatus.OK
+    assert left() <= 100
+
+
+def test_not_each_of_many_uses_writes(client: Client, get: Any, django_assert_num_queries: Any) -> None:
+    issued = token(client)
+    with django_assert_num_queries(1):
+        get("/api/foo", X_Auth_Token=issued)
+
+
+def test_an_expired_token_is_of_no_use_and_goes(client: Client, get: Any) -> None:
+    issued = token(client)
+    left(expiry=timezone.now() - timedelta(seconds=1))
+    assert message(get(X_Auth_Token=issued)) == "Invalid Authentication Token (X-Auth-Token)"
+    token(client)
+    forget_what_is_over()
+    assert AuthToken.objects.get().expiry > timezone.now()
+
+
+def test_a_forgotten_token_is_of_no_use(client: Client, get: Any) -> None:
+    first, second = token(client), token(client)
+    assert client.delete("/api/auth", headers={"X-Auth-Token": first}).status_code == HTTPStatus.NO_CONTENT
+    assert message(get(X_Auth_Token=first))
+    assert get(X_Auth_Token=second).status_code == HTTPStatus.OK
+
+
+def test_without_a_token_there_is_none_to_forget(client: Client, ada: User) -> None:
+    answer = client.delete("/api/auth", headers=basic())
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "no token to forget" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_another_method_is_refused(client: Client, ada: User, method: str) -> None:
+    answer = getattr(client, method)("/api/auth", headers=basic())
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert (
+        answer.json()["error"]["message"] == f"Unsupported HTTP Method {method} for the Collection auth specified"
+    )
+
+
+def test_a_bad_token_never_falls_back_to_another_proof(client: Client, get: Any, ada: User) -> None:
+    client.force_login(ada)
+    assert get(**basic()).status_code == HTTPStatus.OK
+    assert message(get(X_Auth_Token="bad", **basic())) == "Invalid Authentication Token (X-Auth-Token)"
+    assert message(get(X_Auth_Token="\N{LATIN SMALL LETTER E WITH ACUTE}" * 64, **basic()))
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_token_is_told(get: Any, empty: str) -> None:
+    assert message(get(X_Auth_Token=empty, **basic())) == "Empty Authentication Token (X-Auth-Token)"
+
+
+def test_who_is_not_active_any_more_is_not_let_in(client: Client, get: Any, ada: User) -> None:
+    issued = token(client)
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert message(get(X_Auth_Token=issued))
+    assert message(get(**basic()))
+
+
+def test_a_token_needs_no_csrf_and_a_session_does(ada: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    body = {"action": "query", "resources": [{"id": 1}]}
+    by_token = {"X-Auth-Token": token(client)}
+    answer = client.post("/api/providers", body, content_type="application/json", headers=by_token)
+    assert answer.status_code == HTTPStatus.OK
+    client.force_login(ada)
+    answer = client.post("/api/providers", body, content_type="application/json")
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert "CSRF" in answer.json()["error"]["message"]
+
+
+# --- As a member of one group ---
+
+READABLE = ["/api/providers", "/api/cloud_tenants", "/api/cloud_networks", "/api/vms"]
+
+
+@pytest.mark.parametrize(
+    ("group", "allowed"),
+    [
+        ("", ["/api/providers", "/api/cloud_tenants", "/api/cloud_networks"]),
+        ("operators", ["/api/cloud_tenants"]),
+        ("red readers", ["/api/cloud_networks"]),
+        ("red%20readers", ["/api/cloud_networks"]),
+    ],
+)
+@pytest.mark.parametrize("proof", ["basic", "token", "session"])
+def test_a_request_is_limited_to_the_group_that_it_names(
+    client: Client, get: Any, ada: User, group: str, allowed: list[str], proof: str
+) -> None:
+    headers = {"basic": basic(), "token": {"X_Auth_Token": token(client)}, "session": {}}[proof]
+    if proof == "session":
+        client.force_login(ada)
+    limit = {"X_MIQ_Group": group} if group else {}
+    assert [url for url in READABLE if get(url, **headers, **limit).status_code == HTTPStatus.OK] == allowed
+
+
+def test_even_a_superuser_is_limited(client: Client, get: Any, ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(is_superuser=True)
+    assert get("/api/vms", **basic()).status_code == HTTPStatus.OK
+    assert get("/api/vms", **basic(), X_MIQ_Group="operators").status_code == HTTPStatus.FORBIDDEN
+    assert User.objects.get(pk=ada.pk).is_superuser
+
+
+@pytest.mark.parametrize("name", ["nobody's", "OPERATORS", "others"])
+def test_a_group_that_is_not_the_caller_s_is_refused(get: Any, name: str) -> None:
+    Group.objects.create(name="others")
+    said = message(get(**basic(), X_MIQ_Group=name))
+    assert said == f"Invalid Authorization Group {name} specified"
+
+
+def test_what_a_limited_user_asks_for_is_their_own(client: Client, ada: User, cast: Any) -> None:
+    operators = Group.objects.get(name="operators")
+    operators.permissions.add(*map(permission, ["view_provider", "refresh_provider"]))
+    headers = basic() | {"X-MIQ-Group": "operators"}
+    body = {"action": "refresh"}
+    url = f"/api/providers/{cast.acme.pk}"
+    answer = client.post(url, body, content_type="application/json", headers=headers)
+    assert answer.status_code == HTTPStatus.OK
+    assert client.get(answer.json()["task_href"], headers=headers).json()["userid"] == "ada"
+
+
+# --- What is said of users ---
+
+
+def test_the_entry_point_says_who_is_asking(get: Any, ada: User) -> None:
+    operators = Group.objects.get(name="operators")
+    answer = get("/api", **basic()).json()
+    assert answer["identity"] == {
+        "userid": "ada",
+        "name": "Ada L.",
+        "user_href": f"http://testserver/api/users/{ada.pk}",
+        "group": "operators",
+        "group_href": f"http://testserver/api/groups/{operators.pk}",
+        "role": "operators",
+        "groups": ["operators", "red readers"],
+    }
+    assert get("/api", **basic(), X_MIQ_Group="red readers").json()["identity"]["group"] == "red readers"
+
+
 def test_the_entry_point_says_what_there_is(admin_client: Client, settings: Any) -> None:
     answer = admin_client.get("/api/v1.0.0").json()
     assert (answer["name"], answer["description"], answer["version"]) == ("API", "REST API", "1.0.0")
@@ -60,3 +267,32 @@ def test_the_entry_point_says_what_there_is(admin_client: Client, settings: Any)
     assert names == sorted(settings.COLLECTIONS)
     assert all(one["href"] == f"http://testserver/api/v1.0.0/{one['name']}" for one in answer["collections"])
     assert all(one["description"] for one in answer["collections"])
+    identity = answer["identity"]
+    assert (identity["role"], identity["group"], identity["group_href"]) == ("super_administrator", None, None)
+
+
+def test_users_see_themselves_and_their_groups_and_with_a_permission_all(get: Any, ada: User) -> None:
+    other = User.objects.create_user("other", email="other@example.org")
+    Group.objects.create(name="others")
+    [me] = get("/api/users?expand=resources&attributes=groups", **basic()).json()["resources"]
+    assert (me["userid"], me["name"], me["email"], me["lastlogon"]) == ("ada", "Ada L.", None, None)
+    assert [group["description"] for group in me["groups"]] == ["operators", "red readers"]
+    assert get("/api/groups", **basic()).json()["count"] == 2
+    assert get(f"/api/users/{other.pk}", **basic()).status_code == HTTPStatus.NOT_FOUND
+    ada.user_permissions.add(*Permission.objects.filter(codename__in=["view_user", "view_group"]))
+    assert get("/api/users?name=other", **basic()).json()["subquery_count"] == 1
+    assert get(f"/api/users/{other.pk}", **basic()).json()["email"] == "other@example.org"
+    assert get("/api/groups", **basic()).json()["count"] == 3
+
+
+def test_the_admin_shows_tokens_without_their_secret_and_revokes_them(
+    admin_client: Client, client: Client, get: Any
+) -> None:
+    issued = token(client)
+    [kept] = AuthToken.objects.all()
+    page = admin_client.get("/admin/inventory/authtoken/").content.decode()
+    assert "ada" in page
+    assert issued not in page
+    answer = admin_client.post(f"/admin/inventory/authtoken/{kept.pk}/delete/", {"post": "yes"})
+    assert answer.status_code == HTTPStatus.FOUND
+    assert message(get(X_Auth_Token=issued))
