@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, Value
 from django.utils import timezone
 
 from inventory.models import Provider
@@ -34,12 +34,15 @@ def reconcile(
     """Create, update and delete the provider's rows so that they are `wanted` (ems_ref → attributes).
 
     All of `wanted` have the same attributes. Returns the primary key of each ems_ref. With `guarded`, raises
-    `TooManyGone` instead of deleting more than half of the rows. Rows that are `newer` than the reading stay.
+    `TooManyGone` instead of deleting more than half of the rows. Rows that are `newer` than the reading stay as
+    they are.
     """
     rows = model._default_manager.filter(provider=provider)
     names = list(next(iter(wanted.values()), {}))
-    known = {ref: (pk, values) for pk, ref, *values in rows.values_list("pk", "ems_ref", *names)}
-    gone = [pk for ref, (pk, _) in known.items() if ref not in wanted]
+    stays = ExpressionWrapper(newer, BooleanField()) if newer else Value(False)
+    found = rows.values_list("pk", "ems_ref", stays, *names)
+    known = {ref: (pk, kept, values) for pk, ref, kept, *values in found}
+    gone = [pk for ref, (pk, kept, _) in known.items() if ref not in wanted and not kept]
     if guarded and 2 * len(gone) > len(known):
         raise TooManyGone(f"{len(gone)} of {len(known)} {model._meta.verbose_name_plural}")
     for batch in batches(gone):
@@ -50,12 +53,12 @@ def reconcile(
         [
             model(pk=known[ref][0], **attributes)
             for ref, attributes in wanted.items()
-            if ref in known and known[ref][1] != list(attributes.values())
+            if ref in known and not known[ref][1] and known[ref][2] != list(attributes.values())
         ],
     )
     new = [model(provider=provider, ems_ref=ref, **wanted[ref]) for ref in wanted if ref not in known]
     created = model._default_manager.bulk_create(new, batch_size=BATCH)
-    ids = {ref: pk for ref, (pk, _) in known.items() if ref in wanted}
+    ids = {ref: pk for ref, (pk, _, _) in known.items() if ref in wanted}
     return ids | {row.ems_ref: row.pk for row in created}  # type: ignore[attr-defined]
 
 

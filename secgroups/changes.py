@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -16,13 +15,11 @@ from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.patience import Patience
 from inventory.services import finish
+from secgroups.asking import FRESH
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, cannot, plan
 from secgroups.recording import group_names, missing_groups, record_ports
 from secgroups.writing import PortWriter
-
-#: For how long after it first saw a group Portcullis takes "no such group" for a cloud that is not yet consistent.
-FRESH = timedelta(seconds=60)
 
 
 def carry_out(tasks: Sequence[Task], holding: Holding) -> None:

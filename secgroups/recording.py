@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from inventory.drivers.base import CloudError, Driver, Group, Port
-from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Vm
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.refresh import port_attributes
 from secgroups.memberships import replace_memberships
 from secgroups.models import SecurityGroup
@@ -26,23 +26,26 @@ def missing_groups(vm: Vm, driver: Driver, ports: Iterable[Port]) -> tuple[Group
         return ()  # the next refresh brings them in
 
 
+def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
+    """The row of a group of the cloud, made if there is none."""
+    tenant = CloudTenant.objects.filter(provider=provider, ems_ref=group.tenant_ref)
+    network = CloudNetwork.objects.filter(provider=provider, ems_ref=group.network_ref)
+    row, _ = SecurityGroup.objects.get_or_create(
+        provider=provider,
+        ems_ref=group.ref,
+        defaults=group_attributes(type(driver), group)
+        | {"cloud_tenant": tenant.first(), "cloud_network": network.first()},
+    )
+    return row
+
+
 @transaction.atomic
 def record_ports(
     vm: Vm, driver: Driver, ports: Sequence[Port], new_groups: Iterable[Group], *, read_on: datetime
 ) -> None:
     """Make the ports of an instance, and their groups, what the cloud had when it was read."""
     for group in new_groups:
-        SecurityGroup.objects.get_or_create(
-            provider=vm.provider,
-            ems_ref=group.ref,
-            defaults=group_attributes(type(driver), group)
-            | {
-                "cloud_tenant": CloudTenant.objects.filter(provider=vm.provider, ems_ref=group.tenant_ref).first(),
-                "cloud_network": CloudNetwork.objects.filter(
-                    provider=vm.provider, ems_ref=group.network_ref
-                ).first(),
-            },
-        )
+        record_group(vm.provider, driver, group)
     rows = {port.ref: _row(vm, port) for port in ports}
     refs = {ref for port in ports for ref in port.group_refs}
     groups = dict(

@@ -11,6 +11,7 @@ from inventory.reconcile import reconcile
 from inventory.refresh import Refresh
 from secgroups.memberships import replace_memberships
 from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.rules import rule_attributes
 
 
 def bring_in_groups(refresh: Refresh) -> None:
@@ -26,7 +27,7 @@ def bring_in_groups(refresh: Refresh) -> None:
             for group in refresh.inventory.groups
         },
         guarded=not refresh.force,
-        newer=Q(created_on__gt=refresh.read_on),
+        newer=Q(updated_on__gt=refresh.read_on),
     )
 
 
@@ -41,27 +42,25 @@ def group_attributes(driver: type[Driver], group: Group) -> dict[str, Any]:
 
 
 def bring_in_rules(refresh: Refresh) -> None:
+    newer = _with_newer_rules(refresh)
     reconcile(
         FirewallRule,
         refresh.provider,
         {
-            rule.ref: {
-                "security_group_id": refresh.groups[rule.group_ref],
-                "direction": rule.direction,
-                "network_protocol": rule.network_protocol,
-                "host_protocol": rule.host_protocol,
-                "port": rule.port,
-                "end_port": rule.end_port,
-                # A group that is not in the inventory keeps its name: the rule must not read as "from anywhere".
-                "source_ip_range": rule.source_ip_range
-                or (rule.source_group_ref if rule.source_group_ref not in refresh.groups else None),
-                "source_security_group_id": refresh.groups.get(rule.source_group_ref or ""),
-                "description": rule.description,
-            }
+            rule.ref: rule_attributes(rule, refresh.groups)
             for rule in refresh.inventory.rules
-            if rule.group_ref in refresh.groups
+            if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
         },
+        newer=Q(security_group__rules_as_of__gt=refresh.read_on),
     )
+
+
+def _with_newer_rules(refresh: Refresh) -> set[int]:
+    """The groups whose rules were edited since the reading began; no group's rules are until this one ends."""
+    groups = SecurityGroup.objects.filter(provider=refresh.provider).order_by("pk")
+    # Not against memberships that somebody adds to these groups meanwhile: hence `no_key`.
+    known = groups.select_for_update(no_key=True).values_list("pk", "rules_as_of")
+    return {pk for pk, as_of in known if as_of and as_of > refresh.read_on}
 
 
 def bring_in_memberships(refresh: Refresh) -> None:

@@ -9,23 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import count
-from typing import TypeVar
 
 from django.utils import timezone
 
 from inventory.drivers.base import CloudError, CloudUnavailable, Driver, GroupNotFound, Port
 from inventory.leases import Holding
 from inventory.patience import Patience
+from secgroups.asking import Asking
 from secgroups.plan import Plan
 
-Answer = TypeVar("Answer")
 
-
-class PortWriter:
-    """The ports of one instance: as they were read last, and the only one to write them while the lease holds.
-
-    `on_wait` is told of each pause; until `fresh_until` a group that the cloud does not find is waited for.
-    """
+class PortWriter(Asking):
+    """The ports of one instance: as they were read last, and the only one to write them while the lease holds."""
 
     def __init__(
         self,
@@ -35,23 +30,11 @@ class PortWriter:
         patience: Patience,
         on_wait: Callable[[CloudError], None] = lambda error: None,
     ) -> None:
-        self.driver = driver
+        super().__init__(driver, holding, patience, on_wait)
         self.instance_ref = instance_ref
-        self.fresh_until = timezone.now()
         self.ports: tuple[Port, ...] = ()
         self.read_on: datetime | None = None
         self.request_ids: dict[str, str | None] = {}
-        self._holding = holding
-        self._patience = patience
-        self._on_wait = on_wait
-
-    def ask(self, call: Callable[[], Answer]) -> Answer:
-        """The answer of a call that changes nothing, asked for until it comes."""
-        while True:
-            try:
-                return call()
-            except CloudError as error:
-                self._wait(error)
 
     def read(self) -> tuple[Port, ...]:
         """Read the ports, and remember them with the time before the reading began."""
@@ -78,14 +61,14 @@ class PortWriter:
             if not writes:
                 return
             if round_:
-                self._wait(doubt)
+                self.wait(doubt)
             doubt = self._write(writes) or doubt
             self.read()
 
     def _write(self, writes: Iterable[tuple[Port, tuple[str, ...]]]) -> CloudError | None:
         """Write these ports; returns the error that leaves open whether the rest was done, raises a refusal."""
         for port, groups in writes:
-            self._holding.ensure()
+            self.holding.ensure()
             try:
                 self.request_ids[port.ref] = self.driver.change_groups(port, groups)
             except GroupNotFound as error:
@@ -97,9 +80,3 @@ class PortWriter:
                     raise
                 return error
         return None
-
-    def _wait(self, error: CloudError) -> None:
-        if not error.permanent:
-            self._on_wait(error)
-        self._patience.pause(error)
-        self._holding.ensure()

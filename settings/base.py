@@ -136,6 +136,7 @@ CELERY_BEAT_SCHEDULE = {
 TASK_HANDLERS = {
     "providers": "inventory.refresh.carry_out",
     "vms": "secgroups.changes.carry_out",
+    "security_groups": "secgroups.editing.carry_out",
 }
 
 # --- Clouds ---
@@ -166,7 +167,7 @@ COLLECTIONS = {
     "vms": "inventory.api.VmViewSet",
     "network_ports": "inventory.api.NetworkPortViewSet",
     "tasks": "inventory.api.TaskViewSet",
-    "security_groups": "secgroups.api.SecurityGroupViewSet",
+    "security_groups": "secgroups.api.DeletableSecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "users": "inventory.api.UserViewSet",
     "groups": "inventory.api.GroupViewSet",

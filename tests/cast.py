@@ -118,6 +118,21 @@ def group(network: CloudNetwork, name: str, **attributes: Any) -> SecurityGroup:
     return made
 
 
+def rule(group: SecurityGroup, port: int) -> FirewallRule:
+    """A rule that lets the office reach a port."""
+    return FirewallRule.objects.create(
+        provider=group.provider,
+        ems_ref=f"sgr-{group.ems_ref}-{port}",
+        security_group=group,
+        direction="inbound",
+        network_protocol="IPV4",
+        host_protocol="tcp",
+        port=port,
+        end_port=port,
+        source_ip_range="10.0.0.0/8",
+    )
+
+
 def vm(network: CloudNetwork, name: str, *, ports: int = 1, groups: Iterable[SecurityGroup] = ()) -> Vm:
     """A VM with so many ports in this network, each of which has these groups."""
     made = Vm.objects.create(

@@ -12,7 +12,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from inventory.drivers.base import (
     CloudRefused,
     CloudUnavailable,
     Connection,
-    Driver,
     Group,
     GroupNotFound,
     Instance,
@@ -37,14 +35,15 @@ from inventory.drivers.base import (
 )
 from inventory.leases import Holding, LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from secgroups import changes
-from secgroups.models import SecurityGroup
+from secgroups import changes, editing
+from secgroups.models import FirewallRule, SecurityGroup
 from tests.cast import AMAZON, Cast, enter
+from tests.cloud_groups import GroupsInMemory, rule_of
 
 Event = Callable[[Callable[[], Any]], Any]
 
 
-class MemoryCloud(Driver):
+class MemoryCloud(GroupsInMemory):
     """One account; `calls` are the names and arguments of what was asked of it, in order."""
 
     vendor = "amazon"
@@ -64,7 +63,6 @@ class MemoryCloud(Driver):
         self.rule_list: list[Rule] = []
         self.port_list: list[Port] = []
         self._events: defaultdict[str, deque[Event]] = defaultdict(deque)
-        self._request_numbers = count(1)
 
     # What tests say and ask
 
@@ -145,7 +143,7 @@ class MemoryCloud(Driver):
         if missing := set(group_refs) - {group.ref for group in self.group_list}:
             raise GroupNotFound(f"There is no group {', '.join(sorted(missing))}.")
         self.set_port(port.ref, group_refs=tuple(group_refs))
-        return f"req-{next(self._request_numbers)}"
+        return self.request_id()
 
 
 def mirror(provider: Provider) -> MemoryCloud:
@@ -166,6 +164,7 @@ def mirror(provider: Provider) -> MemoryCloud:
         Group(row.ems_ref, row.name, row.description, _ref(row.cloud_tenant), _ref(row.cloud_network))
         for row in SecurityGroup.objects.filter(provider=provider)
     ]
+    cloud.rule_list = [rule_of(row) for row in FirewallRule.objects.filter(provider=provider)]
     cloud.port_list = [
         Port(
             row.ems_ref,
@@ -288,5 +287,6 @@ def cloud(cast: Cast, clock: Clock, settings: Any, monkeypatch: pytest.MonkeyPat
     cloud = mirror(cast.acme)
     settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
     monkeypatch.setattr(Provider, "driver", lambda provider: cloud)
-    monkeypatch.setattr(changes, "Patience", partial(patience.Patience, sleep=clock.sleep))
+    for handler in (changes, editing):
+        monkeypatch.setattr(handler, "Patience", partial(patience.Patience, sleep=clock.sleep))
     return cloud

@@ -153,7 +153,7 @@ class ProviderViewSet(EditMixin, DeleteMixin, CollectionViewSet):
         "cloud_networks": Subcollection("inventory.api.CloudNetworkViewSet", "provider"),
         "instances": Subcollection("inventory.api.InstanceViewSet", "provider"),
         "vms": Subcollection("inventory.api.VmViewSet", "provider"),
-        "security_groups": Subcollection("secgroups.api.SecurityGroupViewSet", "provider"),
+        "security_groups": Subcollection("secgroups.api.ProviderSecurityGroupViewSet", "provider"),
     }
 
     @action(detail=False, methods=["post"], permission="inventory.add_provider", serializer_class=ProviderInput)

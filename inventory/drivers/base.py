@@ -143,8 +143,16 @@ class InstanceGone(CloudError):
     """The instance does not exist any more, or is on its way out."""
 
 
+class AlreadyThere(CloudRefused):
+    """What was to be made is there already; for a rule, whatever its description says."""
+
+
 class GroupNotFound(CloudError):
     """The cloud has no such group where it was looked for."""
+
+
+class RuleNotFound(CloudError):
+    """The group has no such rule."""
 
 
 class Throttled(CloudError):
@@ -172,6 +180,10 @@ class Driver(ABC):
     namespace: ClassVar[str]
     #: Whether groups can be added to and removed from instances; asked before anything is queued.
     supports_security_groups: ClassVar[bool] = True
+    #: Whether name and description of a group can be changed; asked before anything is queued.
+    supports_group_edits: ClassVar[bool] = True
+    #: Whether a group is made in a network (EC2: a VPC), and not in a tenant alone.
+    groups_have_networks: ClassVar[bool] = False
     #: Fewest groups that the cloud leaves on a port.
     minimum_groups_per_port: ClassVar[int] = 0
 
@@ -201,3 +213,44 @@ class Driver(ABC):
         Raises `CloudRefused` or `GroupNotFound` when the cloud says no (then nothing has changed) and
         `CloudUnavailable` when it is unknown whether the write was done.
         """
+
+    # Groups and rules themselves. Each write is one request that is sent once: whoever asks for it has to see to
+    # a lost answer (`CloudUnavailable`). It returns the cloud's request id, after what it made.
+
+    @abstractmethod
+    def placed(self, group: Group) -> Group:
+        """A group that is to be made, with the tenant and network that the cloud would choose where none is said.
+
+        Raises `CloudRefused` where there is none to choose, or where the two don't belong together.
+        """
+
+    @abstractmethod
+    def namesakes(self, group: Group) -> tuple[Group, ...]:
+        """The groups of that name in the tenant and network in which a `placed` group is to be made."""
+
+    @abstractmethod
+    def create_group(self, group: Group) -> tuple[Group, str | None]:
+        """Make a `placed` group; it comes back with its ref. `AlreadyThere` where names are unique."""
+
+    @abstractmethod
+    def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
+        """Give a group another name or description, None leaves it; returns the group as it is then."""
+
+    @abstractmethod
+    def delete_group(self, ref: str) -> str | None:
+        """Delete a group with its rules; `CloudRefused` while it is in use, `GroupNotFound` once it is gone."""
+
+    @abstractmethod
+    def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
+        """The rules of one group, as they are now; none for a group that does not exist."""
+
+    @abstractmethod
+    def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
+        """Let something through; the rule comes back with its ref, in the form in which the cloud keeps it.
+
+        Raises `AlreadyThere`, or `GroupNotFound` for the rule's own group and for its source.
+        """
+
+    @abstractmethod
+    def delete_rule(self, rule: Rule) -> str | None:
+        """Take a rule out of its group; `RuleNotFound` or `GroupNotFound` if there is no such rule any more."""

@@ -1,7 +1,16 @@
 """The collections of this app."""
 
 from secgroups.api.firewall_rules import FirewallRuleViewSet
+from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
+from secgroups.api.provider_security_groups import DeletableSecurityGroupViewSet, ProviderSecurityGroupViewSet
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.api.vm_security_groups import VmSecurityGroupViewSet
 
-__all__ = ["FirewallRuleViewSet", "SecurityGroupViewSet", "VmSecurityGroupViewSet"]
+__all__ = [
+    "DeletableSecurityGroupViewSet",
+    "FirewallRuleViewSet",
+    "GroupFirewallRuleViewSet",
+    "ProviderSecurityGroupViewSet",
+    "SecurityGroupViewSet",
+    "VmSecurityGroupViewSet",
+]

@@ -27,7 +27,7 @@ class SecurityGroupSerializer(ResourceSerializer):
 
 
 class SecurityGroupViewSet(CollectionViewSet):
-    """Security groups of every provider."""
+    """Security groups, to be read."""
 
     collection = "security_groups"
     queryset = SecurityGroup.objects.all()
@@ -47,5 +47,5 @@ class SecurityGroupViewSet(CollectionViewSet):
     subcollections = {
         "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),
         "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
-        "firewall_rules": Subcollection("secgroups.api.FirewallRuleViewSet", "security_group"),
+        "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group"),
     }

@@ -18,6 +18,8 @@ class SecurityGroup(Timestamped):
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
     cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
     stateful = models.BooleanField(default=True)
+    #: When what we hold of its rules was so at the cloud, if an edit wrote it: an older reading never replaces it.
+    rules_as_of = models.DateTimeField(null=True, editable=False)
     network_ports = models.ManyToManyField(NetworkPort, through="Membership", related_name="security_groups")
     vms = models.ManyToManyField(Vm, through="Membership", related_name="security_groups")
 

@@ -6,10 +6,19 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from inventory.drivers.base import CloudRefused, Driver, Group, InstanceGone, Inventory, Port
-from inventory.drivers.ec2 import reading
+from inventory.drivers.base import (
+    CloudRefused,
+    CloudUnavailable,
+    Driver,
+    Group,
+    InstanceGone,
+    Inventory,
+    Port,
+    Rule,
+)
+from inventory.drivers.ec2 import reading, writing
 
 if TYPE_CHECKING:
     from inventory.drivers.ec2.client import Client
@@ -23,6 +32,8 @@ class Ec2Driver(Driver):
 
     vendor: ClassVar[str] = "amazon"
     namespace: ClassVar[str] = "Amazon"
+    supports_group_edits: ClassVar[bool] = False
+    groups_have_networks: ClassVar[bool] = True
     minimum_groups_per_port: ClassVar[int] = 1
 
     @cached_property
@@ -89,8 +100,63 @@ class Ec2Driver(Driver):
         answer = self._client.call(
             "modify_network_interface_attribute", NetworkInterfaceId=port.ref, Groups=list(group_refs)
         )
-        request_id: str | None = answer["ResponseMetadata"].get("RequestId")
-        return request_id
+        return _request_id(answer)
+
+    def placed(self, group: Group) -> Group:
+        wanted = {"vpc-id": [group.network_ref]} if group.network_ref else {"is-default": ["true"]}
+        vpc = next(map(reading.network, self._client.read("describe_vpcs", "Vpcs", wanted)), None)
+        if vpc is None and group.network_ref:
+            raise CloudRefused(f"The VPC {group.network_ref} does not exist any more.")
+        if vpc is None:
+            raise CloudRefused("The account has no default VPC in this region: name a network.")
+        if group.tenant_ref not in {None, vpc.tenant_ref}:
+            raise CloudRefused(f"The VPC {vpc.ref} belongs to the account {vpc.tenant_ref}.")
+        # EC2 wants a description, and keeps it for good.
+        return replace(group, description=group.description or group.name, network_ref=vpc.ref)
+
+    def namesakes(self, group: Group) -> tuple[Group, ...]:
+        found = self._groups({"group-name": [_literally(group.name)], "vpc-id": [group.network_ref or ""]})
+        return tuple(one for one in found if one.name == group.name)
+
+    def create_group(self, group: Group) -> tuple[Group, str | None]:
+        answer = self._client.write(
+            "create_security_group",
+            GroupName=group.name,
+            Description=group.description,
+            VpcId=group.network_ref,
+        )
+        made = replace(group, ref=answer["GroupId"], tenant_ref=reading.account(answer.get("SecurityGroupArn")))
+        return made, _request_id(answer)
+
+    def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
+        raise CloudRefused("EC2 can't change the name and the description of a security group.")
+
+    def delete_group(self, ref: str) -> str | None:
+        return _request_id(self._client.write("delete_security_group", GroupId=ref))
+
+    def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
+        read = self._client.read("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]})
+        items = list(read)
+        peers = {ref for item in items if (ref := (item.get("ReferencedGroupInfo") or {}).get("GroupId"))}
+        known = {group.ref for group in self.groups_by_ref(peers)}
+        return tuple(reading.rule(item, known) for item in items)
+
+    def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
+        answer = self._client.write(
+            f"authorize_security_group_{writing.WAYS[rule.direction]}",
+            GroupId=rule.group_ref,
+            IpPermissions=[writing.permission(rule)],
+        )
+        made = next(iter(answer.get("SecurityGroupRules", ())), None)
+        if made is None:
+            # A compatible cloud may leave it out; asked again it says that the rule is there.
+            raise CloudUnavailable("EC2 does not say which rule it made.", request_id=_request_id(answer))
+        return reading.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
+
+    def delete_rule(self, rule: Rule) -> str | None:
+        operation = f"revoke_security_group_{writing.WAYS[rule.direction]}"
+        answer = self._client.write(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
+        return _request_id(answer)
 
     def _groups(self, filters: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
         return tuple(map(reading.group, self._client.read("describe_security_groups", "SecurityGroups", filters)))
@@ -100,6 +166,11 @@ class Ec2Driver(Driver):
         filters = {"vpc-id": vpcs, "state": ["associated"]}
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         return [item["GroupId"] for item in self._client.read(operation, key, filters, optional=True)]
+
+
+def _request_id(answer: Mapping[str, Any]) -> str | None:
+    found: str | None = answer["ResponseMetadata"].get("RequestId")
+    return found
 
 
 def _literally(value: str) -> str:

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import ip_address
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 #: The largest page that every paginated action of EC2 takes. Without a size EC2 doesn't paginate at all.
 PAGE_SIZE = 1000
+#: Few: who asked has its own patience for throttling and failures, and says meanwhile that it waits.
+ATTEMPTS = 3
 
 _making = Lock()
 
@@ -39,12 +41,24 @@ class Client:
     """The EC2 API as one connection sees it; raises nothing but `CloudError`."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._ec2: Any = connect(connection)
         self.region: str = self._ec2.meta.region_name
 
+    @cached_property
+    def _once(self) -> Any:
+        return connect(self._connection, attempts=1)
+
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The answer; boto3 repeats the request where that may help."""
         with cloud_errors():
             answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
+            return answer
+
+    def write(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The same, sent once: repeating what was done after all would be answered as if it had not been."""
+        with cloud_errors():
+            answer: dict[str, Any] = getattr(self._once, operation)(**parameters)
             return answer
 
     def read(
@@ -69,8 +83,11 @@ class Client:
                 raise
 
 
-def connect(connection: Connection) -> EC2Client:
-    """A boto3 client for EC2; `CredentialsRefused` or `CloudRefused` if this connection doesn't make one."""
+def connect(connection: Connection, *, attempts: int = ATTEMPTS) -> EC2Client:
+    """A boto3 client for EC2 that sends a request so often before it fails.
+
+    Raises `CredentialsRefused` or `CloudRefused` if this connection doesn't make one.
+    """
     if not (connection.userid and connection.password):
         # Without them botocore would look for others: in the environment, in files, at the metadata service.
         raise CredentialsRefused("The provider has no access key (userid) or no secret (password).")
@@ -78,7 +95,7 @@ def connect(connection: Connection) -> EC2Client:
         _check_url(connection.url)
     authority = _authority_file(connection) if connection.verify_ssl else None
     try:
-        client = _make(connection, verify=authority.name if authority else connection.verify_ssl)
+        client = _make(connection, authority.name if authority else connection.verify_ssl, attempts)
     except (BotoCoreError, ValueError) as error:
         raise CloudRefused(f"The provider's URL or region is wrong: {error}") from error
     if authority:
@@ -86,7 +103,7 @@ def connect(connection: Connection) -> EC2Client:
     return client
 
 
-def _make(connection: Connection, *, verify: bool | str) -> EC2Client:
+def _make(connection: Connection, verify: bool | str, attempts: int) -> EC2Client:
     if not verify:
         # Somebody decided so for this provider; that the log says it on every connection makes nobody safer.
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
@@ -98,7 +115,7 @@ def _make(connection: Connection, *, verify: bool | str) -> EC2Client:
             verify=verify,
             aws_access_key_id=connection.userid,
             aws_secret_access_key=connection.password,
-            config=_config(connection.url),
+            config=_config(connection.url, attempts),
         )
 
 
@@ -120,12 +137,11 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=core)
 
 
-def _config(url: str | None) -> Config:
+def _config(url: str | None, attempts: int) -> Config:
     return Config(
         connect_timeout=5,
         read_timeout=60,
-        # Few: who asked has its own patience for throttling and failures, and says meanwhile that it waits.
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra="Portcullis",
         # A proxy set for this machine leads to the world outside; None leaves it in place.
         proxies={} if url and _is_loopback(url) else None,

@@ -14,12 +14,14 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from inventory.drivers.base import (
+    AlreadyThere,
     CloudError,
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
     GroupNotFound,
     InstanceGone,
+    RuleNotFound,
     Throttled,
 )
 
@@ -50,11 +52,12 @@ _NO_SUCH_KEY: Meaning = (CredentialsRefused, "There is no such access key.")
 _NOT_ALLOWED: Meaning = (CredentialsRefused, "These credentials may not do this.")
 _EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired.")
 _NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
+_NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
 _TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may.")
 
 _BY_CODE: dict[str, Meaning] = {
     "InvalidAction": (UnknownAction, "This endpoint does not have the action."),
-    # groups and what has them
+    # groups
     "InvalidGroup.NotFound": _NO_SUCH_GROUP,
     "InvalidGroupId.Malformed": _NO_SUCH_GROUP,
     "InvalidSecurityGroupID.NotFound": _NO_SUCH_GROUP,
@@ -62,6 +65,25 @@ _BY_CODE: dict[str, Meaning] = {
         CloudRefused,
         "The network interface would have more security groups than the account's limit (5 unless it was raised).",
     ),
+    "InvalidGroup.Duplicate": (AlreadyThere, "The VPC has a security group of this name already."),
+    "InvalidGroup.Reserved": (CloudRefused, "The name is reserved for the group that every VPC has."),
+    "DependencyViolation": (
+        CloudRefused,
+        "The security group is in use: a network interface has it, or a rule of another group names it.",
+    ),
+    "CannotDelete": (CloudRefused, "Every VPC keeps its default security group."),
+    "SecurityGroupLimitExceeded": (CloudRefused, "The account has as many security groups as it may."),
+    "InvalidVpcID.NotFound": (CloudRefused, "The VPC does not exist any more."),
+    # rules
+    "InvalidPermission.Duplicate": (AlreadyThere, "The security group has this rule already."),
+    "InvalidPermission.NotFound": _NO_SUCH_RULE,
+    "InvalidSecurityGroupRuleId.NotFound": _NO_SUCH_RULE,
+    "InvalidSecurityGroupRuleId.Malformed": _NO_SUCH_RULE,
+    "RulesPerSecurityGroupLimitExceeded": (
+        CloudRefused,
+        "The security group would have more rules than the account's limit (60 unless it was raised).",
+    ),
+    # ports and instances
     "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface does not exist any more."),
     "InvalidInstanceID.NotFound": (InstanceGone, "The instance does not exist any more."),
     # who asks

@@ -50,6 +50,12 @@ def group(item: Item) -> Group:
     )
 
 
+def account(arn: str | None) -> str | None:
+    """The account in an ARN: `arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1`."""
+    parts = (arn or "").split(":")
+    return parts[4] or None if len(parts) > 4 else None
+
+
 def rule(item: Item, groups: Collection[str]) -> Rule:
     """`groups` are the ids of the inventory's groups: only one of them is a source *group*."""
     protocol = item["IpProtocol"]

@@ -15,7 +15,7 @@ from django.utils import timezone
 from inventory.models import IdempotencyKey, Task
 from inventory.rest import idempotency
 from inventory.tasks import forget_what_is_over
-from secgroups import services
+from secgroups.services import changes as services
 from tests.cast import Cast
 
 ADD = {"action": "add", "resource": {"name": "web"}}

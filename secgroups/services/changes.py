@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from inventory.models import Task, Vm
+from inventory.models import Vm
 from inventory.services import Work, queue_work
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
+from secgroups.services.answers import Accepted, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,6 @@ class Asked:
     @property
     def label(self) -> str:
         return str(self.name or self.ems_ref or f"security group {self.id}")
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    message: str
-    task: Task
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    message: str
 
 
 @transaction.atomic

@@ -1,0 +1,92 @@
+"""What the actions that edit groups and rules have in common: each resource is accepted as a task, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+
+from inventory.api.tasks import task_links
+from inventory.rest.actions import Answer, result
+from inventory.rest.collections import viewset_of
+from inventory.rest.errors import BadInput, message_of
+from inventory.rest.hrefs import id_in
+from inventory.rest.serializers import StrictSerializer
+from inventory.rest.viewsets import CollectionViewSet
+from secgroups.services import Accepted, Edit, Refused, request_edits
+from secgroups.words import Verb, cannot
+
+#: What becomes of one resource of the body, and the address that its result has.
+Decided = tuple[Edit | Refused, str | None]
+
+
+class ReferenceInput(StrictSerializer):
+    """Another resource, by its id or its address."""
+
+    id = serializers.CharField(required=False)
+    href = serializers.CharField(required=False)
+
+
+class EditingViewSet(CollectionViewSet):
+    """A collection whose actions are carried out on the cloud, as tasks."""
+
+    def edits(
+        self, verb: Verb, subject: str, decide: Callable[[dict[str, Any]], Decided], *, href: str | None = None
+    ) -> Response:
+        """Accept or refuse each resource of the body; `subject` and `href` are of one that makes no sense."""
+
+        def decided(resource: dict[str, Any]) -> Decided:
+            try:
+                return decide(resource)
+            except APIException as error:
+                name = resource.get("name", resource.get("id", resource.get("href")))
+                about = f"{subject} {name}" if isinstance(name, str | int) else f"a {subject}"
+                return Refused(f"{cannot(verb, about)}: {message_of(error)}"), href
+
+        every, hrefs = zip(*map(decided, self.command.resources), strict=True)
+        answers = request_edits(every, user=self.user)
+        return self._answered([self._result(*one) for one in zip(answers, hrefs, strict=True)])
+
+    def edits_of_each(
+        self,
+        verb: Verb,
+        subject: str,
+        decide: Callable[[Any, dict[str, Any]], Edit | Refused],
+        href_of: Callable[[Any], str],
+    ) -> Response:
+        """The same for the resource of this address, or for each that the body names."""
+        here = self.resource(self.kwargs["pk"]) if self.detail else None
+
+        def decided(given: dict[str, Any]) -> Decided:
+            row = here or self.named(given)
+            try:
+                return decide(row, given), href_of(row)
+            except APIException as error:
+                return Refused(f"{cannot(verb, f'{subject} {row}')}: {message_of(error)}"), href_of(row)
+
+        return self.edits(verb, subject, decided)
+
+    def referenced(self, collection: str, named: object, what: str) -> Any:
+        """The row of another collection that a value names, of those that the caller may see; None for none."""
+        if named is None:
+            return None
+        address = named.get("id", named.get("href")) if isinstance(named, dict) else named
+        rows = self.reader.visible(viewset_of(collection))
+        found = rows.filter(pk=id_in(address, collection)).first()
+        if found is None:
+            raise BadInput(f"{what}: there is no {rows.model._meta.verbose_name} {address or ''}".rstrip())
+        return found
+
+    def _answered(self, results: list[Answer]) -> Response:
+        if not self.detail:
+            return self.results(results)
+        return Response(results[0], status=200 if results[0]["success"] else 400)
+
+    def _result(self, answer: Accepted | Refused, href: str | None) -> Answer:
+        links = task_links(self.hrefs, answer.task) if isinstance(answer, Accepted) else {}
+        if href:
+            links["href"] = href
+        return result(isinstance(answer, Accepted), answer.message, **links)

@@ -1,0 +1,139 @@
+"""The firewall rules of a security group: making and deleting them on the cloud."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.rest.acting import DeleteMixin
+from inventory.rest.errors import BadInput
+from inventory.rest.serializers import StrictSerializer
+from secgroups.api.edits import EditingViewSet
+from secgroups.api.firewall_rules import FirewallRuleViewSet
+from secgroups.models import FirewallRule
+from secgroups.services import Edit, Refused, rule_creation, rule_deletion
+
+KIND = "firewall rule"
+#: What clouds show for protocols that are given by their number, in which they would otherwise ignore the ports.
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
+#: Those whose `port` and `end_port` are a type and a code.
+WITH_TYPES = {"icmp", "icmpv6", "ipv6-icmp"}
+
+
+class NewRuleInput(StrictSerializer):
+    """A rule to be made. No protocol and no port means any; of ICMP `port` is the type and `end_port` the code."""
+
+    resource_id = serializers.CharField(required=False, help_text="The group, if it is said at all.")
+    direction = serializers.ChoiceField(FirewallRule.Direction.choices)
+    network_protocol = serializers.ChoiceField(
+        FirewallRule.NetworkProtocol.choices, required=False, allow_null=True
+    )
+    host_protocol = serializers.RegexField(r"^[a-zA-Z0-9-]{1,32}$", required=False, allow_null=True)
+    port = serializers.IntegerField(min_value=-1, max_value=65535, required=False, allow_null=True)
+    end_port = serializers.IntegerField(min_value=-1, max_value=65535, required=False, allow_null=True)
+    source_ip_range = serializers.CharField(
+        max_length=64, required=False, allow_null=True, help_text="The other side's CIDR."
+    )
+    source_security_group_id = serializers.CharField(required=False, allow_null=True)
+    description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
+
+    def validate_host_protocol(self, value: str | None) -> str | None:
+        name = (value or "").lower()
+        if name in {"-1", "any", "all"}:
+            raise serializers.ValidationError("Leave it out for any protocol.")
+        return PROTOCOLS.get(name, name) or None
+
+    def validate_source_ip_range(self, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "%" in value:
+            # Python takes the scope of an IPv6 address, which means nothing to a cloud.
+            raise serializers.ValidationError(f"{value} is no CIDR.")
+        try:
+            # As clouds keep it: without what the prefix doesn't count.
+            return str(ip_network(value, strict=False))
+        except ValueError as error:
+            raise serializers.ValidationError(f"{value} is no CIDR.") from error
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return attrs | _ports(attrs) | _source(attrs)
+
+
+def _ports(given: dict[str, Any]) -> dict[str, int | None]:
+    """The range of ports, or the type and code of ICMP."""
+    protocol, port, end = given.get("host_protocol"), given.get("port"), given.get("end_port")
+    if protocol in WITH_TYPES:
+        kind, code = (None if number == -1 else number for number in (port, end))
+        if max(kind or 0, code or 0) > 255 or (kind is None and code is not None):
+            raise serializers.ValidationError({"port": f"{protocol} has a type and a code up to 255."})
+        return {"port": kind, "end_port": code}
+    if port is None and end is not None:
+        raise serializers.ValidationError({"end_port": "There must be a port."})
+    if port is None:
+        return {"port": None, "end_port": None}
+    if protocol is None:
+        # A cloud would take it for every port of every protocol.
+        raise serializers.ValidationError({"port": "There must be a host_protocol that has ports."})
+    end = port if end is None else end
+    if not 0 <= port <= end:
+        raise serializers.ValidationError({"port": "The ports must be a range from 0 to 65535."})
+    return {"port": port, "end_port": end}
+
+
+def _source(given: dict[str, Any]) -> dict[str, str | None]:
+    """Exactly one other side, and its family. None at all would let everybody in, which has to be said."""
+    range_, group = given.get("source_ip_range"), given.get("source_security_group_id")
+    if range_ and group:
+        raise serializers.ValidationError(
+            {"source_ip_range": "There must be either this or source_security_group_id, not both."}
+        )
+    if not (range_ or group):
+        raise serializers.ValidationError(
+            {"source_ip_range": "There must be this or source_security_group_id; everybody is 0.0.0.0/0 or ::/0."}
+        )
+    said: str | None = given.get("network_protocol")
+    if not range_:
+        return {"network_protocol": said}
+    family = f"IPV{ip_network(range_).version}"
+    if said not in {None, family}:
+        raise serializers.ValidationError({"network_protocol": f"{range_} is {family}."})
+    return {"network_protocol": family}
+
+
+class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet):
+    """The firewall rules of a security group."""
+
+    queryset = FirewallRule.objects.select_related("security_group", "source_security_group", "provider").defer(
+        "provider__credentials"
+    )
+
+    @action(detail=False, methods=["post"], permission="secgroups.add_firewallrule", serializer_class=NewRuleInput)
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Let something through, on the cloud."""
+        return self.edits("create", KIND, lambda given: (self._created(given), self._address), href=self._address)
+
+    @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_firewallrule")
+    def delete_rule(self, request: Request, **kwargs: Any) -> Response:
+        """Delete it on the cloud."""
+        return self.edits_of_each(
+            "delete", KIND, lambda rule, given: rule_deletion(rule), lambda rule: self._address
+        )
+
+    @property
+    def _address(self) -> str:
+        return self.hrefs.resource(self.above.collection, self.above.resource.pk)
+
+    def _created(self, given: dict[str, Any]) -> Edit | Refused:
+        group, asked = self.above.resource, NewRuleInput.validated(given)
+        if asked.pop("resource_id", str(group.pk)) != str(group.pk):
+            raise BadInput(f"resource_id: these are the rules of security group {group.pk}")
+        source = self.referenced(
+            "security_groups", asked.pop("source_security_group_id", None), "source_security_group_id"
+        )
+        asked["description"] = asked.get("description") or None
+        return rule_creation(group, **asked, source_security_group=source)

@@ -1,0 +1,89 @@
+"""Security groups as a whole: making, editing and deleting them on the cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.rest.acting import DeleteMixin
+from inventory.rest.errors import BadInput
+from inventory.rest.serializers import StrictSerializer
+from secgroups.api.edits import EditingViewSet, ReferenceInput
+from secgroups.api.security_groups import SecurityGroupViewSet
+from secgroups.models import SecurityGroup
+from secgroups.services import Edit, Refused, group_creation, group_deletion, group_edit
+
+KIND = "security group"
+
+
+class NewGroupInput(StrictSerializer):
+    """A group to be made; where no tenant or network is named the cloud chooses."""
+
+    name = serializers.CharField(max_length=255)
+    description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
+    cloud_tenant = ReferenceInput(required=False, allow_null=True)
+    cloud_network = ReferenceInput(required=False, allow_null=True)
+
+
+class GroupEditInput(StrictSerializer):
+    """What can be changed of a group."""
+
+    name = serializers.CharField(max_length=255, required=False)
+    description = serializers.CharField(max_length=255, required=False, allow_blank=True)
+
+
+class DeletableSecurityGroupViewSet(DeleteMixin, EditingViewSet, SecurityGroupViewSet):
+    """Security groups of every provider."""
+
+    queryset = SecurityGroup.objects.select_related("provider").defer("provider__credentials")
+
+    @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_securitygroup")
+    def delete_group(self, request: Request, **kwargs: Any) -> Response:
+        """Delete it on the cloud."""
+        return self.edits_of_each("delete", KIND, lambda group, given: group_deletion(group), self._address)
+
+    def _address(self, group: SecurityGroup) -> str:
+        return self.base.resource(self.collection, group.pk)
+
+
+class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
+    """The security groups of a provider."""
+
+    @action(
+        detail=False,
+        methods=["post"],
+        permission="secgroups.add_securitygroup",
+        serializer_class=NewGroupInput,
+    )
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Make a security group on the cloud."""
+        href = self.hrefs.resource(self.above.collection, self.above.resource.pk)
+        return self.edits("create", KIND, lambda given: (self._created(given), href), href=href)
+
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="edit",
+        permission="secgroups.change_securitygroup",
+        serializer_class=GroupEditInput,
+    )
+    def edit_group(self, request: Request, **kwargs: Any) -> Response:
+        """Give it another name or description, where the cloud can do that."""
+        return self.edits_of_each("edit", KIND, _edited, self._address)
+
+    def _created(self, given: dict[str, Any]) -> Edit | Refused:
+        asked = NewGroupInput.validated(given)
+        provider = self.above.resource
+        for attribute, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
+            asked[attribute] = row = self.referenced(collection, asked.get(attribute), attribute)
+            if row and row.provider_id != provider.pk:
+                raise BadInput(f"{attribute}: {row.name} is not of {provider.name}")
+        return group_creation(provider, **asked | {"description": asked.get("description") or None})
+
+
+def _edited(group: SecurityGroup, given: dict[str, Any]) -> Edit | Refused:
+    return group_edit(group, **GroupEditInput.validated(given, group))

@@ -1,0 +1,61 @@
+"""Asking a cloud with patience, as the one worker that holds the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import Max
+from django.utils import timezone
+
+from inventory.drivers.base import CloudError, Driver
+from inventory.leases import Holding
+from inventory.models import Provider
+from inventory.patience import Patience
+from secgroups.models import SecurityGroup
+
+Answer = TypeVar("Answer")
+
+#: For how long after it first saw a group Portcullis takes "no such group" for a cloud that is not yet consistent.
+FRESH = timedelta(seconds=60)
+
+
+def fresh_until(provider: Provider, *refs: str | None) -> datetime:
+    """Until when one of these groups that the cloud does not find is waited for."""
+    groups = SecurityGroup.objects.filter(provider=provider, ems_ref__in=[ref for ref in refs if ref])
+    newest: datetime | None = groups.aggregate(newest=Max("created_on"))["newest"]
+    return newest + FRESH if newest else timezone.now()
+
+
+class Asking:
+    """Calls of a driver; `on_wait` is told of each pause between them."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        holding: Holding,
+        patience: Patience,
+        on_wait: Callable[[CloudError], None] = lambda error: None,
+    ) -> None:
+        self.driver = driver
+        self.holding = holding
+        #: Until then a group that the cloud does not find is waited for.
+        self.fresh_until = timezone.now()
+        self._patience = patience
+        self._on_wait = on_wait
+
+    def ask(self, call: Callable[[], Answer]) -> Answer:
+        """The answer of a call that changes nothing, asked for until it comes."""
+        while True:
+            try:
+                return call()
+            except CloudError as error:
+                self.wait(error)
+
+    def wait(self, error: CloudError) -> None:
+        """Pause after this error; raises it if it is permanent or the patience is over."""
+        if not error.permanent:
+            self._on_wait(error)
+        self._patience.pause(error)
+        self.holding.ensure()

@@ -1,0 +1,84 @@
+"""Carrying out edits: the tasks of a provider's groups and rules, one after the other, in their order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from inventory.drivers.base import CloudError, Driver
+from inventory.fields import UnreadableSecret
+from inventory.leases import Holding, LeaseLost
+from inventory.models import Provider, Task
+from inventory.patience import Patience
+from inventory.services import finish
+from secgroups.editing.base import Attempts, Carrying
+from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
+from secgroups.editing.rules import CreateRule, DeleteRule
+from secgroups.words import cannot
+
+logger = logging.getLogger(__name__)
+
+#: What carries out a task, by the `edit` of its arguments.
+EDITS: Mapping[str, type[Carrying]] = {
+    "create_group": CreateGroup,
+    "edit_group": EditGroup,
+    "delete_group": DeleteGroup,
+    "create_rule": CreateRule,
+    "delete_rule": DeleteRule,
+}
+
+
+def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+    """Handle the queued edits of one provider."""
+    provider = tasks[0].provider
+    if provider is None:
+        return _refuse(tasks, "The provider was deleted.")
+    if not provider.enabled:
+        return _refuse(tasks, f"Provider {provider.name} is disabled.")
+    driver = provider.driver()
+    patience = _patience()
+    for task in tasks:
+        # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
+        if _carry_out(task, provider, driver, holding, patience):
+            patience = _patience()
+    return None
+
+
+def _patience() -> Patience:
+    return Patience(settings.CHANGE_PATIENCE.total_seconds())
+
+
+def _refuse(tasks: Sequence[Task], reason: str) -> None:
+    for task in tasks:
+        finish(task, Task.Status.ERROR, reason)
+
+
+def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding, patience: Patience) -> bool:
+    """Carry out one task; returns whether the cloud answered."""
+    cloud = Attempts(driver, holding, patience, lambda error: _say_why_it_waits(task, error))
+    edit = EDITS[task.arguments["edit"]](task, provider, cloud)
+    try:
+        edit.carry_out()
+    except CloudError as error:
+        holding.ensure()
+        reason = f"{cannot(task.arguments['verb'], task.arguments['subject'])}: {error}"
+        finish(task, Task.Status.ERROR, reason, request_id=error.request_id)
+        return error.permanent
+    except (DatabaseError, LeaseLost, UnreadableSecret):
+        raise  # not of this task alone: the engine knows what to do
+    except Exception:
+        logger.exception("%s failed", task)
+        finish(task, Task.Status.ERROR, "Portcullis failed to carry this out; its log says why.")
+        return True
+    holding.ensure()
+    with transaction.atomic():
+        recorded = edit.record()
+        finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+    return True
+
+
+def _say_why_it_waits(task: Task, error: CloudError) -> None:
+    Task.objects.filter(pk=task.pk).update(message=f"Waiting to try again: {error}")

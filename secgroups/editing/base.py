@@ -1,0 +1,66 @@
+"""What every edit has in common: a write that is repeated until the cloud has it, and a record of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from inventory.drivers.base import CloudError, CloudUnavailable, GroupNotFound
+from inventory.models import Provider, Task
+from secgroups.asking import Asking
+from secgroups.words import WORDS
+
+Answer = TypeVar("Answer")
+
+
+class Attempts(Asking):
+    """The calls of one task; `unsure` once an attempt may have been carried out without our knowing."""
+
+    unsure = False
+
+    def repeat(self, write: Callable[[], Answer]) -> Answer:
+        """The answer of a write, attempted until it comes; raises the refusal that ends it.
+
+        The write has to be one that may be repeated: the cloud refuses to do it twice, or the caller looks first.
+        """
+        while True:
+            self.holding.ensure()
+            try:
+                return write()
+            except CloudError as error:
+                self.wait(self._meant(error))
+
+    def _meant(self, error: CloudError) -> CloudError:
+        if isinstance(error, GroupNotFound) and not self.unsure and timezone.now() < self.fresh_until:
+            return CloudUnavailable(str(error), request_id=error.request_id)
+        self.unsure = self.unsure or isinstance(error, CloudUnavailable)
+        return error
+
+
+class Carrying(ABC):
+    """One edit being carried out; afterwards `message` says what came of it."""
+
+    def __init__(self, task: Task, provider: Provider, cloud: Attempts) -> None:
+        self.task = task
+        self.provider = provider
+        self.cloud = cloud
+        self.driver = cloud.driver
+        self.request_id: str | None = None
+        self.message = f"{WORDS[task.arguments['verb']][1]} {task.arguments['subject']}."
+
+    @abstractmethod
+    def carry_out(self) -> None:
+        """Do it at the cloud, once, even if a worker before this one did it; `CloudError` if it can't be done."""
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """Write it into the inventory; returns what the task shows of it. In a transaction with the task's end."""
+
+    def nothing_to_do(self, error: CloudError, reason: str) -> None:
+        """The cloud says that it is so already; after an attempt whose outcome is unknown it was that one."""
+        self.request_id = error.request_id
+        if not self.cloud.unsure:
+            self.message = f"There was nothing to do: {reason}."

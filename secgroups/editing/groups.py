@@ -1,0 +1,106 @@
+"""Making, editing and deleting a group."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from inventory.drivers.base import AlreadyThere, CloudError, CloudUnavailable, Group, GroupNotFound, Rule
+from secgroups.asking import fresh_until
+from secgroups.editing.base import Carrying
+from secgroups.models import SecurityGroup
+from secgroups.recording import record_group
+from secgroups.rules import write_rules
+
+
+class CreateGroup(Carrying):
+    """A request for a new group can't be given a name of its own by which a cloud would know it again.
+
+    So before the first attempt the task notes which groups have the name already: another one is ours.
+    """
+
+    made: Group
+    rules: tuple[Rule, ...] = ()
+    as_of: datetime
+
+    def carry_out(self) -> None:
+        self.cloud.unsure = "namesakes" in self.task.arguments
+        wanted = self._intended()
+        self.made, self.request_id = self.cloud.repeat(lambda: self._make(wanted))
+        self.as_of = timezone.now()
+        try:
+            self.rules = self.driver.rules_of(self.made.ref)
+        except CloudError:
+            self.rules = ()  # the next refresh brings them in
+
+    def _intended(self) -> Group:
+        if self.cloud.unsure:
+            return Group(**self.task.arguments["group"])
+        asked = Group(ref="", **self.task.arguments["group"])
+        group = self.cloud.ask(lambda: self.driver.placed(asked))
+        namesakes = self.cloud.ask(lambda: self.driver.namesakes(group))
+        self.task.arguments |= {"group": asdict(group), "namesakes": [one.ref for one in namesakes]}
+        self.cloud.holding.ensure()
+        self.task.save(update_fields=["arguments"])
+        return group
+
+    def _make(self, wanted: Group) -> tuple[Group, str | None]:
+        known = self.task.arguments["namesakes"]
+        if self.cloud.unsure:
+            for found in self.driver.namesakes(wanted):
+                if found.ref not in known:
+                    return found, None
+        try:
+            return self.driver.create_group(wanted)
+        except AlreadyThere as error:
+            if known or not self.cloud.unsure:
+                raise
+            raise CloudUnavailable(
+                f"The cloud does not show it yet: {error}", request_id=error.request_id
+            ) from error
+
+    def record(self) -> dict[str, Any]:
+        row = record_group(self.provider, self.driver, self.made)
+        write_rules(row, self.rules, as_of=self.as_of)
+        asked = self.task.context_data["security_group"]
+        return {"security_group": asked | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}
+
+
+class EditGroup(Carrying):
+    edited: Group
+
+    def carry_out(self) -> None:
+        ref, changes = self.task.arguments["group"]["ems_ref"], self.task.arguments["attributes"]
+        self.cloud.fresh_until = fresh_until(self.provider, ref)
+        self.edited, self.request_id = self.cloud.repeat(
+            lambda: self.driver.edit_group(ref, changes.get("name"), changes.get("description"))
+        )
+
+    def record(self) -> dict[str, Any]:
+        changed = {"name": self.edited.name, "description": self.edited.description}
+        rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=self.edited.ref)
+        rows.update(**changed, updated_on=timezone.now())
+        return {"security_group": self.task.context_data["security_group"] | changed}
+
+
+class DeleteGroup(Carrying):
+    def carry_out(self) -> None:
+        group = self.task.arguments["group"]
+        self.cloud.fresh_until = fresh_until(self.provider, group["ems_ref"])
+        try:
+            self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(group["ems_ref"]))
+        except GroupNotFound as error:
+            self.nothing_to_do(error, f"{self.task.arguments['subject']} is gone")
+
+    def record(self) -> dict[str, Any]:
+        """A refresh that read the cloud before and writes after this brings the group back until the next one."""
+        ref = self.task.arguments["group"]["ems_ref"]
+        row = SecurityGroup.objects.select_for_update().filter(provider=self.provider, ems_ref=ref).first()
+        if row:
+            # Without its source a rule would read as "from anywhere".
+            row.rules_that_name_it.update(source_ip_range=ref)
+            row.delete()
+        return {}

@@ -1,0 +1,172 @@
+"""Accepting edits of groups and rules: what is asked becomes an `Edit`, many of which are queued together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from inventory.drivers.base import Direction
+from inventory.models import CloudNetwork, CloudTenant, Provider
+from inventory.services import Work, queue_work
+from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.services.answers import Accepted, Refused
+from secgroups.words import WORDS, Verb, cannot, group_called, rule_called
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Something to be done to the groups of a provider, which nothing that we know speaks against."""
+
+    provider: Provider
+    work: Work
+
+
+@transaction.atomic
+def request_edits(decided: Sequence[Edit | Refused], *, user: User) -> list[Accepted | Refused]:
+    """Queue each edit as a task of its own, all or none; the answers are in the order of `decided`.
+
+    The edits of one provider are carried out one after the other, in this order.
+    """
+    edits: dict[Provider, list[Work]] = {}
+    for one in decided:
+        if isinstance(one, Edit):
+            edits.setdefault(one.provider, []).append(one.work)
+    tasks = {
+        provider: iter(queue_work(f"security_groups/{provider.pk}", works, user=user, provider=provider))
+        for provider, works in edits.items()
+    }
+    return [
+        Accepted(one.work.message, next(tasks[one.provider])) if isinstance(one, Edit) else one for one in decided
+    ]
+
+
+def group_creation(
+    provider: Provider,
+    *,
+    name: str,
+    description: str | None = None,
+    cloud_tenant: CloudTenant | None = None,
+    cloud_network: CloudNetwork | None = None,
+) -> Edit | Refused:
+    """A new group of a provider; where no tenant or network is given its cloud chooses."""
+    subject = group_called(name)
+    driver = provider.driver_class
+    if cloud_network and driver and not driver.groups_have_networks:
+        return Refused(f"{cannot('create', subject)}: the groups of {provider.name} are in no network")
+    group = {
+        "name": name,
+        "description": description,
+        "tenant_ref": cloud_tenant and cloud_tenant.ems_ref,
+        "network_ref": cloud_network and cloud_network.ems_ref,
+    }
+    shown = {
+        "name": name,
+        "description": description,
+        "cloud_tenant": cloud_tenant and cloud_tenant.name,
+        "cloud_network": cloud_network and cloud_network.name,
+    }
+    return _edit("create", subject, provider, "create_group", {"group": group}, {"security_group": shown})
+
+
+def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused:
+    """Another `name`, another `description`, or both."""
+    subject, provider = group_called(group.name), group.provider
+    if provider.driver_class and not provider.driver_class.supports_group_edits:
+        return Refused(
+            f"{cannot('edit', subject)}: the cloud of {provider.name} can't change a group's attributes"
+        )
+    if not attributes:
+        return Refused(f"{cannot('edit', subject)}: nothing to change was given")
+    named = _named(group)
+    arguments = {"group": named, "attributes": attributes}
+    return _edit("edit", subject, provider, "edit_group", arguments, {"security_group": named, **arguments})
+
+
+def group_deletion(group: SecurityGroup) -> Edit | Refused:
+    named = _named(group)
+    context = {"security_group": named}
+    return _edit("delete", group_called(group.name), group.provider, "delete_group", {"group": named}, context)
+
+
+def rule_creation(
+    group: SecurityGroup,
+    *,
+    direction: Direction,
+    network_protocol: str | None = None,
+    host_protocol: str | None = None,
+    port: int | None = None,
+    end_port: int | None = None,
+    source_ip_range: str | None = None,
+    source_security_group: SecurityGroup | None = None,
+    description: str | None = None,
+) -> Edit | Refused:
+    """A new rule, with one source: a CIDR or a group of the same provider."""
+    rule = {
+        "direction": direction,
+        "network_protocol": network_protocol,
+        "host_protocol": host_protocol,
+        "port": port,
+        "end_port": end_port,
+        "source_ip_range": source_ip_range,
+        "description": description,
+    }
+    source = source_security_group
+    subject = rule_called(
+        group.name,
+        direction,
+        protocol=host_protocol,
+        port=port,
+        end_port=end_port,
+        source=source.name if source else source_ip_range,
+    )
+    if source and source.provider_id != group.provider_id:
+        return Refused(f"{cannot('create', subject)}: the source is a group of another provider")
+    refs = {"group_ref": group.ems_ref, "source_group_ref": source and source.ems_ref}
+    shown = rule | {"source_security_group": source and _named(source)}
+    context = {"security_group": _named(group), "firewall_rule": shown}
+    return _edit("create", subject, group.provider, "create_rule", {"rule": rule | refs}, context)
+
+
+def rule_deletion(rule: FirewallRule) -> Edit | Refused:
+    group, source = rule.security_group, rule.source_security_group
+    subject = rule_called(
+        group.name,
+        rule.direction,
+        protocol=rule.host_protocol,
+        port=rule.port,
+        end_port=rule.end_port,
+        source=source.name if source else rule.source_ip_range,
+    )
+    named = {"ref": rule.ems_ref, "group_ref": group.ems_ref, "direction": rule.direction}
+    context = {"security_group": _named(group), "firewall_rule": {"id": str(rule.pk), "ems_ref": rule.ems_ref}}
+    return _edit("delete", subject, group.provider, "delete_rule", {"rule": named}, context)
+
+
+def _named(group: SecurityGroup) -> dict[str, Any]:
+    return {"id": str(group.pk), "name": group.name, "ems_ref": group.ems_ref}
+
+
+def _edit(
+    verb: Verb,
+    subject: str,
+    provider: Provider,
+    kind: str,
+    arguments: Mapping[str, Any],
+    context: Mapping[str, Any],
+) -> Edit | Refused:
+    if not provider.supports_security_groups:
+        return Refused(f"{cannot(verb, subject)}: {provider.name} can't manage security groups")
+    message = f"{WORDS[verb][0]} {subject}"
+    return Edit(
+        provider,
+        Work(
+            name=message,
+            message=message,
+            arguments={"edit": kind, "verb": verb, "subject": subject, **arguments},
+            context={"action": verb, "provider": provider.name, **context},
+        ),
+    )

@@ -1,0 +1,24 @@
+"""Queueing edits and carrying them out, as the tests of edits do it."""
+
+from __future__ import annotations
+
+from inventory.models import Provider, Task
+from secgroups.editing import carry_out
+from secgroups.services import Accepted, Edit, Refused, request_edits
+from tests.clouds import Grip
+
+
+def queue(*decided: Edit | Refused) -> list[Task]:
+    """The tasks of these edits."""
+    answers = request_edits(decided, user=None)
+    assert all(isinstance(answer, Accepted) for answer in answers)
+    return [answer.task for answer in answers]
+
+
+def edited(provider: Provider, *decided: Edit | Refused, grip: Grip | None = None) -> list[Task]:
+    """What is queued for this provider, these edits at last, once it was carried out."""
+    queue(*decided)
+    waiting = Task.objects.of_queue(f"security_groups/{provider.pk}").select_related("provider")
+    ids = [task.pk for task in waiting]
+    carry_out(list(waiting), grip or Grip())
+    return list(Task.objects.filter(pk__in=ids))

@@ -1,0 +1,79 @@
+"""What is accepted as an edit, and what is refused at once."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from inventory.models import Task
+from secgroups.services import (
+    Accepted,
+    Edit,
+    Refused,
+    group_creation,
+    group_deletion,
+    group_edit,
+    request_edits,
+    rule_creation,
+    rule_deletion,
+)
+from tests import cast as actors
+from tests.cast import Cast
+from tests.clouds import MemoryCloud
+
+
+def test_an_edit_becomes_a_task_of_its_own(cast: Cast, django_user_model: type[User]) -> None:
+    user = django_user_model.objects.create_user("sam")
+    [answer] = request_edits([group_deletion(cast.production.web)], user=user)
+    assert isinstance(answer, Accepted)
+    task = Task.objects.get()
+    assert (answer.task, answer.message) == (task, "Deleting security group web")
+    assert task.name == task.message == "Deleting security group web"
+    assert (task.state, task.status, task.queue) == ("Queued", "Ok", f"security_groups/{cast.acme.pk}")
+    assert (task.owner, task.userid, task.provider) == (user, "sam", cast.acme)
+    group = {"id": str(cast.production.web.pk), "name": "web", "ems_ref": "sg-production-web"}
+    assert task.context_data == {"action": "delete", "provider": "acme", "security_group": group}
+
+
+def test_many_are_queued_in_their_order_and_what_is_refused_stays_in_its_place(cast: Cast) -> None:
+    refused = Refused("Cannot.")
+    decided = [group_deletion(cast.production.web), refused, group_deletion(cast.production.db)]
+    web, kept, db = request_edits(decided, user=None)
+    assert kept is refused
+    assert isinstance(web, Accepted)
+    assert isinstance(db, Accepted)
+    assert list(Task.objects.order_by("pk")) == [web.task, db.task]
+
+
+def test_every_edit_of_a_provider_without_groups_is_refused(cast: Cast) -> None:
+    type(cast.acme).objects.update(type="ManageIQ::Providers::Kubernetes")
+    cast.acme.refresh_from_db()
+    rule = actors.rule(cast.production.web, 80)
+    group = rule.security_group
+    group.refresh_from_db()
+    decided = [
+        group_creation(cast.acme, name="new"),
+        group_edit(group, name="www"),
+        group_deletion(group),
+        rule_creation(group, direction="inbound", source_ip_range="10.0.0.0/8"),
+        rule_deletion(rule),
+    ]
+    assert [str(one.message) for one in decided if isinstance(one, Refused)] == [
+        f"Cannot {what}: acme can't manage security groups"
+        for what in (
+            "create security group new",
+            "edit security group web",
+            "delete security group web",
+            "create rule inbound any from 10.0.0.0/8 of security group web",
+            "delete rule inbound tcp 80 from 10.0.0.0/8 of security group web",
+        )
+    ]
+
+
+def test_a_network_is_refused_where_groups_are_in_none(
+    cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryCloud, "groups_have_networks", False)
+    refused = group_creation(cast.acme, name="new", cloud_network=cast.production.network)
+    assert refused == Refused("Cannot create security group new: the groups of acme are in no network")
+    assert isinstance(group_creation(cast.acme, name="new"), Edit)
