@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
-.PHONY: run test lint test-services properties setup clean
+.PHONY: run test lint test-services properties fuzz setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -22,12 +22,18 @@ test-services: setup
 properties: setup
 	PORTCULLIS_EXAMPLES=5000 $(VENV)/python -m pytest tests/inventory/rest/query $(ARGS)
 
+# Everything that the API's description has, asked for FUZZ seconds with every check; prints its counts.
+fuzz: FUZZ ?= 600
+fuzz: setup
+	$(VENV)/python -m tests.fuzz $(FUZZ) $(ARGS)
+
 lint: setup
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy .
 	$(VENV)/lint-imports
 	$(VENV)/python manage.py makemigrations --check --dry-run
+	$(VENV)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 setup: .venv/installed
 
@@ -37,5 +43,5 @@ setup: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, Q
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from inventory.rest.acting import DeleteMixin, EditMixin
 from inventory.rest.actions import Answer, result
 from inventory.rest.collections import Subcollection, ToMany
 from inventory.rest.reading import total
+from inventory.rest.schema.shapes import ENDPOINT, FILLED, TEXT, closed
 from inventory.rest.serializers import ResourceSerializer, StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import connect_provider, delete_provider, edit_provider, request_refresh
@@ -55,6 +57,7 @@ class CredentialsSerializer(StrictSerializer):
         return attrs
 
 
+@extend_schema_field({"type": "string", "enum": drivers.known_types()})
 class TypeField(serializers.CharField):
     """A kind of cloud, by the full or the short name of its provider type."""
 
@@ -66,11 +69,41 @@ class TypeField(serializers.CharField):
         return known
 
 
+#: What `connection_configurations` has; of several the first counts.
+CONNECTIONS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "properties": {
+            "endpoint": closed(
+                {
+                    "role": TEXT,
+                    "url": ENDPOINT,
+                    "hostname": TEXT,
+                    "port": {"type": "integer", "minimum": 0, "maximum": 65535},
+                    "security_protocol": {"enum": Provider.SecurityProtocol.values},
+                    "verify_ssl": {"type": "boolean"},
+                    "certificate_authority": TEXT,
+                }
+            ),
+            "authentication": {
+                "type": "object",
+                "properties": {"userid": FILLED, "password": FILLED},
+                "required": ["userid", "password"],
+            },
+        },
+        "required": ["authentication"],
+    },
+}
+
+
 class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
     """A provider as clients describe it."""
 
     type = TypeField()
     credentials = CredentialsSerializer()
+    stand_ins = {"connection_configurations": ("credentials", CONNECTIONS)}
 
     class Meta:
         model = Provider
@@ -156,7 +189,13 @@ class ProviderViewSet(EditMixin, DeleteMixin, CollectionViewSet):
         "security_groups": Subcollection("secgroups.api.ProviderSecurityGroupViewSet", "provider"),
     }
 
-    @action(detail=False, methods=["post"], permission="inventory.add_provider", serializer_class=ProviderInput)
+    @action(
+        detail=False,
+        methods=["post"],
+        permission="inventory.add_provider",
+        serializer_class=ProviderInput,
+        shows=True,
+    )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Connect a provider; its inventory is read at once."""
         return self.for_each(
@@ -169,6 +208,7 @@ class ProviderViewSet(EditMixin, DeleteMixin, CollectionViewSet):
         url_path="edit",
         permission="inventory.change_provider",
         serializer_class=ProviderEdit,
+        shows=True,
     )
     def edit_provider(self, request: Request, **kwargs: Any) -> Response:
         """Change the attributes that are given."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from inventory.rest.actions import Answer, result
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
-from inventory.rest.waiting import seconds_in, wait_until
+from inventory.rest.waiting import LONGEST, seconds_in, wait_until
 from inventory.services import NotInTime, cancel_task, delete_task
 
 #: After how many seconds it is worth asking again for a task that is not finished.
@@ -38,6 +39,11 @@ class TaskSerializer(ResourceSerializer):
         ]
 
 
+WAIT = OpenApiParameter(
+    "wait", {"type": "integer", "minimum": 0}, description=f"Seconds to wait for the end, {LONGEST} at most."
+)
+
+
 class TaskViewSet(DeleteMixin, CollectionViewSet):
     """Work that was accepted, and what became of it."""
 
@@ -50,6 +56,7 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
         """None: everybody sees the tasks that are their own."""
         return []
 
+    @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One task; with `wait`, as soon as it is finished, or after so many seconds."""
         task: Task = self.resource(pk)

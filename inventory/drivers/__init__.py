@@ -17,6 +17,11 @@ def provider_type(name: str) -> str | None:
     return next((full for full in settings.DRIVERS if driver_class(full).vendor == name), None)
 
 
+def known_types() -> list[str]:
+    """The full and the short names of the provider types that a driver knows."""
+    return [name for full in settings.DRIVERS for name in (full, driver_class(full).vendor)]
+
+
 @cache
 def _load(path: str) -> type[Driver]:
     loaded: type[Driver] = import_string(path)

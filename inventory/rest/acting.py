@@ -35,6 +35,8 @@ class ActingViewSet(ViewSetMixin, ApiView):
     action_map: dict[str, str]
     #: The permission of the action that this request runs; DRF sets it from `@action(permission=...)`.
     permission: str | None = None
+    #: Whether that action answers the resources themselves; else it says what became of each.
+    shows: bool = False
 
     @classmethod
     @cache

@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django_filters import filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import FilterSet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inventory.rest.errors import BadInput
@@ -23,6 +24,7 @@ from inventory.rest.serializers import IdField
 LEAST, MOST = -(2**63), 2**63 - 1
 
 
+@extend_schema_field({"type": "boolean"})
 class TruthFilter(filters.TypedChoiceFilter):
     """`true` or `false`; django-filter's own takes anything else for "don't filter"."""
 
@@ -31,6 +33,7 @@ class TruthFilter(filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce=lambda value: value == "true", **kwargs)
 
 
+@extend_schema_field({"type": "integer", "minimum": LEAST, "maximum": MOST})
 class NumberFilter(filters.NumberFilter):
     """A whole number that the databases can hold."""
 

@@ -59,7 +59,7 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         }
 
     def get_filter_form(self, data: Any, view: Any, request: Request) -> str:
-        """The filters of a list, one for each attribute."""
+        """The filters of a list, one for each attribute; the schema has all of them."""
         if not hasattr(view, "filterset") or getattr(view, "action", None) != "list":
             return ""
         filterset = view.filterset()

@@ -8,6 +8,7 @@ from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
 from inventory.rest.collections import viewset_at, viewset_of
+from inventory.rest.schema.views import DocsView, SchemaView
 from inventory.rest.views import Auth, EntryPoint, Nowhere, ping
 
 _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_update", "delete": "destroy"}
@@ -45,6 +46,8 @@ def api_urls() -> list[URLPattern | URLResolver]:
         path("", EntryPoint.as_view(), name="entry-point"),
         path("ping", ping, name="ping"),
         path("auth", Auth.as_view(), name="auth"),
+        path("schema", SchemaView.as_view(), name="schema"),
+        path("docs", DocsView.as_view(), name="docs"),
         *router.urls,
         *below,
         re_path(r"^(?P<path>.*)$", Nowhere.as_view(), name="nowhere"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inventory.rest.errors import BadInput
+from inventory.rest.schema.shapes import ID, Schema
 
 
+@extend_schema_field(ID)
 class IdField(serializers.Field):  # type: ignore[type-arg]
     """The id of another resource: text in answers."""
 
@@ -37,6 +40,9 @@ class ResourceSerializer(serializers.ModelSerializer[Any]):
 
 class StrictSerializer(serializers.Serializer[Any]):
     """The input of an action; what it does not know is an error, because it would be lost."""
+
+    #: Attributes that another client may send in place of ours, each with ours and what it looks like.
+    stand_ins: ClassVar[Mapping[str, tuple[str, Schema]]] = {}
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,6 +21,7 @@ from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.idempotency import once
+from inventory.rest.schema.shapes import ENTRY_POINT, TOKEN
 
 
 class ApiView(APIView):
@@ -62,6 +64,10 @@ class Auth(ApiView):
 
     place = "Collection auth"
 
+    @extend_schema(
+        parameters=[OpenApiParameter("requester_type", {"type": "string", "enum": list(settings.TOKEN_TTL)})],
+        responses={200: TOKEN},
+    )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Issue a token to the caller; `requester_type=ui` for one that lives longer."""
         requester = request.query_params.get("requester_type", "api")
@@ -73,6 +79,7 @@ class Auth(ApiView):
         issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
         return Response(issued, headers={"Cache-Control": "no-store"})
 
+    @extend_schema(responses={204: OpenApiResponse(description="Forgotten")}, auth=[{"token": []}])  # type: ignore[list-item]
     def delete(self, request: Request, **kwargs: Any) -> Response:
         """Forget the token that this request came with."""
         if not isinstance(request.auth, AuthToken):
@@ -86,6 +93,7 @@ class EntryPoint(ApiView):
 
     place = "Entry Point"
 
+    @extend_schema(responses={200: ENTRY_POINT})
     def get(self, request: Request, **kwargs: Any) -> Response:
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
@@ -112,6 +120,8 @@ class EntryPoint(ApiView):
 
 class Nowhere(ApiView):
     """Every other address under the API: says which part of it is wrong."""
+
+    schema = None  # no address of the API
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -145,7 +145,7 @@ class CollectionViewSet(ActingViewSet):
     def resource(self, pk: object) -> Any:
         return self._one(self.rows(), pk)
 
-    @action(detail=False, methods=["post"])
+    @action(detail=False, methods=["post"], shows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         selection = Selection.asked_by(request.query_params, type(self))

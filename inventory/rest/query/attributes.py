@@ -56,6 +56,12 @@ def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | Non
     return Attribute(name, kind, source)
 
 
+def comparable(viewset: type[CollectionViewSet]) -> list[str]:
+    """The attributes with a simple value, which a list can be filtered and sorted by."""
+    names = ["id", *viewset.columns(), *sorted(viewset.computed)]
+    return [name for name in names if _kind_of(viewset, name)]
+
+
 def _kind_of(viewset: type[CollectionViewSet], name: str) -> Kind | None:
     source = _source(viewset, name)
     return _kind(viewset, source) if isinstance(source, Combinable) else None

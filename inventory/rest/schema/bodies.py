@@ -1,0 +1,106 @@
+"""What the bodies of requests may be, as the actions declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from django.conf import settings
+from drf_spectacular.openapi import AutoSchema
+
+from inventory.rest.actions import DEFAULT
+from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, listed
+
+#: What a body has beside the attributes of a resource.
+_ENVELOPE = ("action", "resource", "resources")
+
+
+@dataclass(frozen=True)
+class Input:
+    """What an action takes for one resource."""
+
+    properties: dict[str, Schema] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    #: Attributes of which a resource must have at least one.
+    one_of: tuple[str, ...] = ()
+    #: Whether it takes nothing else.
+    closed: bool = False
+
+    @classmethod
+    def of(cls, action: Any, types: AutoSchema) -> Self:
+        """What the action's serializer takes; without one an action takes anything and looks at nothing."""
+        serializer_class = action.kwargs.get("serializer_class")
+        if serializer_class is None:
+            return cls()
+        mapped = types._map_serializer(serializer_class(), "request")
+        strict = mapped.get("additionalProperties") is False
+        given = cls(mapped["properties"], tuple(mapped.get("required", ())), closed=strict)
+        return given._standing_in(serializer_class.stand_ins) if strict else given
+
+    def _standing_in(self, stand_ins: Mapping[str, tuple[str, Schema]]) -> Self:
+        given = self
+        for name, (ours, schema) in stand_ins.items():
+            given = replace(given, properties={**given.properties, name: schema})
+            if ours in given.required:
+                others = tuple(required for required in given.required if required != ours)
+                given = replace(given, required=others, one_of=(ours, name))
+        return given
+
+    def named(self, by: Sequence[str]) -> Self:
+        """The same for a resource that the body has to name by one of these."""
+        names = {name: TEXT | {"format": "uri-reference"} if name == "href" else ANY_ID for name in by}
+        return replace(self, properties={**names, **self.properties}, one_of=tuple(by))
+
+    def partial(self) -> Self:
+        return replace(self, required=(), one_of=())
+
+    def schema(self, **beside: Schema) -> Schema:
+        """A resource by itself, or with what stands `beside` its attributes."""
+        found: Schema = {"type": "object", "properties": {**beside, **self.properties}}
+        if self.required:
+            found["required"] = list(self.required)
+        if self.one_of:
+            found["anyOf"] = [{"required": [name]} for name in self.one_of]
+        if self.closed:
+            found["additionalProperties"] = False
+        return found
+
+
+def bodies_of(given: Input, one: Schema, action: str | None, *, many: bool) -> list[Schema]:
+    """The ways to write the body for an action: a resource, resources, or the attributes of one beside the action.
+
+    `one` refers to the schema of what is `given` for a resource; `action` is None where the URL names it.
+    """
+    named: dict[str, Schema] = {} if action is None else {"action": {"const": action}}
+    required = [] if action in {None, DEFAULT} else ["action"]
+    ways = [_with({**named, "resource": one, "resources": False}, *required, "resource")]
+    if many:
+        some = listed(one) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}
+        ways.append(_with({**named, "resource": False, "resources": some}, *required, "resources"))
+    flat = given.schema(**named)
+    if not given.closed:  # else it knows no such attribute
+        flat["properties"] |= {name: False for name in _ENVELOPE if name not in named}
+    flat["required"] = [*required, *given.required]
+    return [*ways, flat]
+
+
+def _with(properties: dict[str, Any], *required: str) -> Schema:
+    """An object with these; nobody looks at what else it has."""
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def patches_of(given: Input) -> list[Schema]:
+    """The ways to write the body of a PATCH: an object of attributes, or a list of changes to them."""
+    changes = [_change(["edit", "add"], name, value=schema) for name, schema in given.properties.items()]
+    changes += [_change(["remove"], name) for name, schema in given.properties.items() if _can_be_null(schema)]
+    return [given.schema(), listed(any_of(changes))]
+
+
+def _change(actions: list[str], name: str, **value: Schema) -> Schema:
+    properties = {"action": {"enum": actions}, "path": {"const": name}, **value}
+    return _with(properties, *properties)
+
+
+def _can_be_null(schema: Schema) -> bool:
+    return "null" in schema.get("type", ()) or any(_can_be_null(one) for one in schema.get("oneOf", ()))

@@ -1,0 +1,79 @@
+"""The whole document."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
+
+from inventory.rest.collections import viewset_of
+from inventory.rest.schema.shapes import METADATA, SECURITY, Schema
+
+_ROOT = re.compile(r"^.*?\(\?:/\|\$\)")
+
+
+class Addresses(EndpointEnumerator):
+    """The addresses of the site that speak this dialect, without the version segment that they may have."""
+
+    def get_path_from_regex(self, path_regex: str) -> str:
+        path: str = super().get_path_from_regex(_ROOT.sub("api/", path_regex))
+        return path.rstrip("/")
+
+
+class Generator(SchemaGenerator):
+    """Describes the API under `/api`, or under `/api/v<version>` where a version is asked for."""
+
+    endpoint_inspector_cls = Addresses
+
+    def coerce_path(self, path: str, method: str, view: Any) -> str:
+        """`{providers_pk}` is the `{provider_id}`."""
+        return re.sub(r"{(\w+?)s?_pk}", r"{\1_id}", super().coerce_path(path, method, view))
+
+    def parse(self, input_request: Any, public: bool) -> Schema:
+        paths: Schema = super().parse(input_request, public)
+        for name in settings.COLLECTIONS:
+            paths[f"/api/{name}"]["options"] = _metadata(paths[f"/api/{name}"]["get"])
+        paths["/api/ping"] = {"get": _PING}
+        root = f"/api/v{self.api_version}" if self.api_version else "/api"
+        return {path.replace("/api", root, 1): operations for path, operations in sorted(paths.items())}
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Schema:
+        document: Schema = super().get_schema(request, public)
+        document["info"]["version"] = settings.REST_FRAMEWORK["DEFAULT_VERSION"]
+        document["components"]["securitySchemes"] = SECURITY
+        described = {"api": "The API itself."} | {
+            name: viewset_of(name).__doc__ for name in sorted(settings.COLLECTIONS)
+        }
+        document["tags"] = [{"name": name, "description": text} for name, text in described.items()]
+        return document
+
+
+@cache
+def document(version: str | None = None) -> Schema:
+    """The description of the API: the same for everybody, so it is made once in a process."""
+    return Generator(api_version=version).get_schema(public=True)
+
+
+_PING = {
+    "operationId": "ping",
+    "summary": "Whether the service answers, to anybody",
+    "tags": ["api"],
+    "security": [{}],
+    "responses": {"200": {"description": "It does", "content": {"text/plain": {"schema": {"const": "pong"}}}}},
+}
+
+
+def _metadata(read: Schema) -> Schema:
+    """OPTIONS of a collection, whose GET is `read`."""
+    answer = {"description": "Its names", "content": {"application/json": {"schema": METADATA}}}
+    errors = {status: read["responses"][status] for status in read["responses"] if status != "200"}
+    return {
+        "operationId": f"{read['operationId'].removesuffix('list')}describe",
+        "summary": "The names of attributes, relations and subcollections",
+        "tags": read["tags"],
+        "security": read["security"],
+        "responses": {"200": answer, **errors},
+    }

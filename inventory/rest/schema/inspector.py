@@ -1,0 +1,244 @@
+"""From a view to its operations."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+import uritemplate
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers
+
+from inventory.rest.schema import parameters
+from inventory.rest.schema.bodies import Input, bodies_of, patches_of
+from inventory.rest.schema.resources import Resources, name_of
+from inventory.rest.schema.shapes import ENDPOINT, FILLED, REASONS, SECURITY, Schema, any_of, closed, listed
+from inventory.rest.serializers import StrictSerializer
+from inventory.validators import validate_endpoint
+
+#: How an operation is called that has no name of its own.
+_VERBS = {"update": "replace", "partial_update": "change", "destroy": "delete"}
+_READS = {"list", "retrieve"}
+
+
+class Inspector(AutoSchema):
+    """What one method of one address takes and answers.
+
+    A collection's follow from its declaration; another view says what it answers by `extend_schema`.
+    """
+
+    view: Any
+
+    def get_operation(self, path: str, path_regex: str, *args: Any) -> Any:
+        self.view.kwargs |= dict.fromkeys(re.findall(r"\?P<(\w+)>", path_regex), "")
+        return super().get_operation(path, path_regex, *args)
+
+    def is_excluded(self) -> bool:
+        """A POST that could only be refused is no operation."""
+        return self.is_collection and self.view.action == "act" and not self.actions
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Never: lists come in an envelope."""
+        return False
+
+    # --- What the view is ---
+
+    @property
+    def is_collection(self) -> bool:
+        return hasattr(self.view, "columns")
+
+    @property
+    def viewset(self) -> Any:
+        return type(self.view)
+
+    @cached_property
+    def resources(self) -> Resources:
+        return Resources(self)
+
+    @cached_property
+    def actions(self) -> list[Any]:
+        """The actions that this method of this address can run."""
+        wanted = {"update": "edit", "partial_update": "edit", "destroy": "delete"}.get(self.view.action)
+        declared = self.viewset.declared_actions()
+        if self.view.action == "act":
+            return [action for action in declared if not self.view.detail or action.detail]
+        return [action for action in declared if wanted == action.url_path or self.view.action == action.__name__]
+
+    # --- Names ---
+
+    def get_operation_id(self) -> str:
+        parts = [part for part in self.path.split("/")[2:] if not part.startswith("{")]
+        if not self.is_collection:
+            return "_".join([*parts, self.method.lower()]) if parts else "entry_point"
+        action = "act_on_one" if self.view.action == "act" and self.view.detail else self.view.action
+        return "_".join(parts if parts[-1] == action else [*parts, _VERBS.get(action, action)])
+
+    def get_tags(self) -> list[str]:
+        return [self.view.collection] if self.is_collection else ["api"]
+
+    def get_summary(self) -> str:
+        line: str = self.get_description().partition("\n")[0].rstrip(".")
+        return line
+
+    def get_description(self) -> str:  # type: ignore[override]
+        if not (self.is_collection and self.view.action in {"act", *_VERBS}):
+            described: str = super().get_description()
+            return described
+        if self.view.action == "act":
+            lines = [f"* `{action.url_path}`: {action.__doc__}" for action in self.actions]
+            return "\n".join(["Run the action that the body names.", "", *lines])
+        return str(self.actions[0].__doc__)
+
+    def get_auth(self) -> list[Schema]:
+        return [{name: []} for name in SECURITY] if self.view.authentication_classes else []
+
+    # --- Requests ---
+
+    def get_override_parameters(self) -> list[Any]:
+        found = [parameters.path_id(name) for name in uritemplate.variables(self.path)]
+        if self.view.authentication_classes:
+            found += [parameters.GROUP, parameters.SKIP_RENEWAL]
+        if self.method == "POST":
+            found += [parameters.IDEMPOTENCY_KEY, parameters.REPLAYED]
+        if not self.is_collection:
+            return found
+        if self.view.action in {*_READS, "query"}:
+            found += parameters.selecting(self.viewset)
+        if self.view.action == "list":
+            found += parameters.listing(self.viewset)
+        if self.view.action == "retrieve":
+            found += [parameters.IF_NONE_MATCH, parameters.ETAG]
+        return found
+
+    def _get_parameters(self) -> list[Schema]:
+        """The dialect's own first, then django-filter's."""
+        found: list[Schema] = super()._get_parameters()
+        if self.is_collection and self.view.action == "list":
+            filterset, model = self.viewset.filterset(), self.viewset.queryset.model
+            described = DjangoFilterExtension(None).resolve_filter_field
+            for name, declared in filterset.base_filters.items():
+                found += described(self, model, filterset, name, declared)
+        return found
+
+    def map_parsers(self) -> list[str]:
+        """JSON, whatever the Content-Type says; forms are for the browsable API."""
+        return ["application/json"]
+
+    def map_renderers(self, attribute: str) -> list[str]:
+        return ["application/json" if attribute == "media_type" else "json"]
+
+    def _get_request_body(self, direction: Any = "request") -> Schema | None:
+        if not self.is_collection or self.method not in {"POST", "PUT", "PATCH"}:
+            body: Schema | None = super()._get_request_body(direction)
+            return body
+        schema = any_of([way for action in self.actions for way in self._bodies(action)])
+        return {"content": {"application/json": {"schema": schema}}, "required": True}
+
+    def _bodies(self, action: Any) -> list[Schema]:
+        given = Input.of(action, self)
+        name = f"{name_of(self.viewset)}{action.url_path.capitalize()}"
+        if self.method == "PATCH":
+            return patches_of(given.partial())
+        if self.method == "PUT":
+            return [given.partial().schema()]
+        if action.url_path == "edit":
+            given = given.partial()
+        if not self.view.detail and (action.detail or action.url_path == "query"):
+            guid = {"guid"} & self.viewset.columns().keys() if action.url_path == "query" else ()
+            given, name = given.named(["id", "href", *guid]), f"Named{name}"
+        one = self.resources.component(name, given.schema)
+        asked = action.url_path if self.view.action == "act" else None
+        return bodies_of(given, one, asked, many=not self.view.detail)
+
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
+        schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
+        return schema | ({"additionalProperties": False} if isinstance(serializer, StrictSerializer) else {})
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
+        schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        schema.pop("x-spec-enum-id", None)  # for a hook that is not used
+        return taken(field, schema) if direction == "request" else schema
+
+    # --- Answers ---
+
+    def get_response_serializers(self) -> Any:
+        if not self.is_collection:
+            return super().get_response_serializers()
+        if self.view.action == "list":
+            return {200: OpenApiResponse(self.resources.page(self.viewset), "A page of the collection")}
+        if self.view.action == "retrieve":
+            found = OpenApiResponse(self.resources.resource(self.viewset), "The resource")
+            return {200: found, 304: OpenApiResponse(description="The caller has this already")}
+        if self.method == "DELETE":
+            return {204: OpenApiResponse(description="Deleted")}
+        return {200: OpenApiResponse(self._done, "What became of it")}
+
+    @property
+    def _done(self) -> Schema:
+        """What these actions answer: the resource itself or a result, bare for one, in an envelope elsewhere."""
+        answers = [self.resources.resource(self.viewset) for action in self.actions if action.kwargs.get("shows")]
+        if not self.view.detail or len(answers) < len(self.actions):
+            answers.append(self.resources.result)
+        if self.view.detail:
+            return any_of(answers)
+        name = f"{name_of(self.viewset)}Results" if len(answers) > 1 else "ActionResults"
+        return self.resources.component(name, lambda: _envelope(any_of(answers)))
+
+    def _get_response_bodies(self, direction: Any = "response") -> Schema:
+        bodies: Schema = super()._get_response_bodies(direction)
+        bodies |= {str(status.value): self.resources.refusal(status) for status in self._refusals()}
+        if self.is_collection and self.actions:
+            refused = OpenApiResponse(
+                any_of([self.resources.error, self._refused]), REASONS[HTTPStatus.BAD_REQUEST]
+            )
+            bodies["400"] = self._get_response_for_code(refused, "400")
+        return bodies
+
+    @property
+    def _refused(self) -> Schema:
+        """A single resource's refusal, in the shape that its success has."""
+        if self.view.detail:
+            return self.resources.result
+        return self.resources.component("ActionResults", lambda: _envelope(self.resources.result))
+
+    def _refusals(self) -> list[HTTPStatus]:
+        found = [HTTPStatus.BAD_REQUEST]
+        if self.view.authentication_classes:
+            found += [HTTPStatus.UNAUTHORIZED]
+        if self.is_collection:
+            found += [HTTPStatus.FORBIDDEN]
+        if uritemplate.variables(self.path):
+            found += [HTTPStatus.NOT_FOUND]
+        if self.method == "POST":
+            found += [HTTPStatus.CONFLICT]
+        if self.method in {"POST", "PUT", "PATCH"}:
+            found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+        return [*found, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
+
+
+def _envelope(answer: Schema) -> Schema:
+    return closed({"results": listed(answer)}, "results")
+
+
+def taken(field: Any, schema: Schema) -> Schema:
+    """What a field takes is more than what it means: `"5"` is a number, and 5 is a text."""
+    if isinstance(field, serializers.BooleanField):
+        words = {value for value in field.TRUE_VALUES | field.FALSE_VALUES if isinstance(value, str)}
+        return schema | {"type": ["boolean", "string", "integer"], "enum": [True, False, 1, 0, *sorted(words)]}
+    if isinstance(field, serializers.IntegerField):
+        return schema | {"type": [*_types(schema), "string"], "pattern": "^[0-9]{1,4}$"}
+    if type(field) is serializers.CharField:
+        filled = FILLED if field.trim_whitespace else {"minLength": 1}
+        if validate_endpoint in field.validators:
+            return schema | ENDPOINT | {"type": _types(schema)}
+        return ({} if field.allow_blank else filled) | schema | {"type": [*_types(schema), "number"]}
+    return schema
+
+
+def _types(schema: Schema) -> list[str]:
+    types = schema["type"]
+    return types if isinstance(types, list) else [types]

@@ -1,0 +1,148 @@
+"""What resources and lists of them look like, as their collections declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, resolve_type_hint
+
+from inventory.rest.collections import Relation, ToOne, viewset_at, viewset_of
+from inventory.rest.schema.shapes import (
+    ERROR,
+    HREF,
+    ID,
+    LINKS,
+    OFFERED,
+    REASONS,
+    RESULT,
+    TEXT,
+    WHOLE,
+    Schema,
+    any_of,
+    closed,
+    listed,
+)
+
+if TYPE_CHECKING:
+    from inventory.rest.viewsets import CollectionViewSet
+
+    Viewset = type[CollectionViewSet]
+
+#: What says how a value is checked on its way in, not what an answer shows.
+_ONLY_IN = {"readOnly", "writeOnly", "default", "maxLength", "minLength"}
+
+
+class Resources:
+    """The components of a document that answers refer to; each is made when it is first needed."""
+
+    def __init__(self, types: AutoSchema) -> None:
+        #: Knows what fields of serializers and models look like, and where components are kept.
+        self.types = types
+
+    def component(self, name: str, make: Callable[[], Schema], kind: str = ResolvedComponent.SCHEMA) -> Schema:
+        """A reference to a component, which may refer to itself."""
+        found = ResolvedComponent(name=name, type=kind, object=name)
+        if found not in self.types.registry:
+            self.types.registry.register(found)
+            found.schema = make()
+        reference: Schema = found.ref
+        return reference
+
+    @property
+    def error(self) -> Schema:
+        return self.component("Error", lambda: ERROR)
+
+    def refusal(self, status: HTTPStatus) -> Schema:
+        """An answer that is an error and nothing else."""
+        content = {"application/json": {"schema": self.error}}
+        return self.component(
+            status.phrase.title().replace(" ", ""),
+            lambda: {"description": REASONS[status], "content": content},
+            ResolvedComponent.RESPONSE,
+        )
+
+    @property
+    def result(self) -> Schema:
+        return self.component("ActionResult", lambda: RESULT)
+
+    @property
+    def offered(self) -> Schema:
+        return listed(self.component("Action", lambda: OFFERED))
+
+    def resource(self, viewset: Viewset) -> Schema:
+        """A resource by itself or in a list, where it always has its address."""
+        return self._some_of(viewset) | {"required": ["href"]}
+
+    def _some_of(self, viewset: Viewset) -> Schema:
+        """A resource of which `attributes` may have left anything out."""
+        return self.component(name_of(viewset), lambda: self._resource(viewset))
+
+    def _resource(self, viewset: Viewset) -> Schema:
+        properties = {"href": HREF, "id": ID, **self._plain(viewset)}
+        properties |= {name: self._computed(viewset, name) for name in sorted(viewset.computed_names())}
+        for name, relation in viewset.relations.items():
+            properties[name] = self._related(relation)
+        for name, below in viewset.subcollections.items():
+            properties[name] = listed(self._some_of(viewset_at(below.viewset)))
+        return closed({**properties, "actions": self.offered}, description=viewset.__doc__)
+
+    def _plain(self, viewset: Viewset) -> dict[str, Schema]:
+        """The plain attributes; whether one can be null is the column's to say, where it comes from one."""
+        columns = viewset.queryset.model._meta._forward_fields_map  # by the names of foreign keys' ids as well
+        found = {}
+        for name, field in viewset.serializer_class().fields.items():
+            if column := columns.get(str(field.source)):
+                field.allow_null = column.null
+            found[name] = self._shown(self.types._map_serializer_field(field, "response"))
+        return found
+
+    def _computed(self, viewset: Viewset, name: str) -> Schema:
+        computed = viewset.computed.get(name)
+        if computed is None:
+            return TEXT  # href_slug
+        if callable(computed):
+            _, by_name = get_args(get_type_hints(computed)["return"])
+            schema: Schema = resolve_type_hint(get_args(by_name)[1])
+            return schema
+        query = viewset.queryset.annotate(_computed=computed).query
+        return self._shown(self.types._map_model_field(query.annotations["_computed"].output_field, "response"))
+
+    @staticmethod
+    def _shown(schema: dict[str, Any]) -> Schema:
+        return {key: value for key, value in schema.items() if key not in _ONLY_IN}
+
+    def _related(self, relation: Relation) -> Schema:
+        related = self._some_of(viewset_of(relation.collection))
+        return any_of([related, {"type": "null"}]) if isinstance(relation, ToOne) else listed(related)
+
+    def page(self, viewset: Viewset) -> Schema:
+        """The envelope of a list."""
+        return self.component(
+            f"{name_of(viewset)}List",
+            lambda: closed(
+                {
+                    "name": {"const": viewset.collection},
+                    "count": WHOLE | {"description": "How many the caller may see here."},
+                    "subcount": WHOLE | {"description": "How many are in this answer."},
+                    "subquery_count": WHOLE | {"description": "How many match; only with a filter."},
+                    "pages": WHOLE,
+                    "resources": listed(self.resource(viewset)),
+                    "actions": self.offered,
+                    "links": self.component("Links", lambda: LINKS),
+                },
+                "name",
+                "count",
+                "subcount",
+                "pages",
+                "actions",
+                "links",
+            ),
+        )
+
+
+def name_of(viewset: Viewset) -> str:
+    """What a resource of a collection is called; below a parent it is called the same."""
+    return viewset.model_name()

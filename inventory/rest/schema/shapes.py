@@ -1,0 +1,152 @@
+"""The shapes that all collections share, as JSON Schema (2020-12, which OpenAPI 3.1 speaks)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+
+from inventory.rest.errors import KINDS
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+#: A text that is not blank.
+FILLED: Schema = {"type": "string", "pattern": r"\S"}
+#: What `validate_endpoint` takes, but for the addresses of IPv6.
+ENDPOINT: Schema = {
+    "type": "string",
+    "pattern": r"^https?://[A-Za-z0-9._-]+(:[1-9][0-9]{0,3})?([/?#][!-~]*)?$",
+    "maxLength": 2048,
+}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+HREF: Schema = {"type": "string", "format": "uri"}
+#: An id in an answer.
+ID: Schema = {"type": "string", "pattern": "^[0-9]+$"}
+#: An id in a request.
+ANY_ID: Schema = {"type": ["string", "integer"]}
+NAMES: Schema = {"type": "array", "items": TEXT}
+
+
+def closed(properties: dict[str, Schema], *required: str, **more: Any) -> Schema:
+    """An object with these properties and no other."""
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": list(required)} if required else {}),
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def whole(properties: dict[str, Schema], **more: Any) -> Schema:
+    """An object with all of these properties and no other."""
+    return closed(properties, *properties, **more)
+
+
+def listed(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def any_of(schemas: list[Schema]) -> Schema:
+    """One of these; each is named once, and one alone is itself."""
+    different = [schema for n, schema in enumerate(schemas) if schema not in schemas[:n]]
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+ERROR = whole(
+    {
+        "error": whole(
+            {
+                "kind": {"type": "string", "enum": sorted(KINDS.values())},
+                "message": TEXT,
+                "klass": {"type": "string", "pattern": "^Api::[A-Za-z]+Error$"},
+            }
+        )
+    }
+)
+
+RESULT = closed(
+    {
+        "success": {"type": "boolean"},
+        "message": TEXT,
+        "task_id": ID,
+        "task_href": HREF,
+        "tasks": listed(whole({"id": ID, "href": HREF})),
+        "href": HREF,
+    },
+    "success",
+    "message",
+    description="What became of an action on one resource; a task that carries it out is named.",
+)
+
+OFFERED = whole({"name": TEXT, "method": TEXT, "href": HREF})
+
+LINKS = closed(
+    dict.fromkeys(["self", "first", "last", "next", "previous"], TEXT),
+    "self",
+    "first",
+    "last",
+    description="Where to go from here; `next` is absent on the last page, `previous` on the first.",
+)
+
+METADATA = whole(
+    {
+        "attributes": NAMES,
+        "virtual_attributes": NAMES,
+        "relationships": NAMES,
+        "subcollections": NAMES,
+        "data": {"type": "object"},
+    }
+)
+
+_OR_NONE: Schema = {"type": ["string", "null"]}
+ENTRY_POINT = whole(
+    {
+        "name": {"const": "API"},
+        "description": {"const": "REST API"},
+        "version": {"const": settings.REST_FRAMEWORK["DEFAULT_VERSION"]},
+        "versions": listed(whole({"name": TEXT, "href": HREF})),
+        "settings": {"type": "object"},
+        "identity": whole(
+            {
+                "userid": TEXT,
+                "name": TEXT,
+                "user_href": HREF,
+                "group": _OR_NONE,
+                "group_href": _OR_NONE | {"format": "uri"},
+                "role": _OR_NONE,
+                "groups": NAMES,
+            },
+        ),
+        "server_info": {"type": "object"},
+        "product_info": {"type": "object"},
+        "collections": listed(whole({"name": TEXT, "href": HREF, "description": TEXT})),
+    }
+)
+TOKEN = whole(
+    {
+        "auth_token": TEXT,
+        "token_ttl": WHOLE | {"description": "Seconds."},
+        "expires_on": {"type": "string", "format": "date-time"},
+    }
+)
+
+#: What is wrong with a request that is answered with this status.
+REASONS = {
+    HTTPStatus.BAD_REQUEST: "The request can't be understood, or is refused",
+    HTTPStatus.UNAUTHORIZED: "No valid login",
+    HTTPStatus.FORBIDDEN: "Not allowed to this user",
+    HTTPStatus.NOT_FOUND: "Nothing that this user may see has this address",
+    HTTPStatus.CONFLICT: "The first request with this Idempotency-Key is still being answered",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Accept allows neither JSON nor HTML",
+}
+
+#: How a caller says who they are; one of these is enough.
+SECURITY = {
+    "basic": {"type": "http", "scheme": "basic"},
+    "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+    "session": {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
+}
