@@ -1,6 +1,6 @@
 PYTHON ?= python3
 VENV := .venv/bin
-PYTEST = $(VENV)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
 .PHONY: run test lint test-services properties fuzz setup clean
 
@@ -12,11 +12,10 @@ run: setup
 test: setup
 	$(PYTEST)
 
-# The same against PostgreSQL and a broker. `.ci/services up` starts them.
-test-services: DATABASE_URL ?= postgres://portcullis_ci:portcullis_ci@127.0.0.1:5432/portcullis_ci
-test-services: CELERY_BROKER_URL ?= amqp://portcullis_ci:portcullis_ci@127.0.0.1:5672/portcullis_ci
+# The same against PostgreSQL and a broker, rabbitmq or redis. `.ci/services up` starts them.
+test-services: BROKER ?= rabbitmq
 test-services: setup
-	DATABASE_URL='$(DATABASE_URL)' CELERY_BROKER_URL='$(CELERY_BROKER_URL)' $(PYTEST)
+	env $$(.ci/services env $(BROKER)) $(PYTEST)
 
 # The property tests of the query language with thousands of examples, on SQLite or the database of DATABASE_URL.
 properties: setup

@@ -113,6 +113,8 @@ if CELERY_BROKER_URL == _EMBEDDED_BROKER:
 else:
     # A request waits for a broker that is down only as long as one attempt takes: the sweep makes up for it.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+#: The queue of this installation at the broker: two that share a broker must not take each other's messages.
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="portcullis")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False  # the scheduler finds what was not sent; a request must not wait for the broker
 CELERY_BROKER_CONNECTION_TIMEOUT = 4

@@ -13,3 +13,7 @@ from settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://"
+
+#: A PostgreSQL database to make those of the tests of, for its locale.
+if template := env.str("TEST_TEMPLATE", default=""):  # noqa: F405
+    DATABASES["default"]["TEST"] = {"TEMPLATE": template}  # noqa: F405

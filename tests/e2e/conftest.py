@@ -36,6 +36,7 @@ def service(tmp_path: Path, database: dict[str, str]) -> Iterator[Service]:
         PORTCULLIS_VAR=str(tmp_path / "var"),
         DJANGO_SUPERUSER_USERNAME=USER,
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        CELERY_QUEUE=f"portcullis_e2e_{uuid4().hex}",
         **database,
     )
     service = Service(tmp_path, environment)

@@ -15,10 +15,7 @@ from cryptography.fernet import Fernet
 from tests.e2e.service import Service, running, until
 from tests.live.ec2 import Cast
 
-pytestmark = [pytest.mark.e2e]
-if "CELERY_BROKER_URL" in os.environ:
-    # Workers on one broker would take each other's messages: one test after the other, with `--dist loadgroup`.
-    pytestmark.append(pytest.mark.xdist_group("broker"))
+pytestmark = pytest.mark.e2e
 
 
 def connect(service: Service, url: str) -> str:
