@@ -31,7 +31,7 @@ class ProviderForm(forms.ModelForm[Provider]):
         label="User id",
         required=False,
         widget=WriteOnlyInput(attrs={"autocomplete": "off", "class": "vTextField"}),
-        help_text="On Amazon the access key id.",
+        help_text="On Amazon the access key id, on OpenStack the name of the user.",
     )
     password = forms.CharField(
         required=False,

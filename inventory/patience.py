@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from inventory.drivers.base import CloudError, Throttled
+from inventory.drivers.base import CloudError
 
 
 class Patience:
@@ -27,7 +27,7 @@ class Patience:
 
     def pause(self, error: CloudError) -> None:
         """Wait before the next attempt, or raise `error` if it is permanent or the time is over."""
-        asked = error.retry_after if isinstance(error, Throttled) else None
+        asked = error.retry_after
         wait = asked if asked is not None else random.uniform(0, self._bound)  # noqa: S311
         if error.permanent or time.monotonic() + wait > self._ends:
             raise error

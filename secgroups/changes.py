@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -15,10 +16,10 @@ from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.patience import Patience
 from inventory.services import finish
-from secgroups.asking import FRESH
+from secgroups.asking import fresh_until
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, cannot, plan
-from secgroups.recording import group_names, missing_groups, record_ports
+from secgroups.recording import group_names, missing_groups, record_ports, stateless_groups
 from secgroups.writing import PortWriter
 
 
@@ -49,6 +50,13 @@ class _Changes:
         self.cloud = PortWriter(self.driver, vm.ems_ref, holding, patience, self._say_why_it_waits)
         self.outcomes: dict[int, Outcome] = {}
 
+    @cached_property
+    def known(self) -> dict[str | None, Group]:
+        """The groups that the tasks name by their ref, as the inventory has them."""
+        refs = {task.arguments["group"]["ems_ref"] for task in self.tasks} - {None}
+        self.cloud.fresh_until = fresh_until(self.vm.provider, *refs)
+        return {group.ref: group for group in SecurityGroup.objects.as_values(self.vm.provider, refs)}
+
     def carry_out(self) -> None:
         failure: CloudError | None = None
         before: tuple[Port, ...] = ()
@@ -68,7 +76,13 @@ class _Changes:
                 self._apply_alone(change)
 
     def _apply(self, changes: Sequence[Change]) -> None:
-        made = plan(self.vm.name, self.cloud.ports, changes, minimum=self.driver.minimum_groups_per_port)
+        made = plan(
+            self.vm.name,
+            self.cloud.ports,
+            changes,
+            minimum=self.driver.minimum_groups_per_port,
+            stateless=stateless_groups(self.vm, self.cloud.ports),
+        )
         self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
         self.cloud.carry_out(made)
         for key, outcome in made.outcomes.items():
@@ -95,10 +109,8 @@ class _Changes:
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
-        rows = SecurityGroup.objects.filter(provider=self.vm.provider_id, ems_ref=ref or "")
-        if row := rows.select_related("cloud_network").first():
-            self.cloud.fresh_until = max(self.cloud.fresh_until, row.created_on + FRESH)
-            return Group(row.ems_ref, row.name, network_ref=row.cloud_network and row.cloud_network.ems_ref)
+        if ref in self.known:
+            return self.known[ref]
         if ref:
             found = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
         else:

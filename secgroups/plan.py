@@ -6,11 +6,11 @@ insist on a last group, and a group may be confined to one network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inventory.drivers.base import Group, Port
+from inventory.drivers.base import EVERYBODY, Group, Port
 
 Action = Literal["add", "remove"]
 #: Of each action: under way, done, and the preposition.
@@ -68,9 +68,19 @@ class Plan:
         )
 
 
-def plan(instance: str, ports: Sequence[Port], changes: Sequence[Change], *, minimum: int = 0) -> Plan:
-    """Fold the changes, in their order, into one plan; `minimum` is how many groups the cloud leaves on a port."""
-    folding = _Folding(instance, ports, minimum)
+def plan(
+    instance: str,
+    ports: Sequence[Port],
+    changes: Sequence[Change],
+    *,
+    minimum: int = 0,
+    stateless: Collection[str] = (),
+) -> Plan:
+    """Fold the changes, in their order, into one plan.
+
+    `minimum` is how many groups the cloud leaves on a port; `stateless` are those (ref) of the ports that are so.
+    """
+    folding = _Folding(instance, ports, minimum, stateless)
     for change in changes:
         folding.made.outcomes[change.id] = folding.fold(change)
     return folding.made
@@ -79,24 +89,30 @@ def plan(instance: str, ports: Sequence[Port], changes: Sequence[Change], *, min
 class _Folding:
     """The groups that each port will have after the changes so far."""
 
-    def __init__(self, instance: str, ports: Sequence[Port], minimum: int) -> None:
+    def __init__(
+        self, instance: str, ports: Sequence[Port], minimum: int, stateless: Collection[str] = ()
+    ) -> None:
         self.instance = instance
         self.ports = ports
         self.minimum = minimum
+        self.stateless = set(stateless)
         self.now = {port.ref: list(port.group_refs) for port in ports}
         self.made = Plan()
 
     def fold(self, change: Change) -> Outcome:
         """Apply one change, to all of its ports or to none."""
         group, adding = change.group, change.action == "add"
+        if not group.stateful:
+            self.stateless.add(group.ref)
         chosen = [port for port in self.ports if not change.ports or port.ref in change.ports]
         unknown = set(change.ports) - self.now.keys()
         if unknown:
             return Outcome("Error", f"{self.instance} has no port {_list(unknown)}; nothing was changed.")
-        able = [port for port in chosen if not _obstacle(port, group)]
+        obstacles = {port.ref: why for port in chosen if (why := self._obstacle(port, group))}
+        able = [port for port in chosen if port.ref not in obstacles]
         if not able:
-            return Outcome("Error", self._nowhere(chosen, group))
-        left_out = "".join(f" Left out port {p.ref}: {why}." for p in chosen if (why := _obstacle(p, group)))
+            return Outcome("Error", self._nowhere(obstacles, group))
+        left_out = "".join(f" Left out port {ref}: {why}." for ref, why in obstacles.items())
         needed = [port.ref for port in able if (group.ref in self.now[port.ref]) != adding]
         if not needed:
             return Outcome("Ok", self._nothing_to_do(change) + left_out)
@@ -114,10 +130,28 @@ class _Folding:
             self.now[port].remove(group)
         self.made.wanted.setdefault(port, {})[group] = adding
 
-    def _nowhere(self, chosen: Sequence[Port], group: Group) -> str:
-        if not chosen:
+    def _obstacle(self, port: Port, group: Group) -> str | None:
+        """Why this port can't take this group as things are after the changes so far; None if it can."""
+        if not port.port_security_enabled:
+            return "it has port security switched off"
+        if group.ref in self.now[port.ref]:
+            return None
+        # What it had before these changes it can have, wherever that comes from.
+        foreign = None if group.ref in port.group_refs else _foreign(port, group)
+        return foreign or self._of_the_other_kind(port, group)
+
+    def _of_the_other_kind(self, port: Port, group: Group) -> str | None:
+        """OpenStack has stateful or stateless groups on a port, not both."""
+        mixed = any((ref in self.stateless) != (group.ref in self.stateless) for ref in self.now[port.ref])
+        if not mixed:
+            return None
+        kinds = ("stateful", "stateless") if group.ref in self.stateless else ("stateless", "stateful")
+        return f"it has {kinds[0]} groups, and {group.name} is {kinds[1]}"
+
+    def _nowhere(self, obstacles: Mapping[str, str], group: Group) -> str:
+        if not obstacles:
             return f"{self.instance} has no port that could have security groups."
-        reasons = "; ".join(f"port {port.ref}: {_obstacle(port, group)}" for port in chosen)
+        reasons = "; ".join(f"port {ref}: {why}" for ref, why in obstacles.items())
         return f"No port of {self.instance} can take {group.name}: {reasons}."
 
     def _nothing_to_do(self, change: Change) -> str:
@@ -140,14 +174,16 @@ class _Folding:
         return Outcome("Warn" if empty else "Ok", message + left_out, tuple(written))
 
 
-def _obstacle(port: Port, group: Group) -> str | None:
-    """Why this port can't take this group; None if it can."""
-    if not port.port_security_enabled:
-        return "it has port security switched off"
-    elsewhere = group.network_ref and group.network_ref != port.network_ref
-    if elsewhere and group.ref not in port.group_refs:
+def _foreign(port: Port, group: Group) -> str | None:
+    """A group belongs to a network (EC2) or to a tenant (OpenStack), which may share it."""
+    if group.network_ref:
+        if group.network_ref == port.network_ref:
+            return None
         return f"it is in network {port.network_ref}, and {group.name} belongs to {group.network_ref}"
-    return None
+    users = {group.tenant_ref, *group.shared_with}
+    if None in users or port.tenant_ref is None or {EVERYBODY, port.tenant_ref} & users:
+        return None
+    return f"it is in tenant {port.tenant_ref}, and {group.name} belongs to {group.tenant_ref} alone"
 
 
 def _list(refs: Iterable[str]) -> str:

@@ -26,6 +26,13 @@ def missing_groups(vm: Vm, driver: Driver, ports: Iterable[Port]) -> tuple[Group
         return ()  # the next refresh brings them in
 
 
+def stateless_groups(vm: Vm, ports: Iterable[Port]) -> set[str]:
+    """The groups (ref) of these ports that are stateless, as far as the inventory knows them."""
+    refs = {ref for port in ports for ref in port.group_refs}
+    rows = SecurityGroup.objects.filter(provider=vm.provider_id, ems_ref__in=refs, stateful=False)
+    return set(rows.values_list("ems_ref", flat=True))
+
+
 def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
     """The row of a group of the cloud, made if there is none."""
     tenant = CloudTenant.objects.filter(provider=provider, ems_ref=group.tenant_ref)

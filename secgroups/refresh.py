@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import Q
 
-from inventory.drivers.base import Driver, Group
-from inventory.reconcile import reconcile
+from inventory.drivers.base import EVERYBODY, Driver, Group
+from inventory.reconcile import BATCH, batches, reconcile
 from inventory.refresh import Refresh
 from secgroups.memberships import replace_memberships
 from secgroups.models import FirewallRule, SecurityGroup
@@ -31,6 +31,32 @@ def bring_in_groups(refresh: Refresh) -> None:
     )
 
 
+def bring_in_shares(refresh: Refresh) -> None:
+    """Which tenants may use the groups of others."""
+    wanted = {
+        (refresh.groups[group.ref], refresh.tenants[ref])
+        for group in refresh.inventory.groups
+        for ref in group.shared_with
+        if ref in refresh.tenants
+    }
+    shares = SecurityGroup.shared_with.through.objects
+    known = {
+        (group, tenant): pk
+        for pk, group, tenant in shares.filter(securitygroup__provider=refresh.provider).values_list(
+            "pk", "securitygroup", "cloudtenant"
+        )
+    }
+    for gone in batches(known[share] for share in known.keys() - wanted):
+        shares.filter(pk__in=gone).delete()
+    shares.bulk_create(
+        [
+            SecurityGroup.shared_with.through(securitygroup_id=group, cloudtenant_id=tenant)
+            for group, tenant in wanted - known.keys()
+        ],
+        batch_size=BATCH,
+    )
+
+
 def group_attributes(driver: type[Driver], group: Group) -> dict[str, Any]:
     """What a group's row takes from the cloud's group as it is."""
     return {
@@ -38,6 +64,7 @@ def group_attributes(driver: type[Driver], group: Group) -> dict[str, Any]:
         "description": group.description,
         "type": f"ManageIQ::Providers::{driver.namespace}::NetworkManager::SecurityGroup",
         "stateful": group.stateful,
+        "shared": EVERYBODY in group.shared_with,
     }
 
 

@@ -148,6 +148,7 @@ TASK_HANDLERS = {
 #: Provider type -> driver.
 DRIVERS = {
     "ManageIQ::Providers::Amazon::CloudManager": "inventory.drivers.ec2.Ec2Driver",
+    "ManageIQ::Providers::Openstack::CloudManager": "inventory.drivers.openstack.OpenStackDriver",
 }
 #: The parts of a refresh, in order: each brings one kind of thing in.
 REFRESH_PARTS = [
@@ -156,6 +157,7 @@ REFRESH_PARTS = [
     "inventory.refresh.bring_in_instances",
     "inventory.refresh.bring_in_ports",
     "secgroups.refresh.bring_in_groups",
+    "secgroups.refresh.bring_in_shares",
     "secgroups.refresh.bring_in_rules",
     "secgroups.refresh.bring_in_memberships",
 ]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, Q
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from inventory import drivers
 from inventory.api.tasks import task_links
+from inventory.drivers.base import AuthType
 from inventory.models import Provider
 from inventory.rest.acting import DeleteMixin, EditMixin
 from inventory.rest.actions import Answer, result
@@ -49,10 +50,15 @@ class ProviderSerializer(ResourceSerializer):
 class CredentialsSerializer(StrictSerializer):
     userid = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+    auth_type = serializers.ChoiceField(
+        get_args(AuthType),
+        required=False,
+        help_text="application_credential (OpenStack): userid is its id and password its secret.",
+    )
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         """Both also in an edit, which would otherwise take the half that it is given for the whole."""
-        if missing := self.fields.keys() - attrs.keys():
+        if missing := {"userid", "password"} - attrs.keys():
             raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required."))
         return attrs
 
@@ -89,7 +95,11 @@ CONNECTIONS = {
             ),
             "authentication": {
                 "type": "object",
-                "properties": {"userid": FILLED, "password": FILLED},
+                "properties": {
+                    "userid": FILLED,
+                    "password": FILLED,
+                    "auth_type": {"enum": list(get_args(AuthType))},
+                },
                 "required": ["userid", "password"],
             },
         },
@@ -149,7 +159,7 @@ def _with_connection(data: Any) -> Any:
     named = {key: value for key, value in endpoint.items() if key != "role"} if isinstance(endpoint, dict) else {}
     if isinstance(authentication, dict):
         named["credentials"] = {
-            key: value for key, value in authentication.items() if key in {"userid", "password"}
+            key: value for key, value in authentication.items() if key in {"userid", "password", "auth_type"}
         }
     return named | rest
 

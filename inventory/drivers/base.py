@@ -13,11 +13,18 @@ from typing import ClassVar, Literal
 
 PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
 Direction = Literal["inbound", "outbound"]
+AuthType = Literal["password", "application_credential"]
+
+#: In `Group.shared_with`: every tenant.
+EVERYBODY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a cloud and who to be there; `url` None is the cloud's own public endpoint."""
+    """How to reach a cloud and who to be there; `url` None is the cloud's own public endpoint.
+
+    With the `auth_type` `application_credential` (OpenStack) `userid` is its id and `password` its secret.
+    """
 
     url: str | None = None
     region: str | None = None
@@ -27,6 +34,7 @@ class Connection:
     certificate_authority: str | None = None
     project: str | None = None
     domain: str | None = None
+    auth_type: AuthType = "password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC)."""
+    """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC).
+
+    `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all.
+    """
 
     ref: str
     name: str
@@ -54,6 +65,7 @@ class Group:
     tenant_ref: str | None = None
     network_ref: str | None = None
     stateful: bool = True
+    shared_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,8 @@ class CloudError(Exception):
     """The cloud did not do it. `str()` is for a person; `permanent` says that asking again will not help."""
 
     permanent = True
+    #: The pause before another attempt, in seconds; None leaves it to who asks.
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -141,6 +155,10 @@ class CredentialsRefused(CloudError):
 
 class InstanceGone(CloudError):
     """The instance does not exist any more, or is on its way out."""
+
+
+class InUse(CloudRefused):
+    """What was to be deleted is needed by something else, which the message names where the cloud shows it."""
 
 
 class AlreadyThere(CloudRefused):
@@ -165,6 +183,13 @@ class Throttled(CloudError):
         self.retry_after = retry_after
 
 
+class Outdated(CloudError):
+    """What was to be written has changed since it was read, and was not written: to be read again at once."""
+
+    permanent = False
+    retry_after = 0.0
+
+
 class CloudUnavailable(CloudError):
     """No answer, or a failure on the cloud's side: whether a write was done is unknown."""
 
@@ -184,6 +209,10 @@ class Driver(ABC):
     supports_group_edits: ClassVar[bool] = True
     #: Whether a group is made in a network (EC2: a VPC), and not in a tenant alone.
     groups_have_networks: ClassVar[bool] = False
+    #: Whether deleting a group deletes the rules of other groups that name it.
+    rules_end_with_their_source: ClassVar[bool] = False
+    #: The port of an endpoint that is given by its host alone; None is that of its protocol.
+    default_port: ClassVar[int | None] = None
     #: Fewest groups that the cloud leaves on a port.
     minimum_groups_per_port: ClassVar[int] = 0
 
@@ -210,8 +239,8 @@ class Driver(ABC):
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
         """Make `group_refs` the port's whole list of groups; returns the cloud's request id.
 
-        Raises `CloudRefused` or `GroupNotFound` when the cloud says no (then nothing has changed) and
-        `CloudUnavailable` when it is unknown whether the write was done.
+        Raises `CloudRefused` or `GroupNotFound` when the cloud says no and `Outdated` when the port has changed
+        since it was read (then nothing was written), and `CloudUnavailable` when that is unknown.
         """
 
     # Groups and rules themselves. Each write is one request that is sent once: whoever asks for it has to see to

@@ -79,6 +79,7 @@ class Provider(Timestamped):
                 certificate_authority=self.certificate_authority,
                 project=self.project,
                 domain=self.uid_ems,
+                auth_type=self.credentials.get("auth_type", "password"),
             )
         )
 
@@ -87,6 +88,7 @@ class Provider(Timestamped):
         """`url`, or what `hostname`, `port` and `security_protocol` say; None is the cloud's own endpoint."""
         if self.url or not self.hostname:
             return self.url or None
+        port = self.port or (self.driver_class and self.driver_class.default_port)
         scheme = "http" if self.security_protocol == self.SecurityProtocol.PLAIN else "https"
         host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        return f"{scheme}://{host}" + (f":{self.port}" if self.port else "")
+        return f"{scheme}://{host}" + (f":{port}" if port else "")

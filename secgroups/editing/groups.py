@@ -100,6 +100,8 @@ class DeleteGroup(Carrying):
         ref = self.task.arguments["group"]["ems_ref"]
         row = SecurityGroup.objects.select_for_update().filter(provider=self.provider, ems_ref=ref).first()
         if row:
+            if self.driver.rules_end_with_their_source:
+                row.rules_that_name_it.all().delete()
             # Without its source a rule would read as "from anywhere".
             row.rules_that_name_it.update(source_ip_range=ref)
             row.delete()

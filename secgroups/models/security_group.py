@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.base import EVERYBODY, Group
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.models.base import Timestamped, unique_in_provider
 from secgroups.querysets import SecurityGroupQuerySet
@@ -18,6 +19,8 @@ class SecurityGroup(Timestamped):
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
     cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
     stateful = models.BooleanField(default=True)
+    shared = models.BooleanField(default=False, help_text="With every tenant.")
+    shared_with = models.ManyToManyField(CloudTenant, related_name="security_groups_shared_with_it", blank=True)
     #: When what we hold of its rules was so at the cloud, if an edit wrote it: an older reading never replaces it.
     rules_as_of = models.DateTimeField(null=True, editable=False)
     network_ports = models.ManyToManyField(NetworkPort, through="Membership", related_name="security_groups")
@@ -31,6 +34,19 @@ class SecurityGroup(Timestamped):
 
     def __str__(self) -> str:
         return self.name
+
+    def as_value(self) -> Group:
+        """The group in the words of the drivers."""
+        shared_with = (EVERYBODY,) if self.shared else (tenant.ems_ref for tenant in self.shared_with.all())
+        return Group(
+            ref=self.ems_ref,
+            name=self.name,
+            description=self.description,
+            tenant_ref=self.cloud_tenant.ems_ref if self.cloud_tenant else None,
+            network_ref=self.cloud_network.ems_ref if self.cloud_network else None,
+            stateful=self.stateful,
+            shared_with=tuple(shared_with),
+        )
 
 
 class Membership(models.Model):

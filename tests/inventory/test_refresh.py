@@ -104,8 +104,8 @@ def test_the_number_of_queries_does_not_grow_with_the_inventory(
     with django_assert_max_num_queries(25):
         refresh(cast.acme, Grip())
     with django_assert_max_num_queries(
-        14
-    ):  # six kinds of rows, memberships, two locks, two savepoints, the outcome
+        15
+    ):  # six kinds of rows, shares, memberships, two locks, two savepoints, the outcome
         refresh(cast.acme, Grip())
 
 
@@ -215,7 +215,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 8
+    assert len(steps) == STEPS == 9
 
 
 @pytest.mark.parametrize(

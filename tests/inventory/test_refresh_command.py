@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from inventory.drivers.base import CloudUnavailable
 from inventory.models import Lease, Provider
+from inventory.refresh import STEPS
 from tests import cast as actors
 from tests.cast import Cast
 from tests.clouds import MemoryCloud, fail
@@ -44,7 +45,7 @@ def test_it_refreshes_the_providers_that_are_named(cast: Cast, cloud: MemoryClou
 def test_it_shows_how_far_it_is() -> None:
     run = Run("acme")
     assert "acme" in run.err
-    assert "8/8" in run.err
+    assert f"{STEPS}/{STEPS}" in run.err
 
 
 def test_without_a_name_it_refreshes_all_that_are_enabled() -> None:

@@ -66,7 +66,7 @@ def test_the_number_of_queries_grows_only_with_the_rows_that_are_written(
     vm = cast.production.single
     queue(vm, "remove", *["web"] * 20)
     tasks = list(Task.objects.of_queue(f"vms/{vm.pk}").select_related("vm__provider"))
-    with django_assert_max_num_queries(15 + 2 * len(tasks)):
+    with django_assert_max_num_queries(19 + len(tasks)):
         carry_out(tasks, Grip())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import Group, Port
+from inventory.drivers.base import EVERYBODY, Group, Port
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 
 WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
@@ -176,3 +176,52 @@ def test_undone_brings_back_what_was_and_keeps_what_others_did() -> None:
     made = plan("vm-1", start, [Change(1, "add", DB), Change(2, "remove", WEB)])
     now = [a_port("p1", OPS, DB), a_port("p2", DB)]
     assert written(made.undone(start), now) == {"p1": ("sg-ops", "sg-web"), "p2": ("sg-db", "sg-web")}
+
+
+def of_tenant(name: str, tenant: str, *shared_with: str, stateful: bool = True) -> Group:
+    return Group(f"sg-{name}", name, tenant_ref=tenant, shared_with=shared_with, stateful=stateful)
+
+
+def test_a_group_of_another_tenant_is_refused() -> None:
+    outcome, writes = changed([a_port(tenant_ref="theirs")], "add", of_tenant("web", "ours"))
+    assert outcome == Outcome(
+        "Error",
+        "No port of vm-1 can take web: port p1: it is in tenant theirs, and web belongs to ours alone.",
+    )
+    assert not writes
+
+
+@pytest.mark.parametrize("shared_with", ["theirs", EVERYBODY])
+def test_a_group_that_another_tenant_shares_is_taken(shared_with: str) -> None:
+    outcome, _ = changed([a_port(tenant_ref="theirs")], "add", of_tenant("web", "ours", shared_with))
+    assert outcome.status == "Ok"
+
+
+def test_a_group_of_another_tenant_that_is_there_can_be_removed() -> None:
+    web = of_tenant("web", "ours")
+    outcome, writes = changed([a_port("p1", DB, web, tenant_ref="theirs")], "remove", web)
+    assert outcome.status == "Ok"
+    assert writes == {"p1": ("sg-db",)}
+
+
+def test_stateful_and_stateless_groups_do_not_come_together() -> None:
+    quick = of_tenant("quick", "ours", stateful=False)
+    has_stateful, has_none = a_port("p1", DB), a_port("p2")
+    outcome, writes = changed([has_stateful, has_none], "add", quick)
+    assert outcome.message == (
+        "Added security group quick to vm-1. Left out port p1: it has stateful groups, and quick is stateless."
+    )
+    assert writes == {"p2": ("sg-quick",)}
+
+
+def test_a_stateful_group_is_not_added_to_stateless_ones() -> None:
+    made = plan("vm-1", [a_port("p1", OPS)], [Change(7, "add", WEB)], stateless={"sg-ops"})
+    assert "port p1: it has stateless groups, and web is stateful" in made.outcomes[7].message
+
+
+def test_a_stateless_group_may_take_the_place_of_the_last_stateful_one() -> None:
+    ports = [a_port("p1", DB)]
+    quick = of_tenant("quick", "ours", stateful=False)
+    made = plan("vm-1", ports, [Change(1, "remove", DB), Change(2, "add", quick)])
+    assert made.outcomes[2].status == "Ok"
+    assert written(made, ports) == {"p1": ("sg-quick",)}

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import (
+    EVERYBODY,
     CloudRefused,
     CloudUnavailable,
     Driver,
@@ -84,7 +85,8 @@ class Ec2Driver(Driver):
             return ()
         theirs = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs})
         # Such a group is not confined to its own VPC, which is what `network_ref` would say.
-        others = (replace(group, network_ref=None) for group in self.groups_by_ref(self._associated(vpcs)))
+        associated = self.groups_by_ref(self._associated(vpcs))
+        others = (replace(group, network_ref=None, shared_with=(EVERYBODY,)) for group in associated)
         return tuple({group.ref: group for group in (*theirs, *others) if group.name == name}.values())
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:

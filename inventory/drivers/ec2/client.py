@@ -6,16 +6,12 @@ The only module, with `errors`, that imports boto3 and botocore, and so the one 
 from __future__ import annotations
 
 import os
-import ssl
-import tempfile
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from ipaddress import ip_address
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -24,6 +20,7 @@ from botocore.exceptions import BotoCoreError
 
 from inventory.drivers.base import CloudRefused, Connection, CredentialsRefused
 from inventory.drivers.ec2.errors import ForeignAnswer, UnknownAction, cloud_errors
+from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -92,8 +89,8 @@ def connect(connection: Connection, *, attempts: int = ATTEMPTS) -> EC2Client:
         # Without them botocore would look for others: in the environment, in files, at the metadata service.
         raise CredentialsRefused("The provider has no access key (userid) or no secret (password).")
     if connection.url:
-        _check_url(connection.url)
-    authority = _authority_file(connection) if connection.verify_ssl else None
+        check_url(connection.url, "an EC2 endpoint")
+    authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
     try:
         client = _make(connection, authority.name if authority else connection.verify_ssl, attempts)
     except (BotoCoreError, ValueError) as error:
@@ -144,38 +141,5 @@ def _config(url: str | None, attempts: int) -> Config:
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra="Portcullis",
         # A proxy set for this machine leads to the world outside; None leaves it in place.
-        proxies={} if url and _is_loopback(url) else None,
+        proxies={} if url and is_loopback(url) else None,
     )
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise CloudRefused(f"The provider's URL is not one of an EC2 endpoint (https://host[:port]): {url}")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _authority_file(connection: Connection) -> IO[str] | None:
-    """The PEM text as botocore wants it: in a file, which it reads again at each new connection."""
-    pem = connection.certificate_authority
-    if not pem:
-        return None
-    try:
-        ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, TypeError) as error:
-        raise CloudRefused(f"The provider's certificate authority is no PEM certificate: {error}") from error
-    file = tempfile.NamedTemporaryFile("w", prefix="portcullis-ca-", suffix=".pem")  # noqa: SIM115 - outlives this
-    file.write(pem)
-    file.flush()
-    return file

@@ -1,0 +1,45 @@
+"""What the drivers have in common about the endpoints that they talk to."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from ipaddress import ip_address
+from typing import IO
+from urllib.parse import urlsplit
+
+from inventory.drivers.base import CloudRefused
+
+
+def check_url(url: str, kind: str) -> None:
+    """Raises `CloudRefused` for what is no URL of an endpoint; `kind` is what it is for."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise CloudRefused(f"The provider's URL is not one of {kind} (https://host[:port]): {url}")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an endpoint is on this machine, where no proxy leads to."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def authority_file(pem: str | None) -> IO[str] | None:
+    """The PEM text as SDKs want it: in a file, which they read again at each new connection."""
+    if not pem:
+        return None
+    try:
+        ssl.create_default_context(cadata=pem)
+    except (ssl.SSLError, TypeError) as error:
+        raise CloudRefused(f"The provider's certificate authority is no PEM certificate: {error}") from error
+    file = tempfile.NamedTemporaryFile("w", prefix="portcullis-ca-", suffix=".pem")  # noqa: SIM115 - outlives this
+    file.write(pem)
+    file.flush()
+    return file

@@ -1,0 +1,180 @@
+"""OpenStack: projects in Keystone, servers in Nova, ports, groups and rules in Neutron."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from inventory.drivers.base import (
+    EVERYBODY,
+    CloudError,
+    CloudRefused,
+    CredentialsRefused,
+    Driver,
+    Group,
+    GroupNotFound,
+    Instance,
+    InstanceGone,
+    InUse,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Tenant,
+)
+from inventory.drivers.openstack import reading, writing
+
+if TYPE_CHECKING:
+    from inventory.drivers.openstack.client import Client
+
+#: Most ids in the address of one request.
+CHUNK = 100
+
+
+class OpenStackDriver(Driver):
+    """One user's view of an OpenStack cloud in one region: of every project, or of its own."""
+
+    vendor: ClassVar[str] = "openstack"
+    namespace: ClassVar[str] = "Openstack"
+    rules_end_with_their_source: ClassVar[bool] = True
+    default_port: ClassVar[int | None] = 5000
+
+    @cached_property
+    def _client(self) -> Client:
+        # Not at the top: the SDK costs most of a second; many processes never call it.
+        from inventory.drivers.openstack.client import client
+
+        return client(self.connection)
+
+    def inventory(self) -> Inventory:
+        # What refers is read before what it refers to, so that something made meanwhile is not referred to in
+        # vain. Rules are the exception: a group that is listed must not be without them.
+        ports = tuple(map(reading.port, self._neutron("ports", fields=reading.PORT_FIELDS)))
+        instances = tuple(self._instances())
+        groups = self._groups()
+        rules = tuple(map(reading.rule, self._neutron("security-group-rules")))
+        networks = tuple(self._networks())
+        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, ports)
+
+    def ports(self, instance_ref: str) -> tuple[Port, ...]:
+        found = self._neutron("ports", device_id=instance_ref, fields=reading.PORT_FIELDS)
+        ports = tuple(map(reading.port, found))
+        if not ports and not self._exists(instance_ref):
+            raise InstanceGone(f"The instance {instance_ref} does not exist any more.")
+        return ports
+
+    def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
+        tenants = {port.tenant_ref for port in ports}
+        # Never with a filter by project: Neutron makes the default group of a project that is listed so.
+        return tuple(one for one in self._groups(name=name) if _usable(one, tenants))
+
+    def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
+        ids = sorted(set(refs))
+        chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+        return tuple(group for chunk in chunks for group in self._groups(id=chunk))
+
+    def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
+        guard = {"If-Match": f"revision_number={port.revision}"} if port.revision else {}
+        body = {"port": {"security_groups": list(group_refs)}}
+        _, request_id = self._client.write("PUT", f"/ports/{port.ref}", body, **guard)
+        return request_id
+
+    def placed(self, group: Group) -> Group:
+        return replace(group, tenant_ref=group.tenant_ref or self._client.project_ref)
+
+    def namesakes(self, group: Group) -> tuple[Group, ...]:
+        return tuple(one for one in self._groups(name=group.name) if one.tenant_ref == group.tenant_ref)
+
+    def create_group(self, group: Group) -> tuple[Group, str | None]:
+        answer, request_id = self._client.write("POST", "/security-groups", writing.group(group))
+        return reading.group(answer["security_group"]), request_id
+
+    def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
+        given = {"name": name, "description": description}
+        body = {"security_group": {key: value for key, value in given.items() if value is not None}}
+        answer, request_id = self._client.write("PUT", f"/security-groups/{ref}", body)
+        return reading.group(answer["security_group"]), request_id
+
+    def delete_group(self, ref: str) -> str | None:
+        try:
+            return self._client.write("DELETE", f"/security-groups/{ref}")[1]
+        except InUse as error:
+            raise InUse(f"{error} {self._users(ref)}", request_id=error.request_id) from error
+
+    def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
+        return tuple(map(reading.rule, self._neutron("security-group-rules", security_group_id=group_ref)))
+
+    def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
+        group = next(iter(self.groups_by_ref([rule.group_ref])), None)
+        if group is None:
+            raise GroupNotFound(f"There is no security group {rule.group_ref}.")
+        body = writing.rule(rule, group.tenant_ref)
+        answer, request_id = self._client.write("POST", "/security-group-rules", body)
+        return reading.rule(answer["security_group_rule"]), request_id
+
+    def delete_rule(self, rule: Rule) -> str | None:
+        return self._client.write("DELETE", f"/security-group-rules/{rule.ref}")[1]
+
+    # Lists
+
+    def _neutron(self, collection: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        return self._client.read("network", f"/{collection}", collection.replace("-", "_"), **parameters)
+
+    def _groups(self, **parameters: Any) -> tuple[Group, ...]:
+        found = list(self._neutron("security-groups", fields=reading.GROUP_FIELDS, **parameters))
+        shares = self._shares() if found else {}
+        return tuple(reading.group(item, shares, self._client.project_ref) for item in found)
+
+    def _shares(self) -> dict[str, set[str]]:
+        try:
+            return reading.shares(self._neutron("rbac-policies", object_type="security_group"))
+        except CloudRefused:
+            return {}  # a cloud without this extension
+
+    def _networks(self) -> Iterator[Network]:
+        cidrs: dict[str, str] = {}
+        for subnet in self._neutron("subnets", fields=("id", "network_id", "cidr")):
+            cidrs.setdefault(subnet["network_id"], subnet["cidr"])
+        for item in self._neutron("networks", fields=reading.NETWORK_FIELDS):
+            yield reading.network(item, cidrs)
+
+    def _instances(self) -> Iterator[Instance]:
+        for server in self._servers():
+            if server["status"] not in reading.GONE:
+                yield reading.instance(server, self._client.region)
+
+    def _servers(self) -> Iterator[dict[str, Any]]:
+        read = partial(self._client.read, "compute", "/servers/detail", "servers")
+        try:
+            yield from read(all_tenants=1)
+        except CredentialsRefused:
+            yield from read()  # no administrator: those of the own project
+
+    def _tenants(self) -> list[Tenant]:
+        try:
+            return list(map(reading.tenant, self._client.get("identity", "/projects")["projects"]))
+        except CredentialsRefused:
+            return [reading.tenant(self._client.own_project())]  # no administrator
+
+    def _exists(self, instance_ref: str) -> bool:
+        try:
+            server = self._client.get("compute", f"/servers/{instance_ref}")["server"]
+        except CloudRefused:
+            return False
+        return server["status"] not in reading.GONE
+
+    def _users(self, group_ref: str) -> str:
+        """Which ports keep a group from being deleted."""
+        try:
+            found = list(self._neutron("ports", security_groups=group_ref, fields=("id", "device_id")))
+        except CloudError:
+            found = []
+        ports = ", ".join(f"{port['id']} of {port['device_id'] or 'no instance'}" for port in found)
+        return f"It is on the ports: {ports}." if ports else ""
+
+
+def _usable(group: Group, tenants: Collection[str | None]) -> bool:
+    """Whether a group can be on a port of one of these tenants."""
+    return group.tenant_ref in tenants or not {EVERYBODY, *tenants}.isdisjoint(group.shared_with)

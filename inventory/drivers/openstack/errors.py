@@ -1,0 +1,137 @@
+"""What the errors of OpenStack's services and of its SDK mean: the one place where they become a `CloudError`.
+
+The types are the names of Neutron's exceptions, which its answers carry as `NeutronError.type`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from keystoneauth1 import exceptions as keystone
+from openstack.exceptions import SDKException
+from requests import RequestException, Response
+
+from inventory.drivers.base import (
+    AlreadyThere,
+    CloudError,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialsRefused,
+    GroupNotFound,
+    InUse,
+    Outdated,
+    RuleNotFound,
+    Throttled,
+)
+
+Meaning = tuple[type[CloudError], str]
+
+_BY_TYPE: Mapping[str, Meaning] = {
+    "SecurityGroupNotFound": (GroupNotFound, "There is no such security group in the project."),
+    "SecurityGroupRuleNotFound": (RuleNotFound, "The security group has no such rule."),
+    "SecurityGroupRuleExists": (AlreadyThere, "The security group has this rule already."),
+    "SecurityGroupInUse": (InUse, "The security group is in use."),
+    "SecurityGroupConflict": (CloudRefused, "A port can't have stateful and stateless security groups together."),
+    "SecurityGroupCannotRemoveDefault": (CloudRefused, "Every project keeps its default security group."),
+    "SecurityGroupCannotUpdateDefault": (CloudRefused, "The default security group keeps its name."),
+    "PortSecurityAndIPRequiredForSecurityGroups": (CloudRefused, "Port security is switched off on the port."),
+    "PortNotFound": (CloudRefused, "The port does not exist any more."),
+    "OverQuota": (
+        CloudRefused,
+        "The quota of the project is used up: have it raised, or delete what is not needed.",
+    ),
+    "RevisionNumberConstraintFailed": (Outdated, "Somebody else has changed it meanwhile."),
+}
+_BY_STATUS: Mapping[int, Meaning] = {
+    HTTPStatus.UNAUTHORIZED: (
+        CredentialsRefused,
+        "The user or its password is wrong, or has expired: check the provider's credentials and its domain.",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        CredentialsRefused,
+        "The user may not do this: it needs a role in the project that allows it.",
+    ),
+    HTTPStatus.NOT_FOUND: (CloudRefused, "It does not exist, or the address is not that of the service."),
+    HTTPStatus.CONFLICT: (CloudRefused, "Something that is there already is in the way."),
+    HTTPStatus.PRECONDITION_FAILED: (Outdated, "Somebody else has changed it meanwhile."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Throttled, "The cloud is asked more often than it allows."),
+    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, "The cloud is asked more often than it allows."),
+}
+_FAILED: Meaning = (CloudUnavailable, "The cloud failed; if this goes on, its operators have to look after it.")
+_REFUSED: Meaning = (CloudRefused, "The cloud refused.")
+
+
+def raise_for(answer: Response) -> None:
+    """Raise what an answer means, unless it is a good one."""
+    if answer.status_code < HTTPStatus.BAD_REQUEST:
+        return
+    kind, said = _said(answer)
+    request_id = answer.headers.get("X-Openstack-Request-Id") or answer.headers.get("X-Compute-Request-Id")
+    raise _error(_meaning(kind, answer.status_code), said, request_id, answer.headers.get("Retry-After"))
+
+
+@contextmanager
+def cloud_errors() -> Iterator[None]:
+    """Raise whatever the SDK raises inside as a `CloudError`."""
+    try:
+        yield
+    except keystone.HttpError as error:
+        after = error.response.headers.get("Retry-After") if error.response is not None else None
+        meaning = _meaning("", error.http_status)
+        raise _error(meaning, error.message or "", error.request_id, after) from error
+    except (keystone.ClientException, SDKException, RequestException, ValueError) as error:
+        raise _unanswered(error) from error
+
+
+def _said(answer: Response) -> tuple[str, str]:
+    """The type and the words of an error, in whichever of the services' forms: `{"<kind>": {"message": ...}}`."""
+    try:
+        [told] = answer.json().values()
+        return str(told.get("type") or ""), str(told.get("message") or "")
+    except (ValueError, AttributeError):
+        return "", f"HTTP {answer.status_code} {answer.reason}"
+
+
+def _meaning(kind: str, status: int) -> Meaning:
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    return _BY_STATUS.get(status) or (_FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED)
+
+
+def _error(meaning: Meaning, said: str, request_id: str | None, retry_after: str | None) -> CloudError:
+    kind, words = meaning
+    told: dict[str, Any] = {"request_id": request_id}
+    if issubclass(kind, Throttled):
+        told["retry_after"] = float(retry_after) if retry_after and retry_after.isdigit() else None
+    return kind(f"{words} OpenStack said: {said}" if said else words, **told)
+
+
+def _unanswered(error: Exception) -> CloudError:
+    words = str(error)
+    if isinstance(error, keystone.SSLError):
+        # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
+        return CloudRefused(f"{_about_tls(words)} {words}")
+    if isinstance(error, keystone.EndpointNotFound) or "service catalog" in words:
+        return CloudRefused(f"Keystone knows no endpoint of a service there: is the region right? {words}")
+    if isinstance(error, keystone.ConnectTimeout):
+        return CloudUnavailable(f"The cloud did not answer in time. {words}")
+    if isinstance(error, keystone.ConnectionError | RequestException):
+        return CloudUnavailable(f"{_about_the_network(words)} {words}")
+    return CloudRefused(f"This is not how OpenStack answers: is the provider's address right? {words}")
+
+
+def _about_tls(words: str) -> str:
+    if "certificate has expired" in words:
+        return "The certificate of the endpoint has expired: its operators have to renew it."
+    if "CERTIFICATE_VERIFY_FAILED" in words:
+        return "The certificate of the endpoint is not trusted: name its certificate authority."
+    return "The endpoint does not speak TLS: is its security protocol right?"
+
+
+def _about_the_network(words: str) -> str:
+    if "NameResolutionError" in words or "Name or service not known" in words:
+        return "The host's name is not known: is the provider's address right?"
+    return "The cloud can't be reached."

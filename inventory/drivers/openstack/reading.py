@@ -1,0 +1,145 @@
+"""From what Nova, Neutron and Keystone answer to our values; no SDK and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal
+
+from inventory.drivers.base import EVERYBODY, Group, Instance, Network, Port, PowerState, Rule, Tenant
+
+Item = Mapping[str, Any]
+
+#: The fields to ask Neutron for: without them a list of groups has all of their rules.
+GROUP_FIELDS = ("id", "name", "description", "project_id", "stateful", "shared")
+PORT_FIELDS = (
+    "id",
+    "name",
+    "device_id",
+    "project_id",
+    "network_id",
+    "mac_address",
+    "status",
+    "fixed_ips",
+    "security_groups",
+    "port_security_enabled",
+    "revision_number",
+)
+NETWORK_FIELDS = ("id", "name", "project_id")
+
+#: States of a server that is nobody's any longer.
+GONE = frozenset({"DELETED", "SOFT_DELETED"})
+POWER_STATES: dict[str, PowerState] = {
+    "ACTIVE": "on",
+    "SHUTOFF": "off",
+    "SHELVED": "off",
+    "SHELVED_OFFLOADED": "off",
+    "PAUSED": "paused",
+    "SUSPENDED": "suspended",
+}
+ANYWHERE: dict[str, str] = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
+
+
+def tenant(project: Item) -> Tenant:
+    return Tenant(ref=project["id"], name=project["name"], description=project.get("description") or None)
+
+
+def network(item: Item, cidrs: Mapping[str, str]) -> Network:
+    """`cidrs` has the first subnet's of each network."""
+    return Network(
+        ref=item["id"],
+        name=item["name"] or item["id"],
+        cidr=cidrs.get(item["id"]),
+        tenant_ref=item.get("project_id") or None,
+    )
+
+
+def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reader: str | None = None) -> Group:
+    """`shares` are the tenants that each group is shared with.
+
+    Who is no administrator doesn't see what others share: `shared` tells of the `reader`, a tenant, alone.
+    """
+    tenants = set((shares or {}).get(item["id"], ()))
+    if reader and item.get("shared") and not tenants:
+        tenants = {reader}
+    return Group(
+        ref=item["id"],
+        name=item["name"],
+        description=item.get("description") or None,
+        tenant_ref=item.get("project_id") or None,
+        stateful=item.get("stateful", True),
+        shared_with=tuple(sorted(tenants)),
+    )
+
+
+def shares(policies: Iterable[Item]) -> dict[str, set[str]]:
+    """The tenants that each group is shared with, from Neutron's RBAC policies."""
+    found: dict[str, set[str]] = {}
+    for policy in policies:
+        target = policy.get("target_project") or policy.get("target_tenant") or ""
+        found.setdefault(policy["object_id"], set()).add(EVERYBODY if target == "*" else target)
+    return found
+
+
+def rule(item: Item) -> Rule:
+    """A rule without any source lets everybody in, which is said as the range that it is."""
+    return Rule(
+        ref=item["id"],
+        group_ref=item["security_group_id"],
+        direction="outbound" if item["direction"] == "egress" else "inbound",
+        network_protocol=_network_protocol(item.get("ethertype")),
+        host_protocol=_protocol(item.get("protocol")),
+        port=item.get("port_range_min"),
+        end_port=item.get("port_range_max"),
+        source_ip_range=_range(item),
+        source_group_ref=item.get("remote_group_id"),
+        description=item.get("description") or None,
+    )
+
+
+def instance(server: Item, region: str | None) -> Instance:
+    return Instance(
+        ref=server["id"],
+        name=server["name"],
+        power_state=POWER_STATES.get(server["status"], "unknown"),
+        raw_power_state=server["status"],
+        tenant_ref=server.get("tenant_id"),
+        flavor_name=(server.get("flavor") or {}).get("original_name"),
+        availability_zone_name=server.get("OS-EXT-AZ:availability_zone") or None,
+        location=region,
+        description=server.get("description") or None,
+    )
+
+
+def port(item: Item) -> Port:
+    revision = item.get("revision_number")
+    return Port(
+        ref=item["id"],
+        name=item.get("name") or None,
+        instance_ref=item.get("device_id") or None,
+        tenant_ref=item.get("project_id") or None,
+        network_ref=item.get("network_id"),
+        mac_address=item.get("mac_address"),
+        status=item.get("status"),
+        ip_addresses=tuple(fixed["ip_address"] for fixed in item.get("fixed_ips") or ()),
+        group_refs=tuple(item.get("security_groups") or ()),
+        port_security_enabled=item.get("port_security_enabled", True),
+        revision=None if revision is None else str(revision),
+    )
+
+
+def _network_protocol(ethertype: str | None) -> Literal["IPV4", "IPV6"] | None:
+    if ethertype == "IPv4":
+        return "IPV4"
+    return "IPV6" if ethertype == "IPv6" else None
+
+
+def _protocol(protocol: str | None) -> str | None:
+    return None if protocol in {None, "any", "0"} else protocol
+
+
+def _range(item: Item) -> str | None:
+    if item.get("remote_group_id"):
+        return None
+    # An address group is neither a range nor a group of ours: it keeps its id.
+    other = item.get("remote_ip_prefix") or item.get("remote_address_group_id")
+    return other or ANYWHERE.get(item.get("ethertype") or "")

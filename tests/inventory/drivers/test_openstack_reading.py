@@ -1,0 +1,122 @@
+"""What the OpenStack driver makes of what Nova and Neutron answer, and what it asks them for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inventory.drivers.base import EVERYBODY, Direction, Rule
+from inventory.drivers.openstack import reading, writing
+
+
+def rule_item(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "r-1",
+        "security_group_id": "sg-1",
+        "direction": "ingress",
+        "ethertype": "IPv4",
+        "protocol": "tcp",
+        "port_range_min": 22,
+        "port_range_max": 22,
+        "remote_ip_prefix": None,
+        "remote_group_id": None,
+        **fields,
+    }
+
+
+def server_item(**fields: Any) -> dict[str, Any]:
+    return {"id": "s-1", "name": "web-1", "status": "ACTIVE", "tenant_id": "t-1", **fields}
+
+
+@pytest.mark.parametrize(("ethertype", "everything"), [("IPv4", "0.0.0.0/0"), ("IPv6", "::/0")])
+def test_a_rule_without_a_source_is_from_anywhere(ethertype: str, everything: str) -> None:
+    assert reading.rule(rule_item(ethertype=ethertype)).source_ip_range == everything
+
+
+def test_a_rule_for_a_group_has_no_range() -> None:
+    rule = reading.rule(rule_item(remote_group_id="sg-2"))
+    assert (rule.source_group_ref, rule.source_ip_range) == ("sg-2", None)
+
+
+def test_an_address_group_is_named_by_its_id() -> None:
+    assert reading.rule(rule_item(remote_address_group_id="ag-1")).source_ip_range == "ag-1"
+
+
+def test_the_type_zero_of_icmp_is_a_type() -> None:
+    rule = reading.rule(rule_item(protocol="icmp", port_range_min=0, port_range_max=None))
+    assert (rule.host_protocol, rule.port, rule.end_port) == ("icmp", 0, None)
+
+
+@pytest.mark.parametrize("protocol", [None, "any", "0"])
+def test_any_protocol_is_none(protocol: str | None) -> None:
+    assert reading.rule(rule_item(protocol=protocol)).host_protocol is None
+
+
+@pytest.mark.parametrize(
+    ("status", "power_state"),
+    [("ACTIVE", "on"), ("SHUTOFF", "off"), ("PAUSED", "paused"), ("SUSPENDED", "suspended"), ("ERROR", "unknown")],
+)
+def test_a_status_of_nova_is_a_power_state(status: str, power_state: str) -> None:
+    instance = reading.instance(server_item(status=status), "RegionOne")
+    assert (instance.power_state, instance.raw_power_state) == (power_state, status)
+
+
+def test_a_server_has_the_name_of_its_flavor_and_its_region() -> None:
+    item = server_item(**{"flavor": {"original_name": "tiny"}, "OS-EXT-AZ:availability_zone": "nova"})
+    instance = reading.instance(item, "RegionOne")
+    assert (instance.flavor_name, instance.location) == ("tiny", "RegionOne")
+    assert instance.availability_zone_name == "nova"
+
+
+def test_groups_are_shared_with_the_tenants_of_neutrons_policies() -> None:
+    policies = [
+        {"object_id": "sg-1", "target_tenant": "t-2"},
+        {"object_id": "sg-1", "target_project": "t-3"},
+        {"object_id": "sg-2", "target_tenant": "*"},
+    ]
+    shares = reading.shares(policies)
+    assert reading.group({"id": "sg-1", "name": "a"}, shares).shared_with == ("t-2", "t-3")
+    assert reading.group({"id": "sg-2", "name": "b"}, shares).shared_with == (EVERYBODY,)
+    assert reading.group({"id": "sg-3", "name": "c"}, shares).shared_with == ()
+
+
+def test_who_sees_no_policies_learns_from_neutron_what_is_shared_with_him() -> None:
+    assert reading.group({"id": "sg-1", "name": "a", "shared": True}, {}, "t-1").shared_with == ("t-1",)
+    assert reading.group({"id": "sg-1", "name": "a", "shared": False}, {}, "t-1").shared_with == ()
+
+
+def a_rule(direction: Direction = "inbound", **fields: Any) -> Rule:
+    return Rule("", "sg-1", direction, **fields)
+
+
+def asked(rule: Rule) -> dict[str, Any]:
+    body: dict[str, Any] = writing.rule(rule, "t-1")["security_group_rule"]
+    return body
+
+
+def test_a_rule_is_asked_for_in_the_project_of_its_group() -> None:
+    assert asked(a_rule("outbound", host_protocol="tcp", port=80, end_port=81, source_ip_range="10.0.0.0/8")) == {
+        "security_group_id": "sg-1",
+        "direction": "egress",
+        "ethertype": "IPv4",
+        "protocol": "tcp",
+        "port_range_min": 80,
+        "port_range_max": 81,
+        "remote_ip_prefix": "10.0.0.0/8",
+        "description": "",
+        "project_id": "t-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "ethertype"),
+    [
+        (a_rule(source_ip_range="fd00::/8"), "IPv6"),
+        (a_rule(source_group_ref="sg-2"), "IPv4"),
+        (a_rule(source_group_ref="sg-2", network_protocol="IPV6"), "IPv6"),
+        (a_rule(source_group_ref="sg-2", host_protocol="icmpv6"), "IPv6"),
+    ],
+)
+def test_a_rule_is_for_the_family_of_its_source(rule: Rule, ethertype: str) -> None:
+    assert asked(rule)["ethertype"] == ethertype
