@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from inventory.rest.collections import ToOne, viewset_of
 from inventory.rest.errors import BadInput
+from inventory.rest.query.values import listed
 
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
@@ -61,7 +62,7 @@ class Selection:
 
 def names_in(query: QueryDict, parameter: str) -> list[str]:
     """The comma-separated names of a parameter, each once."""
-    return list(dict.fromkeys(name.strip() for name in query.get(parameter, "").split(",") if name.strip()))
+    return list(dict.fromkeys(listed(query, parameter)))
 
 
 def _dotted(name: str, viewset: type[CollectionViewSet]) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from django.http import QueryDict
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
 from inventory.rest.query.expressions import ByCodePoint, Folded
+from inventory.rest.query.values import listed
 
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
@@ -24,16 +25,12 @@ def ordered(rows: QuerySet[Any], viewset: type[CollectionViewSet], query: QueryD
 
     Null comes last, in a descending order first; a direction that is not given is ascending.
     """
-    wanted = [_attribute(viewset, name) for name in _listed(query, "sort_by")]
-    directions = [_one_of(DESCENDING, word, "sort_order") for word in _listed(query, "sort_order")]
-    options = [_one_of(OPTIONS, word, "sort_options") for word in _listed(query, "sort_options")]
+    wanted = [_attribute(viewset, name) for name in listed(query, "sort_by")]
+    directions = [_one_of(DESCENDING, word, "sort_order") for word in listed(query, "sort_order")]
+    options = [_one_of(OPTIONS, word, "sort_options") for word in listed(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
     return rows.order_by(*orders, "pk")
-
-
-def _listed(query: QueryDict, parameter: str) -> list[str]:
-    return [name.strip() for name in query.get(parameter, "").split(",") if name.strip()]
 
 
 def _one_of(known: Any, word: str, parameter: str) -> str:

@@ -103,6 +103,7 @@ def test_every_simple_attribute_can_be_sorted_by(db: None, name: str) -> None:
             "sort_by=name&sort_order=up",
             "Unsupported sort_order up: it must be one of asc, ascending, desc, descending",
         ),
+        ("sort_by=name&sort_options=%C2%A0", "Unsupported sort_options \xa0: it must be one of ignore_case"),
         ("sort_by=name&sort_options=foo", "Unsupported sort_options foo: it must be one of ignore_case"),
     ],
 )
