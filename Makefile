@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run test lint test-services properties fuzz setup clean
+.PHONY: run test lint test-services test-openstack properties fuzz openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -16,6 +16,21 @@ test: setup
 test-services: BROKER ?= rabbitmq
 test-services: setup
 	env $$(.ci/services env $(BROKER)) $(PYTEST)
+
+# What needs a real OpenStack, which it starts; `make openstack-down` ends it.
+test-openstack: setup openstack-up
+	$(VENV)/python -m pytest --numprocesses 2 -m openstack $(SDK_WARNS) $(ARGS)
+
+# The SDK, which the tests use to look at the cloud, warns of what it does itself.
+SDK_WARNS = -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
+
+# A real OpenStack control plane on loopback, on SQLite, without a broker; kept in OPENSTACK.
+export OPENSTACK ?= var/openstack
+openstack-up: setup
+	$(VENV)/python -m inventory.demo.openstack up $(OPENSTACK)
+
+openstack-down:
+	$(VENV)/python -m inventory.demo.openstack down $(OPENSTACK)
 
 # The property tests of the query language with thousands of examples, on SQLite or the database of DATABASE_URL.
 properties: setup

@@ -43,8 +43,9 @@ class Client:
             self._session.auth = _login(self._session, connection)
             self._sdk = Sdk(session=self._session, region_name=connection.region)
             self.project_ref: str = self._session.get_project_id() or ""
-            network = self._sdk.network.get_endpoint_data()
-            self.region: str | None = connection.region or (network.region_name if network else None)
+            catalog = self._session.auth.get_access(self._session).service_catalog
+            network = catalog.endpoint_data_for("network", interface="public", region_name=connection.region)
+            self.region: str | None = network.region_name
 
     def get(self, service: Service, path: str, **parameters: Any) -> dict[str, Any]:
         """The answer to a request that changes nothing."""

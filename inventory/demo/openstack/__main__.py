@@ -1,0 +1,29 @@
+"""`python -m inventory.demo.openstack up|down|wipe FOLDER`: the control plane of a folder."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from inventory.demo.openstack.plane import ControlPlane, NotUp
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="inventory.demo.openstack", description=__doc__)
+    parser.add_argument("what", choices=["up", "down", "wipe"], help="wipe: down, and forget all but packages")
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    plane = ControlPlane(arguments.folder, lambda words: print(f"OpenStack: {words}", flush=True))  # noqa: T201
+    if arguments.what == "up":
+        try:
+            told = plane.up()
+        except NotUp as failure:
+            sys.exit(str(failure))
+        print("OpenStack: " + ", ".join(f"{name} {value}" for name, value in told.items()))  # noqa: T201
+    else:
+        getattr(plane, arguments.what)()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The configuration files of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import NamedTuple
+
+HOST = "127.0.0.1"
+REGION = "RegionOne"
+#: Who everything belongs to, and who the services are to each other; on loopback these are no secrets.
+ADMIN, ADMIN_PASSWORD = "admin", "admin"
+SERVICE, SERVICE_PASSWORD = "service", "service"
+
+#: The services, in the order in which they need each other, with the ports that they have by custom.
+PORTS = {"keystone": 5000, "placement": 8778, "neutron": 9696, "glance": 9292, "nova": 8774}
+
+Sections = Mapping[str, Mapping[str, object]]
+
+
+class Layout(NamedTuple):
+    """Where the files of one control plane are, and which port each of its services has."""
+
+    state: Path
+    #: The packages' own files, `<venv>/etc`.
+    packaged: Path
+    ports: Mapping[str, int]
+
+    def url(self, service: str, path: str = "") -> str:
+        return f"http://{HOST}:{self.ports[service]}{path}"
+
+    @property
+    def etc(self) -> Path:
+        return self.state / "etc"
+
+    def database(self, name: str) -> str:
+        return f"sqlite:///{self.state / 'db' / name}.db?timeout=60"
+
+
+def write(layout: Layout) -> None:
+    """Write the files of every service."""
+    for name, sections in _services(layout).items():
+        parser = RawConfigParser(default_section="")  # `DEFAULT` is a section as any other
+        parser.read_dict(sections)
+        with (layout.etc / f"{name}.conf").open("w") as file:
+            parser.write(file)
+    pastes = {
+        "neutron-paste.ini": "neutron/api-paste.ini",
+        "api-paste.ini": "nova/api-paste.ini",  # Nova looks for it under this name beside its configuration
+        "glance-paste.ini": "glance/glance-api-paste.ini",
+    }
+    for ours, theirs in pastes.items():
+        (layout.etc / ours).write_bytes((layout.packaged / theirs).read_bytes())
+
+
+def _services(layout: Layout) -> Mapping[str, Sections]:
+    return {
+        "keystone": _keystone(layout),
+        "placement": _placement(layout),
+        "neutron": _neutron(layout),
+        "glance-api": _glance(layout),
+        "nova": _nova(layout),
+    }
+
+
+def _keystone(layout: Layout) -> Sections:
+    return {
+        "DEFAULT": {"use_stderr": True},
+        "database": _database(layout, "keystone"),
+        "token": {"provider": "fernet", "expiration": 86400},
+        "fernet_tokens": {"key_repository": layout.state / "fernet"},
+        "credential": {"key_repository": layout.state / "credential"},
+        "identity": {"password_hash_rounds": 4},  # bcrypt's fewest
+        "oslo_messaging_notifications": {"driver": "noop"},
+    }
+
+
+def _placement(layout: Layout) -> Sections:
+    return _common(layout) | {
+        "api": {"auth_strategy": "keystone"},
+        "placement_database": _database(layout, "placement"),
+    }
+
+
+def _neutron(layout: Layout) -> Sections:
+    return _common(layout) | {
+        "DEFAULT": {
+            "use_stderr": True,
+            "core_plugin": "ml2",
+            "service_plugins": "",
+            "api_paste_config": layout.etc / "neutron-paste.ini",
+            "state_path": layout.state / "neutron",
+            "transport_url": "fake:///",
+            "rpc_workers": 0,
+            # Nobody is there who would listen.
+            "dhcp_agent_notification": False,
+            "notify_nova_on_port_status_changes": False,
+            "notify_nova_on_port_data_changes": False,
+        },
+        "database": _database(layout, "neutron"),
+        "ml2": {
+            "type_drivers": "local,flat,vxlan",
+            "tenant_network_types": "vxlan",
+            "mechanism_drivers": "bound",  # inside/binding.py
+            "extension_drivers": "port_security",
+        },
+        "ml2_type_vxlan": {"vni_ranges": "1:100000"},
+        "securitygroup": {"enable_security_group": True},
+        # What is measured here is a service, not a quota; tests of it set one.
+        "quotas": {
+            f"quota_{name}": -1
+            for name in ("network", "subnet", "port", "security_group", "security_group_rule", "rbac_policy")
+        },
+    }
+
+
+def _glance(layout: Layout) -> Sections:
+    return _common(layout) | {
+        "DEFAULT": {"use_stderr": True, "enabled_backends": "file:file", "enabled_import_methods": "[]"},
+        "database": _database(layout, "glance"),
+        "paste_deploy": {"flavor": "keystone", "config_file": layout.etc / "glance-paste.ini"},
+        "glance_store": {"default_backend": "file"},
+        "file": {"filesystem_store_datadir": layout.state / "images"},
+        "os_glance_staging_store": {"filesystem_store_datadir": layout.state / "staging"},
+        "os_glance_tasks_store": {"filesystem_store_datadir": layout.state / "tasks"},
+    }
+
+
+def _nova(layout: Layout) -> Sections:
+    return _common(layout) | {
+        "DEFAULT": {
+            "use_stderr": True,
+            "host": "hypervisor",
+            "my_ip": HOST,
+            "compute_driver": "fake.FakeDriver",
+            "transport_url": "fake:///",
+            "state_path": layout.state / "nova",
+            "instances_path": layout.state / "nova" / "instances",
+            # Neutron tells nobody that a port is plugged in.
+            "vif_plugging_is_fatal": False,
+            "vif_plugging_timeout": 0,
+            "enabled_apis": "osapi_compute",
+        },
+        "api_database": _database(layout, "nova_api"),
+        "database": _database(layout, "nova"),
+        "conductor": {"workers": 1},
+        "scheduler": {"workers": 1},
+        "quota": {"instances": -1, "cores": -1, "ram": -1},
+        "placement": _identity(layout) | {"valid_interfaces": "public"},
+        "neutron": _identity(layout) | {"valid_interfaces": "public"},
+        "glance": _identity(layout) | {"valid_interfaces": "public"},
+        "service_user": _identity(layout) | {"send_service_user_token": True},
+    }
+
+
+def _common(layout: Layout) -> dict[str, Mapping[str, object]]:
+    """What every service but Keystone has."""
+    return {
+        "DEFAULT": {"use_stderr": True},
+        "keystone_authtoken": _identity(layout)
+        | {
+            "interface": "public",
+            "www_authenticate_uri": layout.url("keystone", "/v3"),
+            "service_token_roles": "service",
+            "service_token_roles_required": True,
+        },
+        "oslo_concurrency": {"lock_path": layout.state / "lock"},
+        "oslo_messaging_notifications": {"driver": "noop"},
+    }
+
+
+def _identity(layout: Layout) -> dict[str, object]:
+    """Who a service is to the others."""
+    return {
+        "auth_type": "password",
+        "auth_url": layout.url("keystone", "/v3"),
+        "username": SERVICE,
+        "password": SERVICE_PASSWORD,
+        "project_name": SERVICE,
+        "user_domain_id": "default",
+        "project_domain_id": "default",
+        "region_name": REGION,
+    }
+
+
+def _database(layout: Layout, name: str) -> dict[str, object]:
+    # Lost with the machine at worst: there is nothing in it that a new one would not have.
+    return {"connection": layout.database(name), "sqlite_synchronous": False}

@@ -1,0 +1,260 @@
+"""Starting and ending a control plane; everything of it is in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from inventory.demo.openstack import configuration
+from inventory.demo.openstack.configuration import ADMIN, ADMIN_PASSWORD, HOST, PORTS, REGION, Layout
+
+HERE = Path(__file__).parent
+INSIDE = HERE / "inside"
+REQUIREMENTS = HERE / "requirements.txt"
+#: What installs the packages, in a tenth of the time that pip takes.
+INSTALLER = "uv==0.13.9"
+
+#: How long a service may take to answer or to end, in seconds; it takes less than ten.
+PATIENCE = 120
+#: The processes, and the services that each runs. Nova's parts talk to each other through memory, so they are one.
+PROCESSES = {
+    "identity": ("keystone", "placement"),
+    "network": ("neutron",),
+    "image": ("glance",),
+    "compute": ("nova",),
+}
+DATABASES = ("keystone", "placement", "neutron", "glance", "nova")
+
+
+class NotUp(Exception):
+    """The control plane can't be started; `str()` says why, with the end of the log."""
+
+
+class ControlPlane:
+    """The control plane of a folder: its packages in `venv`, everything else in `state`."""
+
+    def __init__(self, folder: Path, say: Callable[[str], object] = lambda words: None) -> None:
+        self.folder = folder.resolve()
+        self.state = self.folder / "state"
+        self.venv = self.folder / "venv"
+        self._say = say
+
+    def up(self) -> dict[str, str]:
+        """Install, make and start what is not there yet; returns how to reach it."""
+        for name in ("db", "etc", "images", "lock", "log", "nova/instances", "plugins", "run", "staging", "tasks"):
+            (self.state / name).mkdir(parents=True, exist_ok=True)
+        self._install()
+        layout = Layout(self.state, self.venv / "etc", self._ports())
+        configuration.write(layout)
+        self._plug_in()
+        keystone = layout.url("keystone", "/v3")
+        self._once_each([(f"database of {name}", ["databases.py", name, keystone]) for name in DATABASES])
+        self._start("identity", layout)
+        self._once_each([("service users and catalog", ["seed.py", "catalog", json.dumps(_catalog(layout))])])
+        for process in PROCESSES:
+            self._start(process, layout)
+        for process, services in PROCESSES.items():
+            for service in services:
+                self._wait_for(process, layout.url(service))
+        self._once_each([("flavor and image", ["seed.py", "images", keystone])])
+        told = {
+            "url": layout.url("keystone"),
+            "userid": ADMIN,
+            "password": ADMIN_PASSWORD,
+            "project": ADMIN,
+            "region": REGION,
+        }
+        (self.folder / "plane.json").write_text(json.dumps(told))
+        return told
+
+    def down(self) -> None:
+        """End what was started here."""
+        pids = dict(self._running())
+        for pid in pids.values():
+            os.kill(pid, signal.SIGTERM)
+        for name, pid in pids.items():
+            if not _comes(lambda pid=pid: not _runs(pid)):  # type: ignore[misc]
+                os.kill(pid, signal.SIGKILL)
+            self._pid_file(name).unlink()
+
+    def wipe(self) -> None:
+        """Forget everything but the packages."""
+        self.down()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    # Packages and files
+
+    def _install(self) -> None:
+        wanted, installed = REQUIREMENTS.read_text(), self.venv / "installed"
+        if installed.exists() and installed.read_text() == wanted:
+            return
+        self._say("installing the packages")
+        shutil.rmtree(self.venv, ignore_errors=True)
+        python = str(self.venv / "bin" / "python")
+        self._run("venv", [sys.executable, "-m", "venv", str(self.venv)])
+        self._run("pip", [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", INSTALLER])
+        installer = [str(self.venv / "bin" / "uv"), "pip", "install", "--quiet", "--python", python]
+        self._run("packages", [*installer, "--requirement", str(REQUIREMENTS)])
+        installed.write_text(wanted)
+
+    def _ports(self) -> dict[str, int]:
+        """Those by custom where they are free; kept from then on, because the catalog has them."""
+        kept = self.state / "ports.json"
+        if not kept.exists():
+            kept.write_text(json.dumps({name: _free(port) for name, port in PORTS.items()}))
+        ports: dict[str, int] = json.loads(kept.read_text())
+        return ports
+
+    def _plug_in(self) -> None:
+        """Make Neutron find inside/binding.py, as it would an installed package."""
+        folder = self.state / "plugins" / "portcullis_plane-1.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: portcullis-plane\nVersion: 1\n")
+        (folder / "entry_points.txt").write_text("[neutron.ml2.mechanism_drivers]\nbound = binding:BoundAtOnce\n")
+
+    # Processes
+
+    def _once_each(self, steps: list[tuple[str, list[str]]]) -> None:
+        """Run these programs at a time, each once in the life of the state."""
+        waiting = []
+        for name, arguments in steps:
+            done = self.state / "run" / f"{name}.done"
+            if not done.exists():
+                self._say(name)
+                waiting.append((name, done, self._spawn(name, arguments)))
+        for name, done, process in waiting:
+            if process.wait(timeout=PATIENCE):
+                raise NotUp(f"The {name} could not be made.\n{self._end_of_log(name)}")
+            done.touch()
+
+    def _start(self, name: str, layout: Layout) -> None:
+        if name in dict(self._running()):
+            return
+        self._say(f"starting {' and '.join(PROCESSES[name])}")
+        services = [f"{service}={layout.ports[service]}" for service in PROCESSES[name]]
+        program = "compute.py" if name == "compute" else "serve.py"
+        process = self._spawn(name, [program, *services])
+        self._pid_file(name).write_text(str(process.pid))
+        if name == "identity":
+            self._wait_for(name, layout.url("keystone", "/v3"))
+
+    def _wait_for(self, process: str, url: str) -> None:
+        if not _comes(lambda: _answers(url) or process not in dict(self._running())) or not _answers(url):
+            raise NotUp(f"{url} does not answer.\n{self._end_of_log(process)}")
+
+    def _running(self) -> Iterator[tuple[str, int]]:
+        for name in PROCESSES:
+            file = self._pid_file(name)
+            if file.exists() and _runs(int(file.read_text())):
+                yield name, int(file.read_text())
+
+    def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        """A program of inside/ with the packages' Python, in a session of its own and with a log."""
+        with self._log(name).open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - ours
+                [str(self.venv / "bin" / "python"), str(INSIDE / arguments[0]), *arguments[1:]],
+                cwd=self.state,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        etc = str(self.state / "etc")
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.state),
+            "PYTHONPATH": os.pathsep.join([str(INSIDE), str(self.state / "plugins")]),
+            "PYTHONWARNINGS": "ignore",
+            "MALLOC_ARENA_MAX": "2",
+            "PLANE_STATE": str(self.state),
+            "no_proxy": HOST,
+            **{f"OS_{service.upper()}_CONFIG_DIR": etc for service in PORTS},
+            "OS_KEYSTONE_CONFIG_FILES": f"{etc}/keystone.conf",
+            "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
+        }
+
+    def _run(self, name: str, command: list[str]) -> None:
+        with self._log(name).open("wb") as log:
+            ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)  # noqa: S603
+            if ended.returncode:
+                raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}")
+
+    def _log(self, name: str) -> Path:
+        return self.state / "log" / f"{name}.log"
+
+    def _end_of_log(self, name: str) -> str:
+        return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-20:])
+
+    def _pid_file(self, name: str) -> Path:
+        return self.state / "run" / f"{name}.pid"
+
+
+def _catalog(layout: Layout) -> dict[str, Any]:
+    endpoints = {
+        "placement": ("placement", ""),
+        "network": ("neutron", ""),
+        "image": ("glance", ""),
+        "compute": ("nova", "/v2.1"),
+    }
+    return {
+        "keystone": layout.url("keystone", "/v3"),
+        "endpoints": {kind: layout.url(service, path) for kind, (service, path) in endpoints.items()},
+        "user": [configuration.SERVICE, configuration.SERVICE_PASSWORD],
+    }
+
+
+def _free(port: int) -> int:
+    """This port if nobody listens there, else another."""
+    for wanted in (port, 0):
+        with closing(socket.socket()) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended may come back
+            try:
+                trial.bind((HOST, wanted))
+            except OSError:
+                continue
+            found: int = trial.getsockname()[1]
+            return found
+    raise NotUp("No port is free.")
+
+
+def _runs(pid: int) -> bool:
+    """Whether this process is there and has not ended; who has and is not yet waited for does not count."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        urlopen(url, timeout=5).close()  # noqa: S310 - http on loopback
+    except HTTPError:
+        return True
+    except (URLError, OSError):
+        return False
+    return True
+
+
+def _comes(look: Callable[[], bool]) -> bool:
+    """Whether something becomes true in time."""
+    ends = time.monotonic() + PATIENCE
+    while not look():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
