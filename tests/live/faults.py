@@ -1,17 +1,18 @@
-"""A proxy before an EC2 endpoint that does what the endpoint won't: refuse, fail, page, and lose answers."""
+"""A proxy before a cloud that does what the cloud won't: refuse, fail, page, and lose answers."""
 
 from __future__ import annotations
 
 import html
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from urllib.parse import parse_qsl, urlsplit
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 #: What an injected answer says that its request was.
 REQUEST_ID = "0fa17000-0000-4000-8000-000000000000"
@@ -31,10 +32,12 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "text/xml"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-#: What to do with a call: answer it instead of the endpoint, or, with None, let it through and lose the answer.
-Fault = Answer | None
+#: What to do with a call: answer it instead of the endpoint, do something before it is passed on, or, with None,
+#: pass it on and lose the answer.
+Fault = Answer | Callable[[], object] | None
 
 
 class FaultProxy:
@@ -69,39 +72,64 @@ class FaultProxy:
         """Let the next call of `action` through, and hang up instead of passing the answer on."""
         self._faults[action].append(None)
 
+    def meanwhile(self, action: str, act: Callable[[], object]) -> None:
+        """Do something before the next call of `action` arrives."""
+        self._faults[action].append(act)
+
     def count(self, action: str) -> int:
         """How many requests of `action` came, the SDK's retries among them."""
         return sum(call.action == action for call in self.calls)
 
-    def handle(self, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
-        parameters = dict(parse_qsl(body.decode()))
-        action = parameters.pop("Action", "")
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        call, invocation = self._understood(method, path, headers, body)
         with self._lock:
-            self.calls.append(Call(action, parameters, headers))
-            invocation = headers.get("amz-sdk-invocation-id", "")
-            if self._faults[action] and invocation not in self._met:
-                self._met[invocation] = self._faults[action].popleft()
+            self.calls.append(call)
+            if self._faults[call.action] and invocation not in self._met:
+                self._met[invocation] = self._faults[call.action].popleft()
         if invocation not in self._met:
-            return self._forward(path, headers, body)
+            return self._forward(method, path, headers, body)
         fault = self._met[invocation]
         if fault is None:
-            self._forward(path, headers, body)
+            self._forward(method, path, headers, body)
+        elif not isinstance(fault, Answer):
+            fault()
+            return self._forward(method, path, headers, body)
         return fault
 
-    def _forward(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        connection = HTTPConnection(self._target.hostname or "", self._target.port, timeout=60)
+    def _understood(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[Call, str]:
+        """The call, and what its repetitions have in common."""
+        parameters = dict(parse_qsl(body.decode()))
+        action = parameters.pop("Action", "")
+        return Call(action, parameters, headers), headers.get("amz-sdk-invocation-id", "")
+
+    def _forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        target = self._behind(path)
+        connection = HTTPConnection(target.hostname or "", target.port, timeout=60)
         try:
-            connection.request("POST", path, body, headers)
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read(), answer.getheader("Content-Type", ""))
+            passed_on = {name: value for name, value in answer.getheaders() if name.lower().startswith("x-")}
+            return Answer(answer.status, answer.read(), answer.getheader("Content-Type", ""), passed_on)
         finally:
             connection.close()
+
+    def _behind(self, path: str) -> SplitResult:
+        """Who answers this path."""
+        return self._target
 
 
 @contextmanager
 def fault_proxy(target: str, tls: ssl.SSLContext | None = None) -> Iterator[FaultProxy]:
     """A running `FaultProxy` before `target`, on a free port of loopback."""
-    proxy = FaultProxy(target)
+    with running(FaultProxy(target), tls) as proxy:
+        yield proxy
+
+
+Proxy = TypeVar("Proxy", bound=FaultProxy)
+
+
+@contextmanager
+def running(proxy: Proxy, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy.handle)) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -115,19 +143,23 @@ def fault_proxy(target: str, tls: ssl.SSLContext | None = None) -> Iterator[Faul
             thread.join()
 
 
-def _handler(handle: Callable[[str, dict[str, str], bytes], Answer | None]) -> type[BaseHTTPRequestHandler]:
+def _handler(handle: Callable[[str, str, dict[str, str], bytes], Answer | None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         # HTTP/1.0, as the base class has it: each connection ends with its answer, so none is left at the end.
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = handle(self.path, dict(self.headers), body)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = handle(self.command, self.path, dict(self.headers), body)
             if answer is None:
                 return
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Say nothing: what came stands in `FaultProxy.calls`."""

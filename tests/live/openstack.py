@@ -22,6 +22,7 @@ from inventory.drivers.openstack import OpenStackDriver
 
 Found = TypeVar("Found")
 
+FILES = ("plane.json", "state/ports.json")
 #: How long Nova may take for a server, in seconds; it takes two.
 PATIENCE = 120
 
@@ -110,6 +111,8 @@ class Plane:
     url: str
     userid: str
     password: str
+    #: Of each service.
+    ports: dict[str, int]
 
     @cached_property
     def sdk(self) -> Sdk:
@@ -172,8 +175,8 @@ def until(look: Callable[[], Found]) -> Found:
 
 @pytest.fixture(scope="session")
 def plane() -> Plane:
-    told = json.loads((Path(os.environ["OPENSTACK"]) / "plane.json").read_text())
-    return Plane(told["url"], told["userid"], told["password"])
+    told, ports = (json.loads((Path(os.environ["OPENSTACK"]) / name).read_text()) for name in FILES)
+    return Plane(told["url"], told["userid"], told["password"], ports)
 
 
 @pytest.fixture

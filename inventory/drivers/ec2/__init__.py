@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import (
     EVERYBODY,
+    CloudError,
     CloudRefused,
     CloudUnavailable,
     Driver,
     Group,
     InstanceGone,
+    InUse,
     Inventory,
     Port,
     Rule,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Most values that EC2 takes in the filters of one request.
 FILTER_VALUES = 200
+#: The filters for groups with a rule that names a group.
+NAMING = ("ip-permission.group-id", "egress.ip-permission.group-id")
 
 
 class Ec2Driver(Driver):
@@ -134,7 +138,10 @@ class Ec2Driver(Driver):
         raise CloudRefused("EC2 can't change the name and the description of a security group.")
 
     def delete_group(self, ref: str) -> str | None:
-        return _request_id(self._client.write("delete_security_group", GroupId=ref))
+        try:
+            return _request_id(self._client.write("delete_security_group", GroupId=ref))
+        except InUse as error:
+            raise InUse(f"{error} {self._users(ref)}", request_id=error.request_id) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         read = self._client.read("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]})
@@ -162,6 +169,18 @@ class Ec2Driver(Driver):
 
     def _groups(self, filters: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
         return tuple(map(reading.group, self._client.read("describe_security_groups", "SecurityGroups", filters)))
+
+    def _users(self, ref: str) -> str:
+        """What keeps a group from being deleted: interfaces that have it, groups with rules that name it."""
+        try:
+            interfaces = self._client.read("describe_network_interfaces", "NetworkInterfaces", {"group-id": [ref]})
+            on = sorted(interface["NetworkInterfaceId"] for interface in interfaces)
+            naming = (self._groups({name: [ref]}) for name in NAMING)
+            rules = sorted({group.ref for groups in naming for group in groups} - {ref})
+        except CloudError:
+            return ""
+        told = [("It is on the network interfaces", on), ("Rules of these groups name it", rules)]
+        return " ".join(f"{words}: {', '.join(refs)}." for words, refs in told if refs)
 
     def _associated(self, vpcs: Sequence[str]) -> list[str]:
         """The ids of other VPCs' groups that may be used in these."""

@@ -21,6 +21,7 @@ from inventory.drivers.base import (
     CredentialsRefused,
     GroupNotFound,
     InstanceGone,
+    InUse,
     RuleNotFound,
     Throttled,
 )
@@ -67,10 +68,7 @@ _BY_CODE: dict[str, Meaning] = {
     ),
     "InvalidGroup.Duplicate": (AlreadyThere, "The VPC has a security group of this name already."),
     "InvalidGroup.Reserved": (CloudRefused, "The name is reserved for the group that every VPC has."),
-    "DependencyViolation": (
-        CloudRefused,
-        "The security group is in use: a network interface has it, or a rule of another group names it.",
-    ),
+    "DependencyViolation": (InUse, "The security group is in use."),
     "CannotDelete": (CloudRefused, "Every VPC keeps its default security group."),
     "SecurityGroupLimitExceeded": (CloudRefused, "The account has as many security groups as it may."),
     "InvalidVpcID.NotFound": (CloudRefused, "The VPC does not exist any more."),

@@ -1,0 +1,80 @@
+"""The contract of drivers, on a real OpenStack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import cast as actors
+from tests.contracts.drivers import DriverContract, Site
+from tests.live.faults import running
+from tests.live.openstack import Plane, Project
+from tests.live.openstack_faults import OpenStackFaults
+
+
+class OpenStackSite(Site):
+    write = "PUT ports"
+    deletion = "DELETE security-groups"
+
+    def __init__(self, proxy: OpenStackFaults, plane: Plane, project: Project, other: Project) -> None:
+        self.faults = proxy
+        self.plane, self.project, self.other = plane, project, other
+        keys = {"userid": plane.userid, "password": plane.password}
+        self.provider = actors.provider("openstack", type=OPENSTACK, url=proxy.url, credentials=keys)
+
+    def group(self, name: str) -> str:
+        return self.project.group(name)
+
+    def foreign_group(self, name: str) -> str:
+        return self.other.group(name)
+
+    def instance(self, *groups: str, ports: int = 1) -> str:
+        return self.project.server(*[self.project.port(*groups) for _ in range(ports)])
+
+    def ports(self, instance: str) -> list[str]:
+        found = self.plane.sdk.network.get("/ports", params={"device_id": instance}).json()["ports"]
+        return [port["id"] for port in found]
+
+    def groups_of(self, port: str) -> set[str]:
+        return self.plane.groups_of(port)
+
+    def set_groups(self, port: str, *groups: str) -> None:
+        self.plane.set_groups(port, *groups)
+
+    def end(self, instance: str) -> None:
+        self.project.end(instance)
+
+    def throttle(self) -> None:
+        self.faults.refuse(self.write, "", "Too many requests", status=429, **{"Retry-After": "1"})
+
+    def deny_deletion(self) -> None:
+        """Neutron does."""
+
+
+OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
+
+
+@pytest.mark.openstack
+class TestOpenStack(DriverContract):
+    can_be_without_groups = True
+    can_edit_groups = True
+
+    @pytest.fixture
+    def site(self, plane: Plane, project: Project, other: Project) -> Iterator[Site]:
+        with running(OpenStackFaults(plane.ports)) as proxy:
+            yield OpenStackSite(proxy, plane, project, other)
+
+    def open_up(self, site: Site, port: str) -> None:
+        site.set_groups(port)
+        self.project(site).plane.sdk.network.put(f"/ports/{port}", json={"port": {"port_security_enabled": False}})
+
+    def stateless_group(self, site: Site, name: str) -> str:
+        return self.project(site).group(name, stateful=False)
+
+    def project(self, site: Site) -> Project:
+        assert isinstance(site, OpenStackSite)
+        return site.project
+
+    # Neutron has no limit of groups on a port.
+    test_a_limit_is_told_in_plain_words = None
