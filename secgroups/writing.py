@@ -74,7 +74,7 @@ class PortWriter(Asking):
             except GroupNotFound as error:
                 if timezone.now() > self.fresh_until:
                     raise
-                return CloudUnavailable(str(error), request_id=error.request_id)
+                return CloudUnavailable(error.message, request_id=error.request_id)
             except CloudError as error:
                 if error.permanent:
                     raise

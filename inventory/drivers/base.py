@@ -134,7 +134,10 @@ class Inventory:
 
 
 class CloudError(Exception):
-    """The cloud did not do it. `str()` is for a person; `permanent` says that asking again will not help."""
+    """The cloud did not do it; `permanent` says that asking again will not help.
+
+    `message` is for a person, `str()` has the id of the request as well, by which the cloud's operators find it.
+    """
 
     permanent = True
     #: The pause before another attempt, in seconds; None leaves it to who asks.
@@ -142,7 +145,11 @@ class CloudError(Exception):
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
+        self.message = message
         self.request_id = request_id
+
+    def __str__(self) -> str:
+        return f"{self.message} (request {self.request_id})" if self.request_id else self.message
 
 
 class CloudRefused(CloudError):

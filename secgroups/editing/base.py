@@ -35,7 +35,7 @@ class Attempts(Asking):
 
     def _meant(self, error: CloudError) -> CloudError:
         if isinstance(error, GroupNotFound) and not self.unsure and timezone.now() < self.fresh_until:
-            return CloudUnavailable(str(error), request_id=error.request_id)
+            return CloudUnavailable(error.message, request_id=error.request_id)
         self.unsure = self.unsure or isinstance(error, CloudUnavailable)
         return error
 

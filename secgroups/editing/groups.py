@@ -59,7 +59,7 @@ class CreateGroup(Carrying):
             if known or not self.cloud.unsure:
                 raise
             raise CloudUnavailable(
-                f"The cloud does not show it yet: {error}", request_id=error.request_id
+                f"The cloud does not show it yet: {error.message}", request_id=error.request_id
             ) from error
 
     def record(self) -> dict[str, Any]:

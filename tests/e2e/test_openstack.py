@@ -1,4 +1,4 @@
-"""The whole service on a real OpenStack: projects whose groups have the same names, and clients who do not wait."""
+"""The whole service on a real OpenStack: projects whose groups have the same names, clients who do not wait."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_refusal_of_the_second_port_leaves_the_first_as_it_was(cast: Cast, clo
     [task] = carried_out(double)
     assert (task.status, task.message) == (
         "Error",
-        "Cannot add web to production-double: Five groups are the limit.",
+        "Cannot add web to production-double: Five groups are the limit. (request req-refused)",
     )
     assert task.context_data["before"] == task.context_data["after"] == ["default"]
     assert task.context_data["request_id"] == "req-refused"

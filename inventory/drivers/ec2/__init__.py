@@ -141,7 +141,7 @@ class Ec2Driver(Driver):
         try:
             return _request_id(self._client.write("delete_security_group", GroupId=ref))
         except InUse as error:
-            raise InUse(f"{error} {self._users(ref)}", request_id=error.request_id) from error
+            raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         read = self._client.read("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]})

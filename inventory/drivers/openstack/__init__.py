@@ -101,7 +101,7 @@ class OpenStackDriver(Driver):
         try:
             return self._client.write("DELETE", f"/security-groups/{ref}")[1]
         except InUse as error:
-            raise InUse(f"{error} {self._users(ref)}", request_id=error.request_id) from error
+            raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         return tuple(map(reading.rule, self._neutron("security-group-rules", security_group_id=group_ref)))

@@ -79,9 +79,9 @@ def cloud_errors() -> Iterator[None]:
     try:
         yield
     except keystone.HttpError as error:
-        after = error.response.headers.get("Retry-After") if error.response is not None else None
-        meaning = _meaning("", error.http_status)
-        raise _error(meaning, error.message or "", error.request_id, after) from error
+        if error.response is not None:
+            raise_for(error.response)
+        raise _error(_meaning("", error.http_status), error.message or "", error.request_id, None) from error
     except (keystone.ClientException, SDKException, RequestException, ValueError) as error:
         raise _unanswered(error) from error
 

@@ -111,7 +111,7 @@ def test_a_refusal_says_what_it_means_and_keeps_what_ec2_said(
     assert type(error) is kind
     assert error.permanent
     assert words in str(error)
-    assert str(error).endswith(f"EC2 said: {message} ({code})")
+    assert error.message.endswith(f"EC2 said: {message} ({code})")
     assert error.request_id == REQUEST_ID
 
 
