@@ -2,11 +2,15 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run test lint test-services test-openstack properties fuzz openstack-up openstack-down setup clean
+.PHONY: run run-openstack test lint test-services test-openstack properties fuzz openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
 	$(VENV)/python manage.py standalone --demo
+
+# The same with the company on a real OpenStack, which it starts; `make openstack-down` ends that.
+run-openstack: setup
+	$(VENV)/python manage.py standalone --demo openstack
 
 # Every test that needs no service; ARGS are more arguments for pytest.
 test: setup

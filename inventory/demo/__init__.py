@@ -1,6 +1,6 @@
-"""A company with an account at an EC2 endpoint on loopback, to try Portcullis on.
+"""A company with an account at a cloud on loopback, EC2 or OpenStack, to try Portcullis on.
 
-It is a process of its own beside the service, which it meets as an account at Amazon would be met: connected as a
+It is a process of its own beside the service, which it meets as an account elsewhere would be met: connected as a
 provider, by the service's own functions. Nothing but `standalone --demo` knows of it.
 """
 
@@ -15,14 +15,17 @@ from inventory.standalone.programs import python_path
 from inventory.standalone.supervisor import Program
 
 
-def ensure_installed() -> None:
-    if not find_spec("moto"):
+def ensure_installed(cloud: str) -> None:
+    if cloud == "ec2" and not find_spec("moto"):
         raise CommandError("The demonstration needs moto: pip install -r requirements-dev.txt")
 
 
-def program(url: str, name: str, password: str | None, lock: int) -> Program:
+def program(cloud: str, url: str, name: str, password: str | None, lock: int) -> Program:
     """The demonstration for the service at this address; a password that is known goes into what it prints."""
     account = {"DJANGO_SUPERUSER_USERNAME": name} | ({"DJANGO_SUPERUSER_PASSWORD": password} if password else {})
     return Program(
-        "demonstration", [sys.executable, "-P", "-m", "inventory.demo", url], python_path() | account, [lock]
+        "demonstration",
+        [sys.executable, "-P", "-m", "inventory.demo", cloud, url],
+        python_path() | account,
+        [lock],
     )

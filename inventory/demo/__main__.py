@@ -1,4 +1,4 @@
-"""`python -m inventory.demo URL`: runs the company's cloud for the service at this address, until it is ended."""
+"""`python -m inventory.demo CLOUD URL`: runs the company's cloud for the service at this address, until ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import shlex
 import signal
 import sys
 import time
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import django
 
@@ -16,20 +17,24 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 - models need the set-up
 from django.db import connections, transaction  # noqa: E402
+from django.utils.module_loading import import_string  # noqa: E402
 
-from inventory import drivers  # noqa: E402
-from inventory.demo import company  # noqa: E402
-from inventory.demo.endpoint import KEY, REGION, SECRET, endpoint  # noqa: E402
+from inventory.demo.account import Account  # noqa: E402
 from inventory.models import Instance, Provider, Task  # noqa: E402
 from inventory.services import connect_provider, edit_provider, request_refresh  # noqa: E402
 
+#: The company's provider at each cloud, and what gives its account there.
+ACCOUNTS = {
+    "ec2": ("bookshop", "inventory.demo.endpoint.account"),
+    "openstack": ("bookshop-openstack", "inventory.demo.openstack.company.account"),
+}
 #: How long the first refresh may take, in seconds; it takes one or two.
 PATIENCE = 60
 #: What the printed commands are about.
 INSTANCE, GROUP = "production-web-1", "ssh-from-office"
 
 WORDS = """
-The company's cloud is at {endpoint}, an EC2 endpoint that takes any key.
+The company's cloud is at {endpoint}, {told}.
 List the security groups of {instance}:
 
   curl -u {account} '{api}/instances/{id}/security_groups?expand=resources'
@@ -44,31 +49,27 @@ Watch the task that carries it out:
 """
 
 
-def main(url: str) -> None:
+def main(cloud: str, url: str) -> None:
     user = User.objects.get(username=os.environ["DJANGO_SUPERUSER_USERNAME"])
-    known = Provider.objects.filter(name=company.NAME).first()
-    with endpoint(urlsplit(known.url or "").port if known else None) as cloud:
-        task = _connect(cloud, known, user)
+    name, path = ACCOUNTS[cloud]
+    known = Provider.objects.filter(name=name).first()
+    account_at: Callable[[str | None], AbstractContextManager[Account]] = import_string(path)
+    with account_at(known.url if known else None) as account:
+        task = _connect(name, account, known, user)
         _wait_for(task)
-        print(_words(url, cloud, user), flush=True)  # noqa: T201 - that is what it is for
+        print(_words(url, name, account, user), flush=True)  # noqa: T201 - that is what it is for
         connections.close_all()
         signal.pause()
 
 
-def _connect(cloud: str, known: Provider | None, user: User) -> Task:
-    """Connect the endpoint, or the provider of an earlier start to it, and have it read."""
-    connection = {"url": cloud, "credentials": {"userid": KEY, "password": SECRET}, "enabled": True}
+def _connect(name: str, account: Account, known: Provider | None, user: User) -> Task:
+    """Connect the account, or the provider of an earlier start to it, and have it read."""
+    attributes = {**account.attributes, "enabled": True}
     with transaction.atomic():
         provider = (
-            edit_provider(provider=known, user=user, **connection)
+            edit_provider(provider=known, user=user, **attributes)
             if known
-            else connect_provider(
-                user=user,
-                name=company.NAME,
-                type=drivers.provider_type("amazon"),
-                provider_region=REGION,
-                **connection,
-            )
+            else connect_provider(user=user, name=name, **attributes)
         )
         # By force: whatever is known of an earlier company, this one is the truth.
         return request_refresh(provider=provider, user=user, force=True)
@@ -83,19 +84,20 @@ def _wait_for(task: Task) -> None:
         sys.exit(f"The demonstration could not be read: {task.message}")
 
 
-def _words(url: str, cloud: str, user: User) -> str:
+def _words(url: str, provider: str, account: Account, user: User) -> str:
     password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
     name = user.get_username()
     return WORDS.format(
-        endpoint=cloud,
+        endpoint=account.url,
+        told=account.told,
         account=shlex.quote(f"{name}:{password}" if user.check_password(password) else name),
         api=f"{url}/api",
         instance=INSTANCE,
-        id=Instance.objects.get(provider__name=company.NAME, name=INSTANCE).pk,
+        id=Instance.objects.get(provider__name=provider, name=INSTANCE).pk,
         addition=json.dumps({"action": "add", "resource": {"name": GROUP}}),
         tasks=Task.objects.count(),
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

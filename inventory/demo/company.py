@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types_boto3_ec2.literals import InstanceTypeType
 
-NAME = "bookshop"
-
 ANYWHERE, ANYWHERE_V6 = "0.0.0.0/0", "::/0"
 OFFICE = "203.0.113.0/26"
 OPERATIONS = "10.30.0.0/16"

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from inventory import drivers
+from inventory.demo.account import Account
 from inventory.demo.company import NETWORKS, Network, Rule, Servers
 
 if TYPE_CHECKING:
@@ -24,6 +27,21 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 #: The endpoint takes any.
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+
+@contextmanager
+def account(known_url: str | None) -> Iterator[Account]:
+    """The company's account, at the address that it had in an earlier start if that is free."""
+    with endpoint(urlsplit(known_url).port if known_url else None) as url:
+        yield Account(
+            {
+                "type": drivers.provider_type("amazon"),
+                "provider_region": REGION,
+                "url": url,
+                "credentials": {"userid": KEY, "password": SECRET},
+            },
+            "an EC2 endpoint that takes any key",
+        )
 
 
 @contextmanager

@@ -21,11 +21,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
         parser.add_argument("--port", default=8000, type=int, help="0 for any that is free (%(default)s)")
-        parser.add_argument("--demo", action="store_true", help="with a company on an EC2 endpoint to try it on")
+        parser.add_argument(
+            "--demo",
+            nargs="?",
+            const="ec2",
+            choices=["ec2", "openstack"],
+            help="with a company at a cloud on loopback to try it on (ec2)",
+        )
 
-    def handle(self, *, host: str, port: int, demo: bool, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, demo: str | None, **options: Any) -> None:
         if demo:
-            demonstration.ensure_installed()
+            demonstration.ensure_installed(demo)
         lock = preparation.sole_service()
         with closing(preparation.listen(host, port)) as listening:
             preparation.migrate()
@@ -36,7 +42,7 @@ class Command(BaseCommand):
             self._welcome(url, name, password)
             parts = [programs.web(listening.fileno(), lock), programs.worker(lock), programs.scheduler(lock)]
             if demo:
-                parts.append(demonstration.program(url, name, password, lock))
+                parts.append(demonstration.program(demo, url, name, password, lock))
             Supervisor(parts, report=self.stderr.write).run()
 
     def _welcome(self, url: str, name: str, password: str | None) -> None:

@@ -1,0 +1,113 @@
+"""The company on OpenStack: a project for each of its networks, with the same names of groups in each."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from openstack.connection import Connection
+
+from inventory import drivers
+from inventory.demo.account import Account
+from inventory.demo.company import NETWORKS, Network, Rule, Servers
+from inventory.demo.openstack.plane import ControlPlane
+
+#: Servers that are made at a time.
+HANDS = 4
+#: How long the servers of a project may take to be built, in seconds.
+PATIENCE = 120
+
+
+@contextmanager
+def account(known_url: str | None) -> Iterator[Account]:
+    """The account of the control plane's administrator; the control plane is started, and goes on afterwards."""
+    folder = Path(os.environ.get("OPENSTACK") or settings.VAR / "openstack")
+    told = ControlPlane(folder, lambda words: print(f"OpenStack: {words}", flush=True)).up()  # noqa: T201
+    fill(told)
+    yield Account(
+        {
+            "type": drivers.provider_type("openstack"),
+            "provider_region": told["region"],
+            "url": told["url"],
+            "project": told["project"],
+            "credentials": {"userid": told["userid"], "password": told["password"]},
+        },
+        "a real OpenStack; `make openstack-down` ends it",
+    )
+
+
+def fill(told: dict[str, str]) -> None:
+    """Make the company's projects, with everything in them, unless they are there."""
+    admin = _connect(told, told["project"])
+    for network in NETWORKS:
+        if not admin.identity.find_project(network.name):
+            project = admin.identity.create_project(name=network.name)
+            role, user = admin.identity.find_role("admin"), admin.identity.find_user(told["userid"])
+            admin.identity.assign_project_role_to_user(project, user, role)
+            _fill_project(_connect(told, network.name), network)
+
+
+def _connect(told: dict[str, str], project: str) -> Any:  # what it makes is typed as of every version at once
+    return Connection(
+        auth={
+            "auth_url": f"{told['url']}/v3",
+            "username": told["userid"],
+            "password": told["password"],
+            "user_domain_id": "default",
+            "project_domain_id": "default",
+            "project_name": project,
+        },
+        region_name=told["region"],
+    )
+
+
+def _fill_project(cloud: Any, network: Network) -> None:
+    made = cloud.network.create_network(name=network.name)
+    cloud.network.create_subnet(network_id=made.id, ip_version=4, cidr=network.cidr)
+    groups = _create_groups(cloud, network)
+    image, flavor = cloud.image.find_image("nothing").id, cloud.compute.find_flavor("tiny").id
+
+    def launch(servers: Servers, number: int) -> None:
+        given = [groups[name] for name in servers.groups]
+        ports = [
+            cloud.network.create_port(network_id=made.id, security_groups=given) for _ in range(servers.interfaces)
+        ]
+        cloud.compute.create_server(
+            name=f"{network.name}-{servers.role}-{number}",
+            image_id=image,
+            flavor_id=flavor,
+            networks=[{"port": port.id} for port in ports],
+        )
+
+    with ThreadPoolExecutor(HANDS) as hands:
+        wanted = [(servers, number) for servers in network.servers for number in range(1, servers.count + 1)]
+        list(hands.map(lambda one: launch(*one), wanted))
+    ends = time.monotonic() + PATIENCE
+    while any(server.status == "BUILD" for server in cloud.compute.servers()) and time.monotonic() < ends:
+        time.sleep(0.5)
+
+
+def _create_groups(cloud: Any, network: Network) -> dict[str, str]:
+    """The id of each group of the network; rules come second, because they name other groups."""
+    ids = {
+        name: cloud.network.create_security_group(name=name, description=group.description).id
+        for name, group in network.groups.items()
+    }
+    for name, group in network.groups.items():
+        for rule in group.rules:
+            cloud.network.create_security_group_rule(security_group_id=ids[name], **_rule(rule, ids))
+    return ids
+
+
+def _rule(rule: Rule, ids: dict[str, str]) -> dict[str, Any]:
+    source = {"remote_group_id": ids[rule.source]} if rule.source in ids else {"remote_ip_prefix": rule.source}
+    ports = {} if rule.first < 0 else {"port_range_min": rule.first, "port_range_max": rule.last}
+    protocol = {} if rule.protocol == "-1" else {"protocol": rule.protocol}
+    family = "IPv6" if ":" in rule.source else "IPv4"
+    return {"direction": "ingress", "ether_type": family, **protocol, **ports, **source}
