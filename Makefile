@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test lint test-services test-openstack properties fuzz openstack-up openstack-down setup clean
+.PHONY: run run-openstack test lint test-services test-openstack properties fuzz bench openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -44,6 +44,10 @@ properties: setup
 fuzz: FUZZ ?= 600
 fuzz: setup
 	$(VENV)/python -m tests.fuzz $(FUZZ) $(ARGS)
+
+# Measurements, as ratios or beside a bound.
+bench: setup
+	$(VENV)/python -m tests.bench.refresh
 
 lint: setup
 	$(VENV)/ruff check

@@ -1,0 +1,1 @@
+"""Measurements, as ratios or beside a bound; `make bench` runs them."""
