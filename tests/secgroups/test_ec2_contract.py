@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests import cast as actors
-from tests.contracts.drivers import DriverContract, Site
+from tests.contracts.drivers import DriverContract, Site, injected
 from tests.live.ec2 import Cast
 from tests.live.faults import FaultProxy
 
@@ -69,6 +69,10 @@ class TestEc2(DriverContract):
     def limit(self, site: Site) -> None:
         for _ in range(2):  # with the others, and alone
             site.faults.refuse(site.write, "SecurityGroupsPerInterfaceLimitExceeded", "limit exceeded")
+
+    @injected
+    def test_a_group_in_use_is_kept_and_says_what_has_it(self, site: Site) -> None:
+        super().test_a_group_in_use_is_kept_and_says_what_has_it(site)
 
     # EC2 has no compare-and-swap.
     test_a_change_by_others_between_reading_and_writing_is_kept = None
