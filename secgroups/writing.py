@@ -12,7 +12,7 @@ from itertools import count
 
 from django.utils import timezone
 
-from inventory.drivers.base import CloudError, CloudUnavailable, Driver, GroupNotFound, Port
+from inventory.drivers.base import CloudError, CloudUnavailable, Driver, GroupNotFound, InstanceGone, Port
 from inventory.leases import Holding
 from inventory.patience import Patience
 from secgroups.asking import Asking
@@ -50,9 +50,18 @@ class PortWriter(Asking):
             self._write_until_there(plan)
         except CloudError as error:
             if error.permanent:
-                self.read()
-                self._write_until_there(plan.undone(start))
+                self._take_back(plan.undone(start), error)
             raise
+
+    def _take_back(self, plan: Plan, refusal: CloudError) -> None:
+        try:
+            self.read()
+            self._write_until_there(plan)
+        except InstanceGone:
+            raise  # which is the reason of the refusal as well
+        except CloudError as error:
+            reason = f"{refusal.message} What was written before that could not be taken back: {error.message}"
+            raise CloudError(reason, request_id=refusal.request_id) from error
 
     def _write_until_there(self, plan: Plan) -> None:
         doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")

@@ -43,6 +43,7 @@ def user(db: None) -> User:
         ({"hostname": "cloud", "port": 5000, "security_protocol": "non-ssl"}, "http://cloud:5000"),
         ({"hostname": "cloud", "security_protocol": "ssl"}, "https://cloud"),
         ({"hostname": "cloud", "security_protocol": "ssl-with-validation"}, "https://cloud"),
+        ({"hostname": "cloud", "type": "ManageIQ::Providers::Openstack::CloudManager"}, "https://cloud:5000"),
     ],
 )
 def test_the_endpoint_is_the_url_or_what_host_port_and_protocol_say(

@@ -133,6 +133,19 @@ def test_a_refusal_of_the_second_port_leaves_the_first_as_it_was(cast: Cast, clo
     assert cloud.groups_of(double.ems_ref) == before
 
 
+def test_a_refusal_is_told_also_where_nothing_can_be_taken_back(cast: Cast, cloud: MemoryCloud) -> None:
+    double = cast.production.double
+    cloud.script("change_groups", go, refuse("Five groups are the limit."), refuse("The port is locked."))
+    queue(double, "add", "web")
+    [task] = carried_out(double)
+    assert task.status == "Error"
+    assert task.message == (
+        "Five groups are the limit. What was written before that could not be taken back: The port is locked. "
+        "(request req-refused)"
+    )
+    assert task.context_data["after"] == ["default", "web"]
+
+
 def test_while_it_waits_its_tasks_say_why(cast: Cast, cloud: MemoryCloud, clock: Clock) -> None:
     vm, seen = cast.production.single, []
     queue(vm, "add", "web")

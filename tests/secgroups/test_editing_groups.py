@@ -11,7 +11,7 @@ from inventory.drivers.base import Group
 from inventory.leases import LeaseLost
 from inventory.models import Task
 from secgroups import editing
-from secgroups.models import SecurityGroup
+from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_deletion, group_edit
 from tests import cast as actors
 from tests.cast import Cast
@@ -185,6 +185,20 @@ class TestDeleting:
         assert not SecurityGroup.objects.filter(pk=cast.production.web.pk).exists()
         assert task.context_data["request_id"].startswith("req-")
         assert task.context_data["security_group"]["ems_ref"] == "sg-production-web"
+
+    def test_rules_that_name_it_go_with_it_where_the_cloud_deletes_them(
+        self, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(MemoryCloud, "rules_end_with_their_source", True)
+        rule = FirewallRule.objects.create(
+            provider=cast.acme,
+            ems_ref="sgr-1",
+            security_group=cast.production.db,
+            direction="inbound",
+            source_security_group=cast.production.web,
+        )
+        edited(cast.acme, group_deletion(cast.production.web))
+        assert not FirewallRule.objects.filter(pk=rule.pk).exists()
 
     def test_after_a_lost_answer_gone_is_deleted(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.script("delete_group", unavailable(done=True))

@@ -1,0 +1,53 @@
+"""Groups that a tenant shares with others, as the inventory has them."""
+
+from __future__ import annotations
+
+from inventory.drivers.base import EVERYBODY, Group, Tenant
+from inventory.refresh import refresh
+from secgroups.models import SecurityGroup
+from tests import cast as actors
+from tests.cast import Cast
+from tests.clouds import Grip, MemoryCloud
+
+OURS, THEIRS = "t-account", "t-other"
+
+
+def read(cast: Cast, cloud: MemoryCloud, *shared_with: str) -> SecurityGroup:
+    """A group of another tenant, once the inventory knows whom it is shared with."""
+    cloud.tenant_list = [Tenant(OURS, "account"), Tenant(THEIRS, "other"), Tenant("t-third", "third")]
+    cloud.group_list = [one for one in cloud.group_list if one.ref != "sg-shared"]
+    cloud.group_list.append(Group("sg-shared", "shared", tenant_ref=THEIRS, shared_with=shared_with))
+    refresh(cast.acme, Grip())
+    found: SecurityGroup = SecurityGroup.objects.get(ems_ref="sg-shared")
+    return found
+
+
+def available(cast: Cast) -> bool:
+    return SecurityGroup.objects.available_to(cast.production.single).filter(ems_ref="sg-shared").exists()
+
+
+def test_a_group_is_for_the_tenants_that_it_is_shared_with(cast: Cast, cloud: MemoryCloud) -> None:
+    group = read(cast, cloud, OURS, "t-third", "t-unknown")
+    assert {tenant.ems_ref for tenant in group.shared_with.all()} == {OURS, "t-third"}
+    assert available(cast)
+    assert set(group.as_value().shared_with) == {OURS, "t-third"}
+
+
+def test_what_is_shared_no_longer_is_not(cast: Cast, cloud: MemoryCloud) -> None:
+    read(cast, cloud, OURS, "t-third")
+    group = read(cast, cloud, "t-third")
+    assert [tenant.ems_ref for tenant in group.shared_with.all()] == ["t-third"]
+    assert not available(cast)
+
+
+def test_a_group_may_be_shared_with_everybody(cast: Cast, cloud: MemoryCloud) -> None:
+    group = read(cast, cloud, EVERYBODY)
+    assert group.shared
+    assert available(cast)
+    assert group.as_value().shared_with == (EVERYBODY,)
+
+
+def test_a_group_is_shared_within_its_provider(cast: Cast, cloud: MemoryCloud) -> None:
+    foreign = actors.network(actors.tenant(actors.provider("other")), "production")
+    actors.group(foreign, "foreign", cloud_network=None, shared=True, ems_ref="sg-shared")
+    assert not available(cast)
