@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test lint test-services test-openstack properties fuzz bench openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz bench openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -12,14 +12,19 @@ run: setup
 run-openstack: setup
 	$(VENV)/python manage.py standalone --demo openstack
 
-# Every test that needs no service; ARGS are more arguments for pytest.
+# Every test that needs neither a service nor the whole of this one; ARGS are more arguments for pytest.
 test: setup
 	$(PYTEST)
 
-# The same against PostgreSQL and a broker, rabbitmq or redis. `.ci/services up` starts them.
+# The whole service as processes, on its embedded defaults.
+test-e2e: setup
+	$(PYTEST) -m 'e2e and not openstack'
+
+# Both against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
 test-services: BROKER ?= rabbitmq
+test-services: ONLY ?= -m 'not openstack'
 test-services: setup
-	env $$(.ci/services env $(BROKER)) $(PYTEST)
+	env $$(.ci/services env $(BROKER)) $(PYTEST) $(ONLY)
 
 # What needs a real OpenStack, which it starts; `make openstack-down` ends it.
 test-openstack: setup openstack-up
