@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -28,6 +28,8 @@ INSTALLER = "uv==0.13.9"
 
 #: How long a service may take to answer or to end, in seconds; it takes less than ten.
 PATIENCE = 120
+#: How long the packages may take to be installed, in seconds; they take less than a minute.
+INSTALLING = 900
 #: The processes, and the services that each runs. Nova's parts talk to each other through memory, so they are one.
 PROCESSES = {
     "identity": ("keystone", "placement"),
@@ -81,18 +83,19 @@ class ControlPlane:
 
     def down(self) -> None:
         """End what was started here."""
-        pids = dict(self._running())
-        for pid in pids.values():
-            os.kill(pid, signal.SIGTERM)
-        for name, pid in pids.items():
-            if not _comes(lambda pid=pid: not _runs(pid)):  # type: ignore[misc]
-                os.kill(pid, signal.SIGKILL)
-            self._pid_file(name).unlink()
+        for pid in dict(self._running()).values():
+            _signal(pid, signal.SIGTERM)
+        _comes(lambda: not dict(self._running()))
+        for pid in dict(self._running()).values():
+            _signal(pid, signal.SIGKILL)
+        for name in PROCESSES:
+            self._pid_file(name).unlink(missing_ok=True)
 
     def wipe(self) -> None:
         """Forget everything but the packages."""
         self.down()
         shutil.rmtree(self.state, ignore_errors=True)
+        (self.folder / "plane.json").unlink(missing_ok=True)
 
     # Packages and files
 
@@ -110,10 +113,12 @@ class ControlPlane:
         installed.write_text(wanted)
 
     def _ports(self) -> dict[str, int]:
-        """Those by custom where they are free; kept from then on, because the catalog has them."""
+        """Those by custom, or the next that are free; kept from then on, because the catalog has them."""
         kept = self.state / "ports.json"
         if not kept.exists():
-            kept.write_text(json.dumps({name: _free(port) for name, port in PORTS.items()}))
+            with ExitStack() as held:  # until each service has one, or two could be given the same
+                found = {name: held.enter_context(_next_free(port)) for name, port in PORTS.items()}
+                kept.write_text(json.dumps({name: trial.getsockname()[1] for name, trial in found.items()}))
         ports: dict[str, int] = json.loads(kept.read_text())
         return ports
 
@@ -134,31 +139,43 @@ class ControlPlane:
             if not done.exists():
                 self._say(name)
                 waiting.append((name, done, self._spawn(name, arguments)))
-        for name, done, process in waiting:
-            if process.wait(timeout=PATIENCE):
-                raise NotUp(f"The {name} could not be made.\n{self._end_of_log(name)}")
-            done.touch()
+        try:
+            for name, done, process in waiting:
+                if not _comes(lambda process=process: process.poll() is not None) or process.returncode:  # type: ignore[misc]
+                    raise NotUp(f"The {name} could not be made.\n{self._end_of_log(name)}")
+                done.touch()
+        finally:
+            for _, _, process in waiting:  # those that the failure of another has left
+                process.kill()
+                process.wait()
 
     def _start(self, name: str, layout: Layout) -> None:
         if name in dict(self._running()):
             return
+        for service in PROCESSES[name]:
+            if not (trial := _listen(layout.ports[service])):
+                raise NotUp(f"{layout.url(service)} is where {service} belongs, and something else listens there.")
+            trial.close()
         self._say(f"starting {' and '.join(PROCESSES[name])}")
         services = [f"{service}={layout.ports[service]}" for service in PROCESSES[name]]
         program = "compute.py" if name == "compute" else "serve.py"
         process = self._spawn(name, [program, *services])
-        self._pid_file(name).write_text(str(process.pid))
+        self._pid_file(name).write_text(f"{process.pid} {_born(process.pid)}")
         if name == "identity":
             self._wait_for(name, layout.url("keystone", "/v3"))
 
     def _wait_for(self, process: str, url: str) -> None:
-        if not _comes(lambda: _answers(url) or process not in dict(self._running())) or not _answers(url):
+        if not _comes(lambda: _answers(url) or process not in dict(self._running())):
             raise NotUp(f"{url} does not answer.\n{self._end_of_log(process)}")
+        if process not in dict(self._running()):  # whoever answers, it is somebody else
+            raise NotUp(f"What was to answer at {url} has ended.\n{self._end_of_log(process)}")
 
     def _running(self) -> Iterator[tuple[str, int]]:
         for name in PROCESSES:
             file = self._pid_file(name)
-            if file.exists() and _runs(int(file.read_text())):
-                yield name, int(file.read_text())
+            pid, _, born = file.read_text().partition(" ") if file.exists() else ("", "", "")
+            if born and _born(int(pid)) == born:
+                yield name, int(pid)
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         """A program of inside/ with the packages' Python, in a session of its own and with a log."""
@@ -190,9 +207,11 @@ class ControlPlane:
 
     def _run(self, name: str, command: list[str]) -> None:
         with self._log(name).open("wb") as log:
-            ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)  # noqa: S603
-            if ended.returncode:
-                raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}")
+            given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            try:
+                subprocess.run(command, check=True, timeout=INSTALLING, **given)  # noqa: S603 - ours
+            except subprocess.SubprocessError as failure:
+                raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}") from failure
 
     def _log(self, name: str) -> Path:
         return self.state / "log" / f"{name}.log"
@@ -218,26 +237,41 @@ def _catalog(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _free(port: int) -> int:
-    """This port if nobody listens there, else another."""
-    for wanted in (port, 0):
-        with closing(socket.socket()) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended may come back
-            try:
-                trial.bind((HOST, wanted))
-            except OSError:
-                continue
-            found: int = trial.getsockname()[1]
-            return found
-    raise NotUp("No port is free.")
+def _next_free(port: int) -> socket.socket:
+    """A listener on the first port, from this one on, that nobody has.
+
+    Not on any that is free: the system gives those to connections, and a service could not come back to its own.
+    """
+    for candidate in range(port, port + 1000):
+        if trial := _listen(candidate):
+            return trial
+    raise NotUp(f"No port after {port} is free.")
 
 
-def _runs(pid: int) -> bool:
-    """Whether this process is there and has not ended; who has and is not yet waited for does not count."""
+def _listen(port: int) -> socket.socket | None:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return socket.create_server((HOST, port))
     except OSError:
-        return False
+        return None
+
+
+def _born(pid: int) -> str:
+    """When this process began, which tells it from a later one with its number; nothing once it has ended.
+
+    A process that nobody has waited for yet has ended as well, but not before the last of its threads: until then
+    it has its ports.
+    """
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    state, threads, born = told[0], told[17], told[19]
+    return "" if state == "Z" and threads == "1" else born
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _answers(url: str) -> bool:

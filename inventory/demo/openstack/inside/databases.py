@@ -109,9 +109,7 @@ def main():
     service, url = sys.argv[1:]
     for half_made in DATABASES.glob(f"{service}*.db*"):
         half_made.unlink()
-    {"keystone": keystone, "placement": placement, "glance": glance, "neutron": neutron, "nova": nova}[service](
-        url
-    )
+    SERVICES[service](url)
     for file in DATABASES.glob(f"{service}*.db"):
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer at a time
