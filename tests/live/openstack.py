@@ -43,9 +43,7 @@ class Project:
         return str(made["id"])
 
     def group(self, name: str, **attributes: Any) -> str:
-        made = self.plane.network("security-groups", name=name, project_id=self.ref, **attributes)
-        self._made.append(lambda: self.plane.delete("security-groups", made["id"]))
-        return str(made["id"])
+        return str(self.plane.network("security-groups", name=name, project_id=self.ref, **attributes)["id"])
 
     def port(self, *groups: str, **attributes: Any) -> str:
         given = {"network_id": self.network, "project_id": self.ref, **attributes}
@@ -127,7 +125,7 @@ class Plane:
         made = self.sdk.identity.create_project(name=f"project-{uuid4().hex[:8]}")
         project = Project(self, made.id)
         project._made.append(lambda: self.sdk.identity.delete_project(made.id))
-        project._made.append(lambda: self._delete_default_group(made.id))
+        project._made.append(lambda: self._delete_groups(made.id))
         return project
 
     def network(self, collection: str, **attributes: Any) -> dict[str, Any]:
@@ -153,10 +151,10 @@ class Plane:
     def delete(self, collection: str, ref: str) -> None:
         self.sdk.network.delete(f"/{collection}/{ref}")
 
-    def _delete_default_group(self, project: str) -> None:
-        for group in self.sdk.network.security_groups(name="default"):
-            if group.project_id == project:
-                self.delete("security-groups", group.id)
+    def _delete_groups(self, project: str) -> None:
+        """After everything else: what has a group keeps it."""
+        for group in self.sdk.network.security_groups(project_id=project):
+            self.delete("security-groups", group.id)
 
 
 def _sdk(url: str, userid: str, password: str, scope: dict[str, str]) -> Sdk:
