@@ -59,7 +59,7 @@ def main():
         start("nova-compute", compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT),
     ]
     host_mapping.discover_hosts(context.get_admin_context())
-    serve({PORT: wsgi_app.init_application(API, "nova")})
+    serve([("nova", PORT, wsgi_app.init_application(API, "nova"))])
     return services
 
 

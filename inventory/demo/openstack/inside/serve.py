@@ -19,12 +19,16 @@ APPLICATIONS = {
     "glance": "glance.wsgi.api",
 }
 THREADS = 8
+#: Keystone's middleware keeps the token of the request it serves in itself: of two at a time, one is taken for the
+#: other, with its roles.
+ONE_AT_A_TIME = {"keystone"}
 
 
 def serve(applications):
-    """Serve each of these (port → application) until the process is to end."""
-    for port, application in applications.items():
-        server = Server(("127.0.0.1", port), application, numthreads=THREADS, request_queue_size=128, timeout=120)
+    """Serve each of these, (service, port, application), until the process is to end."""
+    for service, port, application in applications:
+        threads = 1 if service in ONE_AT_A_TIME else THREADS
+        server = Server(("127.0.0.1", port), application, numthreads=threads, request_queue_size=128, timeout=120)
         server.keep_alive_conn_limit = 100  # of 10, more clients lose their connections all the time
         server.prepare()
         Thread(target=server.serve, daemon=True).start()
@@ -37,10 +41,10 @@ def serve(applications):
 
 def main():
     wanted = dict(argument.split("=") for argument in sys.argv[1:])
-    applications = {}
+    applications = []
     for service, port in wanted.items():
         sys.argv = [service]  # which the services would read as theirs
-        applications[int(port)] = import_module(APPLICATIONS[service]).application
+        applications.append((service, int(port), import_module(APPLICATIONS[service]).application))
         if service == "neutron":
             # Else the first requests do it, several at a time, and some find no policy that allows them anything.
             import_module("neutron.policy").init()
