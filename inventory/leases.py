@@ -1,4 +1,8 @@
-"""One writer per queue, across all hosts."""
+"""One writer per queue, across all hosts.
+
+When a lease ends is by the clock of the database, which is one: those of the hosts may differ. How long its holder
+may rely on it is measured by the holder, from before it asked.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import DatabaseError, connection, models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from inventory.models import Lease
 
@@ -39,10 +43,9 @@ class Holding:
 
     def acquire(self) -> bool:
         self._ends = time.monotonic() + LENGTH.total_seconds()
-        now = timezone.now()
-        ended = Lease.objects.filter(queue=self.queue, ends_on__lt=now)
-        if not ended.update(owner=self.owner, ends_on=now + LENGTH):
-            fresh = Lease(queue=self.queue, owner=self.owner, ends_on=now + LENGTH)
+        ended = Lease.objects.filter(queue=self.queue, ends_on__lt=Now())
+        if not ended.update(owner=self.owner, ends_on=Now() + LENGTH):
+            fresh = Lease(queue=self.queue, owner=self.owner, ends_on=Now() + LENGTH)
             Lease.objects.bulk_create([fresh], ignore_conflicts=True)
         return self._mine().exists()
 
@@ -72,7 +75,7 @@ class Holding:
     def _renew(self) -> None:
         ends = time.monotonic() + LENGTH.total_seconds()
         try:
-            renewed = self._mine().update(ends_on=timezone.now() + LENGTH)
+            renewed = self._mine().update(ends_on=Now() + LENGTH)
         except DatabaseError:
             logger.exception("The lease of %s could not be renewed", self.queue)
         else:

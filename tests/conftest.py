@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from tests import cast
 
-pytest_plugins = ["tests.live.endpoints", "tests.live.openstack", "tests.clouds"]
+pytest_plugins = ["tests.live.endpoints", "tests.live.openstack", "tests.clouds", "tests.threads"]
 
 
 @pytest.fixture
