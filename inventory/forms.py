@@ -9,6 +9,7 @@ from django.conf import settings
 
 from inventory import drivers
 from inventory.models import Provider
+from inventory.models.provider import ADDRESS, ENTER_AGAIN
 
 
 class WriteOnlyInput(forms.TextInput):
@@ -23,21 +24,28 @@ def clouds() -> list[tuple[str, str]]:
     return [(name, drivers.driver_class(name).namespace) for name in settings.DRIVERS]
 
 
-class ProviderForm(forms.ModelForm[Provider]):
-    """A provider, whose credentials can be set and never seen."""
+class ConnectionForm(forms.ModelForm[Provider]):
+    """How a cloud is reached, with credentials that can be set and never seen."""
 
     type = forms.ChoiceField(choices=clouds, label="Cloud")
+    auth_type = forms.ChoiceField(
+        choices=[("password", "User and password"), ("application_credential", "Application credential")],
+        label="Kind",
+        required=False,
+        help_text="Only OpenStack has application credentials.",
+    )
     userid = forms.CharField(
         label="User id",
         required=False,
         widget=WriteOnlyInput(attrs={"autocomplete": "off", "class": "vTextField"}),
-        help_text="On Amazon the access key id, on OpenStack the name of the user.",
+        help_text="On Amazon the access key id, on OpenStack the user's name or the application credential's id. "
+        "A file has none.",
     )
     password = forms.CharField(
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
-        help_text="On Amazon the secret access key.",
+        help_text="On Amazon the secret access key, of an application credential its secret.",
     )
 
     class Meta:
@@ -56,12 +64,40 @@ class ProviderForm(forms.ModelForm[Provider]):
             "project",
             "uid_ems",
         ]
+        help_texts = {
+            "url": "Of the endpoint; empty for the cloud's own. Of a file, file:///NAME with its name among the "
+            "exported inventories.",
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        connecting = cleaned.get("type") if self.instance._state.adding else None
         if bool(cleaned.get("userid")) != bool(cleaned.get("password")):
             self.add_error("password", "Give the user id and the password together.")
+        elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):
+            self.add_error("password", "This cloud needs a user id and a password.")
+        elif not cleaned.get("password") and self._goes_elsewhere():
+            self.add_error("password", ENTER_AGAIN)
         return cleaned
+
+    def _goes_elsewhere(self) -> bool:
+        return bool(ADDRESS.intersection(self.changed_data)) and self.instance.has_credentials
+
+    def described(self) -> Provider:
+        """The provider with what was typed; without new credentials it keeps those that are stored."""
+        typed = self.cleaned_data
+        if typed["password"]:
+            names = (
+                "userid",
+                "password",
+                *(["auth_type"] if typed["auth_type"] == "application_credential" else []),
+            )
+            self.instance.credentials = {name: typed[name] for name in names}
+        return self.instance
+
+
+class ProviderForm(ConnectionForm):
+    """A provider to be saved."""
 
     def full_clean(self) -> None:
         """Whoever then corrects another field must not save without the credentials, which are not sent back."""
@@ -70,7 +106,16 @@ class ProviderForm(forms.ModelForm[Provider]):
             self.add_error("password", "Enter user id and password again: they are not kept with an error.")
 
     def save(self, commit: bool = True) -> Provider:
-        """No new credentials keep those that are stored."""
-        if self.cleaned_data["password"]:
-            self.instance.credentials = {name: self.cleaned_data[name] for name in ("userid", "password")}
+        self.instance = self.described()
         return super().save(commit)
+
+
+class ProviderTestForm(ConnectionForm):
+    """A provider to be tested: it needs no name, and one that is taken does not hinder."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = False
+
+    def validate_unique(self) -> None:
+        """It is not to be saved."""

@@ -1,10 +1,11 @@
-"""Bringing a provider's inventory in: read everything from the cloud, then write it in one transaction."""
+"""Bringing a provider's inventory in, or a part of it: read from the cloud, then write it in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +14,16 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from inventory.drivers.base import CloudError, Driver, Inventory, Port
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError
+from inventory.drivers.values import Group, Inventory, Owned, Port, Scope
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.reconcile import TooManyGone, reconcile
-from inventory.services.tasks import finish
+from inventory.pacing import Unhurried
+from inventory.patience import HandedBack, OnWait, silent
+from inventory.reconcile import Row, TooManyGone, ids_of, reconcile
+from inventory.services.tasks import finish, say
 
 
 @dataclass(slots=True)
@@ -31,54 +36,95 @@ class Refresh:
     #: When the reading began: what was read from the cloud later than this is newer than `inventory`.
     read_on: datetime
     force: bool = False
+    #: What `inventory` is of; None is everything.
+    scope: Scope | None = None
     tenants: dict[str, int] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def guarded(self) -> bool:
+        """Whether it would be suspicious if more than half were gone; of the one thing asked for it is not."""
+        return not self.force and (self.scope is None or self.scope.kind == "cloud_tenant")
+
+    def within(self, **fields: str) -> Q | None:
+        """Which rows the reading is complete for: of each kind of scope the field that has its ref."""
+        if self.scope is None:
+            return None
+        field = fields.get(self.scope.kind)
+        return Q(**{field: self.scope.ref}) if field else Q(pk__in=[])
+
+    def known(self, model: type[Row], refs: Iterable[str | None]) -> dict[str, int]:
+        """The ids of what is referred to and was not read; a reading of everything has it all."""
+        return ids_of(model, self.provider, refs) if self.scope else {}
+
     def summary(self) -> str:
-        return f"{len(self.instances)} instances and {len(self.groups)} security groups"
+        return f"{len(self.inventory.instances)} instances and {len(self.inventory.groups)} security groups"
 
 
 Part = Callable[[Refresh], None]
+#: What may keep a refresh from being done, each with words for a person.
+FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
 #: The reading, and each part of the writing.
 STEPS = 1 + len(settings.REFRESH_PARTS)
 
 
 def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
-    """Handle the queued refreshes of a provider: one reading of its cloud answers them all."""
+    """Handle the queued refreshes of a provider: one reading of its cloud answers all that ask for the same."""
     provider = tasks[0].provider
-    status, message = Task.Status.ERROR, "The provider was deleted."
-    if provider:
-        try:
-            message = (
-                f"Refreshed {provider.name}: {refresh(provider, holding, force=_any_forced(tasks)).summary()}."
-            )
-            status = Task.Status.OK
-        except (CloudError, TooManyGone, UnreadableSecret) as error:
-            message = str(error)
+    same: dict[Scope | None, list[Task]] = {}
     for task in tasks:
-        finish(task, status, message)
+        same.setdefault(_scope(task), []).append(task)
+    for scope, asked in same.items():
+        status, message = _refreshed(provider, holding, scope, asked)
+        for task in asked:
+            finish(task, status, message)
+
+
+def _refreshed(
+    provider: Provider | None, holding: Holding, scope: Scope | None, asked: Sequence[Task]
+) -> tuple[Task.Status, str]:
+    """What came of the tasks that asked for the same."""
+    if provider is None:
+        return Task.Status.ERROR, "The provider was deleted."
+    force = any(task.arguments.get("force") for task in asked)
+    try:
+        done = refresh(
+            provider, holding, scope=scope, force=force, on_wait=lambda waiting: say(asked, str(waiting))
+        )
+    except FORESEEN as error:
+        return Task.Status.ERROR, str(error)
+    return Task.Status.OK, _told(done, asked[0].arguments.get("subject", provider.name))
 
 
 def refresh(
-    provider: Provider, holding: Holding, *, force: bool = False, progress: Callable[[], object] = lambda: None
+    provider: Provider,
+    holding: Holding,
+    *,
+    scope: Scope | None = None,
+    force: bool = False,
+    progress: Callable[[], object] = lambda: None,
+    on_wait: OnWait = silent,
 ) -> Refresh:
-    """Make the inventory of a provider what its cloud has, all of it or nothing.
+    """Make the inventory of a provider, or what is within `scope`, what its cloud has, all of it or nothing.
 
-    `progress` is called after each of `STEPS`. Raises `CloudError` or `TooManyGone`, whose message the provider
-    keeps in `last_refresh_error`.
+    `progress` is called after each of `STEPS`, `on_wait` before each pause. Raises `CloudError` or `TooManyGone`,
+    whose message the provider keeps in `last_refresh_error` if it was all to be refreshed.
     """
     read_on = timezone.now()
-    outcome = Provider.objects.filter(pk=provider.pk)
+    # A part says nothing of how the whole is doing.
+    outcome = Provider.objects.none() if scope else Provider.objects.filter(pk=provider.pk)
     try:
-        done = _read(provider, read_on, force)
+        done = _read(provider, read_on, force, scope, on_wait)
         progress()
         holding.ensure()
         _write(done, progress)
+    except HandedBack:
+        raise
     except Exception as failure:
-        foreseen = isinstance(failure, CloudError | TooManyGone | UnreadableSecret)
+        foreseen = isinstance(failure, FORESEEN)
         reason = str(failure) if foreseen else "Portcullis failed to refresh; its log says why."
         outcome.update(last_refresh_date=read_on, last_refresh_error=reason)
         raise
@@ -86,12 +132,32 @@ def refresh(
     return done
 
 
-def _read(provider: Provider, read_on: datetime, force: bool) -> Refresh:
+def _read(
+    provider: Provider, read_on: datetime, force: bool, scope: Scope | None, on_wait: OnWait = silent
+) -> Refresh:
     if not provider.enabled:
         raise CloudError(f"Provider {provider.name} is disabled.")
     if provider.driver_class is None:
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
-    return Refresh(provider, provider.driver_class, provider.driver().inventory(), read_on, force)
+    driver = provider.driver(Unhurried(provider, on_wait))
+    inventory = driver.inventory_of(scope) if scope else driver.inventory()
+    if scope and scope.kind == "cloud_tenant" and not inventory.tenants:
+        raise CloudError(
+            f"The cloud shows no tenant {scope.ref} any more: refresh {provider.name} to remove what was in it."
+        )
+    return Refresh(provider, provider.driver_class, inventory, read_on, force, scope)
+
+
+def _scope(task: Task) -> Scope | None:
+    named = task.arguments.get("scope")
+    return Scope(**named) if named else None
+
+
+def _told(done: Refresh, subject: str) -> str:
+    if done.scope is None or done.scope.kind == "cloud_tenant":
+        return f"Refreshed {subject}: {done.summary()}."
+    there = done.inventory.instances if done.scope.kind == "instance" else done.inventory.groups
+    return f"Refreshed {subject}." if there else f"The cloud has no {subject} any more: it was removed here, too."
 
 
 @transaction.atomic
@@ -109,18 +175,22 @@ def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
 
 
 def bring_in_tenants(refresh: Refresh) -> None:
-    refresh.tenants = reconcile(
+    inventory = refresh.inventory
+    owned: tuple[Owned, ...] = (*inventory.networks, *inventory.groups, *inventory.instances, *inventory.ports)
+    shared_with = (ref for group in inventory.groups for ref in group.shared_with)
+    refresh.tenants = refresh.known(
+        CloudTenant, chain((one.tenant_ref for one in owned), shared_with)
+    ) | reconcile(
         CloudTenant,
         refresh.provider,
-        {
-            tenant.ref: {"name": tenant.name, "description": tenant.description}
-            for tenant in refresh.inventory.tenants
-        },
+        {tenant.ref: {"name": tenant.name, "description": tenant.description} for tenant in inventory.tenants},
+        within=refresh.within(cloud_tenant="ems_ref"),
     )
 
 
 def bring_in_networks(refresh: Refresh) -> None:
-    refresh.networks = reconcile(
+    on: tuple[Group | Port, ...] = (*refresh.inventory.groups, *refresh.inventory.ports)
+    refresh.networks = refresh.known(CloudNetwork, (one.network_ref for one in on)) | reconcile(
         CloudNetwork,
         refresh.provider,
         {
@@ -131,12 +201,14 @@ def bring_in_networks(refresh: Refresh) -> None:
             }
             for network in refresh.inventory.networks
         },
+        within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
 
 
 def bring_in_instances(refresh: Refresh) -> None:
     kind = f"ManageIQ::Providers::{refresh.driver.namespace}::CloudManager::Vm"
-    refresh.instances = reconcile(
+    on = (port.instance_ref for port in refresh.inventory.ports)
+    refresh.instances = refresh.known(Vm, on) | reconcile(
         Vm,
         refresh.provider,
         {
@@ -156,7 +228,8 @@ def bring_in_instances(refresh: Refresh) -> None:
             }
             for instance in refresh.inventory.instances
         },
-        guarded=not refresh.force,
+        within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
+        guarded=refresh.guarded,
     )
 
 
@@ -173,6 +246,7 @@ def bring_in_ports(refresh: Refresh) -> None:
             }
             for port in refresh.inventory.ports
         },
+        within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="vm__ems_ref"),
         newer=Q(groups_read_on__gt=refresh.read_on),
     )
 
@@ -186,7 +260,3 @@ def port_attributes(port: Port) -> dict[str, Any]:
         "ipaddresses": list(port.ip_addresses),
         "port_security_enabled": port.port_security_enabled,
     }
-
-
-def _any_forced(tasks: Sequence[Task]) -> bool:
-    return any(task.arguments.get("force") for task in tasks)

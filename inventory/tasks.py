@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
 from inventory import work as engine
 from inventory.models import AuthToken, Provider, Task
+from inventory.pacing import forget_old_rates
+from inventory.patience import stop
 from inventory.rest import idempotency
 from inventory.services import request_refresh
 
@@ -33,6 +35,12 @@ def look_around(**kwargs: Any) -> None:
     sweep.delay()
 
 
+@worker_shutting_down.connect
+def hand_back(**kwargs: Any) -> None:
+    """A worker that is to stop waits for no cloud any more."""
+    stop.ask()
+
+
 @shared_task
 def queue_due_refreshes() -> None:
     """Queue a refresh for each provider that is due and has none queued."""
@@ -45,6 +53,7 @@ def queue_due_refreshes() -> None:
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, and what was kept for requests that could be repeated."""
+    """Delete expired tokens, what was kept for requests that could be repeated, and limits of clouds long ago."""
     AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()
+    forget_old_rates()

@@ -6,9 +6,17 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
+from inventory.drivers.endpoints import FILE_URL
+
 
 def validate_endpoint(url: str) -> None:
-    """The address of a cloud: http or https, with a host, which may be a bare name or an address."""
+    """The address of a cloud: http or https, with a host, which may be a bare name or an address; or of a file."""
+    if url.startswith("file:"):
+        if not FILE_URL.fullmatch(url):
+            raise ValidationError(
+                "Enter file:///NAME, with the plain name of an exported inventory.", code="endpoint"
+            )
+        return
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, LeaseLost, lease
 from inventory.models import Lease, Task
+from inventory.patience import HandedBack, stop
 from inventory.services.tasks import finish, wake
 
 logger = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ Handler = Callable[[Sequence[Task], Holding], None]
 _SECRETS = ("provider__credentials", "vm__provider__credentials")
 #: How old a queued task is before the sweep doubts its message.
 OVERDUE = timedelta(seconds=5)
+#: A refresh may take minutes: half of the threads are always left to what takes seconds.
+_refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
 
 def work_off(queue: str) -> None:
@@ -34,18 +39,43 @@ def work_off(queue: str) -> None:
     A task that is queued while the lease is held is either seen by its holder, who looks again before it lets
     go, or found here, because this looks again afterwards.
     """
+    with _room_for(queue) as there_is:
+        if there_is:
+            _work_off(queue)
+
+
+@contextmanager
+def _room_for(queue: str) -> Iterator[bool]:
+    """Whether this worker has a thread for it; what it has none for is found by the next sweep."""
+    if not queue.startswith("providers/"):
+        yield True
+        return
+    there_is = _refreshing.acquire(blocking=False)
+    try:
+        yield there_is
+    finally:
+        if there_is:
+            _refreshing.release()
+
+
+def _work_off(queue: str) -> None:
     while Task.objects.of_queue(queue).exists():
         with lease(queue) as holding:
             if holding is None:
                 return
-            while tasks := _take(queue):
-                _carry_out(tasks, holding)
+            try:
+                while not stop.is_asked() and (tasks := _take(queue)):
+                    _carry_out(tasks, holding)
+            except HandedBack:
+                logger.info("Handed %s back", queue)
+        if stop.is_asked():
+            return  # the sweep of another finds what is left
 
 
 def sweep() -> None:
     """Wake a worker for each queue that has work and nobody at it: its message was lost, or its worker died."""
     now = timezone.now()
-    held = Lease.objects.filter(ends_on__gte=now).values("queue")
+    held = Lease.objects.filter(ends_on__gte=Now()).values("queue")
     overdue = Task.objects.unfinished().filter(created_on__lt=now - OVERDUE).exclude(queue__in=held)
     for queue in overdue.order_by("queue").values_list("queue", flat=True).distinct():
         wake(queue, expires=OVERDUE.total_seconds())
@@ -66,7 +96,7 @@ def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     handler: Handler = import_string(settings.TASK_HANDLERS[tasks[0].queue.partition("/")[0]])
     try:
         handler(tasks, holding)
-    except (DatabaseError, LeaseLost):
+    except (DatabaseError, HandedBack, LeaseLost):
         raise  # the rows still say what is to be done: whoever comes next does it
     except UnreadableSecret as error:
         _fail(tasks, str(error))

@@ -9,10 +9,11 @@ from typing import TypeVar
 from django.db.models import Max
 from django.utils import timezone
 
-from inventory.drivers.base import CloudError, Driver
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError
 from inventory.leases import Holding
 from inventory.models import Provider
-from inventory.patience import Patience
+from inventory.patience import OnWait, Patience, silent
 from secgroups.models import SecurityGroup
 
 Answer = TypeVar("Answer")
@@ -36,7 +37,7 @@ class Asking:
         driver: Driver,
         holding: Holding,
         patience: Patience,
-        on_wait: Callable[[CloudError], None] = lambda error: None,
+        on_wait: OnWait = silent,
     ) -> None:
         self.driver = driver
         self.holding = holding
@@ -55,7 +56,5 @@ class Asking:
 
     def wait(self, error: CloudError) -> None:
         """Pause after this error; raises it if it is permanent or the patience is over."""
-        if not error.permanent:
-            self._on_wait(error)
-        self._patience.pause(error)
+        self._patience.pause(error, self._on_wait)
         self.holding.ensure()

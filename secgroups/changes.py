@@ -11,14 +11,16 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from inventory.drivers.base import CloudError, CloudRefused, Group, GroupNotFound, Port
+from inventory.drivers.failures import CloudError, CloudRefused, GroupNotFound
+from inventory.drivers.values import Group, Port
 from inventory.leases import Holding
 from inventory.models import Task, Vm
+from inventory.pacing import SharedPace
 from inventory.patience import Patience
-from inventory.services import finish
+from inventory.services import Ending, finish_all, save_all, say
 from secgroups.asking import fresh_until
 from secgroups.models import SecurityGroup
-from secgroups.plan import Change, Outcome, cannot, plan
+from secgroups.plan import Change, Outcome, Plan, cannot, plan
 from secgroups.recording import group_names, missing_groups, record_ports, stateless_groups
 from secgroups.writing import PortWriter
 
@@ -34,8 +36,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
 
 
 def _refuse(tasks: Sequence[Task], reason: str) -> None:
-    for task in tasks:
-        finish(task, Task.Status.ERROR, reason)
+    finish_all(Ending(task, Task.Status.ERROR, reason) for task in tasks)
 
 
 class _Changes:
@@ -45,9 +46,11 @@ class _Changes:
         self.vm = vm
         self.tasks = tasks
         self.holding = holding
-        self.driver = vm.provider.driver()
+        self.driver = vm.provider.driver(SharedPace(vm.provider))
         patience = Patience(settings.CHANGE_PATIENCE.total_seconds())
-        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, patience, self._say_why_it_waits)
+        self.cloud = PortWriter(
+            self.driver, vm.ems_ref, holding, patience, lambda waiting: say(tasks, str(waiting))
+        )
         self.outcomes: dict[int, Outcome] = {}
 
     @cached_property
@@ -76,18 +79,36 @@ class _Changes:
                 self._apply_alone(change)
 
     def _apply(self, changes: Sequence[Change]) -> None:
+        before = self._before.applied_to(self.cloud.ports)
         made = plan(
             self.vm.name,
-            self.cloud.ports,
+            before,
             changes,
             minimum=self.driver.minimum_groups_per_port,
-            stateless=stateless_groups(self.vm, self.cloud.ports),
+            stateless=stateless_groups(self.vm, before),
         )
         self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
-        self.cloud.carry_out(made)
+        undone = made.undone(before)
+        self._note(undone)
+        self._before = Plan()
+        self.cloud.carry_out(made, undone)
         for key, outcome in made.outcomes.items():
             written = [self.cloud.request_ids.get(ref) for ref in outcome.written]
             self.outcomes[key] = replace(outcome, request_id=written[-1] if written else None)
+
+    @cached_property
+    def _before(self) -> Plan:
+        """How to take back what a worker wrote that did not come to an end, as it noted before."""
+        noted = (task.arguments["undone"] for task in self.tasks if "undone" in task.arguments)
+        return Plan(wanted=next(noted, {}))
+
+    def _note(self, undone: Plan) -> None:
+        """Note how to take it back, where that may be half done: several ports are written one after the other."""
+        if len(undone.wanted) > 1:
+            for task in self.tasks:
+                task.arguments["undone"] = undone.wanted
+            self.holding.ensure()
+            save_all(self.tasks, ["arguments"])
 
     def _apply_alone(self, change: Change) -> None:
         try:
@@ -122,10 +143,6 @@ class _Changes:
             raise GroupNotFound(f"the cloud has several groups of this name, choose one by its ems_ref: {refs}.")
         return found[0]
 
-    def _say_why_it_waits(self, error: CloudError) -> None:
-        unfinished = Task.objects.filter(pk__in=[task.pk for task in self.tasks])
-        unfinished.update(message=f"Waiting to try again: {error}")
-
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Write what the cloud has now, and the end of every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
@@ -136,10 +153,12 @@ class _Changes:
                 record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
             names = group_names(self.vm, (*before, *after))
             seen = _seen(before, after, names) if read_on else {}
-            for task in self.tasks:
-                outcome = self.outcomes.get(task.pk) or _failed(failure)
-                status = Task.Status(outcome.status)
-                finish(task, status, outcome.message, **seen, request_id=outcome.request_id)
+            finish_all(self._ending(task, seen, failure) for task in self.tasks)
+
+    def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> Ending:
+        outcome = self.outcomes.get(task.pk) or _failed(failure)
+        context = seen | {"request_id": outcome.request_id}
+        return Ending(task, Task.Status(outcome.status), outcome.message, context)
 
 
 def _failed(failure: CloudError | None) -> Outcome:

@@ -39,6 +39,13 @@ def replace_memberships(groups: Mapping[int, Collection[int]], *, read_on: datet
         NetworkPort.objects.filter(pk__in=vms).update(groups_read_on=read_on)
 
 
+def end_memberships(group: int, *, but: Collection[int], read_on: datetime) -> None:
+    """Take a group from all ports `but` those that were read with it (primary keys), as above."""
+    others = Membership.objects.filter(security_group=group).values_list("network_port", flat=True)
+    for ports in batches(_lock(list(set(others).difference(but)), read_on)):
+        Membership.objects.filter(security_group=group, network_port__in=ports).delete()
+
+
 def _lock(ports: list[int], read_on: datetime) -> dict[int, int | None]:
     """The VM of each of these ports whose groups nobody has read since; the rows stay locked until the end."""
     vms: dict[int, int | None] = {}

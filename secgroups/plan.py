@@ -7,10 +7,10 @@ insist on a last group, and a group may be confined to one network.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from inventory.drivers.base import EVERYBODY, Group, Port
+from inventory.drivers.values import EVERYBODY, Group, Port
 
 Action = Literal["add", "remove"]
 #: Of each action: under way, done, and the preposition.
@@ -60,6 +60,11 @@ class Plan:
             if added or len(kept) != len(port.group_refs):
                 yield port, (*kept, *added)
 
+    def applied_to(self, ports: Sequence[Port]) -> tuple[Port, ...]:
+        """The ports as they would be once this plan was carried out."""
+        lists = {port.ref: groups for port, groups in self.writes(ports)}
+        return tuple(replace(port, group_refs=lists.get(port.ref, port.group_refs)) for port in ports)
+
     def undone(self, ports: Sequence[Port]) -> Plan:
         """The plan that brings every group this plan touches back to where `ports` have it."""
         had = {port.ref: port.group_refs for port in ports}
@@ -83,6 +88,7 @@ def plan(
     folding = _Folding(instance, ports, minimum, stateless)
     for change in changes:
         folding.made.outcomes[change.id] = folding.fold(change)
+    folding.warn()
     return folding.made
 
 
@@ -98,6 +104,8 @@ class _Folding:
         self.stateless = set(stateless)
         self.now = {port.ref: list(port.group_refs) for port in ports}
         self.made = Plan()
+        #: The ports (ref) that a change (id) left without any group.
+        self.emptied: dict[int, list[str]] = {}
 
     def fold(self, change: Change) -> Outcome:
         """Apply one change, to all of its ports or to none."""
@@ -168,10 +176,16 @@ class _Folding:
         _, done, preposition = WORDS[change.action]
         where = f" on {len(written)} ports" if len(written) > 1 else ""
         message = f"{done} security group {change.group.name} {preposition} {self.instance}{where}."
-        empty = [ref for ref in written if not self.now[ref]]
-        if empty:
-            message += f" Port {_list(empty)} has no security group left: everything inbound is dropped there."
-        return Outcome("Warn" if empty else "Ok", message + left_out, tuple(written))
+        self.emptied[change.id] = [ref for ref in written if not self.now[ref]]
+        return Outcome("Ok", message + left_out, tuple(written))
+
+    def warn(self) -> None:
+        """Say of the changes that left a port without groups, if none that followed gave it one, that they did."""
+        for change, ports in self.emptied.items():
+            if empty := [ref for ref in ports if not self.now[ref]]:
+                outcome = self.made.outcomes[change]
+                warning = f" Port {_list(empty)} has no security group left: everything inbound is dropped there."
+                self.made.outcomes[change] = replace(outcome, status="Warn", message=outcome.message + warning)
 
 
 def _foreign(port: Port, group: Group) -> str | None:

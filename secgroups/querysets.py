@@ -7,7 +7,7 @@ from typing import Self
 
 from django.db.models import Q
 
-from inventory.drivers.base import Group
+from inventory.drivers.values import Group
 from inventory.models import Provider, Vm
 from inventory.querysets import ResourceQuerySet
 

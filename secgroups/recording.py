@@ -7,7 +7,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from inventory.drivers.base import CloudError, Driver, Group, Port
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError
+from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.refresh import port_attributes
 from secgroups.memberships import replace_memberships

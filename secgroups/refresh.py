@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from django.db.models import Q
 
-from inventory.drivers.base import EVERYBODY, Driver, Group
+from inventory.drivers.base import Driver
+from inventory.drivers.values import EVERYBODY, Group
 from inventory.reconcile import BATCH, batches, reconcile
 from inventory.refresh import Refresh
-from secgroups.memberships import replace_memberships
+from secgroups.memberships import end_memberships, replace_memberships
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.rules import rule_attributes
 
 
 def bring_in_groups(refresh: Refresh) -> None:
-    refresh.groups = reconcile(
+    inventory = refresh.inventory
+    named = chain(
+        (ref for port in inventory.ports for ref in port.group_refs),
+        (rule.source_group_ref for rule in inventory.rules),
+    )
+    refresh.groups = refresh.known(SecurityGroup, named) | reconcile(
         SecurityGroup,
         refresh.provider,
         {
@@ -24,9 +31,10 @@ def bring_in_groups(refresh: Refresh) -> None:
                 "cloud_tenant_id": refresh.tenants.get(group.tenant_ref or ""),
                 "cloud_network_id": refresh.networks.get(group.network_ref or ""),
             }
-            for group in refresh.inventory.groups
+            for group in inventory.groups
         },
-        guarded=not refresh.force,
+        within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
+        guarded=refresh.guarded,
         newer=Q(updated_on__gt=refresh.read_on),
     )
 
@@ -40,12 +48,10 @@ def bring_in_shares(refresh: Refresh) -> None:
         if ref in refresh.tenants
     }
     shares = SecurityGroup.shared_with.through.objects
-    known = {
-        (group, tenant): pk
-        for pk, group, tenant in shares.filter(securitygroup__provider=refresh.provider).values_list(
-            "pk", "securitygroup", "cloudtenant"
-        )
-    }
+    theirs = shares.filter(securitygroup__provider=refresh.provider)
+    if refresh.scope:
+        theirs = theirs.filter(securitygroup__in=[refresh.groups[group.ref] for group in refresh.inventory.groups])
+    known = {(group, tenant): pk for pk, group, tenant in theirs.values_list("pk", "securitygroup", "cloudtenant")}
     for gone in batches(known[share] for share in known.keys() - wanted):
         shares.filter(pk__in=gone).delete()
     shares.bulk_create(
@@ -78,23 +84,28 @@ def bring_in_rules(refresh: Refresh) -> None:
             for rule in refresh.inventory.rules
             if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
         },
+        within=refresh.within(
+            cloud_tenant="security_group__cloud_tenant__ems_ref", security_group="security_group__ems_ref"
+        ),
         newer=Q(security_group__rules_as_of__gt=refresh.read_on),
     )
 
 
 def _with_newer_rules(refresh: Refresh) -> set[int]:
     """The groups whose rules were edited since the reading began; no group's rules are until this one ends."""
-    groups = SecurityGroup.objects.filter(provider=refresh.provider).order_by("pk")
+    read = refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref")
+    groups = SecurityGroup.objects.filter(read or Q(), provider=refresh.provider).order_by("pk")
     # Not against memberships that somebody adds to these groups meanwhile: hence `no_key`.
-    known = groups.select_for_update(no_key=True).values_list("pk", "rules_as_of")
+    known = groups.select_for_update(no_key=True, of=("self",)).values_list("pk", "rules_as_of")
     return {pk for pk, as_of in known if as_of and as_of > refresh.read_on}
 
 
 def bring_in_memberships(refresh: Refresh) -> None:
-    replace_memberships(
-        {
-            refresh.ports[port.ref]: [refresh.groups[ref] for ref in port.group_refs if ref in refresh.groups]
-            for port in refresh.inventory.ports
-        },
-        read_on=refresh.read_on,
-    )
+    ports = {
+        refresh.ports[port.ref]: [refresh.groups[ref] for ref in port.group_refs if ref in refresh.groups]
+        for port in refresh.inventory.ports
+    }
+    replace_memberships(ports, read_on=refresh.read_on)
+    if refresh.scope and refresh.scope.kind == "security_group":
+        for group in refresh.inventory.groups:
+            end_memberships(refresh.groups[group.ref], but=ports, read_on=refresh.read_on)

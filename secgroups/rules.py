@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.drivers.base import Rule
+from inventory.drivers.values import Rule
 from secgroups.models import FirewallRule, SecurityGroup
 
 

@@ -1,22 +1,28 @@
 """Writing the ports of an instance at its cloud.
 
 Whether a write was done is never guessed: after each round the ports are read again, and what is not there yet is
-written again, until nothing is left to write or the patience is over.
+written again, until nothing is left to write or the patience is over. And what is written was read just before:
+where a cloud does not compare before it replaces, what others did since would be lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import count
 
 from django.utils import timezone
 
-from inventory.drivers.base import CloudError, CloudUnavailable, Driver, GroupNotFound, InstanceGone, Port
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound, InstanceGone
+from inventory.drivers.values import Port
 from inventory.leases import Holding
-from inventory.patience import Patience
+from inventory.patience import OnWait, Patience, silent
 from secgroups.asking import Asking
 from secgroups.plan import Plan
+
+#: For how long a reading is written on, in seconds.
+FRESH = 1.0
 
 
 class PortWriter(Asking):
@@ -28,12 +34,13 @@ class PortWriter(Asking):
         instance_ref: str,
         holding: Holding,
         patience: Patience,
-        on_wait: Callable[[CloudError], None] = lambda error: None,
+        on_wait: OnWait = silent,
     ) -> None:
         super().__init__(driver, holding, patience, on_wait)
         self.instance_ref = instance_ref
         self.ports: tuple[Port, ...] = ()
         self.read_on: datetime | None = None
+        self._stale_from = 0.0
         self.request_ids: dict[str, str | None] = {}
 
     def read(self) -> tuple[Port, ...]:
@@ -41,16 +48,16 @@ class PortWriter(Asking):
         read_on = timezone.now()
         self.ports = self.ask(lambda: self.driver.ports(self.instance_ref))
         self.read_on = read_on
+        self._stale_from = time.monotonic() + FRESH
         return self.ports
 
-    def carry_out(self, plan: Plan) -> None:
-        """Make the ports as planned; where the cloud refuses a write, what was written before it is taken back."""
-        start = self.ports
+    def carry_out(self, plan: Plan, undone: Plan) -> None:
+        """Make the ports as planned; where the cloud refuses a write, make them as `undone` has them."""
         try:
             self._write_until_there(plan)
         except CloudError as error:
             if error.permanent:
-                self._take_back(plan.undone(start), error)
+                self._take_back(undone, error)
             raise
 
     def _take_back(self, plan: Plan, refusal: CloudError) -> None:
@@ -65,27 +72,29 @@ class PortWriter(Asking):
 
     def _write_until_there(self, plan: Plan) -> None:
         doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")
-        for round_ in count():
-            writes = list(plan.writes(self.ports))
-            if not writes:
-                return
-            if round_:
-                self.wait(doubt)
-            doubt = self._write(writes) or doubt
+        while missing := [port.ref for port, _ in plan.writes(self._fresh())]:
+            doubt = self._write(plan, missing) or doubt
             self.read()
+            if any(plan.writes(self.ports)):
+                self.wait(doubt)
 
-    def _write(self, writes: Iterable[tuple[Port, tuple[str, ...]]]) -> CloudError | None:
+    def _fresh(self) -> Sequence[Port]:
+        """The ports, read again if that was a while ago."""
+        return self.read() if time.monotonic() > self._stale_from else self.ports
+
+    def _write(self, plan: Plan, refs: Iterable[str]) -> CloudError | None:
         """Write these ports; returns the error that leaves open whether the rest was done, raises a refusal."""
-        for port, groups in writes:
-            self.holding.ensure()
-            try:
-                self.request_ids[port.ref] = self.driver.change_groups(port, groups)
-            except GroupNotFound as error:
-                if timezone.now() > self.fresh_until:
-                    raise
-                return CloudUnavailable(error.message, request_id=error.request_id)
-            except CloudError as error:
-                if error.permanent:
-                    raise
-                return error
+        try:
+            for ref in refs:
+                for port, groups in plan.writes([port for port in self._fresh() if port.ref == ref]):
+                    self.holding.ensure()
+                    self.request_ids[ref] = self.driver.change_groups(port, groups)
+        except GroupNotFound as error:
+            if timezone.now() > self.fresh_until:
+                raise
+            return CloudUnavailable(error.message, request_id=error.request_id)
+        except CloudError as error:
+            if error.permanent:
+                raise
+            return error
         return None

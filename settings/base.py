@@ -130,6 +130,8 @@ CELERY_TIMEZONE = "UTC"
 REFRESH_INTERVAL = timedelta(seconds=env.int("REFRESH_INTERVAL", default=600))
 #: How long one change may keep trying while its cloud throttles, fails or can't be reached.
 CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
+#: Most tasks that wait for one instance, or for one provider, at a time.
+QUEUE_LIMIT = env.int("QUEUE_LIMIT", default=10_000)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
@@ -149,7 +151,10 @@ TASK_HANDLERS = {
 DRIVERS = {
     "ManageIQ::Providers::Amazon::CloudManager": "inventory.drivers.ec2.Ec2Driver",
     "ManageIQ::Providers::Openstack::CloudManager": "inventory.drivers.openstack.OpenStackDriver",
+    "ManageIQ::Providers::File::CloudManager": "inventory.drivers.file.FileDriver",
 }
+#: The one folder in which providers of type file have their files.
+INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
 #: The parts of a refresh, in order: each brings one kind of thing in.
 REFRESH_PARTS = [
     "inventory.refresh.bring_in_tenants",

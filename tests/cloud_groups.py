@@ -7,16 +7,9 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from inventory.drivers.base import (
-    AlreadyThere,
-    CloudRefused,
-    Driver,
-    Group,
-    GroupNotFound,
-    Port,
-    Rule,
-    RuleNotFound,
-)
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import AlreadyThere, CloudRefused, GroupNotFound, RuleNotFound
+from inventory.drivers.values import Group, Port, Rule
 from secgroups.models import FirewallRule
 
 #: Where a group is made if nobody says it.

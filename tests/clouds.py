@@ -11,31 +11,25 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
 
-from inventory import patience
-from inventory.drivers.base import (
+from inventory import pacing, patience
+from inventory.drivers.failures import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
-    Connection,
-    Group,
     GroupNotFound,
-    Instance,
     InstanceGone,
-    Inventory,
-    Network,
-    Port,
-    Rule,
-    Tenant,
+    Outdated,
     Throttled,
 )
+from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
 from inventory.leases import Holding, LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from secgroups import changes, editing
+from inventory.patience import HandedBack
+from secgroups import writing
 from secgroups.models import FirewallRule, SecurityGroup
 from tests.cast import AMAZON, Cast, enter
 from tests.cloud_groups import GroupsInMemory, rule_of
@@ -95,6 +89,11 @@ class MemoryCloud(GroupsInMemory):
 
     # What a driver does
 
+    def verify(self) -> tuple[Check, ...]:
+        return self._answer(
+            "verify", None, lambda: (Check("list instances", True, "May list instances.", needed=True),)
+        )
+
     def inventory(self) -> Inventory:
         return self._answer("inventory", None, self._everything)
 
@@ -139,7 +138,7 @@ class MemoryCloud(GroupsInMemory):
 
     def _change(self, port: Port, group_refs: Sequence[str]) -> str:
         if self.guards_revisions and port.revision != self.port(port.ref).revision:
-            raise CloudUnavailable(f"Port {port.ref} was changed meanwhile.")
+            raise Outdated(f"Port {port.ref} was changed meanwhile.")
         if missing := set(group_refs) - {group.ref for group in self.group_list}:
             raise GroupNotFound(f"There is no group {', '.join(sorted(missing))}.")
         self.set_port(port.ref, group_refs=tuple(group_refs))
@@ -258,11 +257,15 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
         self.pauses: list[float] = []
+        #: Whether the process is to stop, so that nobody sleeps any more.
+        self.stop_asked = False
 
     def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
+        if self.stop_asked:
+            raise HandedBack
         self.pauses.append(seconds)
         self.now += seconds
 
@@ -271,7 +274,9 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of those who are patient."""
     clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
+    for module in (pacing, patience, writing):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(patience.stop, "sleep", clock.sleep)
     return clock
 
 
@@ -286,7 +291,5 @@ def cloud(cast: Cast, clock: Clock, settings: Any, monkeypatch: pytest.MonkeyPat
     """The cloud that has what the cast has, and that the provider acme talks to."""
     cloud = mirror(cast.acme)
     settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
-    monkeypatch.setattr(Provider, "driver", lambda provider: cloud)
-    for handler in (changes, editing):
-        monkeypatch.setattr(handler, "Patience", partial(patience.Patience, sleep=clock.sleep))
+    monkeypatch.setattr(Provider, "driver", lambda provider, pace: cloud)
     return cloud

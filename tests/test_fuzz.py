@@ -18,6 +18,7 @@ from inventory.rest import waiting
 from inventory.rest.schema.document import document
 from settings.wsgi import application
 from tests.fuzz import checks, steering  # noqa: F401  (registers them)
+from tests.fuzz.offline import cut_off
 
 config = SchemathesisConfig.from_path(Path(__file__).with_name("fuzz") / "schemathesis.toml")
 schema = schemathesis.openapi.from_dict(deepcopy(document()), config=config)
@@ -37,7 +38,12 @@ def one_connection(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
 
 
-@pytest.mark.usefixtures("company", "nobody_waits", "one_connection")
+@pytest.fixture
+def no_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_off(monkeypatch)
+
+
+@pytest.mark.usefixtures("company", "nobody_waits", "no_clouds", "one_connection")
 @pytest.mark.parametrize(
     ("label", "mode"),
     [

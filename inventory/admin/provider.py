@@ -8,18 +8,21 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm, model_to_dict
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from inventory.admin.base import LinkedAdmin
 from inventory.admin.columns import Counted, link_to
-from inventory.admin.task import show_tasks
+from inventory.admin.refreshing import RefreshableAdmin
 from inventory.fields import UnreadableSecret
-from inventory.forms import ProviderForm, clouds
+from inventory.forms import ProviderForm, ProviderTestForm, clouds
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
-from inventory.services import connect_provider, request_refresh
+from inventory.services import Verdict, connect_provider, request_refresh, verify_credentials
 
 
 class CloudFilter(admin.SimpleListFilter):
@@ -34,7 +37,7 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(Provider)
-class ProviderAdmin(LinkedAdmin[Provider]):
+class ProviderAdmin(RefreshableAdmin[Provider]):
     form = ProviderForm
     list_display = ["name", "cloud", "provider_region", "enabled", "last_refresh"]
     list_filter = ["enabled", CloudFilter, "provider_region", "last_refresh_date"]
@@ -54,8 +57,8 @@ class ProviderAdmin(LinkedAdmin[Provider]):
         (
             "Credentials",
             {
-                "fields": ["credentials_stored", ("userid", "password")],
-                "description": "What is stored is never shown. Leave both empty to keep it.",
+                "fields": ["credentials_stored", "auth_type", ("userid", "password")],
+                "description": "What is stored is never shown. Leave both empty to keep it, and for a file.",
             },
         ),
         (
@@ -106,25 +109,42 @@ class ProviderAdmin(LinkedAdmin[Provider]):
         if task := provider.tasks.first():
             messages.info(request, format_html("Its inventory is being read: {}", link_to(task)))
 
-    def has_refresh_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.refresh_provider")
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.verify_view)
+        pages = [
+            path("verify/", view, name="inventory_provider_verify"),
+            path("<int:pk>/verify/", view, name="inventory_provider_verify"),
+        ]
+        return [*pages, *super().get_urls()]
 
-    @admin.action(description="Refresh from the cloud", permissions=["refresh"])
-    def refresh(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse:
-        return self._refresh(request, providers)
+    def verify_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        """Test what the form of a provider, new or stored, says, and save nothing."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        provider = get_object_or_404(self.get_queryset(request), pk=pk) if pk else None
+        if not (self.has_change_permission(request, provider) if provider else self.has_add_permission(request)):
+            raise PermissionDenied
+        form_class = self.get_form(request, provider, change=bool(provider), form=ProviderTestForm)
+        form = form_class(request.POST, instance=provider)
+        for name in self.get_readonly_fields(request, provider):
+            form.fields.pop(name, None)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Test of {provider or 'a new provider'}",
+            "opts": self.opts,
+            "form": form,
+            "verdict": self._verdict(cast(ProviderTestForm, form)) if form.is_valid() else None,
+        }
+        return TemplateResponse(request, "admin/inventory/provider/verify.html", context)
 
-    @admin.action(description="Refresh, even if much is gone (force)", permissions=["refresh"])
-    def refresh_by_force(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse:
-        return self._refresh(request, providers, force=True)
+    def _verdict(self, form: ProviderTestForm) -> Verdict:
+        try:
+            return verify_credentials(provider=form.described())
+        except UnreadableSecret as error:
+            return Verdict(False, str(error))
 
-    def _refresh(
-        self, request: HttpRequest, providers: QuerySet[Provider], *, force: bool = False
-    ) -> HttpResponse:
-        user = cast(User, request.user)
-        tasks = [request_refresh(provider=provider, user=user, force=force) for provider in providers]
-        for task in tasks:
-            messages.success(request, format_html("Queued: {}", link_to(task)))
-        return show_tasks(tasks, otherwise=Provider)
+    def request_refresh(self, row: Provider, user: User, force: bool) -> Task:
+        return request_refresh(provider=row, user=user, force=force)
 
     def get_deleted_objects(
         self, objs: Sequence[Provider] | QuerySet[Provider], request: HttpRequest

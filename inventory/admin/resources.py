@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked
+from inventory.admin.refreshing import RefreshableAdmin
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Task, Vm
 
 
@@ -18,7 +19,9 @@ class PortColumns:
 
 
 @admin.register(CloudTenant)
-class CloudTenantAdmin(ReadOnly, LinkedAdmin[CloudTenant]):
+class CloudTenantAdmin(ReadOnly, RefreshableAdmin[CloudTenant]):
+    kind = "cloud_tenant"
+    actions = ["refresh", "refresh_by_force"]
     list_display = ["name", "ems_ref", Linked("provider"), "enabled"]
     list_filter = [("provider", ProviderFilter), "enabled"]
     search_fields = ["name", "ems_ref", "description"]
@@ -49,7 +52,8 @@ class PortInline(PortColumns, ReadOnly, admin.TabularInline[NetworkPort, Vm]):
 
 
 @admin.register(Vm, Instance)
-class VmAdmin(ReadOnly, LinkedAdmin[Vm]):
+class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
+    kind = "instance"
     list_display = [
         "name",
         Linked("provider"),

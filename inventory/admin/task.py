@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Linked, ids, list_url
-from inventory.models import Lease, Task
+from inventory.models import CallRate, Lease, Task
 
 #: Most ids in a URL.
 MOST_IDS = 200
@@ -100,3 +100,13 @@ class LeaseAdmin(ReadOnly, admin.ModelAdmin[Lease]):
     list_display = ["queue", "owner", "ends_on"]
     search_fields = ["queue"]
     ordering = ["ends_on"]
+
+
+@admin.register(CallRate)
+class CallRateAdmin(ReadOnly, LinkedAdmin[CallRate]):
+    """Where a cloud has refused calls as too many, and how many are made of them now."""
+
+    list_display = ["action", Linked("provider"), "per_second", "next_on", "refused_on"]
+    list_filter = [("provider", ProviderFilter)]
+    search_fields = ["action"]
+    ordering = ["-refused_on"]

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from inventory.api.refreshing import RefreshMixin
 from inventory.models import CloudTenant
 from inventory.rest.collections import Subcollection, ToMany, ToOne
 from inventory.rest.reading import total
 from inventory.rest.serializers import IdField, ResourceSerializer
-from inventory.rest.viewsets import CollectionViewSet
 
 
 class CloudTenantSerializer(ResourceSerializer):
@@ -15,11 +15,12 @@ class CloudTenantSerializer(ResourceSerializer):
         fields = ["name", "description", "enabled", "ems_id", "ems_ref", "created_on", "updated_on"]
 
 
-class CloudTenantViewSet(CollectionViewSet):
+class CloudTenantViewSet(RefreshMixin):
     """OpenStack projects and AWS accounts."""
 
     collection = "cloud_tenants"
-    queryset = CloudTenant.objects.all()
+    kind = "cloud_tenant"
+    queryset = CloudTenant.objects.select_related("provider").defer("provider__credentials")
     serializer_class = CloudTenantSerializer
     computed = {
         "total_vms": total(CloudTenant, "vms"),

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from inventory.api.refreshing import RefreshMixin
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.collections import Subcollection, ToMany, ToOne
 from inventory.rest.reading import total
 from inventory.rest.serializers import IdField, ResourceSerializer
-from inventory.rest.viewsets import CollectionViewSet
 
 
 class VmSerializer(ResourceSerializer):
@@ -46,11 +46,12 @@ def _addresses(vms: Sequence[int]) -> Mapping[int, Mapping[str, list[str]]]:
     return found
 
 
-class VmViewSet(CollectionViewSet):
+class VmViewSet(RefreshMixin):
     """Virtual machines of every kind of provider."""
 
     collection = "vms"
-    queryset = Vm.objects.all()
+    kind = "instance"
+    queryset = Vm.objects.select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
     computed = {
         "total_security_groups": total(Vm, "security_groups"),
@@ -70,4 +71,4 @@ class InstanceViewSet(VmViewSet):
     """Virtual machines of clouds."""
 
     collection = "instances"
-    queryset = Instance.objects.all()
+    queryset = Instance.objects.select_related("provider").defer("provider__credentials")

@@ -22,6 +22,12 @@ def known_types() -> list[str]:
     return [name for full in settings.DRIVERS for name in (full, driver_class(full).vendor)]
 
 
+def types_without_credentials() -> list[str]:
+    """Those of `known_types` that need no credentials."""
+    needing = {name: driver_class(provider_type(name) or "").needs_credentials for name in known_types()}
+    return [name for name, needs in needing.items() if not needs]
+
+
 @cache
 def _load(path: str) -> type[Driver]:
     loaded: type[Driver] = import_string(path)

@@ -1,206 +1,17 @@
-"""What a cloud driver is: the values that it speaks and the interface that it implements.
+"""What a cloud driver is: the interface that it implements.
 
-A driver knows no model, no request and no task. It takes and returns the frozen values below, in which every
-reference (`ref`, `*_ref`) is the id that the cloud itself uses, and it raises nothing but `CloudError`.
+A driver knows no model, no request and no task. It takes and returns `values`, and raises nothing but `failures`.
+Each request to its cloud is sent by its `pace`, once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
-Direction = Literal["inbound", "outbound"]
-AuthType = Literal["password", "application_credential"]
-
-#: In `Group.shared_with`: every tenant.
-EVERYBODY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a cloud and who to be there; `url` None is the cloud's own public endpoint.
-
-    With the `auth_type` `application_credential` (OpenStack) `userid` is its id and `password` its secret.
-    """
-
-    url: str | None = None
-    region: str | None = None
-    userid: str = ""
-    password: str = field(default="", repr=False)
-    verify_ssl: bool = True
-    certificate_authority: str | None = None
-    project: str | None = None
-    domain: str | None = None
-    auth_type: AuthType = "password"
-
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    ref: str
-    name: str
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    ref: str
-    name: str
-    cidr: str | None = None
-    tenant_ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC).
-
-    `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all.
-    """
-
-    ref: str
-    name: str
-    description: str | None = None
-    tenant_ref: str | None = None
-    network_ref: str | None = None
-    stateful: bool = True
-    shared_with: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One firewall rule of a group; None for `host_protocol`, `port` and `end_port` means any.
-
-    `source_ip_range` is the other side's CIDR. Where the other side is neither a CIDR nor a group of this
-    inventory it holds the cloud's own name of it (EC2: a prefix list's id, another account's group), because a
-    rule without any source would read as one that lets everybody in.
-    """
-
-    ref: str
-    group_ref: str
-    direction: Direction
-    network_protocol: Literal["IPV4", "IPV6"] | None = None
-    host_protocol: str | None = None
-    port: int | None = None
-    end_port: int | None = None
-    source_ip_range: str | None = None
-    source_group_ref: str | None = None
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A server; `raw_power_state` is the cloud's own word."""
-
-    ref: str
-    name: str
-    power_state: PowerState
-    raw_power_state: str
-    tenant_ref: str | None = None
-    flavor_name: str | None = None
-    availability_zone_name: str | None = None
-    location: str | None = None
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A network interface and the refs of its groups; `revision` is what an optimistic write has to name."""
-
-    ref: str
-    name: str | None = None
-    instance_ref: str | None = None
-    tenant_ref: str | None = None
-    network_ref: str | None = None
-    mac_address: str | None = None
-    status: str | None = None
-    ip_addresses: tuple[str, ...] = ()
-    group_refs: tuple[str, ...] = ()
-    port_security_enabled: bool = True
-    revision: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """Everything a provider has, read at one time."""
-
-    tenants: tuple[Tenant, ...] = ()
-    networks: tuple[Network, ...] = ()
-    groups: tuple[Group, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    instances: tuple[Instance, ...] = ()
-    ports: tuple[Port, ...] = ()
-
-
-class CloudError(Exception):
-    """The cloud did not do it; `permanent` says that asking again will not help.
-
-    `message` is for a person, `str()` has the id of the request as well, by which the cloud's operators find it.
-    """
-
-    permanent = True
-    #: The pause before another attempt, in seconds; None leaves it to who asks.
-    retry_after: float | None = None
-
-    def __init__(self, message: str, *, request_id: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.request_id = request_id
-
-    def __str__(self) -> str:
-        return f"{self.message} (request {self.request_id})" if self.request_id else self.message
-
-
-class CloudRefused(CloudError):
-    """The cloud understood and said no (a limit, another network, a wrong value); nothing was changed."""
-
-
-class CredentialsRefused(CloudError):
-    """The credentials are wrong, have ended, or may not do this."""
-
-
-class InstanceGone(CloudError):
-    """The instance does not exist any more, or is on its way out."""
-
-
-class InUse(CloudRefused):
-    """What was to be deleted is needed by something else, which the message names where the cloud shows it."""
-
-
-class AlreadyThere(CloudRefused):
-    """What was to be made is there already; for a rule, whatever its description says."""
-
-
-class GroupNotFound(CloudError):
-    """The cloud has no such group where it was looked for."""
-
-
-class RuleNotFound(CloudError):
-    """The group has no such rule."""
-
-
-class Throttled(CloudError):
-    """The cloud wants us to slow down; `retry_after` is the pause it asked for, in seconds."""
-
-    permanent = False
-
-    def __init__(self, message: str, *, request_id: str | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message, request_id=request_id)
-        self.retry_after = retry_after
-
-
-class Outdated(CloudError):
-    """What was to be written has changed since it was read, and was not written: to be read again at once."""
-
-    permanent = False
-    retry_after = 0.0
-
-
-class CloudUnavailable(CloudError):
-    """No answer, or a failure on the cloud's side: whether a write was done is unknown."""
-
-    permanent = False
+from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.values import Check, Connection, Group, Inventory, Port, Rule, Scope
 
 
 class Driver(ABC):
@@ -210,6 +21,8 @@ class Driver(ABC):
     vendor: ClassVar[str]
     #: The word for this cloud inside ManageIQ's class names (`ManageIQ::Providers::<namespace>::CloudManager`).
     namespace: ClassVar[str]
+    #: Whether there is somebody to be at the cloud: else a provider needs no `credentials`.
+    needs_credentials: ClassVar[bool] = True
     #: Whether groups can be added to and removed from instances; asked before anything is queued.
     supports_security_groups: ClassVar[bool] = True
     #: Whether name and description of a group can be changed; asked before anything is queued.
@@ -223,12 +36,27 @@ class Driver(ABC):
     #: Fewest groups that the cloud leaves on a port.
     minimum_groups_per_port: ClassVar[int] = 0
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, pace: Pace = AT_ONCE) -> None:
         self.connection = connection
+        self.pace = pace
+
+    @abstractmethod
+    def verify(self) -> tuple[Check, ...]:
+        """What these credentials may do here, asked of the cloud anew and without changing anything.
+
+        Raises `CredentialsRefused` where they are none, and whatever keeps the cloud from being asked.
+        """
 
     @abstractmethod
     def inventory(self) -> Inventory:
         """Read everything, with as few and as large pages as the cloud allows."""
+
+    def inventory_of(self, scope: Scope) -> Inventory:
+        """Read one thing with what belongs to it: nothing if it is not there any more.
+
+        This reads everything. A cloud that can be asked for less has a driver that does.
+        """
+        return self.inventory().within(scope)
 
     @abstractmethod
     def ports(self, instance_ref: str) -> tuple[Port, ...]:

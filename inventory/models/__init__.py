@@ -6,11 +6,12 @@ from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
 from inventory.models.network_port import NetworkPort
 from inventory.models.provider import Provider
-from inventory.models.task import Lease, Task
+from inventory.models.task import CallRate, Lease, Task
 from inventory.models.vm import Instance, Vm
 
 __all__ = [
     "AuthToken",
+    "CallRate",
     "CloudNetwork",
     "CloudTenant",
     "Group",

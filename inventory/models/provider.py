@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.validators import MaxValueValidator
 from django.db import models
 
 from inventory import drivers
-from inventory.drivers.base import Connection, Driver
-from inventory.fields import EncryptedJSONField
+from inventory.drivers.base import Driver
+from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.values import Connection
+from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models.base import Timestamped
 from inventory.querysets import ProviderQuerySet
 from inventory.validators import validate_endpoint
 
 DriverClass = type[Driver]
+
+#: Where credentials go, and who could read them on their way.
+ADDRESS = frozenset({"certificate_authority", "hostname", "port", "security_protocol", "url", "verify_ssl"})
+ENTER_AGAIN = "The stored credentials are not sent to another address: enter them again."
 
 
 class Provider(Timestamped):
@@ -67,21 +75,37 @@ class Provider(Timestamped):
     def supports_security_groups(self) -> bool:
         return self.driver_class is not None and self.driver_class.supports_security_groups
 
-    def driver(self) -> Driver:
+    def driver(self, pace: Pace = AT_ONCE) -> Driver:
         """A driver connected with this provider's credentials; `KeyError` for an unknown type."""
-        return drivers.driver_class(self.type)(
-            Connection(
-                url=self.endpoint,
-                region=self.provider_region,
-                userid=self.credentials.get("userid", ""),
-                password=self.credentials.get("password", ""),
-                verify_ssl=self.verify_ssl and self.security_protocol != self.SecurityProtocol.TLS,
-                certificate_authority=self.certificate_authority,
-                project=self.project,
-                domain=self.uid_ems,
-                auth_type=self.credentials.get("auth_type", "password"),
-            )
+        return drivers.driver_class(self.type)(self.connection, pace)
+
+    @property
+    def connection(self) -> Connection:
+        return Connection(
+            url=self.endpoint,
+            region=self.provider_region,
+            userid=self.credentials.get("userid", ""),
+            password=self.credentials.get("password", ""),
+            verify_ssl=self.verify_ssl and self.security_protocol != self.SecurityProtocol.TLS,
+            certificate_authority=self.certificate_authority,
+            project=self.project,
+            domain=self.uid_ems,
+            auth_type=self.credentials.get("auth_type", "password"),
         )
+
+    def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether with these attributes the stored credentials would go where they were not meant to."""
+        given = ADDRESS & attributes.keys()
+        changed = any((attributes[name] or None) != (getattr(self, name) or None) for name in given)
+        return changed and self.has_credentials
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether any are stored, be they readable or not."""
+        try:
+            return bool(self.credentials)
+        except UnreadableSecret:
+            return True
 
     @property
     def endpoint(self) -> str | None:

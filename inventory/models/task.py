@@ -58,6 +58,26 @@ class Task(Timestamped):
         return self.name
 
 
+class CallRate(models.Model):
+    """How often an action of a provider's cloud may be called by all workers together, since it refused a call.
+
+    There is none for what was not refused lately: that is called at will.
+    """
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="+")
+    action = models.CharField(max_length=255)
+    per_second = models.FloatField()
+    #: When the next call may be made; in the future where others wait for their turn.
+    next_on = models.DateTimeField()
+    refused_on = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "action"], name="call_rate_action")]
+
+    def __str__(self) -> str:
+        return self.action
+
+
 class Lease(models.Model):
     """The right to carry out the tasks of one queue, until `ends_on` unless it is renewed."""
 

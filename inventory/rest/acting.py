@@ -37,6 +37,10 @@ class ActingViewSet(ViewSetMixin, ApiView):
     permission: str | None = None
     #: Whether that action answers the resources themselves; else it says what became of each.
     shows: bool = False
+    #: What else a body may call it.
+    aliases: tuple[str, ...] = ()
+    #: Whether it writes; one that does not may ask a cloud, and is run outside of any transaction.
+    writes: bool = True
 
     @classmethod
     @cache
@@ -68,13 +72,27 @@ class ActingViewSet(ViewSetMixin, ApiView):
             return Command("edit", (edited_attributes(self.request.data),), many=False)
         return Command.parse(self.request.data)
 
+    @property
+    def asked(self) -> Any:
+        """The declared action that the request names; None if there is none."""
+        name = self.command.action
+        named = (a for a in self.declared_actions() if name in {a.url_path, *a.kwargs.get("aliases", ())})
+        return next(named, None)
+
+    def may_write(self) -> bool:
+        if self.action != "act":
+            return self.writes
+        try:
+            return self.asked is None or bool(self.asked.kwargs.get("writes", True))
+        except APIException:
+            return True  # a body that makes no sense, which is said by whoever runs it
+
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
-        name = self.command.action
-        found = next((action for action in self.declared_actions() if action.url_path == name), None)
+        found = self.asked
         if found is None or (self.detail and not found.detail):
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
-            raise BadInput(f"Unsupported Action {name} for the {self.collection} {kind} specified")
+            raise BadInput(f"Unsupported Action {self.command.action} for the {self.collection} {kind} specified")
         self.action = found.__name__
         self.permission = found.kwargs.get("permission")
         self.check_permissions(request)

@@ -20,6 +20,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from inventory.services import QueueFull
+
 logger = logging.getLogger(__name__)
 
 KINDS = {
@@ -44,6 +46,7 @@ STATUSES: dict[type[Exception], int] = {
     BadRequest: 400,
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
+    QueueFull: 429,
 }
 
 #: What is said of those that Django raises before a view is chosen: its own words are for the operator.

@@ -2,14 +2,15 @@
 
 A key is claimed first, in a transaction of its own, so that a repeat meanwhile can be told. Then one transaction
 holds both what the request does and the answer that is kept for repeats: a crash leaves neither, and the claim of
-one that crashed ends by itself.
+one that crashed ends by itself. A request that writes nothing needs none: it may ask a cloud, and take its time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -29,14 +30,18 @@ REPLAYED = "Idempotency-Replayed"
 LONGEST = 255
 #: For how long a repeat gets the first answer.
 KEPT = timedelta(hours=24)
-#: After how long a claim that nobody answered is another's: longer than any server lets a request run.
-CLAIM = timedelta(minutes=5)
+#: After how long a claim that nobody answered is another's. A request that takes longer finds that out before it
+#: commits, and has then done nothing.
+CLAIM = timedelta(seconds=30)
 
 Handler = Callable[..., Response]
 
 
-def once(handler: Handler, on_error: Callable[[Exception], Response]) -> Handler:
-    """A handler that does each key once; `on_error` is what makes answers of foreseen errors, which count too."""
+def once(handler: Handler, on_error: Callable[[Exception], Response], writes: Callable[[], bool]) -> Handler:
+    """A handler that does each key once.
+
+    `on_error` makes the answers of foreseen errors, which count too; `writes` says whether the request may write.
+    """
 
     @wraps(handler)
     def answer(request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -47,7 +52,10 @@ def once(handler: Handler, on_error: Callable[[Exception], Response]) -> Handler
         if claim.status is not None:
             return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
         try:
-            return _carry_out(claim, lambda: _attempt(lambda: handler(request, *args, **kwargs), on_error))
+            together = transaction.atomic if writes() else nullcontext
+            attempt = partial(_attempt, partial(handler, request, *args, **kwargs), on_error, together)
+            with together():
+                return _kept(claim, attempt())
         except BaseException:
             IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
             raise
@@ -93,19 +101,24 @@ def _fingerprint(request: Request) -> str:
     return digest.hexdigest()
 
 
-def _attempt(handle: Callable[[], Response], on_error: Callable[[Exception], Response]) -> Response:
+def _attempt(
+    handle: Callable[[], Response],
+    on_error: Callable[[Exception], Response],
+    together: Callable[[], AbstractContextManager[object]],
+) -> Response:
     """The handler's answer, or that of the error which undid it."""
     try:
-        with transaction.atomic():
+        with together():
             return handle()
     except Exception as error:
         return on_error(error)
 
 
-@transaction.atomic
-def _carry_out(claim: IdempotencyKey, handle: Callable[[], Response]) -> Response:
-    response = handle()
-    if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+def _kept(claim: IdempotencyKey, response: Response) -> Response:
+    """The answer, for repeats as well, unless it says to ask again."""
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).delete()
+    elif response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         kept = {"status": response.status_code, "answer": dumped(response.data).decode()}
         if not IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).update(**kept):
             raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar
 
@@ -43,6 +43,8 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     #: Attributes that another client may send in place of ours, each with ours and what it looks like.
     stand_ins: ClassVar[Mapping[str, tuple[str, Schema]]] = {}
+    #: What a resource looks like that needs none of those attributes.
+    without: ClassVar[Sequence[Schema]] = ()
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:

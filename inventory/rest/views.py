@@ -36,7 +36,11 @@ class ApiView(APIView):
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
         if hasattr(self, "post"):
-            self.post = once(self.post, self.handle_exception)
+            self.post = once(self.post, self.handle_exception, self.may_write)
+
+    def may_write(self) -> bool:
+        """Whether this request may write to the database."""
+        return True
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """The answer, marked as this caller's: a proxy must not hand it to another."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
 from inventory.services.tasks import Work, queue_work
 
@@ -53,17 +55,35 @@ def delete_provider(*, provider: Provider) -> None:
 
 def request_refresh(*, provider: Provider, user: User | None, force: bool = False) -> Task:
     """Have the whole inventory read; `force` also where that removes more than half of what is known."""
-    [task] = queue_work(
-        f"providers/{provider.pk}",
-        [
-            Work(
-                name=f"Refresh of {provider.name}",
-                message=f"Refreshing provider {provider.name}",
-                arguments={"force": force},
-                context={"action": "refresh", "provider": provider.name, "force": force},
-            )
-        ],
-        user=user,
-        provider=provider,
+    work = Work(
+        name=f"Refresh of {provider.name}",
+        message=f"Refreshing provider {provider.name}",
+        arguments={"force": force},
+        context={"action": "refresh", "provider": provider.name, "force": force},
     )
+    return _queued(work, provider, user)
+
+
+def request_refresh_of(
+    *, scope: Scope, name: str, provider: Provider, user: User | None, force: bool = False
+) -> Task:
+    """Have one thing of that name read, with what belongs to it; `force` as for all of it."""
+    subject = f"{scope.kind.replace('_', ' ')} {name}"
+    work = Work(
+        name=f"Refresh of {subject}",
+        message=f"Refreshing {subject}",
+        arguments={"force": force, "scope": asdict(scope), "subject": subject},
+        context={
+            "action": "refresh",
+            "provider": provider.name,
+            scope.kind: {"name": name, "ems_ref": scope.ref},
+            "force": force,
+        },
+    )
+    return _queued(work, provider, user)
+
+
+def _queued(work: Work, provider: Provider, user: User | None) -> Task:
+    # The queue of the whole: a part that is read while all of it is would be overwritten with what was before.
+    [task] = queue_work(f"providers/{provider.pk}", [work], user=user, provider=provider)
     return task

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -18,6 +19,8 @@ from inventory.models import Provider, Task, Vm
 
 logger = logging.getLogger(__name__)
 
+#: Tasks that are ended in one statement.
+BATCH = 200
 #: Who is named where nobody asked: the schedule.
 SYSTEM = "system"
 
@@ -32,6 +35,16 @@ class Work:
     context: dict[str, Any] = field(default_factory=dict)
 
 
+class QueueFull(Exception):
+    """So much waits there already that nothing was accepted; `str()` is for a person."""
+
+    #: After how many seconds it is worth asking again.
+    wait = 10
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"{waiting} tasks are waiting there already: ask again when some of them are finished")
+
+
 @transaction.atomic
 def queue_work(
     queue: str,
@@ -41,7 +54,14 @@ def queue_work(
     provider: Provider | None,
     vm: Vm | None = None,
 ) -> list[Task]:
-    """Write the tasks of one queue, all or none, and wake a worker up once they are there."""
+    """Write the tasks of one queue, all or none, and wake a worker up once they are there.
+
+    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`.
+    """
+    _one_after_another(queue)
+    waiting = Task.objects.of_queue(queue)[: settings.QUEUE_LIMIT].count()
+    if waiting + len(works) > settings.QUEUE_LIMIT:
+        raise QueueFull(waiting)
     tasks = Task.objects.bulk_create(
         Task(
             queue=queue,
@@ -60,6 +80,17 @@ def queue_work(
     return tasks
 
 
+def _one_after_another(queue: str) -> None:
+    """Let nobody else accept work for this queue until this transaction ends.
+
+    Else a task could be accepted after one with a higher id was carried out, and the order of the ids would not be
+    that in which things were done. SQLite's transactions are one after another anyway.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [queue])
+
+
 def wake(queue: str, **options: Any) -> None:
     """Send the message that makes a worker look at this queue. One that is lost is made up for by the sweep."""
     try:
@@ -68,14 +99,44 @@ def wake(queue: str, **options: Any) -> None:
         logger.warning("No message for %s, the next sweep will find it: %s", queue, error)
 
 
+def say(tasks: Iterable[Task], message: str) -> None:
+    """What unfinished tasks have to say meanwhile."""
+    unfinished = Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks])
+    unfinished.update(message=message, updated_on=timezone.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a task ends; what `context` says of its outcome is shown beside what was asked."""
+
+    task: Task
+    status: Task.Status
+    message: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
 def finish(task: Task, status: Task.Status, message: str, **context: Any) -> None:
-    """End a task; what `context` says of its outcome is shown beside what was asked."""
-    task.state = Task.State.FINISHED
-    task.status = status
-    task.message = message
-    task.pct_complete = 100
-    task.context_data |= context
-    task.save(update_fields=["state", "status", "message", "pct_complete", "context_data", "updated_on"])
+    """End a task."""
+    finish_all([Ending(task, status, message, context)])
+
+
+def finish_all(endings: Iterable[Ending]) -> None:
+    """End many tasks, in one statement."""
+    tasks = []
+    for ending in endings:
+        task = ending.task
+        task.state, task.pct_complete = Task.State.FINISHED, 100
+        task.status, task.message = ending.status, ending.message
+        task.context_data |= ending.context
+        tasks.append(task)
+    save_all(tasks, ["state", "status", "message", "pct_complete", "context_data", "updated_on"])
+
+
+def save_all(tasks: Iterable[Task], fields: Sequence[str]) -> None:
+    """Save these fields of tasks that are all there, in one statement; `bulk_update` takes ten times as long."""
+    Task.objects.bulk_create(
+        tasks, update_conflicts=True, unique_fields=["id"], update_fields=fields, batch_size=BATCH
+    )
 
 
 class NotInTime(Exception):

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked, link_to
+from inventory.admin.refreshing import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
@@ -43,7 +44,8 @@ class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule
 
 
 @admin.register(SecurityGroup)
-class SecurityGroupAdmin(ReadOnly, LinkedAdmin[SecurityGroup]):
+class SecurityGroupAdmin(ReadOnly, RefreshableAdmin[SecurityGroup]):
+    kind = "security_group"
     list_display = ["name", "ems_ref", Linked("cloud_network"), Linked("cloud_tenant"), Linked("provider")]
     list_filter = [
         ("provider", ProviderFilter),

@@ -21,6 +21,7 @@ from inventory.admin.base import LinkFilter, Tool
 from inventory.admin.columns import Counted, ids
 from inventory.admin.task import show_tasks
 from inventory.models import Instance, Vm
+from inventory.services import QueueFull
 from secgroups.admin.inventory import PortInline
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
@@ -41,7 +42,7 @@ class VmAdmin(base.VmAdmin):
     list_filter = [*base.VmAdmin.list_filter, ("security_groups", LinkFilter)]
     counts = [Counted(SecurityGroup, "vms")]
     inlines = [PortInline]
-    actions = ["add_groups", "remove_groups"]
+    actions = ["add_groups", "remove_groups", "refresh"]
 
     def has_change_groups_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("inventory.change_vm_security_groups")
@@ -114,7 +115,10 @@ class VmAdmin(base.VmAdmin):
         asked = [Asked(name=f"{group.name} ({group.ems_ref})", id=group.pk) for group in groups]
         answers: list[Accepted | Refused] = []
         for vm in vms:
-            answers += request_changes(vm=vm, action=action, asked=asked, user=cast(User, request.user))
+            try:
+                answers += request_changes(vm=vm, action=action, asked=asked, user=cast(User, request.user))
+            except QueueFull as error:
+                answers.append(Refused(f"{vm}: {error}."))
         refusals = [answer.message for answer in answers if isinstance(answer, Refused)]
         for refusal in refusals[:MOST_REFUSALS]:
             messages.error(request, refusal)

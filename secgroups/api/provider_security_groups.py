@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.api.refreshing import RefreshMixin
 from inventory.rest.acting import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
@@ -36,8 +37,10 @@ class GroupEditInput(StrictSerializer):
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 
-class DeletableSecurityGroupViewSet(DeleteMixin, EditingViewSet, SecurityGroupViewSet):
+class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, SecurityGroupViewSet):
     """Security groups of every provider."""
+
+    kind = "security_group"
 
     queryset = SecurityGroup.objects.select_related("provider").defer("provider__credentials")
 

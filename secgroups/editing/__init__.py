@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from inventory.drivers.base import CloudError, Driver
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, LeaseLost
 from inventory.models import Provider, Task
-from inventory.patience import Patience
-from inventory.services import finish
+from inventory.pacing import SharedPace
+from inventory.patience import HandedBack, Patience
+from inventory.services import finish, say
 from secgroups.editing.base import Attempts, Carrying
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
@@ -38,7 +40,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         return _refuse(tasks, "The provider was deleted.")
     if not provider.enabled:
         return _refuse(tasks, f"Provider {provider.name} is disabled.")
-    driver = provider.driver()
+    driver = provider.driver(SharedPace(provider))
     patience = _patience()
     for task in tasks:
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
@@ -58,7 +60,7 @@ def _refuse(tasks: Sequence[Task], reason: str) -> None:
 
 def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding, patience: Patience) -> bool:
     """Carry out one task; returns whether the cloud answered."""
-    cloud = Attempts(driver, holding, patience, lambda error: _say_why_it_waits(task, error))
+    cloud = Attempts(driver, holding, patience, lambda waiting: say([task], str(waiting)))
     edit = EDITS[task.arguments["edit"]](task, provider, cloud)
     try:
         edit.carry_out()
@@ -67,7 +69,7 @@ def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding,
         reason = f"{cannot(task.arguments['verb'], task.arguments['subject'])}: {error}"
         finish(task, Task.Status.ERROR, reason, request_id=error.request_id)
         return error.permanent
-    except (DatabaseError, LeaseLost, UnreadableSecret):
+    except (DatabaseError, HandedBack, LeaseLost, UnreadableSecret):
         raise  # not of this task alone: the engine knows what to do
     except Exception:
         logger.exception("%s failed", task)
@@ -78,7 +80,3 @@ def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding,
         recorded = edit.record()
         finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
     return True
-
-
-def _say_why_it_waits(task: Task, error: CloudError) -> None:
-    Task.objects.filter(pk=task.pk).update(message=f"Waiting to try again: {error}")

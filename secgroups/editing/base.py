@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.utils import timezone
 
-from inventory.drivers.base import CloudError, CloudUnavailable, GroupNotFound
+from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
 from secgroups.asking import Asking
 from secgroups.words import WORDS

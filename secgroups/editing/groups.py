@@ -8,7 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from inventory.drivers.base import AlreadyThere, CloudError, CloudUnavailable, Group, GroupNotFound, Rule
+from inventory.drivers.failures import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
+from inventory.drivers.values import Group, Rule
 from secgroups.asking import fresh_until
 from secgroups.editing.base import Carrying
 from secgroups.models import SecurityGroup

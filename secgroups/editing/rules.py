@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from inventory.drivers.base import AlreadyThere, GroupNotFound, Rule, RuleNotFound
+from inventory.drivers.failures import AlreadyThere, GroupNotFound, RuleNotFound
+from inventory.drivers.values import Rule
 from secgroups.asking import fresh_until
 from secgroups.editing.base import Carrying
 from secgroups.models import FirewallRule, SecurityGroup

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.drivers.base import EVERYBODY, Group
+from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.models.base import Timestamped, unique_in_provider
 from secgroups.querysets import SecurityGroupQuerySet
@@ -37,7 +37,7 @@ class SecurityGroup(Timestamped):
 
     def as_value(self) -> Group:
         """The group in the words of the drivers."""
-        shared_with = (EVERYBODY,) if self.shared else (tenant.ems_ref for tenant in self.shared_with.all())
+        everybody = (EVERYBODY,) if self.shared else ()
         return Group(
             ref=self.ems_ref,
             name=self.name,
@@ -45,7 +45,7 @@ class SecurityGroup(Timestamped):
             tenant_ref=self.cloud_tenant.ems_ref if self.cloud_tenant else None,
             network_ref=self.cloud_network.ems_ref if self.cloud_network else None,
             stateful=self.stateful,
-            shared_with=tuple(shared_with),
+            shared_with=(*everybody, *(tenant.ems_ref for tenant in self.shared_with.all())),
         )
 
 

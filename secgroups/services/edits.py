@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from inventory.drivers.base import Direction
+from inventory.drivers.base import Driver
+from inventory.drivers.values import Direction
 from inventory.models import CloudNetwork, CloudTenant, Provider
 from inventory.services import Work, queue_work
 from secgroups.models import FirewallRule, SecurityGroup
@@ -35,9 +36,10 @@ def request_edits(decided: Sequence[Edit | Refused], *, user: User) -> list[Acce
     for one in decided:
         if isinstance(one, Edit):
             edits.setdefault(one.provider, []).append(one.work)
+    # In one order, so that of two requests neither waits for the other.
     tasks = {
         provider: iter(queue_work(f"security_groups/{provider.pk}", works, user=user, provider=provider))
-        for provider, works in edits.items()
+        for provider, works in sorted(edits.items(), key=lambda item: item[0].pk)
     }
     return [
         Accepted(one.work.message, next(tasks[one.provider])) if isinstance(one, Edit) else one for one in decided
@@ -54,7 +56,7 @@ def group_creation(
 ) -> Edit | Refused:
     """A new group of a provider; where no tenant or network is given its cloud chooses."""
     subject = group_called(name)
-    driver = provider.driver_class
+    driver = _managing(provider)
     if cloud_network and driver and not driver.groups_have_networks:
         return Refused(f"{cannot('create', subject)}: the groups of {provider.name} are in no network")
     group = {
@@ -75,7 +77,8 @@ def group_creation(
 def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused:
     """Another `name`, another `description`, or both."""
     subject, provider = group_called(group.name), group.provider
-    if provider.driver_class and not provider.driver_class.supports_group_edits:
+    driver = _managing(provider)
+    if driver and not driver.supports_group_edits:
         return Refused(
             f"{cannot('edit', subject)}: the cloud of {provider.name} can't change a group's attributes"
         )
@@ -144,6 +147,11 @@ def rule_deletion(rule: FirewallRule) -> Edit | Refused:
     named = {"ref": rule.ems_ref, "group_ref": group.ems_ref, "direction": rule.direction}
     context = {"security_group": _named(group), "firewall_rule": {"id": str(rule.pk), "ems_ref": rule.ems_ref}}
     return _edit("delete", subject, group.provider, "delete_rule", {"rule": named}, context)
+
+
+def _managing(provider: Provider) -> type[Driver] | None:
+    """The driver of a provider that can manage groups; that another can't is said by `_edit`."""
+    return provider.driver_class if provider.supports_security_groups else None
 
 
 def _named(group: SecurityGroup) -> dict[str, Any]:

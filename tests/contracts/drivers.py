@@ -7,11 +7,13 @@ marked `injected` a proxy before the service gives the service's own error, whic
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from inventory.models import Provider, Task, Vm
+from inventory.drivers.values import Scope
+from inventory.models import CallRate, Provider, Task, Vm
 from inventory.reconcile import TooManyGone
 from inventory.refresh import refresh
 from secgroups.models import FirewallRule, SecurityGroup
@@ -23,6 +25,7 @@ from secgroups.services import (
     group_creation,
     group_deletion,
     group_edit,
+    request_changes,
     rule_creation,
     rule_deletion,
 )
@@ -92,6 +95,16 @@ class Site(ABC):
         """Ask for changes and have them carried out."""
         queue(self.vm(instance), action, *groups)
         return carried_out(self.vm(instance))
+
+    def let_in(self, group: str) -> None:
+        """Give a group a rule for those who have it."""
+        row, tcp = self.known(group), {"host_protocol": "tcp", "port": 443, "end_port": 443}
+        [task] = edited(self.provider, rule_creation(row, direction="inbound", source_security_group=row, **tcp))
+        assert task.status == "Ok"
+
+    def delete(self, group: str) -> None:
+        [task] = edited(self.provider, group_deletion(self.known(group)))
+        assert task.status == "Ok"
 
 
 @pytest.mark.django_db
@@ -296,6 +309,7 @@ class DriverContract:
         [task] = site.change(instance, "add", "db")
         assert task.status == "Ok"
         assert site.groups_of(site.ports(instance)[0]) == {web, db}
+        assert CallRate.objects.filter(provider=site.provider).count() == 1  # all workers are slower from now on
 
     @injected
     def test_a_lost_answer_is_resolved_by_reading(self, site: Site) -> None:
@@ -371,6 +385,24 @@ class DriverContract:
         site.read()
         assert site.known(web)
 
+    def test_a_cloud_that_takes_no_change_is_not_asked(self, site: Site) -> None:
+        web = site.group("web")
+        instance = site.instance(web)
+        site.let_in(web)
+        site.read()
+        group, vm = site.known(web), site.vm(instance)
+        answers: list[object] = [
+            *request_changes(vm=vm, action="add", asked=[Asked("web")], user=None),
+            *request_changes(vm=vm, action="remove", asked=[Asked("web")], user=None),
+            group_creation(site.provider, name="new"),
+            group_edit(group, name="new"),
+            group_deletion(group),
+            rule_creation(group, direction="inbound", source_ip_range="10.0.0.0/8"),
+            *map(rule_deletion, group.firewall_rules.all()),
+        ]
+        assert [answer for answer in answers if not isinstance(answer, Refused)] == []
+        assert not Task.objects.exists()
+
     # Reading
 
     def test_a_refresh_that_would_remove_more_than_half_is_stopped(self, site: Site) -> None:
@@ -386,3 +418,62 @@ class DriverContract:
         assert Vm.objects.filter(provider=site.provider, ems_ref__in=instances).count() == 3
         site.read()
         assert Vm.objects.filter(provider=site.provider, ems_ref__in=instances).count() == 1
+
+    def test_everything_is_read_with_what_it_belongs_to(self, site: Site) -> None:
+        web, db = site.group("web"), site.group("db")
+        instance = site.instance(web, db, ports=2)
+        site.read()
+        vm = site.vm(instance)
+        assert vm.cloud_tenant is not None
+        assert (vm.power_state, vm.vendor) == ("on", site.provider.driver().vendor)
+        assert {port.ems_ref for port in vm.network_ports.all()} == set(site.ports(instance))
+        assert {port.cloud_network is not None for port in vm.network_ports.all()} == {True}
+        assert list(memberships(vm).values()) == [{web, db}] * 2
+        group = site.known(web)
+        assert (group.name, group.cloud_tenant) == ("web", vm.cloud_tenant)
+        assert group.firewall_rules.filter(direction="outbound").exists()  # which the cloud puts in itself
+
+    def test_a_part_is_what_the_whole_has_of_it(self, site: Site) -> None:
+        web = site.group("web")
+        instance = site.instance(web, ports=2)
+        site.instance(web)
+        site.read()
+        site.let_in(web)
+        driver = site.provider.driver()
+        whole = driver.inventory()
+        tenant = site.vm(instance).cloud_tenant
+        assert tenant
+        parts = [Scope("cloud_tenant", tenant.ems_ref), Scope("instance", instance), Scope("security_group", web)]
+        for part in parts:
+            read, expected = (asdict(found) for found in (driver.inventory_of(part), whole.within(part)))
+            for kind, values in expected.items():
+                assert sorted(read[kind], key=_ref) == sorted(values, key=_ref), (part, kind)
+        assert len(driver.inventory_of(parts[2]).ports) == 3
+
+    def test_a_part_is_refreshed_without_the_rest(self, site: Site) -> None:
+        web, db = site.group("web"), site.group("db")
+        first, second = site.instance(web), site.instance(web)
+        site.read()
+        for instance in (first, second):
+            site.set_groups(site.ports(instance)[0], web, db)
+        refresh(site.provider, Grip(), scope=Scope("instance", first))
+        assert [list(memberships(site.vm(one)).values()) for one in (first, second)] == [[{web, db}], [{web}]]
+        site.set_groups(site.ports(first)[0], web)
+        refresh(site.provider, Grip(), scope=Scope("security_group", db))
+        assert [list(memberships(site.vm(one)).values()) for one in (first, second)] == [[{web}], [{web, db}]]
+
+    def test_a_part_that_is_gone_is_removed(self, site: Site) -> None:
+        web, new = site.group("web"), site.group("new")
+        instance, other = site.instance(web), site.instance(web)
+        site.read()
+        site.end(instance)
+        refresh(site.provider, Grip(), scope=Scope("instance", instance))
+        site.delete(new)
+        refresh(site.provider, Grip(), scope=Scope("security_group", new))
+        assert not Vm.objects.filter(provider=site.provider, ems_ref=instance).exists()
+        assert not SecurityGroup.objects.filter(provider=site.provider, ems_ref=new).exists()
+        assert site.vm(other).security_groups.get() == site.known(web)
+
+
+def _ref(value: dict[str, Any]) -> str:
+    return str(value["ref"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from tests.live.openstack import Plane, Project
 pytestmark = [pytest.mark.e2e, pytest.mark.openstack]
 
 CLIENTS, ROUNDS = 8, 20
+#: Between two changes by another tool, in seconds: it is to be in the way now and then, and not always.
+PAUSE = 0.5
 
 
 @pytest.fixture
@@ -95,9 +99,48 @@ def test_each_project_has_its_own_groups(
     assert task["status"] == "Error"
     assert "does not exist any more" in task["message"]
 
+    instance = groups.removesuffix("/security_groups")
+    task = service.task(service.post(instance, {"action": "refresh"})["task_id"])
+    assert task["message"].startswith("The cloud has no instance ")
+    assert not service.get(f"/api/instances?filter[]=ems_ref={servers[other.ref]}")["resources"]
+
+
+class Outsider(Thread):
+    """Another tool that puts a group of its own on a port and takes it off, as careful as we are, until its end.
+
+    `lost` counts how often it did not find its group as it had left it.
+    """
+
+    def __init__(self, plane: Plane, port: str, group: str) -> None:
+        super().__init__(daemon=True)
+        self.plane, self.port, self.group = plane, port, group
+        self.rounds = self.lost = 0
+        self._over = Event()
+
+    def run(self) -> None:
+        while not self._over.wait(PAUSE):
+            self._toggle(self.rounds % 2 == 0)
+            self.rounds += 1
+
+    def end(self) -> None:
+        self._over.set()
+        self.join(timeout=60)
+
+    def _toggle(self, on: bool) -> None:
+        outdated = True
+        while outdated:
+            port = self.plane.port(self.port)
+            held = set(port["security_groups"])
+            self.lost += (self.group in held) == on
+            wanted = held | {self.group} if on else held - {self.group}
+            guard = {"If-Match": f"revision_number={port['revision_number']}"}
+            body = {"port": {"security_groups": sorted(wanted)}}
+            answer = self.plane.sdk.network.put(f"/ports/{self.port}", json=body, headers=guard)
+            outdated = answer.status_code == HTTPStatus.PRECONDITION_FAILED
+
 
 def test_eight_clients_lose_nothing(service: Service, plane: Plane, project: Project) -> None:
-    """Each adds and removes a group of its own, again and again, on the same server."""
+    """Each adds and removes a group of its own, again and again, on the same server, and so does another tool."""
     web = project.group("web")
     own = {f"own-{number}": project.group(f"own-{number}") for number in range(CLIENTS)}
     port = project.port(web)
@@ -117,6 +160,11 @@ def test_eight_clients_lose_nothing(service: Service, plane: Plane, project: Pro
     with ThreadPoolExecutor(CLIENTS) as clients:
         assert sum(clients.map(client, own, [1] * CLIENTS)) == 0
         assert plane.groups_of(port) == {web, *own.values()}
+        outsider = Outsider(plane, port, project.group("outside"))
+        outsider.start()
         assert sum(clients.map(client, own, [ROUNDS] * CLIENTS)) == 0
-    assert plane.groups_of(port) == {web}
-    assert operator.names(groups) == {"web"}
+    outsider.end()
+    assert (outsider.lost, outsider.rounds > ROUNDS) == (0, True)
+    assert plane.groups_of(port) == {web} | ({outsider.group} if outsider.rounds % 2 else set())
+    service.task(service.post(groups.removesuffix("/security_groups"), {"action": "refresh"})["task_id"])
+    assert operator.names(groups) == {"web"} | ({"outside"} if outsider.rounds % 2 else set())

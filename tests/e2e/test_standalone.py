@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from tests.e2e.service import Service, running, until
 from tests.live.ec2 import Cast
+from tests.live.faults import FaultProxy
 
 pytestmark = pytest.mark.e2e
 
@@ -104,6 +105,29 @@ def test_when_it_is_killed_everything_ends_and_the_next_start_finishes_what_was_
     service.start(port=service.port)  # at once: it waits for the last process of the one before
 
     assert not running(killed)
+    assert service.task(queued["task_id"])["status"] == "Ok"
+    assert interfaces(ec2_api) == [{"web", "db"}]
+
+
+def test_what_a_worker_waited_for_when_it_was_stopped_is_done_by_the_next(
+    service: Service, ec2_proxy: FaultProxy, ec2_api: Any
+) -> None:
+    cloud = Cast(ec2_api)
+    cloud.instance(cloud.web)
+    service.start()
+    groups = groups_path(service, connect(service, ec2_proxy.url))
+    for _ in range(100):
+        ec2_proxy.refuse("ModifyNetworkInterfaceAttribute", "RequestLimitExceeded", status=503)
+    [queued] = service.post(groups, {"action": "add", "resources": [{"name": "db"}]})["results"]
+    waiting = "Attempt 5 failed, the next is at "
+    until(lambda: service.get(f"/api/tasks/{queued['task_id']}")["message"].startswith(waiting) or None)
+
+    assert service.signal(signal.SIGTERM) == 0
+    leases = "from inventory.models import Lease; print(Lease.objects.count())"
+    assert service.manage("shell", "--no-imports", "-c", leases).stdout.strip() == "0"
+
+    ec2_proxy.relent("ModifyNetworkInterfaceAttribute")
+    service.start(port=service.port)
     assert service.task(queued["task_id"])["status"] == "Ok"
     assert interfaces(ec2_api) == [{"web", "db"}]
 

@@ -44,7 +44,7 @@ def serving(folder: Path) -> Iterator[str]:
     fill()
     with socket.create_server(("127.0.0.1", 0)) as listening, (folder / "server.log").open("wb") as log:
         host, port = listening.getsockname()
-        gunicorn = ["gunicorn", "settings.wsgi", f"--bind=fd://{listening.fileno()}", f"--threads={THREADS}"]
+        gunicorn = ["gunicorn", "tests.fuzz.wsgi", f"--bind=fd://{listening.fileno()}", f"--threads={THREADS}"]
         gunicorn += [
             "--limit-request-line=0"
         ]  # an address that the web server refuses says nothing of the service

@@ -11,11 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory.admin import task as task_admin
+from inventory.drivers.values import Check, Connection
 from inventory.models import CloudTenant, Provider, Task, Vm
+from tests.clouds import MemoryCloud
 
 pytestmark = pytest.mark.django_db
 
 AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
+FILE = "ManageIQ::Providers::File::CloudManager"
 PROVIDERS = "/admin/inventory/provider/"
 TASKS = "/admin/inventory/task/"
 
@@ -91,7 +94,7 @@ def test_the_page_says_whether_there_are_credentials(admin_client, provider):
 
 
 def test_leaving_the_credentials_empty_keeps_them(admin_client, provider):
-    admin_client.post(page(provider), typed(name="Meadow 2"))
+    admin_client.post(page(provider), typed(name="Meadow 2", verify_ssl="on"))
     changed = Provider.objects.get()
     assert changed.name == "Meadow 2"
     assert changed.credentials == {"userid": "AKIAOLD", "password": "old-secret"}
@@ -109,7 +112,7 @@ def test_credentials_of_a_lost_key_can_be_kept_or_replaced(admin_client, provide
     assert admin_client.get(PROVIDERS).status_code == 200
     assert "another key" in admin_client.get(page(provider)).content.decode()
     before = ciphertext()
-    admin_client.post(page(provider), typed(name="Meadow 2"))
+    admin_client.post(page(provider), typed(name="Meadow 2", verify_ssl="on"))
     assert ciphertext() == before
     admin_client.post(page(provider), typed(userid="AKIANEW", password="new-secret"))
     assert Provider.objects.get().credentials["userid"] == "AKIANEW"
@@ -134,7 +137,23 @@ def test_a_new_provider_is_refreshed_at_once(admin_client, admin_user):
     assert f"/admin/inventory/task/{queued.pk}/change/" in answer.content.decode()
 
 
-@pytest.mark.parametrize("url", ["ftp://cloud.example", "cloud.example", "http://"])
+def test_a_new_provider_needs_credentials(admin_client):
+    answer = admin_client.post(f"{PROVIDERS}add/", typed())
+    assert "needs a user id" in str(answer.context["adminform"].form.errors["password"])
+    assert not Provider.objects.exists()
+
+
+def test_a_new_provider_of_a_file_needs_none(admin_client):
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(type=FILE, url="file:///acme.json"), follow=True)
+    assert answer.status_code == 200
+    provider = Provider.objects.get()
+    assert (provider.type, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
+    assert provider.tasks.exists()
+    assert admin_client.post(page(provider), typed(name="Picture", url="file:///b.json")).status_code == 302
+    assert Provider.objects.get().url == "file:///b.json"
+
+
+@pytest.mark.parametrize("url", ["ftp://cloud.example", "file:///../acme.json", "cloud.example", "http://"])
 def test_an_address_that_is_not_http_is_refused(admin_client, url):
     answer = admin_client.post(f"{PROVIDERS}add/", typed(url=url))
     assert "url" in answer.context["adminform"].form.errors
@@ -301,3 +320,118 @@ def test_a_link_says_what_it_narrowed_the_list_to(admin_client, provider):
 def test_the_site_has_our_name(admin_client):
     assert site.site_header == "Portcullis"
     assert "Portcullis" in admin_client.get("/admin/").content.decode()
+
+
+# --- Testing a connection ---
+
+
+@pytest.fixture
+def asked(settings, monkeypatch) -> list[Connection]:
+    """The connections of the clouds that were asked."""
+    settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
+    connections = []
+
+    def verify(cloud):
+        connections.append(cloud.connection)
+        return (
+            Check("list instances", True, "May list instances.", needed=True),
+            Check("change", False, "May not change: grant ec2:Change."),
+        )
+
+    monkeypatch.setattr(MemoryCloud, "verify", verify)
+    return connections
+
+
+def test_a_new_provider_is_tested_and_not_saved(admin_client, asked):
+    form = typed(name="", userid="AKIA", password="secret", url="http://cloud.example")
+    page = admin_client.post(f"{PROVIDERS}verify/", form).content.decode()
+    [connection] = asked
+    assert (connection.userid, connection.password) == ("AKIA", "secret")
+    assert (connection.url, connection.region) == ("http://cloud.example", "eu-west-1")
+    assert "May list instances." in page
+    assert "May not change: grant ec2:Change." in page
+    assert "secret" not in page
+    assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_form_leads_to_the_test(admin_client, provider, stored):
+    body = admin_client.get(page(provider) if stored else f"{PROVIDERS}add/").content.decode()
+    target = f"{PROVIDERS}{provider.pk}/verify/" if stored else f"{PROVIDERS}verify/"
+    assert f'formaction="{target}"' in body
+
+
+def test_a_stored_provider_is_tested_with_what_is_stored_unless_it_is_typed(admin_client, provider, asked):
+    url = f"{PROVIDERS}{provider.pk}/verify/"
+    unchanged = typed(verify_ssl="on", security_protocol=provider.security_protocol or "")
+    del unchanged["type"]  # which the page of a stored provider only shows
+    admin_client.post(url, unchanged)
+    admin_client.post(url, typed(name="Brook", userid="AKIANEW", password="new", url="http://elsewhere.example"))
+    assert [(one.userid, one.password) for one in asked] == [("AKIAOLD", "old-secret"), ("AKIANEW", "new")]
+    stored = Provider.objects.get()
+    assert (stored.name, stored.url, stored.credentials["password"]) == ("Meadow", None, "old-secret")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "http://elsewhere.example"},
+        {"hostname": "elsewhere.example"},
+        {"port": "8443"},
+        {"security_protocol": "non-ssl"},
+        {"verify_ssl": ""},
+        {"certificate_authority": "theirs"},
+    ],
+)
+def test_stored_credentials_are_not_sent_to_another_address(admin_client, provider, asked, change):
+    form = typed(verify_ssl="on", security_protocol=provider.security_protocol or "") | change
+    if not form["verify_ssl"]:
+        del form["verify_ssl"]
+    page = admin_client.post(f"{PROVIDERS}{provider.pk}/verify/", form).content.decode()
+    assert "The stored credentials are not sent to another address: enter them again." in page
+    assert not asked
+
+
+def test_nor_are_they_saved_for_another_address(admin_client, provider):
+    answer = admin_client.post(page(provider), typed(verify_ssl="on", url="http://elsewhere.example"))
+    assert "enter them again" in answer.content.decode()
+    assert Provider.objects.get().url is None
+
+
+def test_a_form_that_is_wrong_is_not_tested(admin_client, asked):
+    page = admin_client.post(f"{PROVIDERS}verify/", typed(url="ftp://cloud", userid="AKIA")).content.decode()
+    assert "Give the user id and the password together." in page
+    assert not asked
+
+
+def test_stored_credentials_that_can_not_be_read_are_told(admin_client, provider, asked, settings):
+    settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode()]
+    form = typed(verify_ssl="on", security_protocol=provider.security_protocol or "")
+    page = admin_client.post(f"{PROVIDERS}{provider.pk}/verify/", form).content.decode()
+    assert "CREDENTIALS_KEY" in page
+    assert not asked
+
+
+def test_a_test_asks_for_the_permission_to_save(staff, staff_client, provider, asked):
+    allow(staff, "view_provider")
+    for url in (f"{PROVIDERS}verify/", f"{PROVIDERS}{provider.pk}/verify/"):
+        assert staff_client.post(url, typed(userid="A", password="b")).status_code == 403
+    assert "formaction" not in staff_client.get(page(provider)).content.decode()
+    allow(staff, "change_provider")
+    assert staff_client.post(url, typed(userid="A", password="b")).status_code == 200
+    assert len(asked) == 1
+
+
+def test_a_test_is_never_a_link(admin_client, asked):
+    assert admin_client.get(f"{PROVIDERS}verify/").status_code == 405
+    assert not asked
+
+
+def test_an_application_credential_is_stored_as_one(admin_client):
+    form = typed(userid="id", password="secret", auth_type="application_credential")
+    admin_client.post(f"{PROVIDERS}add/", form)
+    assert Provider.objects.get().credentials == {
+        "userid": "id",
+        "password": "secret",
+        "auth_type": "application_credential",
+    }

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from datetime import timedelta
 from functools import partial
+from threading import Thread
 
 import pytest
 
-from inventory.drivers.base import CloudError, CloudRefused, CloudUnavailable, InstanceGone, Throttled
-from inventory.patience import Patience
+from inventory.drivers.failures import (
+    CloudError,
+    CloudRefused,
+    CloudUnavailable,
+    InstanceGone,
+    Outdated,
+    Throttled,
+)
+from inventory.patience import HandedBack, Patience, Stop, Waiting
 from tests.clouds import Clock
 
 BUSY = CloudUnavailable("No answer.")
@@ -17,7 +26,7 @@ BUSY = CloudUnavailable("No answer.")
 
 @pytest.fixture
 def patience(clock: Clock) -> Patience:
-    return Patience(300, sleep=clock.sleep)
+    return Patience(300)
 
 
 def wait_to_the_end(patience: Patience, error: CloudError = BUSY) -> int:
@@ -83,3 +92,38 @@ def test_without_a_word_of_the_cloud_throttling_is_waited_out_like_anything_else
 ) -> None:
     patience.pause(Throttled("Slow down."))
     assert clock.pauses == [0.5]
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(patience: Patience) -> None:
+    said: list[Waiting] = []
+    slow = Throttled("Slow down.", retry_after=7)
+    for error in (BUSY, Outdated("It has changed."), slow):
+        patience.pause(error, said.append)
+    with pytest.raises(CloudRefused):
+        patience.pause(CloudRefused("No."), said.append)
+    assert [(one.attempts, one.error) for one in said] == [(1, BUSY), (3, slow)]
+    assert said[1].until - said[0].until > timedelta(seconds=6)
+
+
+def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    monkeypatch.setattr("inventory.patience.stop", stop)
+    woken: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            Patience(3600).pause(Throttled("Slow down.", retry_after=3000))
+        except HandedBack as error:
+            woken.append(error)
+
+    thread = Thread(target=wait)
+    thread.start()
+    assert not stop.is_asked()
+    stop.ask()
+    thread.join(timeout=30)
+    assert len(woken) == 1
+
+
+def test_without_that_a_pause_is_slept_through() -> None:
+    Stop().sleep(0.001)

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from inventory.drivers.base import Connection
 from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.values import Connection
 from inventory.models import Provider, Task
 from inventory.services import connect_provider, finish, request_refresh
 from inventory.tasks import queue_due_refreshes

@@ -49,6 +49,19 @@ def test_what_differs_is_updated_and_keeps_its_id(acme: Provider) -> None:
     assert tenants(acme) == {"t-a": "renamed", "t-b": "b"}
 
 
+def test_only_the_attributes_that_differ_in_a_row_are_written(acme: Provider) -> None:
+    def described(**names: str) -> dict[str, dict[str, Any]]:
+        return {f"t-{ref}": {"name": name, "description": "the same"} for ref, name in names.items()}
+
+    reconcile(CloudTenant, acme, described(a="a", b="b", c="c"))
+    with CaptureQueriesContext(connection) as queries:
+        reconcile(CloudTenant, acme, described(a="x", b="y", c="c"))
+    [update] = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    assert '"name" = ' in update
+    assert '"description" = ' not in update
+    assert tenants(acme) == {"t-a": "x", "t-b": "y", "t-c": "c"}
+
+
 def test_an_update_notes_its_time_on_the_rows_that_it_changed(acme: Provider) -> None:
     reconcile(CloudTenant, acme, wanted("a", "b"))
     long_ago = timezone.now().replace(year=2001)

@@ -10,15 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.drivers.base import (
-    CloudUnavailable,
-    Group,
-    Instance,
-    Network,
-    Port,
-    Rule,
-    Tenant,
-)
+from inventory.drivers.failures import CloudUnavailable
+from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import STEPS, Refresh, carry_out, refresh

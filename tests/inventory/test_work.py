@@ -5,16 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
+from celery.signals import worker_shutting_down
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
+from inventory import patience
 from inventory.leases import Holding, LeaseLost
 from inventory.models import Lease, Provider, Task
+from inventory.patience import Stop
 from inventory.services import Work, finish, queue_work
 from inventory.services import tasks as services
 from inventory.tasks import look_around, sweep, work
@@ -260,3 +264,69 @@ def test_a_provider_that_is_deleted_leaves_its_tasks(db: None) -> None:
     queue_work(QUEUE, [Work("a", "Doing a")], user=None, provider=acme)
     acme.delete()
     assert Task.objects.get().provider is None
+
+
+class TestStopping:
+    @pytest.fixture
+    def stop(self, monkeypatch: pytest.MonkeyPatch) -> Stop:
+        """That of this process, which is not asked to stop when the test is over."""
+        monkeypatch.setattr(patience.stop, "_asked", Event())
+        return patience.stop
+
+    def test_what_a_worker_hands_back_is_done_by_the_next(self, handler: Handler, stop: Stop) -> None:
+        def wait(tasks: Sequence[Task]) -> None:
+            worker_shutting_down.send(None)
+            stop.sleep(3600)
+
+        add("one", "two")
+        handler.before = wait
+        work_off(QUEUE)
+        assert states() == {"one": ("Active", "Ok", "Doing one"), "two": ("Active", "Ok", "Doing two")}
+        assert not Lease.objects.exists()
+        stop._asked.clear()
+        handler.before = lambda tasks: None
+        work_off(QUEUE)
+        assert {state for state, _, _ in states().values()} == {"Finished"}
+
+    def test_a_worker_that_is_to_stop_finishes_what_it_has_and_takes_no_more(
+        self, handler: Handler, stop: Stop
+    ) -> None:
+        def another(tasks: Sequence[Task]) -> None:
+            add("later")
+            stop.ask()
+
+        add("now")
+        handler.before = another
+        work_off(QUEUE)
+        assert {name: state for name, (state, _, _) in states().items()} == {"now": "Finished", "later": "Queued"}
+        assert not Lease.objects.exists()
+
+
+class TestRefreshesAndChanges:
+    """A worker of two threads, one of which is left to changes."""
+
+    @pytest.fixture(autouse=True)
+    def two_threads(self, handler: Handler, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings.TASK_HANDLERS |= {"providers": f"{__name__}.carry_out"}
+        monkeypatch.setattr("inventory.work._refreshing", BoundedSemaphore(1))
+
+    def test_a_second_refresh_waits_and_a_change_does_not(self, handler: Handler) -> None:
+        add("first", queue="providers/1")
+        add("second", queue="providers/2")
+        add("change", queue="things/1")
+
+        def meanwhile(tasks: Sequence[Task]) -> None:
+            handler.before = lambda tasks: None
+            work_off("providers/2")
+            work_off("things/1")
+
+        handler.before = meanwhile
+        work_off("providers/1")
+        assert handler.given == [["first"], ["change"]]
+
+    def test_it_is_carried_out_afterwards(self, handler: Handler) -> None:
+        add("first", queue="providers/1")
+        add("second", queue="providers/2")
+        work_off("providers/1")
+        work_off("providers/2")
+        assert handler.given == [["first"], ["second"]]

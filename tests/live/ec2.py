@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from inventory.drivers.base import Connection, Port
 from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.values import Connection, Port
 
 
 def driver_of(url: str, **connection: Any) -> Ec2Driver:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from inventory.drivers.base import Connection
+from inventory.drivers.values import Connection
 from tests.live.faults import FaultProxy, fault_proxy
 
 #: How long moto may take to come up, in seconds; it takes two or three.
 PATIENCE = 60
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """One server for the whole run (of each xdist worker); its account is shared, so tests ask for `ec2_url`."""
+@contextmanager
+def moto() -> Iterator[str]:
+    """A server of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         command = [sys.executable, Path(__file__).with_name("moto_server.py"), str(listening.fileno())]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listening.fileno()])
+        # It tells of every action that it does not have.
+        server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=[listening.fileno()]
+        )
     try:
         # The socket listens already: this waits in its queue until moto takes over, and fails if moto ends.
         _reset(url)
@@ -34,6 +38,13 @@ def moto_url() -> Iterator[str]:
     finally:
         server.terminate()
         server.communicate()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """One server for the whole run (of each xdist worker); its account is shared, so tests ask for `ec2_url`."""
+    with moto() as url:
+        yield url
 
 
 @pytest.fixture
@@ -53,15 +64,13 @@ def ec2_proxy(ec2_url: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 def ec2_api(ec2_url: str) -> Any:
     """A boto3 client of the account, to build with and to look at what became of it."""
+    return client_of(ec2_url)
+
+
+def client_of(url: str) -> Any:
     from inventory.drivers.ec2.client import connect
 
-    return connect(Connection(url=ec2_url, userid="AKIDBUILDER", password="secret"))
-
-
-@pytest.fixture
-def impatient_boto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let boto3 repeat a failed call at once."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    return connect(Connection(url=url, userid="AKIDBUILDER", password="secret"))
 
 
 def _reset(url: str) -> None:

@@ -6,7 +6,7 @@ import html
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +75,12 @@ class FaultProxy:
     def meanwhile(self, action: str, act: Callable[[], object]) -> None:
         """Do something before the next call of `action` arrives."""
         self._faults[action].append(act)
+
+    def relent(self, action: str) -> None:
+        """Let everything through again."""
+        with self._lock:
+            self._faults.pop(action, None)
+            self._met.clear()
 
     def count(self, action: str) -> int:
         """How many requests of `action` came, the SDK's retries among them."""
@@ -149,8 +155,13 @@ def _handler(handle: Callable[[str, str, dict[str, str], bytes], Answer | None])
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = handle(self.command, self.path, dict(self.headers), body)
-            if answer is None:
-                return
+            if answer is not None:
+                with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it any more
+                    self._give(answer)
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
+
+        def _give(self, answer: Answer) -> None:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             for name, value in answer.headers.items():
@@ -158,8 +169,6 @@ def _handler(handle: Callable[[str, str, dict[str, str], bytes], Answer | None])
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
-
-        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Say nothing: what came stands in `FaultProxy.calls`."""

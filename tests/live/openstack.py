@@ -17,8 +17,8 @@ import pytest
 from openstack.connection import Connection as Sdk
 from openstack.exceptions import NotFoundException, SDKException
 
-from inventory.drivers.base import Connection
 from inventory.drivers.openstack import OpenStackDriver
+from inventory.drivers.values import Connection
 
 Found = TypeVar("Found")
 
@@ -79,9 +79,13 @@ class Project:
     @cached_property
     def userid(self) -> str:
         """The name of a user who may do in this project what its members may."""
+        return self.user("member")
+
+    def user(self, role: str) -> str:
+        """Make a user with this role in the project."""
         identity = self.plane.sdk.identity
         user = identity.create_user(name=f"user-{uuid4().hex[:8]}", password=PASSWORD)
-        identity.assign_project_role_to_user(self.ref, user, identity.find_role("member"))
+        identity.assign_project_role_to_user(self.ref, user, identity.find_role(role))
         self._made.append(lambda: identity.delete_user(user))
         return str(user.name)
 
@@ -89,9 +93,9 @@ class Project:
     def member(self) -> Sdk:
         return _sdk(self.plane.url, self.userid, PASSWORD, {"project_id": self.ref})
 
-    def driver(self) -> OpenStackDriver:
-        """The driver with the credentials of that user."""
-        return OpenStackDriver(Connection(url=self.plane.url, userid=self.userid, password=PASSWORD))
+    def driver(self, userid: str | None = None) -> OpenStackDriver:
+        """The driver with the credentials of that user, or of another one."""
+        return OpenStackDriver(Connection(url=self.plane.url, userid=userid or self.userid, password=PASSWORD))
 
     def clear(self) -> None:
         for undo in reversed(self._made):

@@ -6,9 +6,11 @@ import pytest
 from cryptography.fernet import Fernet
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission, User
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
+from inventory.admin import refreshing
 from inventory.models import CloudNetwork, CloudTenant, Instance, Lease, NetworkPort, Provider, Task, Vm
 from secgroups.admin import vm as vm_admin
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -345,3 +347,49 @@ def test_whoever_may_change_groups_need_not_see_the_tasks_of_others(staff, staff
 
 def tasks_of(vm: Vm) -> str:
     return url(Task, vm__id__exact=vm.pk)
+
+
+# --- Refreshing ---
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (CloudTenant, "cloud_tenant"),
+        (Vm, "instance"),
+        (Instance, "instance"),
+        (SecurityGroup, "security_group"),
+    ],
+)
+class TestRefresh:
+    def act(self, client: Client, model: type, *rows: object) -> object:
+        chosen = [row.pk for row in rows]
+        return client.post(url(model), {"action": "refresh", "_selected_action": chosen}, follow=True)
+
+    def queued(self) -> QuerySet[Task]:
+        return Task.objects.filter(queue__startswith="providers/", arguments__has_key="scope")
+
+    def test_what_is_chosen_is_read_from_its_cloud(self, admin_client, admin_user, prod, model, kind):
+        row = model.objects.first()
+        answer = self.act(admin_client, model, row)
+        queued = self.queued().get()
+        assert (queued.owner, queued.queue) == (admin_user, f"providers/{row.provider_id}")
+        assert queued.arguments["scope"] == {"kind": kind, "ref": row.ems_ref}
+        assert list(answer.context["cl"].result_list) == [queued]
+
+    def test_it_asks_for_its_permission(self, staff, staff_client, prod, model, kind):
+        row = model.objects.first()
+        staff.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
+        self.act(staff_client, model, row)
+        assert not self.queued().exists()
+        staff.user_permissions.add(Permission.objects.get(codename="refresh_provider"))
+        self.act(staff_client, model, row)
+        assert self.queued().get().owner == staff
+
+    def test_many_are_better_read_with_all_of_their_provider(
+        self, admin_client, prod, shop, model, kind, monkeypatch
+    ):
+        monkeypatch.setattr(refreshing, "MOST", 0)
+        answer = self.act(admin_client, model, model.objects.first())
+        assert said(answer) == ["Choose at most 0 at once, or refresh their provider."]
+        assert not self.queued().exists()

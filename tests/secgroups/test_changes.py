@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from inventory.drivers.base import Group
+from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
+from inventory.patience import HandedBack
 from secgroups.changes import carry_out
 from tests import cast as actors
 from tests.cast import Cast, memberships
@@ -151,8 +153,24 @@ def test_while_it_waits_its_tasks_say_why(cast: Cast, cloud: MemoryCloud, clock:
     queue(vm, "add", "web")
     cloud.script("change_groups", throttle(5), meanwhile(lambda: seen.extend(ends(list(Task.objects.all())))))
     assert [task.status for task in carried_out(vm)] == ["Ok"]
-    assert seen == [("Queued", "Ok", "Waiting to try again: Slow down.")]
+    [(state, status, message)] = seen
+    assert (state, status) == ("Queued", "Ok")
+    assert re.fullmatch(r"Attempt 1 failed, the next is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: Slow down\.", message)
     assert clock.pauses == [5]
+
+
+def test_a_worker_that_is_to_stop_hands_its_tasks_back(cast: Cast, cloud: MemoryCloud, clock: Clock) -> None:
+    vm = cast.production.double
+    queue(vm, "add", "web")
+    clock.stop_asked = True
+    cloud.script("change_groups", go, throttle(300))
+    with pytest.raises(HandedBack):
+        carried_out(vm)
+    assert [task.state for task in Task.objects.all()] == ["Queued"]
+    assert cloud.groups_of(vm.ems_ref)["eni-production-double-2"] == ("sg-production-default",)
+    clock.stop_asked = False
+    assert [task.status for task in carried_out(vm)] == ["Ok"]
+    assert set(cloud.groups_of(vm.ems_ref).values()) == {("sg-production-default", "sg-production-web")}
 
 
 @pytest.mark.parametrize("call", ["ports", "change_groups"])
@@ -206,3 +224,17 @@ def test_without_the_lease_the_tasks_are_left_for_whoever_has_it(cast: Cast, clo
         "Nothing to do: production-single already has security group web."
     ]
     assert memberships(vm) == {"eni-production-single-1": {"sg-production-default", "sg-production-web"}}
+
+
+def test_a_thousand_changes_cost_no_more_of_the_cloud_than_one(cast: Cast, cloud: MemoryCloud) -> None:
+    """At most two readings, and one write of each port."""
+    vm = cast.production.double
+    for _ in range(250):
+        queue(vm, "add", "web", "db")
+        queue(vm, "remove", "web", "default")
+    tasks = carried_out(vm)
+    assert len(tasks) == 1000
+    assert {task.status for task in tasks} == {"Ok"}
+    assert set(cloud.groups_of(vm.ems_ref).values()) == {("sg-production-db",)}
+    assert sorted(name for name, _ in cloud.calls) == ["change_groups"] * 2 + ["ports"] * 2
+    assert len({port for port, _ in cloud.called("change_groups")}) == 2

@@ -8,7 +8,8 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
-from inventory.drivers.base import CredentialsRefused, Group, Inventory
+from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.values import Group, Inventory
 from inventory.models import Task
 from inventory.refresh import refresh
 from inventory.services import request_refresh

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from inventory.drivers.base import Group
+from inventory.drivers.values import Group
 from inventory.models import NetworkPort
 from secgroups.models import SecurityGroup
 from secgroups.services import Asked

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.contracts.drivers import DriverContract
-from tests.secgroups import test_ec2_contract, test_openstack_contract
+from tests.secgroups import test_ec2_contract, test_file_contract, test_openstack_contract
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "clouds.md"
-SUITES: list[type[DriverContract]] = [test_ec2_contract.TestEc2, test_openstack_contract.TestOpenStack]
+SUITES: list[type[DriverContract]] = [
+    test_ec2_contract.TestEc2,
+    test_openstack_contract.TestOpenStack,
+    test_file_contract.TestFile,
+]
 
 
 def how(suite: type[DriverContract], case: str) -> str:

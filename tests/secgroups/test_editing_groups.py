@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from inventory.drivers.base import Group
+from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Task
+from inventory.patience import HandedBack
 from secgroups import editing
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_deletion, group_edit
@@ -132,7 +133,18 @@ class TestPatience:
         look = meanwhile(lambda: said.append(Task.objects.get().message))
         cloud.script("create_group", throttle(), look)
         edited(cast.acme, new(cast))
-        assert said == ["Waiting to try again: Slow down."]
+        [message] = said
+        assert message.startswith("Attempt 1 failed, the next is at ")
+        assert message.endswith("Z: Slow down.")
+
+    def test_a_worker_that_is_to_stop_hands_its_tasks_back(
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock
+    ) -> None:
+        clock.stop_asked = True
+        cloud.script("create_group", throttle())
+        with pytest.raises(HandedBack):
+            edited(cast.acme, new(cast), new(cast))
+        assert [task.state for task in Task.objects.all()] == ["Queued", "Queued"]
 
     def test_after_one_that_gave_up_the_others_ask_once_until_the_cloud_answers(
         self, cast: Cast, cloud: MemoryCloud, clock: Clock

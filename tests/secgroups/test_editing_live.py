@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import Inventory
+from inventory.drivers.values import Inventory
 from inventory.models import CloudNetwork, Provider
 from inventory.refresh import refresh
 from secgroups.models import FirewallRule, SecurityGroup

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import Inventory, Rule
+from inventory.drivers.values import Inventory, Rule
 from inventory.refresh import refresh
 from inventory.work import work_off
 from secgroups.models import FirewallRule, SecurityGroup

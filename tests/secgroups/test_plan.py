@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import EVERYBODY, Group, Port
+from inventory.drivers.values import EVERYBODY, Group, Port
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 
 WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
@@ -112,6 +112,11 @@ def test_the_last_group_stays_where_the_cloud_insists_on_one_and_no_port_is_chan
 def test_a_group_that_is_not_the_last_can_go_where_the_cloud_insists_on_one() -> None:
     outcome, writes = changed([a_port("p1", WEB, DB)], "remove", WEB, minimum=1)
     assert (outcome.status, writes) == ("Ok", {"p1": ("sg-db",)})
+
+
+def test_it_does_not_warn_of_a_port_that_has_none_only_between_two_changes() -> None:
+    made = plan("vm", [a_port("p1", WEB)], [Change(1, "remove", WEB), Change(2, "add", DB)], minimum=0)
+    assert [outcome.status for outcome in made.outcomes.values()] == ["Ok", "Ok"]
 
 
 def test_it_warns_of_a_port_that_has_no_group_left() -> None:

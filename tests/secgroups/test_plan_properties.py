@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.drivers.base import Group, Port
+from inventory.drivers.values import Group, Port
 from secgroups.plan import Change, Plan, plan
 
 NETWORKS = ["vpc-1", "vpc-2"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from inventory.models import Task, Vm
 from secgroups.plan import Action
@@ -170,11 +171,12 @@ def test_it_wakes_one_worker_for_many_and_none_for_nothing(
 
 @pytest.mark.parametrize("number", [1, 50])
 def test_the_number_of_queries_does_not_grow_with_the_number_of_groups(
-    number: int, cast: Cast, user: User, django_assert_num_queries: Any
+    number: int, cast: Cast, user: User, django_assert_max_num_queries: Any
 ) -> None:
     vm = Vm.objects.select_related("provider").get(pk=cast.production.double.pk)
     asked = [Asked("web"), *(Asked(f"g{index}") for index in range(number))]
-    # Candidates, ports and the tasks, in a savepoint of the service and one of the queue.
-    with django_assert_num_queries(7):
+    # Candidates, ports, what waits, its turn and the tasks, in a savepoint of the service and one of the queue.
+    most = 9 if connection.vendor == "postgresql" else 8  # takes turns
+    with django_assert_max_num_queries(most):
         request_changes(vm=vm, action="add", asked=asked, user=user)
     assert Task.objects.count() == number + 1

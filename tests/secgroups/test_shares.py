@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inventory.drivers.base import EVERYBODY, Group, Tenant
+from inventory.drivers.values import EVERYBODY, Group, Tenant
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
 from tests import cast as actors

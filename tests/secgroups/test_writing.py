@@ -7,20 +7,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from inventory.drivers.base import (
+from inventory.drivers.failures import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
-    Group,
     GroupNotFound,
-    Instance,
     InstanceGone,
-    Port,
     Throttled,
 )
+from inventory.drivers.values import Group, Instance, Port
 from inventory.leases import LeaseLost
-from inventory.patience import Patience
+from inventory.patience import Patience, Waiting
 from secgroups.plan import Change, Plan, plan
 from secgroups.writing import PortWriter
 from tests.clouds import (
@@ -62,14 +60,14 @@ def grip() -> Grip:
 
 
 @pytest.fixture
-def waited() -> list[CloudError]:
+def waited() -> list[Waiting]:
     """What the writer said of its pauses."""
     return []
 
 
 @pytest.fixture
-def writer(cloud: MemoryCloud, grip: Grip, clock: Clock, waited: list[CloudError]) -> PortWriter:
-    return PortWriter(cloud, "i-1", grip, Patience(60, sleep=clock.sleep), waited.append)
+def writer(cloud: MemoryCloud, grip: Grip, clock: Clock, waited: list[Waiting]) -> PortWriter:
+    return PortWriter(cloud, "i-1", grip, Patience(60), waited.append)
 
 
 def adding_db(writer: PortWriter) -> Plan:
@@ -77,19 +75,23 @@ def adding_db(writer: PortWriter) -> Plan:
     return plan("vm-1", writer.read(), [Change(1, "add", DB)])
 
 
+def carry_out(writer: PortWriter, made: Plan) -> None:
+    writer.carry_out(made, made.undone(writer.ports))
+
+
 def names(cloud: MemoryCloud) -> list[str]:
     return [name for name, _ in cloud.calls]
 
 
 def test_it_reads_writes_each_port_once_and_reads_back(writer: PortWriter, cloud: MemoryCloud) -> None:
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert names(cloud) == ["ports", "change_groups", "change_groups", "ports"]
     assert cloud.groups_of("i-1") == AFTER == {port.ref: port.group_refs for port in writer.ports}
     assert writer.request_ids == {"p1": "req-1", "p2": "req-2"}
 
 
 def test_it_writes_nothing_where_there_is_nothing_to_do(writer: PortWriter, cloud: MemoryCloud) -> None:
-    writer.carry_out(plan("vm-1", writer.read(), [Change(1, "add", WEB)]))
+    carry_out(writer, plan("vm-1", writer.read(), [Change(1, "add", WEB)]))
     assert names(cloud) == ["ports"]
 
 
@@ -97,7 +99,7 @@ def test_a_write_that_took_effect_is_not_repeated_when_its_answer_was_lost(
     writer: PortWriter, cloud: MemoryCloud, clock: Clock
 ) -> None:
     cloud.script("change_groups", go, unavailable(done=True))
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2"]
     assert cloud.groups_of("i-1") == AFTER
     assert not clock.pauses
@@ -105,10 +107,10 @@ def test_a_write_that_took_effect_is_not_repeated_when_its_answer_was_lost(
 
 @pytest.mark.parametrize("event", LOST)
 def test_a_write_that_did_not_take_effect_is_repeated_after_a_pause(
-    event: Event, writer: PortWriter, cloud: MemoryCloud, clock: Clock, waited: list[CloudError]
+    event: Event, writer: PortWriter, cloud: MemoryCloud, clock: Clock, waited: list[Waiting]
 ) -> None:
     cloud.script("change_groups", go, event)
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2", "p2"]
     assert cloud.groups_of("i-1") == AFTER
     assert len(clock.pauses) == len(waited) == 1
@@ -117,14 +119,46 @@ def test_a_write_that_did_not_take_effect_is_repeated_after_a_pause(
 def test_it_pauses_for_as_long_as_the_cloud_asks(writer: PortWriter, cloud: MemoryCloud, clock: Clock) -> None:
     cloud.script("ports", throttle(7))
     cloud.script("change_groups", throttle(11))
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert clock.pauses == [7, 11]
     assert cloud.groups_of("i-1") == AFTER
 
 
+class TestWhatOthersDoMeanwhile:
+    """On a cloud that replaces a list without comparing it."""
+
+    def test_it_is_kept_if_they_do_it_during_a_pause(self, cloud: MemoryCloud, clock: Clock) -> None:
+        patient = PortWriter(
+            cloud, "i-1", Grip(), Patience(60), lambda _: cloud.set_port("p1", group_refs=("sg-web", "sg-ops"))
+        )
+        cloud.script("change_groups", throttle(11))
+        carry_out(patient, adding_db(patient))
+        assert set(cloud.groups_of("i-1")["p1"]) == {"sg-web", "sg-ops", "sg-db"}
+
+    def test_it_is_kept_if_they_do_it_during_a_slow_write_of_another_port(
+        self, writer: PortWriter, cloud: MemoryCloud, clock: Clock
+    ) -> None:
+        def slowly() -> None:
+            cloud.set_port("p2", group_refs=("sg-web", "sg-ops"))
+            clock.now += 5
+
+        cloud.script("change_groups", meanwhile(slowly))
+        carry_out(writer, adding_db(writer))
+        assert set(cloud.groups_of("i-1")["p2"]) == {"sg-web", "sg-ops", "sg-db"}
+
+    def test_it_is_kept_if_they_do_it_long_after_the_reading(
+        self, writer: PortWriter, cloud: MemoryCloud, clock: Clock
+    ) -> None:
+        made = adding_db(writer)
+        cloud.set_port("p1", group_refs=("sg-web", "sg-ops"))
+        clock.now += 5
+        carry_out(writer, made)
+        assert set(cloud.groups_of("i-1")["p1"]) == {"sg-web", "sg-ops", "sg-db"}
+
+
 def test_a_reading_that_fails_for_a_while_is_repeated(writer: PortWriter, cloud: MemoryCloud) -> None:
     cloud.script("ports", unavailable(), go, unavailable(), unavailable())
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert len(cloud.called("change_groups")) == 2
     assert cloud.groups_of("i-1") == AFTER
 
@@ -143,7 +177,7 @@ def test_when_its_patience_is_over_the_error_says_why(
 ) -> None:
     cloud.script("change_groups", *[event] * 200)
     with pytest.raises(CloudError) as raised:
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert not raised.value.permanent
     assert cloud.groups_of("i-1") == BEFORE
 
@@ -151,12 +185,12 @@ def test_when_its_patience_is_over_the_error_says_why(
 def test_it_says_that_a_cloud_does_not_show_what_it_accepted(writer: PortWriter, cloud: MemoryCloud) -> None:
     cloud.script("change_groups", *[ignore] * 200)
     with pytest.raises(CloudUnavailable, match="The cloud accepted the change, but does not show it"):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
 
 
 def test_a_cloud_that_shows_the_change_late_is_written_again(writer: PortWriter, cloud: MemoryCloud) -> None:
     cloud.script("change_groups", ignore, go)
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert [ref for ref, _ in cloud.called("change_groups")] == ["p1", "p2", "p1"]
     assert cloud.groups_of("i-1") == AFTER
 
@@ -166,7 +200,7 @@ def test_a_pause_longer_than_its_patience_is_not_begun(
 ) -> None:
     cloud.script("change_groups", throttle(61))
     with pytest.raises(Throttled):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert not clock.pauses
 
 
@@ -176,7 +210,7 @@ def test_what_was_written_before_a_refusal_is_taken_back(
 ) -> None:
     cloud.script("change_groups", go, fail(error))
     with pytest.raises(type(error)) as raised:
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert raised.value is error
     assert cloud.groups_of("i-1") == BEFORE == {port.ref: port.group_refs for port in writer.ports}
     assert cloud.called("change_groups")[-1] == ("p1", ("sg-web",))
@@ -188,14 +222,14 @@ def test_taking_back_keeps_what_others_did_meanwhile(writer: PortWriter, cloud: 
 
     cloud.script("change_groups", go, meanwhile(others, refuse()))
     with pytest.raises(CloudRefused):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert cloud.groups_of("i-1") == {"p1": ("sg-web", "sg-ops"), "p2": ("sg-web",)}
 
 
 def test_a_refusal_of_the_first_write_needs_nothing_taken_back(writer: PortWriter, cloud: MemoryCloud) -> None:
     cloud.script("change_groups", refuse())
     with pytest.raises(CloudRefused):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert len(cloud.called("change_groups")) == 1
     assert cloud.groups_of("i-1") == BEFORE
 
@@ -203,7 +237,7 @@ def test_a_refusal_of_the_first_write_needs_nothing_taken_back(writer: PortWrite
 def test_taking_back_goes_on_through_a_bad_moment(writer: PortWriter, cloud: MemoryCloud) -> None:
     cloud.script("change_groups", go, refuse(), unavailable(), throttle(3))
     with pytest.raises(CloudRefused):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert cloud.groups_of("i-1") == BEFORE
 
 
@@ -214,18 +248,18 @@ def test_what_others_put_on_a_port_between_reading_and_writing_is_kept(
     cloud.guards_revisions = True
     planned = adding_db(writer)
     cloud.set_port("p2", group_refs=("sg-ops",))
-    writer.carry_out(planned)
+    carry_out(writer, planned)
     assert cloud.groups_of("i-1") == {"p1": ("sg-web", "sg-db"), "p2": ("sg-ops", "sg-db")}
 
 
 def test_a_fresh_group_that_is_not_found_yet_is_waited_for(
-    writer: PortWriter, cloud: MemoryCloud, waited: list[CloudError]
+    writer: PortWriter, cloud: MemoryCloud, waited: list[Waiting]
 ) -> None:
     writer.fresh_until = timezone.now() + timedelta(hours=1)
     cloud.script("change_groups", forget("sg-db"), forget("sg-db"))
-    writer.carry_out(adding_db(writer))
+    carry_out(writer, adding_db(writer))
     assert cloud.groups_of("i-1") == AFTER
-    assert [str(error) for error in waited] == ["There is no group sg-db."] * 2
+    assert [one.error.message for one in waited] == ["There is no group sg-db."] * 2
 
 
 def test_an_old_group_that_is_not_found_is_not_waited_for(
@@ -233,7 +267,7 @@ def test_an_old_group_that_is_not_found_is_not_waited_for(
 ) -> None:
     cloud.script("change_groups", go, forget("sg-db"))
     with pytest.raises(GroupNotFound):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert not clock.pauses
     assert cloud.groups_of("i-1") == BEFORE
 
@@ -250,7 +284,7 @@ def test_without_the_lease_nothing_is_written(writer: PortWriter, cloud: MemoryC
     planned = adding_db(writer)
     grip.lose()
     with pytest.raises(LeaseLost):
-        writer.carry_out(planned)
+        carry_out(writer, planned)
     assert not cloud.called("change_groups")
 
 
@@ -259,7 +293,7 @@ def test_a_lease_that_is_lost_between_two_ports_stops_the_second_write(
 ) -> None:
     cloud.script("change_groups", meanwhile(grip.lose))
     with pytest.raises(LeaseLost):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert [ref for ref, _ in cloud.called("change_groups")] == ["p1"]
 
 
@@ -268,12 +302,12 @@ def test_a_lease_that_is_lost_during_a_pause_stops_everything(
 ) -> None:
     cloud.script("ports", go, meanwhile(grip.lose, unavailable()))
     with pytest.raises(LeaseLost):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert len(cloud.called("ports")) == 2
 
 
 def test_nothing_is_taken_back_without_the_lease(writer: PortWriter, cloud: MemoryCloud, grip: Grip) -> None:
     cloud.script("change_groups", go, meanwhile(grip.lose, refuse()))
     with pytest.raises(LeaseLost):
-        writer.carry_out(adding_db(writer))
+        carry_out(writer, adding_db(writer))
     assert len(cloud.called("change_groups")) == 2

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inventory.drivers.base import (
-    EVERYBODY,
-    CloudError,
-    CloudRefused,
-    CloudUnavailable,
-    Driver,
-    Group,
-    InstanceGone,
-    InUse,
-    Inventory,
-    Port,
-    Rule,
-)
+from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import reading, writing
+from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
+from inventory.drivers.values import EVERYBODY, Check, Group, Instance, Inventory, Port, Rule, Scope
 
 if TYPE_CHECKING:
     from inventory.drivers.ec2.client import Client
+
+Filters = Mapping[str, Sequence[str]]
 
 #: Most values that EC2 takes in the filters of one request.
 FILTER_VALUES = 200
@@ -46,24 +38,25 @@ class Ec2Driver(Driver):
         # Not at the top: boto3 with the model of EC2 costs half a second and 60 MB; many processes never call it.
         from inventory.drivers.ec2.client import Client
 
-        return Client(self.connection)
+        return Client(self.connection, self.pace)
+
+    def verify(self) -> tuple[Check, ...]:
+        from inventory.drivers.ec2 import verifying
+
+        return tuple(verifying.checks(self._client))
 
     def inventory(self) -> Inventory:
         # What refers is read before what it refers to, so that something made meanwhile is not referred to in
         # vain. Rules are the exception: a group that is listed must not be without them.
-        read = self._client.read
-        ports = tuple(map(reading.port, read("describe_network_interfaces", "NetworkInterfaces")))
-        instances = tuple(
-            instance
-            for reservation in read("describe_instances", "Reservations")
-            for instance in reading.instances(reservation, self._client.region)
-        )
+        ports = self._ports({})
+        instances = self._instances(self._client.read("describe_instances", "Reservations"))
         groups = self._groups({})
         known = {group.ref for group in groups}
         rules = tuple(
-            reading.rule(item, known) for item in read("describe_security_group_rules", "SecurityGroupRules")
+            reading.rule(item, known)
+            for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
-        networks = tuple(map(reading.network, read("describe_vpcs", "Vpcs")))
+        networks = tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs")))
         return Inventory(
             tenants=reading.tenants(networks, groups, instances, ports),
             networks=networks,
@@ -73,15 +66,30 @@ class Ec2Driver(Driver):
             ports=ports,
         )
 
+    def inventory_of(self, scope: Scope) -> Inventory:
+        match scope.kind:
+            case "cloud_tenant":
+                return super().inventory_of(scope)  # the account: everything, but for what others share with it
+            case "instance":
+                return self._inventory_of_instance(scope.ref)
+            case "security_group":
+                if not (groups := self.groups_by_ref([scope.ref])):
+                    return Inventory()
+                ports = self._ports({"group-id": [scope.ref]})
+                return Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports)
+
+    def _inventory_of_instance(self, ref: str) -> Inventory:
+        try:
+            instances = self._instance(ref)
+        except InstanceGone:
+            return Inventory()
+        ports = self._ports({"attachment.instance-id": [ref]})
+        groups = self.groups_by_ref({group for port in ports for group in port.group_refs})
+        return Inventory(groups=groups, instances=instances, ports=ports)
+
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
-        # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
-        answer = self._client.call("describe_instances", InstanceIds=[instance_ref])
-        if not any(reading.instances(reservation, self._client.region) for reservation in answer["Reservations"]):
-            raise InstanceGone(f"The instance {instance_ref} is terminated or about to be.")
-        attached = {"attachment.instance-id": [instance_ref]}
-        return tuple(
-            map(reading.port, self._client.read("describe_network_interfaces", "NetworkInterfaces", attached))
-        )
+        self._instance(instance_ref)
+        return self._ports({"attachment.instance-id": [instance_ref]})
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
         vpcs = sorted({port.network_ref for port in ports if port.network_ref})
@@ -125,7 +133,7 @@ class Ec2Driver(Driver):
         return tuple(one for one in found if one.name == group.name)
 
     def create_group(self, group: Group) -> tuple[Group, str | None]:
-        answer = self._client.write(
+        answer = self._client.call(
             "create_security_group",
             GroupName=group.name,
             Description=group.description,
@@ -139,7 +147,7 @@ class Ec2Driver(Driver):
 
     def delete_group(self, ref: str) -> str | None:
         try:
-            return _request_id(self._client.write("delete_security_group", GroupId=ref))
+            return _request_id(self._client.call("delete_security_group", GroupId=ref))
         except InUse as error:
             raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
 
@@ -151,7 +159,7 @@ class Ec2Driver(Driver):
         return tuple(reading.rule(item, known) for item in items)
 
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
-        answer = self._client.write(
+        answer = self._client.call(
             f"authorize_security_group_{writing.WAYS[rule.direction]}",
             GroupId=rule.group_ref,
             IpPermissions=[writing.permission(rule)],
@@ -164,10 +172,26 @@ class Ec2Driver(Driver):
 
     def delete_rule(self, rule: Rule) -> str | None:
         operation = f"revoke_security_group_{writing.WAYS[rule.direction]}"
-        answer = self._client.write(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
+        answer = self._client.call(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
         return _request_id(answer)
 
-    def _groups(self, filters: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
+    def _instance(self, ref: str) -> tuple[Instance]:
+        # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
+        answer = self._client.call("describe_instances", InstanceIds=[ref])
+        found = self._instances(answer["Reservations"])
+        if not found:
+            raise InstanceGone(f"The instance {ref} is terminated or about to be.")
+        return (found[0],)
+
+    def _instances(self, reservations: Iterable[reading.Item]) -> tuple[Instance, ...]:
+        region = self._client.region
+        return tuple(one for reservation in reservations for one in reading.instances(reservation, region))
+
+    def _ports(self, filters: Filters) -> tuple[Port, ...]:
+        found = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
+        return tuple(map(reading.port, found))
+
+    def _groups(self, filters: Filters) -> tuple[Group, ...]:
         return tuple(map(reading.group, self._client.read("describe_security_groups", "SecurityGroups", filters)))
 
     def _users(self, ref: str) -> str:

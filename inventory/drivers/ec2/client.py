@@ -9,7 +9,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from inventory.drivers.base import CloudRefused, Connection, CredentialsRefused
-from inventory.drivers.ec2.errors import ForeignAnswer, UnknownAction, cloud_errors
+from inventory.drivers.ec2.errors import FOREIGN, ForeignAnswer, UnknownAction, cloud_errors
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
+from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.pace import Pace
+from inventory.drivers.values import Connection
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -28,35 +30,23 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 #: The largest page that every paginated action of EC2 takes. Without a size EC2 doesn't paginate at all.
 PAGE_SIZE = 1000
-#: Few: who asked has its own patience for throttling and failures, and says meanwhile that it waits.
-ATTEMPTS = 3
+#: Most that one client keeps open: as many as a worker might have threads.
+CONNECTIONS = 64
 
 _making = Lock()
 
 
 class Client:
-    """The EC2 API as one connection sees it; raises nothing but `CloudError`."""
+    """The EC2 API as one connection sees it, at somebody's pace; raises nothing but `CloudError`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._ec2: Any = connect(connection)
+    def __init__(self, connection: Connection, pace: Pace) -> None:
+        self._ec2: Any = shared(connection)
+        self._pace = pace
         self.region: str = self._ec2.meta.region_name
 
-    @cached_property
-    def _once(self) -> Any:
-        return connect(self._connection, attempts=1)
-
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The answer; boto3 repeats the request where that may help."""
-        with cloud_errors():
-            answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
-            return answer
-
-    def write(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The same, sent once: repeating what was done after all would be answered as if it had not been."""
-        with cloud_errors():
-            answer: dict[str, Any] = getattr(self._once, operation)(**parameters)
-            return answer
+        """The answer to one request."""
+        return self._pace.send(operation, partial(self._send, operation, parameters))
 
     def read(
         self,
@@ -67,21 +57,38 @@ class Client:
         optional: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """What all pages have under `key`; nothing where the action is `optional` and the endpoint lacks it."""
-        pages = self._ec2.get_paginator(operation).paginate(
-            Filters=[{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
-            PaginationConfig={"PageSize": PAGE_SIZE},
-        )
+        parameters: dict[str, Any] = {
+            "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
+            "MaxResults": PAGE_SIZE,
+        }
         try:
-            with cloud_errors():
-                for page in pages:
-                    yield from page.get(key, ())
+            while True:
+                page = self.call(operation, **parameters)
+                yield from page.get(key, ())
+                if not (following := page.get("NextToken")):
+                    return
+                parameters["NextToken"] = following
         except (UnknownAction, ForeignAnswer):
             if not optional:
                 raise
 
+    def _send(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        with cloud_errors():
+            answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
+        if not answer["ResponseMetadata"].get("RequestId"):
+            # Of any other page botocore makes an answer in which there is nothing.
+            raise ForeignAnswer(FOREIGN)
+        return answer
 
-def connect(connection: Connection, *, attempts: int = ATTEMPTS) -> EC2Client:
-    """A boto3 client for EC2 that sends a request so often before it fails.
+
+@lru_cache(maxsize=128)
+def shared(connection: Connection) -> EC2Client:
+    """The boto3 client of a connection, one for the whole process: threads may share it, and what it has open."""
+    return connect(connection)
+
+
+def connect(connection: Connection) -> EC2Client:
+    """A boto3 client for EC2, which sends a request once: a write may have been done, and who asks has patience.
 
     Raises `CredentialsRefused` or `CloudRefused` if this connection doesn't make one.
     """
@@ -92,7 +99,7 @@ def connect(connection: Connection, *, attempts: int = ATTEMPTS) -> EC2Client:
         check_url(connection.url, "an EC2 endpoint")
     authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
     try:
-        client = _make(connection, authority.name if authority else connection.verify_ssl, attempts)
+        client = _make(connection, authority.name if authority else connection.verify_ssl)
     except (BotoCoreError, ValueError) as error:
         raise CloudRefused(f"The provider's URL or region is wrong: {error}") from error
     if authority:
@@ -100,7 +107,7 @@ def connect(connection: Connection, *, attempts: int = ATTEMPTS) -> EC2Client:
     return client
 
 
-def _make(connection: Connection, verify: bool | str, attempts: int) -> EC2Client:
+def _make(connection: Connection, verify: bool | str) -> EC2Client:
     if not verify:
         # Somebody decided so for this provider; that the log says it on every connection makes nobody safer.
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
@@ -112,7 +119,7 @@ def _make(connection: Connection, verify: bool | str, attempts: int) -> EC2Clien
             verify=verify,
             aws_access_key_id=connection.userid,
             aws_secret_access_key=connection.password,
-            config=_config(connection.url, attempts),
+            config=_config(connection),
         )
 
 
@@ -134,11 +141,13 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=core)
 
 
-def _config(url: str | None, attempts: int) -> Config:
+def _config(connection: Connection) -> Config:
+    url = connection.url
     return Config(
         connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        read_timeout=connection.timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=CONNECTIONS,
         user_agent_extra="Portcullis",
         # A proxy set for this machine leads to the world outside; None leaves it in place.
         proxies={} if url and is_loopback(url) else None,

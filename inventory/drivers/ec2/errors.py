@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+    SSLError,
+)
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from inventory.drivers.base import (
+from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
+from inventory.drivers.failures import (
     AlreadyThere,
     CloudError,
     CloudRefused,
@@ -22,6 +31,7 @@ from inventory.drivers.base import (
     GroupNotFound,
     InstanceGone,
     InUse,
+    NotAllowed,
     RuleNotFound,
     Throttled,
 )
@@ -31,11 +41,20 @@ class UnknownAction(CloudRefused):
     """The endpoint doesn't have this action of EC2."""
 
 
+class WouldWork(CloudRefused):
+    """It was asked for with `DryRun`, and may be done."""
+
+
 class ForeignAnswer(CloudUnavailable):
     """No answer of EC2 came back: a proxy's page, or an endpoint that fails on an action it doesn't have."""
 
 
 Meaning = tuple[type[CloudError], str]
+
+FOREIGN = "The endpoint did not answer in the language of EC2: is the URL right?"
+
+#: What is said where TLS can't come about at all.
+_NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 #: Codes that mean several things, told apart by EC2's words.
 _BY_WORDS: list[tuple[str, str, Meaning]] = [
@@ -48,13 +67,19 @@ _BY_WORDS: list[tuple[str, str, Meaning]] = [
     ("IncorrectInstanceState", "shutting-down", (InstanceGone, "The instance is about to be terminated.")),
 ]
 
-_WRONG_SECRET: Meaning = (CredentialsRefused, "The secret does not belong to the access key.")
-_NO_SUCH_KEY: Meaning = (CredentialsRefused, "There is no such access key.")
-_NOT_ALLOWED: Meaning = (CredentialsRefused, "These credentials may not do this.")
-_EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired.")
+_WRONG_SECRET: Meaning = (
+    CredentialsRefused,
+    "The secret does not belong to the access key: enter both again.",
+)
+_NO_SUCH_KEY: Meaning = (
+    CredentialsRefused,
+    "There is no such access key: it is deleted, or of another cloud.",
+)
+_NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this: their IAM policy has to allow it.")
+_EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired: enter new ones.")
 _NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
 _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
-_TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may.")
+_TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may, be it from here or elsewhere.")
 
 _BY_CODE: dict[str, Meaning] = {
     "InvalidAction": (UnknownAction, "This endpoint does not have the action."),
@@ -70,7 +95,10 @@ _BY_CODE: dict[str, Meaning] = {
     "InvalidGroup.Reserved": (CloudRefused, "The name is reserved for the group that every VPC has."),
     "DependencyViolation": (InUse, "The security group is in use."),
     "CannotDelete": (CloudRefused, "Every VPC keeps its default security group."),
-    "SecurityGroupLimitExceeded": (CloudRefused, "The account has as many security groups as it may."),
+    "SecurityGroupLimitExceeded": (
+        CloudRefused,
+        "The account has as many security groups as it may: delete some, or raise its quota.",
+    ),
     "InvalidVpcID.NotFound": (CloudRefused, "The VPC does not exist any more."),
     # rules
     "InvalidPermission.Duplicate": (AlreadyThere, "The security group has this rule already."),
@@ -102,6 +130,7 @@ _BY_CODE: dict[str, Meaning] = {
         CredentialsRefused,
         "The request was too old when it came: is the clock of this machine right?",
     ),
+    "DryRunOperation": (WouldWork, "It may be done."),
     "OptInRequired": (CredentialsRefused, "The account is not signed up for EC2 or for this region."),
     "Blocked": (CredentialsRefused, "The account is blocked."),
     "PendingVerification": (CredentialsRefused, "The account has yet to be verified by AWS."),
@@ -125,7 +154,7 @@ def cloud_errors() -> Iterator[None]:
     except ClientError as error:
         raise _answered(error) from error
     except ResponseParserError as error:
-        raise ForeignAnswer("The endpoint did not answer in the language of EC2: is the URL right?") from error
+        raise ForeignAnswer(FOREIGN) from error
     except BotoCoreError as error:
         raise _unanswered(error) from error
 
@@ -150,16 +179,19 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
     if status == 429:
         return _TOO_FAST
     if status >= 500:
-        return CloudUnavailable, "EC2 failed."
+        return CloudUnavailable, "EC2 failed; if this goes on, the health dashboard of AWS may say why."
     return CloudRefused, "EC2 refused."
 
 
 def _unanswered(error: BotoCoreError) -> CloudError:
-    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+    words = f"{error} {error.kwargs.get('error', '')}"  # with what was beneath
+    if isinstance(error, SSLError) and any(sign in words for sign in _NO_TLS):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
-        return CloudRefused(
-            f"The certificate of the endpoint is not trusted: name its certificate authority. {error}"
-        )
+        return CloudRefused(f"{about_tls(words)} {error}")
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        return CloudUnavailable(f"{NO_ANSWER} {error}")
+    if isinstance(error, EndpointConnectionError):
+        return CloudUnavailable(f"{about_the_network(words)} {error}")
     if isinstance(error, NoConnectionError | HTTPClientError):
-        return CloudUnavailable(str(error))
+        return CloudUnavailable(f"The connection broke before there was an answer. {error}")
     return CloudRefused(str(error))  # what botocore finds wrong itself, before it sends anything

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any, Literal
 
-from inventory.drivers.base import CloudRefused, Direction, Rule
 from inventory.drivers.ec2.reading import ANY, PROTOCOLS_WITH_PORTS
+from inventory.drivers.failures import CloudRefused
+from inventory.drivers.values import Direction, Rule
 
 #: How the names of EC2's actions call a direction.
 WAYS: dict[Direction, Literal["ingress", "egress"]] = {"inbound": "ingress", "outbound": "egress"}

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inventory.drivers.base import (
-    EVERYBODY,
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import (
     CloudError,
     CloudRefused,
     CredentialsRefused,
-    Driver,
-    Group,
     GroupNotFound,
-    Instance,
     InstanceGone,
     InUse,
+)
+from inventory.drivers.openstack import reading, writing
+from inventory.drivers.values import (
+    EVERYBODY,
+    Check,
+    Group,
+    Instance,
     Inventory,
     Network,
     Port,
     Rule,
+    Scope,
     Tenant,
 )
-from inventory.drivers.openstack import reading, writing
 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
@@ -46,22 +50,57 @@ class OpenStackDriver(Driver):
         # Not at the top: the SDK costs most of a second; many processes never call it.
         from inventory.drivers.openstack.client import client
 
-        return client(self.connection)
+        return client(self.connection).at(self.pace)
+
+    def verify(self) -> tuple[Check, ...]:
+        from inventory.drivers.openstack import verifying
+        from inventory.drivers.openstack.client import Client
+
+        # Not the client that is kept: its login may be older than the end of the password.
+        return tuple(verifying.checks(Client(self.connection)))
 
     def inventory(self) -> Inventory:
         # What refers is read before what it refers to, so that something made meanwhile is not referred to in
         # vain. Rules are the exception: a group that is listed must not be without them.
-        ports = tuple(map(reading.port, self._neutron("ports", fields=reading.PORT_FIELDS)))
-        instances = tuple(self._instances())
+        ports = self._ports()
+        instances = self._instances()
         groups = self._groups()
-        rules = tuple(map(reading.rule, self._neutron("security-group-rules")))
+        rules = self._rules()
         networks = tuple(self._networks())
         return Inventory(tuple(self._tenants()), networks, groups, rules, instances, ports)
 
+    def inventory_of(self, scope: Scope) -> Inventory:
+        match scope.kind:
+            case "cloud_tenant":
+                return self._inventory_of_project(scope)
+            case "instance":
+                if not (server := self._server(scope.ref)):
+                    return Inventory()
+                ports = self._ports(device_id=scope.ref)
+                groups = self.groups_by_ref({ref for port in ports for ref in port.group_refs})
+                return Inventory(groups=groups, instances=self._read([server]), ports=ports)
+            case "security_group":
+                if not (groups := self.groups_by_ref([scope.ref])):
+                    return Inventory()
+                ports = self._ports(security_groups=scope.ref)
+                return Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports)
+
+    def _inventory_of_project(self, scope: Scope) -> Inventory:
+        ports = self._ports(project_id=scope.ref)
+        instances = self._instances(project_id=scope.ref)
+        # Never with a filter by project: Neutron makes the default group of a project that is listed so.
+        groups = tuple(group for group in self._groups() if group.tenant_ref == scope.ref)
+        rules = tuple(
+            rule
+            for chunk in _chunks(group.ref for group in groups)
+            for rule in self._rules(security_group_id=chunk)
+        )
+        networks = tuple(self._networks(project_id=scope.ref))
+        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, ports).within(scope)
+
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
-        found = self._neutron("ports", device_id=instance_ref, fields=reading.PORT_FIELDS)
-        ports = tuple(map(reading.port, found))
-        if not ports and not self._exists(instance_ref):
+        ports = self._ports(device_id=instance_ref)
+        if not ports and not self._server(instance_ref):
             raise InstanceGone(f"The instance {instance_ref} does not exist any more.")
         return ports
 
@@ -71,9 +110,7 @@ class OpenStackDriver(Driver):
         return tuple(one for one in self._groups(name=name) if _usable(one, tenants))
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
-        ids = sorted(set(refs))
-        chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
-        return tuple(group for chunk in chunks for group in self._groups(id=chunk))
+        return tuple(group for chunk in _chunks(refs) for group in self._groups(id=chunk))
 
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
         guard = {"If-Match": f"revision_number={port.revision}"} if port.revision else {}
@@ -104,7 +141,7 @@ class OpenStackDriver(Driver):
             raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
-        return tuple(map(reading.rule, self._neutron("security-group-rules", security_group_id=group_ref)))
+        return self._rules(security_group_id=group_ref)
 
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
         group = next(iter(self.groups_by_ref([rule.group_ref])), None)
@@ -122,6 +159,12 @@ class OpenStackDriver(Driver):
     def _neutron(self, collection: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         return self._client.read("network", f"/{collection}", collection.replace("-", "_"), **parameters)
 
+    def _ports(self, **parameters: Any) -> tuple[Port, ...]:
+        return tuple(map(reading.port, self._neutron("ports", fields=reading.PORT_FIELDS, **parameters)))
+
+    def _rules(self, **parameters: Any) -> tuple[Rule, ...]:
+        return tuple(map(reading.rule, self._neutron("security-group-rules", **parameters)))
+
     def _groups(self, **parameters: Any) -> tuple[Group, ...]:
         found = list(self._neutron("security-groups", fields=reading.GROUP_FIELDS, **parameters))
         shares = self._shares() if found else {}
@@ -133,24 +176,23 @@ class OpenStackDriver(Driver):
         except CloudRefused:
             return {}  # a cloud without this extension
 
-    def _networks(self) -> Iterator[Network]:
+    def _networks(self, **parameters: Any) -> Iterator[Network]:
         cidrs: dict[str, str] = {}
         for subnet in self._neutron("subnets", fields=("id", "network_id", "cidr")):
             cidrs.setdefault(subnet["network_id"], subnet["cidr"])
-        for item in self._neutron("networks", fields=reading.NETWORK_FIELDS):
+        for item in self._neutron("networks", fields=reading.NETWORK_FIELDS, **parameters):
             yield reading.network(item, cidrs)
 
-    def _instances(self) -> Iterator[Instance]:
-        for server in self._servers():
-            if server["status"] not in reading.GONE:
-                yield reading.instance(server, self._client.region)
-
-    def _servers(self) -> Iterator[dict[str, Any]]:
+    def _instances(self, **parameters: Any) -> tuple[Instance, ...]:
         read = partial(self._client.read, "compute", "/servers/detail", "servers")
         try:
-            yield from read(all_tenants=1)
+            return self._read(read(all_tenants=1, **parameters))
         except CredentialsRefused:
-            yield from read()  # no administrator: those of the own project
+            return self._read(read())  # no administrator: those of the own project
+
+    def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
+        region = self._client.region
+        return tuple(reading.instance(one, region) for one in servers if one["status"] not in reading.GONE)
 
     def _tenants(self) -> list[Tenant]:
         try:
@@ -158,12 +200,13 @@ class OpenStackDriver(Driver):
         except CredentialsRefused:
             return [reading.tenant(self._client.own_project())]  # no administrator
 
-    def _exists(self, instance_ref: str) -> bool:
+    def _server(self, ref: str) -> dict[str, Any] | None:
+        """A server that is there to stay."""
         try:
-            server = self._client.get("compute", f"/servers/{instance_ref}")["server"]
-        except CloudRefused:
-            return False
-        return server["status"] not in reading.GONE
+            server: dict[str, Any] = self._client.get("compute", f"/servers/{ref}")["server"]
+        except InstanceGone:
+            return None
+        return server if server["status"] not in reading.GONE else None
 
     def _users(self, group_ref: str) -> str:
         """Which ports keep a group from being deleted."""
@@ -173,6 +216,11 @@ class OpenStackDriver(Driver):
             found = []
         ports = ", ".join(f"{port['id']} of {port['device_id'] or 'no instance'}" for port in found)
         return f"It is on the ports: {ports}." if ports else ""
+
+
+def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:
+    ids = sorted(set(refs))
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
 def _usable(group: Group, tenants: Collection[str | None]) -> bool:

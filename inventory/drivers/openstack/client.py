@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import lru_cache, partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -17,14 +18,16 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from openstack.connection import Connection as Sdk
 
-from inventory.drivers.base import CloudRefused, Connection, CredentialsRefused
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
+from inventory.drivers.failures import CloudRefused, CredentialsRefused
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
+from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.values import Connection
 
 Service = Literal["identity", "compute", "network"]
 
-#: To connect, and for each part of an answer, in seconds.
-TIMEOUTS = (5, 60)
+#: To connect, in seconds.
+CONNECT_TIMEOUT = 5.0
 #: Resources in one page: what Nova gives at most unless its operator allows more.
 PAGE_SIZE = 1000
 #: Of Nova: a server has its description and the name of its flavor. In every release since Pike (2017).
@@ -36,6 +39,8 @@ DEFAULT_DOMAIN, DEFAULT_PROJECT = "default", "admin"
 class Client:
     """The APIs of one project's view; safe to share between threads. Raises nothing but `CloudError`."""
 
+    _pace = AT_ONCE
+
     def __init__(self, connection: Connection) -> None:
         self._session = _session(connection)
         self._keystone = _keystone(connection)
@@ -46,6 +51,12 @@ class Client:
             catalog = self._session.auth.get_access(self._session).service_catalog
             network = catalog.endpoint_data_for("network", interface="public", region_name=connection.region)
             self.region: str | None = network.region_name
+
+    def at(self, pace: Pace) -> Self:
+        """The same login, at this pace."""
+        paced = copy(self)
+        paced._pace = pace
+        return paced
 
     def get(self, service: Service, path: str, **parameters: Any) -> dict[str, Any]:
         """The answer to a request that changes nothing."""
@@ -80,6 +91,10 @@ class Client:
         return next((project for project in projects if project["id"] == self.project_ref), nameless)
 
     def _request(self, service: Service, method: str, path: str, **options: Any) -> requests.Response:
+        action = f"{method} {service}/{path.strip('/').partition('/')[0]}"
+        return self._pace.send(action, partial(self._send, service, method, path, options))
+
+    def _send(self, service: Service, method: str, path: str, options: Mapping[str, Any]) -> requests.Response:
         version = {"microversion": COMPUTE_VERSION} if service == "compute" else {}
         with cloud_errors():
             # No repetition here: who asks has its own patience, and a write may have been done.
@@ -111,7 +126,7 @@ def _session(connection: Connection) -> Session:
         verify=authority.name if authority else connection.verify_ssl,
         app_name="Portcullis",
     )
-    session.timeout = TIMEOUTS  # type: ignore[assignment]  # handed on to requests, which takes the two
+    session.timeout = (CONNECT_TIMEOUT, connection.timeout)  # type: ignore[assignment]  # requests takes the two
     if authority:
         weakref.finalize(session, authority.close)
     return session

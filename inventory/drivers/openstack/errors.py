@@ -1,6 +1,7 @@
 """What the errors of OpenStack's services and of its SDK mean: the one place where they become a `CloudError`.
 
-The types are the names of Neutron's exceptions, which its answers carry as `NeutronError.type`.
+The types are the names of Neutron's exceptions, which its answers carry as `NeutronError.type`, and Nova's
+own words.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from keystoneauth1 import exceptions as keystone
 from openstack.exceptions import SDKException
 from requests import RequestException, Response
 
-from inventory.drivers.base import (
+from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
+from inventory.drivers.failures import (
     AlreadyThere,
     CloudError,
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
     GroupNotFound,
+    InstanceGone,
     InUse,
+    NotAllowed,
     Outdated,
     RuleNotFound,
     Throttled,
@@ -43,6 +47,10 @@ _BY_TYPE: Mapping[str, Meaning] = {
         CloudRefused,
         "The quota of the project is used up: have it raised, or delete what is not needed.",
     ),
+    "itemNotFound": (
+        InstanceGone,
+        "The instance does not exist any more.",
+    ),  # the one thing that Nova is asked for
     "RevisionNumberConstraintFailed": (Outdated, "Somebody else has changed it meanwhile."),
 }
 _BY_STATUS: Mapping[int, Meaning] = {
@@ -51,7 +59,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
         "The user or its password is wrong, or has expired: check the provider's credentials and its domain.",
     ),
     HTTPStatus.FORBIDDEN: (
-        CredentialsRefused,
+        NotAllowed,
         "The user may not do this: it needs a role in the project that allows it.",
     ),
     HTTPStatus.NOT_FOUND: (CloudRefused, "It does not exist, or the address is not that of the service."),
@@ -89,8 +97,8 @@ def cloud_errors() -> Iterator[None]:
 def _said(answer: Response) -> tuple[str, str]:
     """The type and the words of an error, in whichever of the services' forms: `{"<kind>": {"message": ...}}`."""
     try:
-        [told] = answer.json().values()
-        return str(told.get("type") or ""), str(told.get("message") or "")
+        [(kind, told)] = answer.json().items()
+        return str(told.get("type") or kind), str(told.get("message") or "")
     except (ValueError, AttributeError):
         return "", f"HTTP {answer.status_code} {answer.reason}"
 
@@ -113,25 +121,11 @@ def _unanswered(error: Exception) -> CloudError:
     words = str(error)
     if isinstance(error, keystone.SSLError):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
-        return CloudRefused(f"{_about_tls(words)} {words}")
+        return CloudRefused(f"{about_tls(words)} {words}")
     if isinstance(error, keystone.EndpointNotFound) or "service catalog" in words:
         return CloudRefused(f"Keystone knows no endpoint of a service there: is the region right? {words}")
     if isinstance(error, keystone.ConnectTimeout):
-        return CloudUnavailable(f"The cloud did not answer in time. {words}")
+        return CloudUnavailable(f"{NO_ANSWER} {words}")
     if isinstance(error, keystone.ConnectionError | RequestException):
-        return CloudUnavailable(f"{_about_the_network(words)} {words}")
+        return CloudUnavailable(f"{about_the_network(words)} {words}")
     return CloudRefused(f"This is not how OpenStack answers: is the provider's address right? {words}")
-
-
-def _about_tls(words: str) -> str:
-    if "certificate has expired" in words:
-        return "The certificate of the endpoint has expired: its operators have to renew it."
-    if "CERTIFICATE_VERIFY_FAILED" in words:
-        return "The certificate of the endpoint is not trusted: name its certificate authority."
-    return "The endpoint does not speak TLS: is its security protocol right?"
-
-
-def _about_the_network(words: str) -> str:
-    if "NameResolutionError" in words or "Name or service not known" in words:
-        return "The host's name is not known: is the provider's address right?"
-    return "The cloud can't be reached."

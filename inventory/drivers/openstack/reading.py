@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
-from inventory.drivers.base import EVERYBODY, Group, Instance, Network, Port, PowerState, Rule, Tenant
+from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, PowerState, Rule, Tenant
 
 Item = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
-from inventory.drivers.base import Group, Rule
+from inventory.drivers.values import Group, Rule
 
 
 def group(wanted: Group) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inventory.drivers.base import CloudError
+from inventory.drivers.failures import CloudError
 from inventory.fields import UnreadableSecret
 from inventory.leases import LeaseLost, lease
 from inventory.models import Provider

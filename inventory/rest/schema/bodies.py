@@ -24,6 +24,8 @@ class Input:
     required: tuple[str, ...] = ()
     #: Attributes of which a resource must have at least one.
     one_of: tuple[str, ...] = ()
+    #: What a resource looks like that needs none of them.
+    without: tuple[Schema, ...] = ()
     #: Whether it takes nothing else.
     closed: bool = False
 
@@ -36,7 +38,9 @@ class Input:
         mapped = types._map_serializer(serializer_class(), "request")
         strict = mapped.get("additionalProperties") is False
         given = cls(mapped["properties"], tuple(mapped.get("required", ())), closed=strict)
-        return given._standing_in(serializer_class.stand_ins) if strict else given
+        if not strict:
+            return given
+        return replace(given, without=tuple(serializer_class.without))._standing_in(serializer_class.stand_ins)
 
     def _standing_in(self, stand_ins: Mapping[str, tuple[str, Schema]]) -> Self:
         given = self
@@ -50,10 +54,10 @@ class Input:
     def named(self, by: Sequence[str]) -> Self:
         """The same for a resource that the body has to name by one of these."""
         names = {name: TEXT | {"format": "uri-reference"} if name == "href" else ANY_ID for name in by}
-        return replace(self, properties={**names, **self.properties}, one_of=tuple(by))
+        return replace(self, properties={**names, **self.properties}, one_of=tuple(by), without=())
 
     def partial(self) -> Self:
-        return replace(self, required=(), one_of=())
+        return replace(self, required=(), one_of=(), without=())
 
     def schema(self, **beside: Schema) -> Schema:
         """A resource by itself, or with what stands `beside` its attributes."""
@@ -61,19 +65,21 @@ class Input:
         if self.required:
             found["required"] = list(self.required)
         if self.one_of:
-            found["anyOf"] = [{"required": [name]} for name in self.one_of]
+            found["anyOf"] = [*({"required": [name]} for name in self.one_of), *self.without]
         if self.closed:
             found["additionalProperties"] = False
         return found
 
 
-def bodies_of(given: Input, one: Schema, action: str | None, *, many: bool) -> list[Schema]:
+def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
     """The ways to write the body for an action: a resource, resources, or the attributes of one beside the action.
 
-    `one` refers to the schema of what is `given` for a resource; `action` is None where the URL names it.
+    `one` refers to the schema of what is `given` for a resource; `names` are the action's, unless the URL has it.
     """
-    named: dict[str, Schema] = {} if action is None else {"action": {"const": action}}
-    required = [] if action in {None, DEFAULT} else ["action"]
+    named: dict[str, Schema] = {}
+    if names:
+        named["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
+    required = [] if names in (None, [DEFAULT]) else ["action"]
     ways = [_with({**named, "resource": one, "resources": False}, *required, "resource")]
     if many:
         some = listed(one) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}

@@ -151,7 +151,7 @@ class Inspector(AutoSchema):
             guid = {"guid"} & self.viewset.columns().keys() if action.url_path == "query" else ()
             given, name = given.named(["id", "href", *guid]), f"Named{name}"
         one = self.resources.component(name, given.schema)
-        asked = action.url_path if self.view.action == "act" else None
+        asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.view.action == "act" else None
         return bodies_of(given, one, asked, many=not self.view.detail)
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
@@ -214,7 +214,7 @@ class Inspector(AutoSchema):
         if uritemplate.variables(self.path):
             found += [HTTPStatus.NOT_FOUND]
         if self.method == "POST":
-            found += [HTTPStatus.CONFLICT]
+            found += [HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS]
         if self.method in {"POST", "PUT", "PATCH"}:
             found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
         return [*found, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from inventory.drivers.endpoints import FILE_URL
 from inventory.rest.errors import KINDS
 
 Schema = dict[str, Any]
@@ -17,7 +18,7 @@ FILLED: Schema = {"type": "string", "pattern": r"\S"}
 #: What `validate_endpoint` takes, but for the addresses of IPv6.
 ENDPOINT: Schema = {
     "type": "string",
-    "pattern": r"^https?://[A-Za-z0-9._-]+(:[1-9][0-9]{0,3})?([/?#][!-~]*)?$",
+    "pattern": rf"^(https?://[A-Za-z0-9._-]+(:[1-9][0-9]{{0,3}})?([/?#][!-~]*)?|{FILE_URL.pattern})$",
     "maxLength": 2048,
 }
 WHOLE: Schema = {"type": "integer", "minimum": 0}
@@ -74,6 +75,16 @@ RESULT = closed(
         "task_id": ID,
         "task_href": HREF,
         "tasks": listed(whole({"id": ID, "href": HREF})),
+        "checks": listed(
+            whole(
+                {
+                    "name": TEXT,
+                    "allowed": {"type": ["boolean", "null"]},
+                    "needed": {"type": "boolean"},
+                    "message": TEXT,
+                }
+            )
+        ),
         "href": HREF,
     },
     "success",
@@ -141,6 +152,7 @@ REASONS = {
     HTTPStatus.NOT_FOUND: "Nothing that this user may see has this address",
     HTTPStatus.CONFLICT: "The first request with this Idempotency-Key is still being answered",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too much is waiting there already; Retry-After says when to ask again",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Accept allows neither JSON nor HTML",
 }
 

@@ -12,6 +12,7 @@ from django.test import Client
 from inventory.models import Provider, Task
 from tests.cast import AMAZON, Cast
 
+FILE = "ManageIQ::Providers::File::CloudManager"
 GIVEN = {
     "name": "aws",
     "type": "amazon",
@@ -55,6 +56,11 @@ def test_the_other_form_of_manageiq_is_understood(admin_client: Client) -> None:
     [
         ({"type": "vmware"}, "type: vmware is none of"),
         ({"url": "ftp://host"}, "url: Enter an http or https URL."),
+        (
+            {"url": "file:///../acme.json"},
+            "url: Enter file:///NAME, with the plain name of",
+        ),
+        ({"url": "file://host/acme.json"}, "url: Enter file:///NAME"),
         ({"port": 70000}, "port: Ensure this value is less than or equal to 65535."),
         ({"credentials": {"userid": "me"}}, "credentials: password: This field is required."),
         ({"credentials": None}, "credentials: This field may not be null."),
@@ -69,6 +75,39 @@ def test_what_is_wrong_with_a_provider_is_named(
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert answer.json()["error"]["message"].startswith(message)
     assert not Provider.objects.exists()
+
+
+WITHOUT = {"name": "picture", "url": "file:///acme.json"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["file", FILE])
+def test_a_provider_of_a_type_without_credentials_needs_none(admin_client: Client, kind: str) -> None:
+    answer = post(admin_client, "/api/providers", WITHOUT | {"type": kind})
+    assert answer.status_code == HTTPStatus.OK, answer.content
+    provider = Provider.objects.get()
+    assert (provider.type, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
+    assert Task.objects.get().name == "Refresh of picture"
+
+
+@pytest.mark.django_db
+def test_of_many_each_type_says_whether_it_needs_credentials(admin_client: Client) -> None:
+    resources = [
+        WITHOUT | {"type": "file"},
+        WITHOUT | {"type": "amazon", "name": "aws"},
+        WITHOUT | {"type": ["file"], "name": "list"},
+        {"name": "stored", "type": "file", "connection_configurations": [{"endpoint": {"url": "file:///a.json"}}]},
+    ]
+    results = post(admin_client, "/api/providers", {"resources": resources}).json()["results"]
+    assert [result.get("success", True) for result in results] == [True, False, False, True]
+    assert results[1]["message"] == "credentials: This field is required."
+
+
+@pytest.mark.django_db
+def test_the_form_of_a_browser_may_leave_them_empty(admin_client: Client) -> None:
+    typed = {"action": "create", "type": "file", "credentials.userid": "", "credentials.password": ""}
+    assert admin_client.post("/api/providers", WITHOUT | typed).status_code == HTTPStatus.OK
+    assert Provider.objects.get().credentials == {}
 
 
 def test_a_refresh_answers_with_its_task(admin_client: Client, cast: Cast) -> None:
@@ -126,6 +165,45 @@ def test_credentials_are_changed_as_a_whole(
     whole = {"credentials": {"userid": "a", "password": "b"}}
     assert admin_client.patch(url, whole, content_type="application/json").status_code == HTTPStatus.OK
     assert Provider.objects.get(pk=cast.acme.pk).credentials == whole["credentials"]
+
+
+ELSEWHERE: list[dict[str, Any]] = [
+    {"url": "http://elsewhere.example"},
+    {"hostname": "elsewhere.example"},
+    {"port": 8443},
+    {"security_protocol": "non-ssl"},
+    {"verify_ssl": False},
+    {"certificate_authority": "theirs"},
+]
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_stored_credentials_are_not_sent_to_another_address(
+    admin_client: Client, cast: Cast, elsewhere: dict[str, Any]
+) -> None:
+    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    before, url = Provider.objects.values().get(pk=cast.acme.pk), f"/api/providers/{cast.acme.pk}"
+    for answer in (
+        admin_client.patch(url, elsewhere, content_type="application/json"),
+        post(admin_client, url, {"action": "edit", "resource": elsewhere}),
+    ):
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert answer.json()["error"]["message"] == (
+            "credentials: The stored credentials are not sent to another address: enter them again."
+        )
+    assert Provider.objects.values().get(pk=cast.acme.pk) == before
+    whole = elsewhere | {"credentials": {"userid": "a", "password": "b"}}
+    assert admin_client.patch(url, whole, content_type="application/json").status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_where_there_are_none_or_the_address_stays_none_are_asked_for(
+    admin_client: Client, cast: Cast, elsewhere: dict[str, Any]
+) -> None:
+    url = f"/api/providers/{cast.acme.pk}"
+    assert admin_client.patch(url, elsewhere, content_type="application/json").status_code == HTTPStatus.OK
+    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    assert admin_client.patch(url, elsewhere, content_type="application/json").status_code == HTTPStatus.OK
 
 
 def test_a_provider_is_disconnected(admin_client: Client, cast: Cast) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import CloudRefused, Group, InstanceGone, Network, Port, Rule, Tenant
 from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.failures import CloudRefused, InstanceGone
+from inventory.drivers.values import Group, Network, Port, Rule, Tenant
 from tests.live.ec2 import Cast, by_ref, driver_of
 from tests.live.faults import FaultProxy
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import CloudRefused, Connection, CredentialsRefused
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.ec2.client import connect
+from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.values import Connection
 from tests.live.faults import FaultProxy, fault_proxy
 from tests.live.tls import self_signed
 
@@ -44,7 +45,7 @@ class TestMakingAClient:
     def test_timeouts_and_retries_are_set(self) -> None:
         config: Any = connect(connection()).meta.config
         assert (config.connect_timeout, config.read_timeout) == (5, 60)
-        assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+        assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
     @pytest.mark.parametrize("missing", [{"userid": ""}, {"password": ""}])
     def test_without_credentials_there_is_no_client(self, missing: dict[str, str]) -> None:
@@ -119,7 +120,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
 
 
 @pytest.mark.live
-@pytest.mark.usefixtures("impatient_boto")
 class TestTrust:
     def test_a_certificate_that_nobody_vouches_for_is_refused_for_good(
         self, ec2_url: str, certificate: tuple[ssl.SSLContext, str]

@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from inventory.drivers.base import (
+from inventory.drivers.ec2.errors import cloud_errors
+from inventory.drivers.failures import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
     GroupNotFound,
     InstanceGone,
-    Port,
+    NotAllowed,
     Throttled,
 )
-from inventory.drivers.ec2.errors import cloud_errors
+from inventory.drivers.values import Port
 from tests.live.ec2 import driver_of
 from tests.live.faults import REQUEST_ID, FaultProxy, fault_proxy
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("impatient_boto")]
+pytestmark = pytest.mark.live
 
 WRITE = "ModifyNetworkInterfaceAttribute"
 PORT = Port("eni-1")
@@ -94,7 +95,7 @@ def group(ec2_api: Any, port: Port) -> str:
             "does not exist any",
         ),
         ("AuthFailure", "AWS was not able to validate the access", CredentialsRefused, "access key or its secret"),
-        ("UnauthorizedOperation", "You are not authorized", CredentialsRefused, "may not do this"),
+        ("UnauthorizedOperation", "You are not authorized", NotAllowed, "may not do this"),
         ("InvalidClientTokenId", "The token is invalid", CredentialsRefused, "no such access key"),
         ("SignatureDoesNotMatch", "The signature we calculated", CredentialsRefused, "secret does not belong"),
         ("ExpiredToken", "The token has expired", CredentialsRefused, "have expired"),
@@ -124,9 +125,7 @@ def test_a_refusal_is_not_asked_for_again(proxy: FaultProxy) -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("RequestLimitExceeded", 503), ("Throttling", 400), ("Unheard", 429)]
 )
-def test_throttling_is_tried_a_few_times_and_then_left_to_the_caller(
-    proxy: FaultProxy, code: str, status: int
-) -> None:
+def test_throttling_is_left_to_the_caller(proxy: FaultProxy, code: str, status: int) -> None:
     proxy.refuse(WRITE, code, "Request limit exceeded.", status=status)
     error = refusal(proxy)
     assert type(error) is Throttled
@@ -142,7 +141,7 @@ def test_a_failure_of_ec2_leaves_open_whether_it_was_done(proxy: FaultProxy, cod
     assert type(error) is CloudUnavailable
     assert not error.permanent
     assert "An internal error has occurred" in str(error)
-    assert proxy.count(WRITE) == 3
+    assert proxy.count(WRITE) == 1
 
 
 def test_after_a_failure_the_next_call_goes_through(ec2_proxy: FaultProxy, port: Port, group: str) -> None:

@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import (
-    AlreadyThere,
-    CloudRefused,
-    CloudUnavailable,
-    Group,
-    GroupNotFound,
-    Rule,
-    RuleNotFound,
-)
 from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.failures import AlreadyThere, CloudRefused, CloudUnavailable, GroupNotFound, RuleNotFound
+from inventory.drivers.values import Group, Rule
 from tests.live.ec2 import Cast, driver_of
 from tests.live.faults import FaultProxy
 
@@ -56,7 +49,9 @@ class TestGroups:
         assert driver.placed(Group("", "new")) == Group("", "new", "new", network_ref=vpc["VpcId"])
 
     def test_without_a_default_network_one_has_to_be_named(self, ec2_proxy: FaultProxy) -> None:
-        ec2_proxy.answer("DescribeVpcs", "<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>")
+        ec2_proxy.answer(
+            "DescribeVpcs", "<DescribeVpcsResponse><requestId>1</requestId><vpcSet/></DescribeVpcsResponse>"
+        )
         with pytest.raises(CloudRefused, match="no default VPC in this region: name a network"):
             driver_of(ec2_proxy.url).placed(Group("", "new"))
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import Group, Network, Tenant
 from inventory.drivers.ec2 import reading
+from inventory.drivers.values import Group, Network, Tenant
 
 OURS, THEIRS = "111111111111", "222222222222"
 

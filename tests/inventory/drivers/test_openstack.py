@@ -7,22 +7,18 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import (
-    EVERYBODY,
+from inventory.drivers.failures import (
     AlreadyThere,
     CloudRefused,
-    Connection,
     CredentialsRefused,
-    Group,
     GroupNotFound,
     InstanceGone,
     InUse,
     Outdated,
-    Port,
-    Rule,
     RuleNotFound,
 )
 from inventory.drivers.openstack import OpenStackDriver
+from inventory.drivers.values import EVERYBODY, Connection, Group, Port, Rule
 from tests.live.openstack import PASSWORD, Plane, Project
 
 pytestmark = pytest.mark.openstack
@@ -184,6 +180,17 @@ class TestGroupsAndRules:
             driver.edit_group(made.ref, "www", None)
         assert driver.rules_of(made.ref) == ()
 
+    def test_a_quota_that_is_used_up_is_told(self, plane: Plane, project: Project) -> None:
+        driver = project.driver()
+        made, _ = driver.create_group(driver.placed(Group("", "web")))
+        used = plane.sdk.network.get(f"/quotas/{project.ref}/details").json()["quota"]
+        quota = {name: used[name]["used"] for name in ("security_group", "security_group_rule")}
+        assert plane.sdk.network.put(f"/quotas/{project.ref}", json={"quota": quota}).ok
+        with pytest.raises(CloudRefused, match=r"The quota of the project is used up: .* \(request req-"):
+            driver.create_group(driver.placed(Group("", "one too many")))
+        with pytest.raises(CloudRefused, match="The quota of the project is used up"):
+            driver.create_rule(Rule("", made.ref, "inbound", "IPV4", "tcp", 80, 80, "10.0.0.0/8"))
+
     def test_a_group_in_use_is_kept_and_says_where_it_is(self, plane: Plane, project: Project) -> None:
         web = project.group("web")
         port = project.port(web)
@@ -264,10 +271,12 @@ class TestLoggingIn:
         connection = Connection(
             url=plane.url, userid=made.id, password=made.secret, auth_type="application_credential"
         )
-        read = OpenStackDriver(connection).inventory()
+        try:
+            read = OpenStackDriver(connection).inventory()
+        finally:
+            # Deleted with its user, its roles would stay: Keystone leaves them to its database, SQLite to nobody.
+            identity.delete_application_credential(user, made)
         assert [tenant.ref for tenant in read.tenants] == [project.ref]
-        # Deleted with its user, its roles would stay: Keystone leaves them to its database, SQLite to nobody.
-        identity.delete_application_credential(user, made)
 
     def test_a_user_without_any_project_is_told(self, plane: Plane) -> None:
         user = plane.sdk.identity.create_user(name="nobody-at-all", password=PASSWORD)

@@ -9,21 +9,23 @@ import pytest
 from keystoneauth1 import exceptions as keystone
 from requests import Response
 
-from inventory.drivers.base import (
+from inventory.drivers.failures import (
     AlreadyThere,
     CloudError,
     CloudRefused,
     CloudUnavailable,
-    Connection,
     CredentialsRefused,
     GroupNotFound,
+    InstanceGone,
     InUse,
+    NotAllowed,
     Outdated,
     RuleNotFound,
     Throttled,
 )
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
+from inventory.drivers.values import Connection
 
 REQUEST_ID = "req-0fa17000"
 
@@ -62,7 +64,7 @@ def meant(response: Response) -> CloudError:
         (413, "", Throttled, "more often than it allows"),
         (429, "", Throttled, "more often than it allows"),
         (401, "", CredentialsRefused, "check the provider's credentials"),
-        (403, "", CredentialsRefused, "it needs a role"),
+        (403, "", NotAllowed, "it needs a role"),
         (400, "", CloudRefused, "The cloud refused."),
         (500, "", CloudUnavailable, "The cloud failed"),
         (503, "", CloudUnavailable, "The cloud failed"),
@@ -87,6 +89,12 @@ def test_a_refusal_says_what_happened_and_what_to_do(
 )
 def test_every_service_has_its_own_form_of_an_error(body: Any) -> None:
     assert meant(answer(404, body)).message.endswith("OpenStack said: Instance x could not be found.")
+
+
+def test_a_server_that_is_not_there_is_told_from_an_address_that_is_wrong() -> None:
+    gone = {"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}
+    assert type(meant(answer(404, gone))) is InstanceGone
+    assert type(meant(answer(404, {"error": {"code": 404, "message": "Not Found"}}))) is CloudRefused
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", [], "text", {"a": 1}, {"a": {}, "b": {}}])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.base import EVERYBODY, Direction, Rule
 from inventory.drivers.openstack import reading, writing
+from inventory.drivers.values import EVERYBODY, Direction, Rule
 
 
 def rule_item(**fields: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_without_a_body_nothing_is_asked_for(admin_client: Client, method: str) 
 
 
 @pytest.mark.usefixtures("company")
-@pytest.mark.parametrize(("path", "expected"), [("vms", True), ("vms/1", False), ("tasks/1", True)])
+@pytest.mark.parametrize(("path", "expected"), [("vms", True), ("network_ports/1", False), ("tasks/1", True)])
 def test_a_post_is_allowed_only_where_there_is_an_action(admin_client: Client, path: str, expected: bool) -> None:
     allowed = admin_client.options(f"/api/{path}").headers["Allow"].split(", ")
     assert ("POST" in allowed) == expected

@@ -53,7 +53,7 @@ def test_the_list_itself_can_be_left_out(admin_client: Client, cast: Cast) -> No
 def test_a_list_has_the_actions_of_the_collection_and_its_resources_none(admin_client: Client, cast: Cast) -> None:
     answer = get(admin_client, "/api/providers?expand=resources&attributes=actions")
     offered = {action["name"]: action for action in answer["actions"]}
-    assert offered.keys() == {"query", "create", "edit", "delete", "refresh"}
+    assert offered.keys() == {"query", "create", "edit", "delete", "refresh", "verify_credentials"}
     assert offered["create"] == {"name": "create", "method": "post", "href": "http://testserver/api/providers"}
     assert "actions" not in answer["resources"][0]
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import validate
 
 from inventory.rest.collections import viewset_at, viewset_of
 from inventory.rest.schema.document import Generator, document
-from inventory.rest.schema.shapes import SECURITY
+from inventory.rest.schema.shapes import ENDPOINT, SECURITY
+from inventory.validators import validate_endpoint
 
 Schema = dict[str, Any]
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -114,20 +117,48 @@ def test_every_action_is_described_where_it_can_be_asked_for(schema: Schema, pat
         (path, declared),
         (f"{path}/{{id}}", [action for action in declared if action.detail]),
     ):
-        names = {action.url_path for action in actions}
+        names = {name for action in actions for name in (action.url_path, *action.kwargs.get("aliases", ()))}
         if names:
             ways = bodies_of(schema["paths"][address]["post"])
-            assert {way["properties"]["action"]["const"] for way in ways} == names
+            assert set().union(*map(asked_by, ways)) == names
+
+
+def asked_by(way: Schema) -> set[str]:
+    """The actions that a body of this shape asks for, by all their names."""
+    action = way["properties"]["action"]
+    return set(action.get("enum", [action.get("const")]))
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("http://cloud:5000/v3", True),
+        ("file:///acme-2026.json", True),
+        ("ftp://cloud", False),
+        ("file:///a/b.json", False),
+        ("file:///..", False),
+        ("file://cloud/acme.json", False),
+    ],
+)
+def test_a_url_is_what_is_taken_for_one(url: str, taken: bool) -> None:
+    assert bool(re.search(ENDPOINT["pattern"], url)) is taken
+    with nullcontext() if taken else pytest.raises(ValidationError):
+        validate_endpoint(url)
 
 
 def test_the_body_of_an_action_has_what_its_serializer_takes(schema: Schema) -> None:
     ways = bodies_of(schema["paths"]["/api/providers"]["post"])
-    one, many, flat = (way for way in ways if way["properties"]["action"]["const"] == "create")
+    one, many, flat = (way for way in ways if asked_by(way) == {"create"})
     attributes = inner(schema, one["properties"]["resource"])
     assert many["properties"]["resources"]["items"] == one["properties"]["resource"]
     assert {"name", "type", "credentials", "connection_configurations"} < attributes["properties"].keys()
     assert attributes["required"] == ["name", "type"]
-    assert attributes["anyOf"] == [{"required": ["credentials"]}, {"required": ["connection_configurations"]}]
+    without = {"properties": {"type": {"enum": ["ManageIQ::Providers::File::CloudManager", "file"]}}}
+    assert attributes["anyOf"] == [
+        {"required": ["credentials"]},
+        {"required": ["connection_configurations"]},
+        without,
+    ]
     assert flat["properties"].keys() == {"action", *attributes["properties"]}
     assert "action" not in flat["required"]  # a POST without one creates
 

@@ -1,0 +1,60 @@
+"""The action that reads what was chosen from its cloud again."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from inventory.admin.base import LinkedAdmin
+from inventory.admin.columns import M, link_to
+from inventory.admin.task import show_tasks
+from inventory.drivers.values import Kind, Scope
+from inventory.models import Task
+from inventory.services import QueueFull, request_refresh_of
+
+#: Most things that are read one by one: of more it is quicker to read all that their provider has.
+MOST = 200
+
+
+class RefreshableAdmin(LinkedAdmin[M]):
+    """A list from which things can be read from their clouds."""
+
+    #: What they are to a driver, if they belong to a provider.
+    kind: ClassVar[Kind]
+    actions = ["refresh"]
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.refresh_provider")
+
+    @admin.action(description="Refresh from the cloud", permissions=["refresh"])
+    def refresh(self, request: HttpRequest, rows: QuerySet[M]) -> HttpResponse | None:
+        return self._refresh(request, rows)
+
+    @admin.action(description="Refresh, even if much is gone (force)", permissions=["refresh"])
+    def refresh_by_force(self, request: HttpRequest, rows: QuerySet[M]) -> HttpResponse | None:
+        return self._refresh(request, rows, force=True)
+
+    def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
+        chosen = list(rows[: MOST + 1])
+        if len(chosen) > MOST:
+            messages.error(request, f"Choose at most {MOST} at once, or refresh their provider.")
+            return None
+        try:
+            with transaction.atomic():
+                tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
+        except QueueFull as error:
+            messages.error(request, f"Nothing was queued: {error}.")
+            return None
+        for task in tasks:
+            messages.success(request, format_html("Queued: {}", link_to(task)))
+        return show_tasks(tasks, otherwise=self.model)
+
+    def request_refresh(self, row: Any, user: User, force: bool) -> Task:
+        scope = Scope(self.kind, row.ems_ref)
+        return request_refresh_of(scope=scope, name=row.name, provider=row.provider, user=user, force=force)

@@ -1,0 +1,49 @@
+"""The action that reads something from its cloud again, now."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.api.tasks import task_links
+from inventory.drivers.values import Kind, Scope
+from inventory.models import Task
+from inventory.rest.actions import Answer, result
+from inventory.rest.serializers import StrictSerializer
+from inventory.rest.viewsets import CollectionViewSet
+from inventory.services import request_refresh_of
+
+
+class RefreshInput(StrictSerializer):
+    force = serializers.BooleanField(
+        default=False, help_text="Also where it removes more than half of what is known."
+    )
+
+
+class RefreshMixin(CollectionViewSet):
+    """A collection whose resources can be read from their clouds, one by one."""
+
+    #: What they are to a driver, if they belong to a provider.
+    kind: ClassVar[Kind]
+
+    @action(detail=True, methods=["post"], permission="inventory.refresh_provider", serializer_class=RefreshInput)
+    @transaction.atomic
+    def refresh(self, request: Request, **kwargs: Any) -> Response:
+        """Read it from the cloud, with what belongs to it."""
+        return self.on_each(self._refresh)
+
+    def _refresh(self, row: Any, given: dict[str, Any]) -> Answer:
+        task = self.request_refresh(row, RefreshInput.validated(given)["force"])
+        links = task_links(self.hrefs, task)
+        tasks = [{"id": links["task_id"], "href": links["task_href"]}]
+        href = self.base.resource(self.collection, row.pk)
+        return result(True, task.message, **links, tasks=tasks, href=href)
+
+    def request_refresh(self, row: Any, force: bool) -> Task:
+        scope = Scope(self.kind, row.ems_ref)
+        return request_refresh_of(scope=scope, name=row.name, provider=row.provider, user=self.user, force=force)

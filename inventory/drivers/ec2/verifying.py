@@ -1,0 +1,91 @@
+"""What an EC2 user may do, asked without doing it: a small page of each list, and each write with `DryRun`.
+
+An endpoint that only resembles EC2 may not know `DryRun`. So no write would change anything even if it were
+carried out: an interface gets the groups that it has, and all else names something that there can't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from inventory.drivers.ec2.errors import ForeignAnswer, UnknownAction, WouldWork
+from inventory.drivers.failures import CloudRefused, GroupNotFound, NotAllowed, RuleNotFound
+from inventory.drivers.values import Check
+
+if TYPE_CHECKING:
+    from inventory.drivers.ec2.client import Client
+
+#: The fewest that every list of EC2 takes.
+PAGE_SIZE = 5
+NOWHERE = "0" * 17
+_GROUP, _RULE, _INTERFACE = f"sg-{NOWHERE}", f"sgr-{NOWHERE}", f"eni-{NOWHERE}"
+_PERMISSION = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "127.0.0.1/32"}]}
+_REVOKED = {"GroupId": _GROUP, "SecurityGroupRuleIds": [_RULE]}
+_AUTHORIZED = {"GroupId": _GROUP, "IpPermissions": [_PERMISSION]}
+
+#: Operation → what it lists. The interfaces last: what is found is used.
+LISTS = {
+    "describe_vpcs": "networks",
+    "describe_instances": "instances",
+    "describe_security_groups": "security groups",
+    "describe_security_group_rules": "firewall rules",
+    "describe_network_interfaces": "network interfaces",
+}
+CHANGE = "add and remove security groups"
+#: Operation → what it does, and parameters that name nothing.
+WRITES: dict[str, tuple[str, dict[str, Any]]] = {
+    "create_security_group": (
+        "make security groups",
+        {"GroupName": "portcullis-test", "Description": "A test", "VpcId": f"vpc-{NOWHERE}"},
+    ),
+    "delete_security_group": ("delete security groups", {"GroupId": _GROUP}),
+    "authorize_security_group_ingress": ("make inbound rules", _AUTHORIZED),
+    "authorize_security_group_egress": ("make outbound rules", _AUTHORIZED),
+    "revoke_security_group_ingress": ("delete inbound rules", _REVOKED),
+    "revoke_security_group_egress": ("delete outbound rules", _REVOKED),
+}
+
+
+def checks(client: Client) -> Iterator[Check]:
+    """Raises `CredentialsRefused` at the first of them if the credentials are none."""
+    interfaces: list[Mapping[str, Any]] = []
+    for operation, what in LISTS.items():
+        name = f"list {what}"
+        try:
+            answer = client.call(operation, MaxResults=PAGE_SIZE)
+            interfaces = answer.get("NetworkInterfaces", [])
+            yield Check(name, True, f"May {name}.", needed=True)
+        except NotAllowed as error:
+            yield Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed=True)
+        except UnknownAction:
+            yield Check(name, False, f"This endpoint does not know {_action(operation)}.", needed=True)
+    yield _check(client, "modify_network_interface_attribute", CHANGE, _as_it_is(interfaces))
+    for operation, (name, parameters) in WRITES.items():
+        yield _check(client, operation, name, parameters)
+
+
+def _as_it_is(interfaces: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """An interface with the groups that it has."""
+    for interface in interfaces:
+        if groups := [group["GroupId"] for group in interface.get("Groups", ())]:
+            return {"NetworkInterfaceId": interface["NetworkInterfaceId"], "Groups": groups}
+    return {"NetworkInterfaceId": _INTERFACE, "Groups": [_GROUP]}
+
+
+def _check(client: Client, operation: str, name: str, parameters: Mapping[str, Any]) -> Check:
+    action = _action(operation)
+    try:
+        client.call(operation, DryRun=True, **parameters)
+    except WouldWork:
+        return Check(name, True, f"May {name}.")
+    except NotAllowed as error:
+        return Check(name, False, f"May not {name}: grant {action}. {error}")
+    except (CloudRefused, GroupNotFound, RuleNotFound, ForeignAnswer):
+        return Check(name, None, f"The endpoint does not tell whether it may {name} ({action}).")
+    return Check(name, None, f"The endpoint does not know DryRun: whether it may {name} is not known.")
+
+
+def _action(operation: str) -> str:
+    """`describe_vpcs` as policies of AWS name it."""
+    return "ec2:" + "".join(map(str.capitalize, operation.split("_")))

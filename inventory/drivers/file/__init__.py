@@ -1,0 +1,24 @@
+"""An inventory that was exported to a file, to be looked at without its cloud and without credentials."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+
+from inventory.drivers.file.document import loaded
+from inventory.drivers.file.folder import content_of, file_named
+from inventory.drivers.readonly import ReadOnlyDriver
+from inventory.drivers.values import Inventory
+
+
+class FileDriver(ReadOnlyDriver):
+    """A file in `settings.INVENTORY_FILES`, which the provider's URL names: `file:///acme.json`."""
+
+    vendor: ClassVar[str] = "file"
+    namespace: ClassVar[str] = "File"
+    needs_credentials: ClassVar[bool] = False
+
+    def inventory(self) -> Inventory:
+        name = file_named(self.connection.url)
+        return loaded(content_of(settings.INVENTORY_FILES, name), name)

@@ -1,0 +1,75 @@
+"""What an OpenStack user may do, asked without doing it.
+
+Neutron has no dry run. But it looks at its policy before anything else, and then at `If-Match`: a write that names
+a revision that was never there is 403 for those who may not and 412 for those who may. As a second guard it writes
+what is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from inventory.drivers.failures import CloudError, CredentialsRefused, NotAllowed, Outdated
+from inventory.drivers.values import Check
+
+if TYPE_CHECKING:
+    from inventory.drivers.openstack.client import Client, Service
+
+#: Service and path of each list, and what it lists.
+LISTS: tuple[tuple[Service, str, str], ...] = (
+    ("compute", "/servers/detail", "instances"),
+    ("network", "/ports", "ports"),
+    ("network", "/security-groups", "security groups"),
+    ("network", "/security-group-rules", "firewall rules"),
+    ("network", "/networks", "networks"),
+)
+NEVER = {"If-Match": "revision_number=-1"}
+
+
+def checks(client: Client) -> Iterator[Check]:
+    """Raises `CredentialsRefused` if they are not taken any more."""
+    for service, path, what in LISTS:
+        name = f"list {what}"
+        try:
+            client.get(service, path, limit=1)
+            yield Check(name, True, f"May {name}.", needed=True)
+        except NotAllowed as error:
+            yield Check(name, False, f"May not {name}. {error}", needed=True)
+    yield _every_project(client)
+    yield _change(client, "ports", "security_groups", "add and remove security groups")
+    yield _change(client, "security-groups", "description", "make, edit and delete security groups and rules")
+
+
+def _every_project(client: Client) -> Check:
+    own = client.own_project()
+    try:
+        client.get("compute", "/servers/detail", all_tenants=1, limit=1)
+        return Check("see every project", True, "Sees every project.")
+    except CredentialsRefused:
+        return Check("see every project", False, f"Sees the project {own['name']} only.")
+
+
+def _change(client: Client, collection: str, attribute: str, name: str) -> Check:
+    """Whether one of the project's own, if there is one, may be written; all else takes the same roles."""
+    found = _one(client, collection, attribute)
+    if found is None:
+        return Check(name, None, f"Whether it may {name} is not known: there are no {collection} to try it on.")
+    try:
+        body = {collection.replace("-", "_").removesuffix("s"): {attribute: found[attribute]}}
+        client.write("PUT", f"/{collection}/{found['id']}", body, **NEVER)
+    except NotAllowed as error:
+        return Check(name, False, f"May not {name}: the user needs another role, such as member. {error}")
+    except Outdated:
+        pass
+    except CloudError as error:
+        return Check(name, None, f"Whether it may {name} is not known. {error}")
+    return Check(name, True, f"May {name}.")
+
+
+def _one(client: Client, collection: str, attribute: str) -> dict[str, Any] | None:
+    # Without a filter by project, which would make its default group: hence a page of those that are seen.
+    read = client.get("network", f"/{collection}", fields=("id", "project_id", attribute), limit=1000)
+    found: list[dict[str, Any]] = read[collection.replace("-", "_")]
+    own = (one for one in found if one["project_id"] == client.project_ref)
+    return next(own, found[0] if found else None)

@@ -1,0 +1,67 @@
+"""A cloud that can be looked at and not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import ClassVar
+
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudRefused, InstanceGone
+from inventory.drivers.values import Check, Group, Port, Rule, Scope
+
+
+class ReadOnlyDriver(Driver):
+    """A driver that implements `inventory` and nothing else.
+
+    Its flags have every change refused before it is queued. The rest is for a task that was queued all the same,
+    by an installation that had another driver then: it ends with the reason.
+    """
+
+    supports_security_groups: ClassVar[bool] = False
+    supports_group_edits: ClassVar[bool] = False
+
+    def verify(self) -> tuple[Check, ...]:
+        self.inventory()
+        return (Check("read the inventory", True, "May read the inventory.", needed=True),)
+
+    def ports(self, instance_ref: str) -> tuple[Port, ...]:
+        read = self.inventory_of(Scope("instance", instance_ref))
+        if not read.instances:
+            raise InstanceGone(f"The instance {instance_ref} does not exist.")
+        return read.ports
+
+    def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
+        return tuple(group for group in self.inventory().groups if group.ref in refs)
+
+    def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
+        return self.inventory_of(Scope("security_group", group_ref)).rules
+
+    def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
+        raise self._refusal()
+
+    def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
+        raise self._refusal()
+
+    def placed(self, group: Group) -> Group:
+        raise self._refusal()
+
+    def namesakes(self, group: Group) -> tuple[Group, ...]:
+        raise self._refusal()
+
+    def create_group(self, group: Group) -> tuple[Group, str | None]:
+        raise self._refusal()
+
+    def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
+        raise self._refusal()
+
+    def delete_group(self, ref: str) -> str | None:
+        raise self._refusal()
+
+    def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
+        raise self._refusal()
+
+    def delete_rule(self, rule: Rule) -> str | None:
+        raise self._refusal()
+
+    def _refusal(self) -> CloudRefused:
+        return CloudRefused(f"A provider of type {self.vendor} can only be read.")

@@ -1,0 +1,62 @@
+"""Write the inventory of a provider to a file, for a provider of type file."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from django.core.management.base import BaseCommand, CommandError
+
+from inventory.drivers.file.document import dumped
+from inventory.models import Provider
+from secgroups.export import exported
+
+
+class Command(BaseCommand):
+    help = "Writes what is known of a provider as JSON: no cloud is asked, and no credentials are read."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("provider", help="its name or its id")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (standard output)")
+
+    def handle(self, *, provider: str, output: Path | None, **options: Any) -> None:
+        pieces = dumped(exported(_named(provider)))
+        if output is None:
+            for piece in pieces:
+                self.stdout.write(piece.decode(), ending="")
+            return
+        try:
+            with _replacing(output) as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise CommandError(f"{output} can't be written: {error.strerror}") from error
+
+
+def _named(name: str) -> Provider:
+    """The provider of this name, or else of this id."""
+    providers = Provider.objects.defer("credentials")
+    found: Provider | None = providers.filter(name=name).first()
+    if found is None and name.isdecimal():
+        found = providers.filter(pk=int(name)).first()
+    if found is None:
+        raise CommandError(f"No provider is called {name}")
+    return found
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of this one when it is whole: whoever reads it meanwhile reads the old one."""
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

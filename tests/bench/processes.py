@@ -1,0 +1,20 @@
+"""Processes beside the one that measures, so that what they take is not counted as its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def endpoint(module: str, *arguments: str) -> Iterator[str]:
+    """The address that a module of this package prints when it listens; it ends with its standard input."""
+    command = [sys.executable, "-m", f"tests.bench.{module}", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.communicate()

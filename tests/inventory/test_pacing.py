@@ -1,0 +1,209 @@
+"""Together below the limit of a cloud: who calls when, after the cloud refused a call as one too many."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from inventory import pacing
+from inventory.drivers.failures import CloudRefused, CloudUnavailable, Throttled
+from inventory.models import CallRate, Provider
+from inventory.pacing import FIRST, NotItsTurn, SharedPace, Unhurried, forget_old_rates, slow_down, take_turn
+from inventory.patience import Waiting
+from tests.cast import AMAZON
+from tests.clouds import Clock
+
+pytestmark = pytest.mark.django_db
+
+WRITE = "modify"
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def provider(db: None) -> Provider:
+    return Provider.objects.create(name="acme", type=AMAZON)
+
+
+@pytest.fixture
+def limited(provider: Provider) -> Provider:
+    """A provider whose cloud has just refused a call."""
+    slow_down(provider, WRITE, None)
+    return provider
+
+
+def rate() -> CallRate:
+    return CallRate.objects.get()
+
+
+def answer() -> str:
+    return "done"
+
+
+def refusal(retry_after: float | None = None) -> str:
+    raise Throttled("Slow down.", retry_after=retry_after)
+
+
+class TestUntilTheCloudRefuses:
+    def test_calls_are_made_at_will(self, provider: Provider) -> None:
+        pace = SharedPace(provider)
+        assert [pace.send(WRITE, answer) for _ in range(50)] == ["done"] * 50
+        assert not CallRate.objects.exists()
+
+    def test_what_else_goes_wrong_changes_nothing(self, provider: Provider) -> None:
+        def fail() -> None:
+            raise CloudUnavailable("No answer.")
+
+        with pytest.raises(CloudUnavailable):
+            SharedPace(provider).send(WRITE, fail)
+        assert not CallRate.objects.exists()
+
+    def test_the_refusal_is_raised_and_noted(self, provider: Provider) -> None:
+        with pytest.raises(Throttled, match="Slow down"):
+            SharedPace(provider).send(WRITE, refusal)
+        assert (rate().action, rate().per_second) == (WRITE, FIRST)
+
+
+class TestTurns:
+    def test_they_are_as_far_apart_as_the_rate_says(self, limited: Provider) -> None:
+        waits = [take_turn(limited, WRITE) for _ in range(4)]
+        assert waits == pytest.approx([0, 0.2, 0.4, 0.6], abs=0.1)
+        assert waits == sorted(waits)
+
+    def test_they_are_shared_by_all_workers(self, limited: Provider) -> None:
+        assert SharedPace(limited).send(WRITE, answer) == "done"
+        with pytest.raises(NotItsTurn) as early:
+            SharedPace(limited).send(WRITE, answer)
+        assert 0 < (early.value.retry_after or 0) <= 0.2
+
+    def test_a_turn_that_was_taken_is_kept(self, limited: Provider, clock: Clock) -> None:
+        take_turn(limited, WRITE)
+        pace = SharedPace(limited)
+        with pytest.raises(NotItsTurn):
+            pace.send(WRITE, answer)
+        taken = rate().next_on
+        clock.now += 0.3
+        assert pace.send(WRITE, answer) == "done"
+        assert rate().next_on == taken
+
+    def test_other_actions_and_other_providers_are_called_at_will(self, limited: Provider) -> None:
+        other = Provider.objects.create(name="other", type=AMAZON)
+        for _ in range(9):
+            assert SharedPace(limited).send("describe", answer) == "done"
+            assert SharedPace(other).send(WRITE, answer) == "done"
+
+    def test_one_who_was_not_told_learns_of_it_soon(self, provider: Provider, clock: Clock) -> None:
+        pace = SharedPace(provider)
+        pace.send(WRITE, answer)
+        slow_down(provider, WRITE, 60)
+        clock.now += pacing.LOOK + 0.1
+        with pytest.raises(NotItsTurn):
+            pace.send(WRITE, answer)
+
+
+class TestTheRate:
+    def test_it_halves_with_each_refusal_to_a_bound(self, limited: Provider) -> None:
+        rates = []
+        for _ in range(9):
+            CallRate.objects.update(refused_on=timezone.now() - timedelta(seconds=2))
+            slow_down(limited, WRITE, None)
+            rates.append(rate().per_second)
+        assert rates == [2.5, 1.25, 0.625, 0.3125, *[pacing.SLOWEST] * 5]
+
+    def test_refusals_of_calls_that_were_under_way_together_count_once(self, limited: Provider) -> None:
+        for _ in range(5):
+            slow_down(limited, WRITE, None)
+        assert rate().per_second == FIRST
+
+    def test_it_grows_with_the_turns(self, limited: Provider) -> None:
+        before = rate().per_second
+        for _ in range(int(FIRST)):
+            take_turn(limited, WRITE)
+        assert rate().per_second == pytest.approx(before + pacing.GAIN, rel=0.01)
+
+    def test_nobody_calls_before_the_cloud_wants_it(self, provider: Provider) -> None:
+        slow_down(provider, WRITE, 7)
+        assert take_turn(provider, WRITE) == pytest.approx(7, abs=0.5)
+
+    def test_it_is_forgotten_some_time_after_the_last_refusal(self, limited: Provider) -> None:
+        forget_old_rates()
+        assert CallRate.objects.exists()
+        CallRate.objects.update(refused_on=timezone.now() - timedelta(minutes=11))
+        forget_old_rates()
+        assert not CallRate.objects.exists()
+        assert take_turn(limited, WRITE) == 0
+
+
+class TestARefresh:
+    """`on_wait` plays what happens meanwhile."""
+
+    def test_it_takes_no_turn_while_others_wait_for_theirs(self, limited: Provider, clock: Clock) -> None:
+        take_turn(limited, WRITE)
+        seen: list[bool] = []
+
+        def meanwhile(waiting: Waiting) -> None:
+            assert isinstance(waiting.error, NotItsTurn)
+            queue = rate().next_on
+            with suppress(NotItsTurn):
+                SharedPace(limited).send(WRITE, answer)  # who came later goes first
+            seen.append(rate().next_on > queue)
+            if len(seen) == 3:
+                CallRate.objects.update(next_on=PAST)
+
+        assert Unhurried(limited, meanwhile).send(WRITE, answer) == "done"
+        assert seen == [True] * 3
+
+    def test_it_repeats_what_was_refused_or_failed(self, provider: Provider, clock: Clock) -> None:
+        said: list[Waiting] = []
+        events = [CloudUnavailable("No answer."), Throttled("Slow down.", retry_after=3), None]
+
+        def request() -> str:
+            if event := events.pop(0):
+                raise event
+            return "done"
+
+        def note(waiting: Waiting) -> None:
+            said.append(waiting)
+            CallRate.objects.update(next_on=PAST)  # the pauses of this test take no time
+
+        assert Unhurried(provider, note).send(WRITE, request) == "done"
+        assert [str(one.error) for one in said] == ["No answer.", "Slow down."]
+
+    def test_it_gives_up_soon_where_the_cloud_fails(self, provider: Provider, clock: Clock) -> None:
+        def fail() -> None:
+            raise CloudUnavailable("No answer.")
+
+        with pytest.raises(CloudUnavailable):
+            Unhurried(provider).send(WRITE, fail)
+        assert 0 < clock.now <= pacing.FAILING
+
+    def test_it_does_not_repeat_what_is_permanent(self, provider: Provider, clock: Clock) -> None:
+        def refuse() -> None:
+            raise CloudRefused("No.")
+
+        with pytest.raises(CloudRefused):
+            Unhurried(provider).send(WRITE, refuse)
+        assert not clock.pauses
+
+
+@pytest.mark.usefixtures("shared_database")
+def test_no_two_of_many_take_the_same_turn() -> None:
+    provider = Provider(pk=1, name="acme", type=AMAZON)
+
+    def prepare() -> None:
+        with closing(connection):
+            provider.save(force_insert=True)
+            slow_down(provider, WRITE, 60)
+
+    def come(_: int) -> float:
+        with closing(connection):
+            return take_turn(provider, WRITE)
+
+    with ThreadPoolExecutor(8) as pool:
+        pool.submit(prepare).result()
+        waits = sorted(pool.map(come, range(24)))
+    assert waits[-1] - waits[0] > 0.8 * 23 / FIRST

@@ -1,0 +1,143 @@
+"""Testing a provider: what becomes of what its cloud says, and of a cloud that says nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+
+from inventory.drivers.failures import CloudUnavailable, CredentialsRefused
+from inventory.drivers.values import Check
+from inventory.models import Provider
+from inventory.services import verification, verify_credentials
+from tests.cast import AMAZON
+from tests.clouds import MemoryCloud
+
+READ = Check("list instances", True, "May list instances.", needed=True)
+BLIND = Check("list instances", False, "May not list instances: grant ec2:DescribeInstances.", needed=True)
+CHANGE = Check("change", True, "May change.")
+KEEP = Check("change", False, "May not change: grant ec2:Change.")
+WHO_KNOWS = Check("change", None, "Whether it may change is not known.")
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    """Have the cloud answer with these checks, or do something else."""
+    settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
+
+    def say(answer: Any) -> None:
+        monkeypatch.setattr(MemoryCloud, "verify", lambda cloud: answer(cloud) if callable(answer) else answer)
+
+    return say
+
+
+def raising(error: Exception) -> Any:
+    def verify(cloud: MemoryCloud) -> Any:
+        raise error
+
+    return verify
+
+
+@pytest.mark.parametrize(
+    ("checks", "success", "message"),
+    [
+        (
+            (READ, CHANGE),
+            True,
+            "The cloud answers and takes the credentials. They may do all that Portcullis does.",
+        ),
+        ((READ, KEEP), True, f"The cloud answers and takes the credentials. {KEEP.message}"),
+        ((READ, WHO_KNOWS), True, f"The cloud answers and takes the credentials. {WHO_KNOWS.message}"),
+        (
+            (BLIND, KEEP),
+            False,
+            f"The credentials are taken, but do not suffice. {BLIND.message} {KEEP.message}",
+        ),
+    ],
+)
+def test_what_may_be_done_is_told(says: Any, checks: tuple[Check, ...], success: bool, message: str) -> None:
+    says(checks)
+    verdict = verify_credentials(provider=Provider(type=AMAZON))
+    assert (verdict.success, verdict.message, verdict.checks) == (success, message, checks)
+
+
+@pytest.mark.parametrize("error", [CredentialsRefused("No such key."), CloudUnavailable("The host is not known.")])
+def test_a_cloud_that_refuses_or_does_not_answer_is_told(says: Any, error: Exception) -> None:
+    says(raising(error))
+    verdict = verify_credentials(provider=Provider(type=AMAZON))
+    assert (verdict.success, verdict.message, verdict.checks) == (False, str(error), ())
+
+
+def test_a_failure_of_our_own_is_logged_and_told_without_its_words(
+    says: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    says(raising(ZeroDivisionError("a secret")))
+    verdict = verify_credentials(provider=Provider(type=AMAZON))
+    assert (verdict.success, verdict.message) == (
+        False,
+        "Portcullis failed to test this; its log says why.",
+    )
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_credentials_reach_the_cloud_with_little_patience(says: Any) -> None:
+    asked = []
+    says(lambda cloud: asked.append(cloud.connection) or (READ,))
+    credentials = {"userid": "AKIA", "password": "secret"}
+    verify_credentials(provider=Provider(type=AMAZON, provider_region="eu-west-1", credentials=credentials))
+    [connection] = asked
+    assert (connection.userid, connection.password, connection.region) == ("AKIA", "secret", "eu-west-1")
+    assert connection.timeout == verification.TIMEOUT
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("kind", [AMAZON, "ManageIQ::Providers::Openstack::CloudManager"])
+def test_a_cloud_that_never_answers_is_not_waited_for(
+    silence: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = Provider(type=kind, url=silence, credentials={"userid": "who", "password": "secret"})
+    monkeypatch.setattr(verification, "TIMEOUT", 1.0)
+    verdict = verify_credentials(provider=provider, seconds=0.1)
+    assert (verdict.success, verdict.message) == (
+        False,
+        "The cloud did not answer all questions within 0.1 seconds.",
+    )
+    for thread in threading.enumerate():
+        if thread.name == "verify":
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+
+
+def test_no_more_go_on_at_a_time_than_a_process_can_bear(says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    end, ended = Event(), Event()
+
+    def hang(cloud: MemoryCloud) -> tuple[Check, ...]:
+        end.wait(timeout=30)
+        return (READ,)
+
+    says(hang)
+    monkeypatch.setattr(verification, "_free", free := verification.BoundedSemaphore(1))
+    release = free.release
+    monkeypatch.setattr(free, "release", lambda: (release(), ended.set()))
+    provider = Provider(type=AMAZON)
+    assert "did not answer" in verify_credentials(provider=provider, seconds=0.01).message
+    assert "under way already" in verify_credentials(provider=provider, seconds=0.01).message
+    end.set()
+    assert ended.wait(timeout=30)
+    assert verify_credentials(provider=provider).success
+
+
+def test_without_time_nobody_is_asked(says: Any) -> None:
+    says(raising(AssertionError()))
+    verdict = verify_credentials(provider=Provider(type=AMAZON), seconds=0)
+    assert verdict.message == "There was no time left to test this: test fewer at once."
