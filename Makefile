@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz bench openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz chaos bench openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -49,6 +49,14 @@ properties: setup
 fuzz: FUZZ ?= 600
 fuzz: setup
 	$(VENV)/python -m tests.fuzz $(FUZZ) $(ARGS)
+
+# A whole installation, broken at random for MINUTES and judged; ON is rabbitmq, redis or embedded. The first two need
+# the packages that `.ci/services install` brings.
+chaos: SEED ?= 1
+chaos: MINUTES ?= 1
+chaos: ON ?= rabbitmq
+chaos: setup
+	$(VENV)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --on $(ON)
 
 # Measurements, as ratios or beside a bound.
 bench: setup

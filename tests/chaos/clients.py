@@ -1,0 +1,111 @@
+"""Clients that ask for changes until they have an answer, and remember what was accepted."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import requests
+
+#: Answers after which one asks again: it was not done, or that is not known.
+AGAIN = {
+    HTTPStatus.CONFLICT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+PATIENCE = 15
+
+
+@dataclass
+class History:
+    """What all clients were told."""
+
+    #: The ids of the tasks.
+    accepted: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    #: What should not have been answered.
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An instance, by its address in the API, with the refs of its interfaces."""
+
+    path: str
+    interfaces: Sequence[str]
+
+
+class Client:
+    """One of them, which goes from one web server to the other when it gets no answer."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        token: str,
+        targets: Sequence[Target],
+        groups: Sequence[str],
+        history: History,
+        seed: str,
+    ) -> None:
+        self._urls, self._targets, self._groups, self._history = urls, targets, groups, history
+        self._random = random.Random(seed)
+        self._session = requests.Session()
+        self._session.headers["X-Auth-Token"] = token
+        self._session.trust_env = False
+
+    def ask_for_something(self, give_up: Callable[[], bool]) -> None:
+        """Make one request and, sometimes, the same again, or cancel what it led to."""
+        target = self._random.choice(self._targets)
+        key = str(UUID(int=self._random.getrandbits(128)))
+        body = {"action": self._random.choice(["add", "remove"]), "resources": self._resources(target)}
+        answer = self._answer(f"{target.path}/security_groups", body, key, give_up)
+        if answer is None:
+            return
+        told = [result for result in answer["results"] if result["success"]]
+        self._history.accepted += [int(result["task_id"]) for result in told]
+        self._history.counts["requests"] += 1
+        dice = self._random.random()
+        if dice < 0.1:
+            self._history.counts["repeats"] += 1
+            again = self._answer(f"{target.path}/security_groups", body, key, give_up)
+            if again not in (answer, None):
+                self._history.wrong.append(f"a repeat was answered {again} instead of {answer}")
+        elif dice < 0.15 and told:
+            self._history.counts["cancellations"] += 1
+            self._answer(f"/api/tasks/{told[0]['task_id']}", {"action": "cancel"}, key + "-cancel", give_up)
+
+    def _resources(self, target: Target) -> list[dict[str, Any]]:
+        many = self._random.choice([1, 1, 2, 4])
+        named = [{"name": name} for name in self._random.sample([*self._groups, "no-such-group"], many)]
+        if self._random.random() < 0.2:
+            return [{**one, "ports": [self._random.choice(target.interfaces)]} for one in named]
+        return named
+
+    def _answer(self, path: str, body: object, key: str, give_up: Callable[[], bool]) -> dict[str, Any] | None:
+        """The answer, whatever it takes; None if the run is over before there is one and it may be left undone."""
+        while True:
+            url = self._random.choice(self._urls) + path
+            try:
+                response = self._session.post(url, json=body, headers={"Idempotency-Key": key}, timeout=PATIENCE)
+            except requests.RequestException as error:
+                self._history.counts[f"asked again after {type(error).__name__}"] += 1
+            else:
+                if response.status_code not in AGAIN:
+                    if response.status_code not in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):
+                        self._history.wrong.append(f"{path}: {response.status_code} {response.text[:500]}")
+                    answer: dict[str, Any] = response.json()
+                    return answer
+                self._history.counts[f"asked again after {response.status_code}"] += 1
+            if give_up():
+                self._history.wrong.append(f"{path}: no answer")
+                return None
+            time.sleep(self._random.uniform(0.05, 0.3))

@@ -1,0 +1,71 @@
+"""Whether what was accepted is done, once, and kept: what the tasks say against what there is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from inventory.models import NetworkPort, Task
+from secgroups.models import SecurityGroup
+
+Groups = Mapping[str, set[str]]
+
+
+def judge(accepted: Sequence[int], before: Groups, given: Groups, now: Groups) -> Iterator[str]:
+    """What is wrong; by interface: the groups `before`, what another tool has `given`, and the cloud's `now`."""
+    tasks = {task.pk: task for task in Task.objects.filter(queue__startswith="vms/").order_by("pk")}
+    yield from _about_tasks(accepted, tasks)
+    expected = {interface: set(groups) for interface, groups in before.items()}
+    for task in tasks.values():
+        if task.status != Task.Status.ERROR:
+            _apply(task, expected)
+    for interface, groups in expected.items():
+        wanted = groups | given.get(interface, set())
+        if now[interface] != wanted:
+            yield f"{interface} has {sorted(now[interface])} and should have {sorted(wanted)}"
+    known = memberships()
+    for interface, groups in expected.items():
+        ours = known[interface] - {ref for refs in given.values() for ref in refs}
+        if ours - groups or groups - ours:
+            yield f"the inventory has {sorted(ours)} on {interface} and should have {sorted(groups)}"
+
+
+def memberships() -> dict[str, set[str]]:
+    """The groups of each interface, as the inventory has them."""
+    refs = dict(SecurityGroup.objects.values_list("pk", "ems_ref"))
+    ports = NetworkPort.objects.prefetch_related("security_groups")
+    return {port.ems_ref: {refs[group.pk] for group in port.security_groups.all()} for port in ports}
+
+
+def outcomes() -> Counter[str]:
+    """How the tasks ended, and in which words where that was an error."""
+    told: Counter[str] = Counter()
+    for task in Task.objects.filter(queue__startswith="vms/").select_related("vm"):
+        words = task.message.rpartition(": ")[2].replace(str(task.vm), "...")
+        told[f"Error ({words})" if task.status == Task.Status.ERROR else task.status] += 1
+    return told
+
+
+def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task]) -> Iterator[str]:
+    for task, times in Counter(accepted).items():
+        if times > 1:
+            yield f"task {task} was the answer to {times} requests"
+    for lost in set(accepted) - tasks.keys():
+        yield f"task {lost} was accepted and is not there"
+    for unasked in tasks.keys() - set(accepted):
+        yield f"task {unasked} ({tasks[unasked]}) was asked for by nobody"
+    for task in tasks.values():
+        if task.state != Task.State.FINISHED:
+            yield f"task {task.pk} is {task.state}: {task.message}"
+        if "its log says why" in task.message:
+            yield f"task {task.pk} ended with: {task.message}"
+
+
+def _apply(task: Task, groups: dict[str, set[str]]) -> None:
+    ref = task.context_data["security_group"]["ems_ref"]
+    mine = task.arguments["ports"] or [port["ems_ref"] for port in task.context_data["network_ports"]]
+    for interface in mine:
+        if task.arguments["action"] == "add":
+            groups[interface].add(ref)
+        else:
+            groups[interface].discard(ref)
