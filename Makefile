@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz chaos bench openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz chaos bench bench-changes openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -61,6 +61,11 @@ chaos: setup
 # Measurements, as ratios or beside a bound.
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
+
+# How fast changes are accepted and carried out, on PostgreSQL and RabbitMQ, beside Celery alone.
+bench-changes: setup
+	.ci/services up
+	env $$(.ci/services env) $(VENV)/python -m tests.bench.changes; status=$$?; .ci/services down; exit $$status
 
 lint: setup
 	$(VENV)/ruff check
