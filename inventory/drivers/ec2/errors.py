@@ -161,6 +161,8 @@ def cloud_errors() -> Iterator[None]:
 
 def _answered(error: ClientError) -> CloudError:
     answer = error.response
+    if "Error" not in answer:  # but well-formed, as the pages of many a proxy are
+        return ForeignAnswer(FOREIGN)
     code, message = answer["Error"].get("Code") or "", answer["Error"].get("Message") or ""
     metadata = answer.get("ResponseMetadata", {})
     kind, words = _meaning(code, message, metadata.get("HTTPStatusCode", 0))

@@ -163,8 +163,9 @@ def test_a_lost_answer_leaves_open_whether_it_was_done(
 
 
 @pytest.mark.parametrize("status", [200, 404, 502])
-def test_an_answer_in_another_language_is_no_answer(proxy: FaultProxy, status: int) -> None:
-    proxy.answer(WRITE, "<!doctype html><p>Hello", status=status, content_type="text/html")
+@pytest.mark.parametrize("page", ["<!doctype html><p>Hello", "<page>Hello</page>"])
+def test_an_answer_in_another_language_is_no_answer(proxy: FaultProxy, page: str, status: int) -> None:
+    proxy.answer(WRITE, page, status=status, content_type="text/html")
     error = refusal(proxy)
     assert isinstance(error, CloudUnavailable)
     assert "language of EC2" in str(error)
