@@ -66,11 +66,11 @@ class Holding:
         return Lease.objects.filter(queue=self.queue, owner=self.owner)
 
     def _renew_until_over(self) -> None:
-        try:
-            while not self._over.wait(RENEWAL.total_seconds()):
+        while not self._over.wait(RENEWAL.total_seconds()):
+            try:
                 self._renew()
-        finally:
-            connection.close()
+            finally:
+                connection.close()  # a thread's own, which nobody else uses meanwhile
 
     def _renew(self) -> None:
         ends = time.monotonic() + LENGTH.total_seconds()

@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 #: Carries out all tasks of a queue and finishes each of them.
 Handler = Callable[[Sequence[Task], Holding], None]
 
-#: Read when a cloud is called and not before: one that can't be read must not stop the tasks from being taken.
-_SECRETS = ("provider__credentials", "vm__provider__credentials")
 #: How old a queued task is before the sweep doubts its message.
 OVERDUE = timedelta(seconds=5)
 #: A refresh may take minutes: half of the threads are always left to what takes seconds.
@@ -83,13 +81,9 @@ def sweep() -> None:
 
 def _take(queue: str) -> list[Task]:
     """All unfinished tasks, now `Active`; one that was so already lost its worker, for the lease is ours."""
-    mine = Task.objects.of_queue(queue)
-    ids = list(mine.values_list("pk", flat=True))
-    now = timezone.now()
-    mine.filter(pk__in=ids).order_by().update(
-        state=Task.State.ACTIVE, started_on=Coalesce("started_on", now), updated_on=now
-    )
-    return list(mine.filter(pk__in=ids).select_related("provider", "vm__provider").defer(*_SECRETS))
+    mine, now = Task.objects.of_queue(queue), timezone.now()
+    taken = mine.order_by().update(state=Task.State.ACTIVE, started_on=Coalesce("started_on", now), updated_on=now)
+    return list(mine.filter(state=Task.State.ACTIVE)) if taken else []
 
 
 def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:

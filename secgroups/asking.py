@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
-from django.db.models import Max
 from django.utils import timezone
 
 from inventory.drivers.base import Driver
@@ -22,11 +21,10 @@ Answer = TypeVar("Answer")
 FRESH = timedelta(seconds=60)
 
 
-def fresh_until(provider: Provider, *refs: str | None) -> datetime:
-    """Until when one of these groups that the cloud does not find is waited for."""
+def any_fresh(provider: Provider, *refs: str | None) -> bool:
+    """Whether one of these groups is so new that the cloud may not find it yet."""
     groups = SecurityGroup.objects.filter(provider=provider, ems_ref__in=[ref for ref in refs if ref])
-    newest: datetime | None = groups.aggregate(newest=Max("created_on"))["newest"]
-    return newest + FRESH if newest else timezone.now()
+    return groups.filter(created_on__gt=timezone.now() - FRESH).exists()
 
 
 class Asking:
@@ -41,8 +39,8 @@ class Asking:
     ) -> None:
         self.driver = driver
         self.holding = holding
-        #: Until then a group that the cloud does not find is waited for.
-        self.fresh_until = timezone.now()
+        #: Whether a group that the cloud does not find is waited for; asked when it does not find one.
+        self.waits_for_group: Callable[[], bool] = lambda: False
         self._patience = patience
         self._on_wait = on_wait
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -18,16 +18,16 @@ from inventory.models import Task, Vm
 from inventory.pacing import SharedPace
 from inventory.patience import Patience
 from inventory.services import Ending, finish_all, save_all, say
-from secgroups.asking import fresh_until
+from secgroups.asking import any_fresh
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, Plan, cannot, plan
-from secgroups.recording import group_names, missing_groups, record_ports, stateless_groups
+from secgroups.recording import record_ports
 from secgroups.writing import PortWriter
 
 
 def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     """Handle the queued additions and removals of one instance."""
-    vm = tasks[0].vm
+    vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
     if vm is None:
         return _refuse(tasks, "The instance is gone: it is no longer in the inventory.")
     if not vm.provider.enabled:
@@ -47,24 +47,24 @@ class _Changes:
         self.tasks = tasks
         self.holding = holding
         self.driver = vm.provider.driver(SharedPace(vm.provider))
+        self._named = {ref for task in tasks if (ref := task.arguments["group"]["ems_ref"])}
         patience = Patience(settings.CHANGE_PATIENCE.total_seconds())
         self.cloud = PortWriter(
             self.driver, vm.ems_ref, holding, patience, lambda waiting: say(tasks, str(waiting))
         )
+        self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
+        #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
+        self.groups: dict[str, Group | None] = {}
+        #: What the cloud said of the others, each of which it is asked for once, by name and ref.
+        self._asked: dict[tuple[str, str | None], Group | CloudError] = {}
         self.outcomes: dict[int, Outcome] = {}
-
-    @cached_property
-    def known(self) -> dict[str | None, Group]:
-        """The groups that the tasks name by their ref, as the inventory has them."""
-        refs = {task.arguments["group"]["ems_ref"] for task in self.tasks} - {None}
-        self.cloud.fresh_until = fresh_until(self.vm.provider, *refs)
-        return {group.ref: group for group in SecurityGroup.objects.as_values(self.vm.provider, refs)}
 
     def carry_out(self) -> None:
         failure: CloudError | None = None
         before: tuple[Port, ...] = ()
         try:
             before = self.cloud.read()
+            self._look_up(chain(self._named, _groups_of(before)))
             self._settle([change for task in self.tasks if (change := self._identified(task))])
         except CloudError as error:
             failure = error
@@ -80,12 +80,13 @@ class _Changes:
 
     def _apply(self, changes: Sequence[Change]) -> None:
         before = self._before.applied_to(self.cloud.ports)
+        self._look_up(_groups_of(before))
         made = plan(
             self.vm.name,
             before,
             changes,
             minimum=self.driver.minimum_groups_per_port,
-            stateless=stateless_groups(self.vm, before),
+            stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
         )
         self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
         undone = made.undone(before)
@@ -130,8 +131,19 @@ class _Changes:
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
-        if ref in self.known:
-            return self.known[ref]
+        if ref and (known := self.groups.get(ref)):
+            return known
+        if (name, ref) not in self._asked:
+            try:
+                self._asked[name, ref] = self._at_cloud(name, ref)
+            except (CloudRefused, GroupNotFound) as error:
+                self._asked[name, ref] = error
+        found = self._asked[name, ref]
+        if isinstance(found, CloudError):
+            raise found
+        return found
+
+    def _at_cloud(self, name: str, ref: str | None) -> Group:
         if ref:
             found = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
         else:
@@ -146,30 +158,54 @@ class _Changes:
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Write what the cloud has now, and the end of every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
-        new_groups = missing_groups(self.vm, self.driver, after)
+        new_groups = self._missing(after)
         self.holding.ensure()
         with transaction.atomic():
             if read_on:
                 record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
-            names = group_names(self.vm, (*before, *after))
-            seen = _seen(before, after, names) if read_on else {}
+            seen = self._seen(before, after) if read_on else {}
             finish_all(self._ending(task, seen, failure) for task in self.tasks)
+
+    def _missing(self, ports: Sequence[Port]) -> tuple[Group, ...]:
+        """The groups of these ports that the inventory does not know yet, asked of the cloud."""
+        self._look_up(_groups_of(ports))
+        unknown = [ref for ref in _groups_of(ports) if self.groups[ref] is None]
+        try:
+            found = self.driver.groups_by_ref(unknown) if unknown else ()
+        except CloudError:
+            return ()  # the next refresh brings them in
+        self.groups |= {group.ref: group for group in found}
+        return found
+
+    def _look_up(self, refs: Iterable[str]) -> None:
+        """Find those of these groups that the inventory has, each once."""
+        if new := set(refs) - self.groups.keys():
+            rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=new)
+            self.groups |= dict.fromkeys(new) | {group.ref: group for group in rows.as_values()}
 
     def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> Ending:
         outcome = self.outcomes.get(task.pk) or _failed(failure)
         context = seen | {"request_id": outcome.request_id}
         return Ending(task, Task.Status(outcome.status), outcome.message, context)
 
+    def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
+        """The names of the groups that the instance had and has, each once, and the same for each of its ports."""
+        had, has = ({p.ref: sorted(map(self._name, p.group_refs)) for p in ports} for ports in (before, after))
+        return {
+            "before": sorted(set(chain.from_iterable(had.values()))),
+            "after": sorted(set(chain.from_iterable(has.values()))),
+            "network_ports": [{"ems_ref": ref, "before": had.get(ref, []), "after": has[ref]} for ref in has],
+        }
+
+    def _name(self, ref: str) -> str:
+        """The ref itself where nobody knows more."""
+        group = self.groups.get(ref)
+        return group.name if group else ref
+
 
 def _failed(failure: CloudError | None) -> Outcome:
     return Outcome("Error", str(failure), request_id=failure.request_id if failure else None)
 
 
-def _seen(before: Sequence[Port], after: Sequence[Port], names: dict[str, str]) -> dict[str, Any]:
-    """The names of the groups that the instance had and has, each once, and the same for each of its ports."""
-    had, has = ({p.ref: sorted(names[ref] for ref in p.group_refs) for p in ports} for ports in (before, after))
-    return {
-        "before": sorted(set(chain.from_iterable(had.values()))),
-        "after": sorted(set(chain.from_iterable(has.values()))),
-        "network_ports": [{"ems_ref": ref, "before": had.get(ref, []), "after": has[ref]} for ref in has],
-    }
+def _groups_of(ports: Iterable[Port]) -> set[str]:
+    return {ref for port in ports for ref in port.group_refs}

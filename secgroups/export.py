@@ -46,9 +46,8 @@ def _networks(provider: Provider) -> Iterator[Network]:
 
 
 def _groups(provider: Provider) -> Iterator[Group]:
-    rows = _of(provider, SecurityGroup.objects.select_related("cloud_tenant", "cloud_network"))
-    shared_with = Prefetch("shared_with", CloudTenant.objects.order_by(ByCodePoint("ems_ref")))
-    return (row.as_value() for row in rows.prefetch_related(shared_with).iterator(BATCH))
+    groups = SecurityGroup.objects.filter(provider=provider)
+    return groups.order_by(ByCodePoint("ems_ref"), ByCodePoint("shared_with__ems_ref")).as_values()
 
 
 def _rules(provider: Provider) -> Iterator[Rule]:

@@ -12,7 +12,7 @@ from inventory.reconcile import BATCH, batches
 from secgroups.models import Membership
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def replace_memberships(groups: Mapping[int, Collection[int]], *, read_on: datetime, stamp: bool = False) -> None:
     """Give each port (primary key) exactly these groups (primary keys), as they were read from the cloud.
 

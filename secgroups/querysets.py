@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Self
 
 from django.db.models import Q
 
-from inventory.drivers.values import Group
-from inventory.models import Provider, Vm
+from inventory.drivers.values import EVERYBODY, Group
+from inventory.models import Vm
 from inventory.querysets import ResourceQuerySet
+
+#: Of a row of `as_values` what is the same for each tenant that the group is shared with.
+_but_share = itemgetter(slice(-1))
 
 
 class SecurityGroupQuerySet(ResourceQuerySet):
-    def as_values(self, provider: Provider, refs: Collection[str]) -> Iterator[Group]:
-        """Those of these groups that are known, in the words of the drivers."""
-        rows = self.filter(provider=provider, ems_ref__in=refs)
-        for row in rows.select_related("cloud_tenant", "cloud_network").prefetch_related("shared_with"):
-            yield row.as_value()
+    def as_values(self) -> Iterator[Group]:
+        """These groups in the words of the drivers, in their order, which may go on by `shared_with__ems_ref`."""
+        rows = self.values_list(
+            "ems_ref",
+            "name",
+            "description",
+            "cloud_tenant__ems_ref",
+            "cloud_network__ems_ref",
+            "stateful",
+            "shared",
+            "shared_with__ems_ref",
+        )
+        for (ref, name, description, tenant, network, stateful, shared), shares in groupby(rows, _but_share):
+            tenants = tuple(share for *_, share in shares if share)
+            everybody = (EVERYBODY,) if shared else ()
+            yield Group(ref, name, description, tenant, network, stateful, (*everybody, *tenants))
 
     def available_to(self, vm: Vm) -> Self:
         """The groups that an instance can have.

@@ -8,31 +8,13 @@ from datetime import datetime
 from django.db import transaction
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import CloudError
 from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from inventory.reconcile import ids_of
 from inventory.refresh import port_attributes
 from secgroups.memberships import replace_memberships
 from secgroups.models import SecurityGroup
 from secgroups.refresh import group_attributes
-
-
-def missing_groups(vm: Vm, driver: Driver, ports: Iterable[Port]) -> tuple[Group, ...]:
-    """The groups of these ports that the inventory does not know yet, asked of the cloud."""
-    refs = {ref for port in ports for ref in port.group_refs}
-    known = SecurityGroup.objects.filter(provider=vm.provider_id, ems_ref__in=refs)
-    unknown = refs.difference(known.values_list("ems_ref", flat=True))
-    try:
-        return driver.groups_by_ref(unknown) if unknown else ()
-    except CloudError:
-        return ()  # the next refresh brings them in
-
-
-def stateless_groups(vm: Vm, ports: Iterable[Port]) -> set[str]:
-    """The groups (ref) of these ports that are stateless, as far as the inventory knows them."""
-    refs = {ref for port in ports for ref in port.group_refs}
-    rows = SecurityGroup.objects.filter(provider=vm.provider_id, ems_ref__in=refs, stateful=False)
-    return set(rows.values_list("ems_ref", flat=True))
 
 
 def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
@@ -48,44 +30,33 @@ def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGr
     return row
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_ports(
     vm: Vm, driver: Driver, ports: Sequence[Port], new_groups: Iterable[Group], *, read_on: datetime
 ) -> None:
     """Make the ports of an instance, and their groups, what the cloud had when it was read."""
     for group in new_groups:
         record_group(vm.provider, driver, group)
-    rows = {port.ref: _row(vm, port) for port in ports}
-    refs = {ref for port in ports for ref in port.group_refs}
-    groups = dict(
-        SecurityGroup.objects.filter(provider=vm.provider, ems_ref__in=refs).values_list("ems_ref", "pk")
-    )
+    rows = _rows(vm, ports)
+    groups = ids_of(SecurityGroup, vm.provider, (ref for port in ports for ref in port.group_refs))
     replace_memberships(
-        {rows[port.ref].pk: [groups[ref] for ref in port.group_refs if ref in groups] for port in ports},
+        {rows[port.ref]: [groups[ref] for ref in port.group_refs if ref in groups] for port in ports},
         read_on=read_on,
         stamp=True,
     )
 
 
-def _row(vm: Vm, port: Port) -> NetworkPort:
-    row, made = NetworkPort.objects.get_or_create(
-        provider=vm.provider,
-        ems_ref=port.ref,
-        defaults=port_attributes(port)
-        | {
-            "vm": vm,
-            "cloud_tenant": vm.cloud_tenant,
-            "cloud_network": CloudNetwork.objects.filter(provider=vm.provider, ems_ref=port.network_ref).first(),
-        },
-    )
-    if not made and row.vm_id != vm.pk:
-        row.vm = vm
-        row.save(update_fields=["vm"])
+def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
+    """The primary key of each port (ref), which is the instance's from now on."""
+    theirs = NetworkPort.objects.filter(provider=vm.provider, ems_ref__in=[port.ref for port in ports])
+    known = {ref: (pk, owner) for ref, pk, owner in theirs.values_list("ems_ref", "pk", "vm")}
+    if moved := [pk for pk, owner in known.values() if owner != vm.pk]:
+        theirs.filter(pk__in=moved).update(vm=vm)
+    return {port.ref: known[port.ref][0] if port.ref in known else _new_row(vm, port).pk for port in ports}
+
+
+def _new_row(vm: Vm, port: Port) -> NetworkPort:
+    network = CloudNetwork.objects.filter(provider=vm.provider, ems_ref=port.network_ref).first()
+    attributes = port_attributes(port) | {"vm": vm, "cloud_tenant": vm.cloud_tenant, "cloud_network": network}
+    row, _ = NetworkPort.objects.get_or_create(provider=vm.provider, ems_ref=port.ref, defaults=attributes)
     return row
-
-
-def group_names(vm: Vm, ports: Iterable[Port]) -> dict[str, str]:
-    """The name of each group (ref) on these ports, as far as the inventory knows it."""
-    refs = {ref for port in ports for ref in port.group_refs}
-    rows = SecurityGroup.objects.filter(provider=vm.provider_id, ems_ref__in=refs)
-    return {ref: ref for ref in refs} | dict(rows.values_list("ems_ref", "name"))

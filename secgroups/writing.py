@@ -46,7 +46,8 @@ class PortWriter(Asking):
     def read(self) -> tuple[Port, ...]:
         """Read the ports, and remember them with the time before the reading began."""
         read_on = timezone.now()
-        self.ports = self.ask(lambda: self.driver.ports(self.instance_ref))
+        read = self.driver.ports_again if self.read_on else self.driver.ports
+        self.ports = self.ask(lambda: read(self.instance_ref))
         self.read_on = read_on
         self._stale_from = time.monotonic() + FRESH
         return self.ports
@@ -90,7 +91,7 @@ class PortWriter(Asking):
                     self.holding.ensure()
                     self.request_ids[ref] = self.driver.change_groups(port, groups)
         except GroupNotFound as error:
-            if timezone.now() > self.fresh_until:
+            if not self.waits_for_group():
                 raise
             return CloudUnavailable(error.message, request_id=error.request_id)
         except CloudError as error:

@@ -62,6 +62,10 @@ class Driver(ABC):
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         """Read the ports of one instance as they are now; `InstanceGone` if there is no such instance."""
 
+    def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
+        """The same of an instance that was there a moment ago, which some clouds say in fewer requests."""
+        return self.ports(instance_ref)
+
     @abstractmethod
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
         """The groups of that name that these ports could be given, as the cloud knows them now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,8 +19,6 @@ from inventory.models import Provider, Task, Vm
 
 logger = logging.getLogger(__name__)
 
-#: Tasks that are ended in one statement.
-BATCH = 200
 #: Who is named where nobody asked: the schedule.
 SYSTEM = "system"
 
@@ -121,7 +119,7 @@ def finish(task: Task, status: Task.Status, message: str, **context: Any) -> Non
 
 
 def finish_all(endings: Iterable[Ending]) -> None:
-    """End many tasks, in one statement."""
+    """End many tasks, in one go."""
     tasks = []
     for ending in endings:
         task = ending.task
@@ -132,11 +130,17 @@ def finish_all(endings: Iterable[Ending]) -> None:
     save_all(tasks, ["state", "status", "message", "pct_complete", "context_data", "updated_on"])
 
 
-def save_all(tasks: Iterable[Task], fields: Sequence[str]) -> None:
-    """Save these fields of tasks that are all there, in one statement; `bulk_update` takes ten times as long."""
-    Task.objects.bulk_create(
-        tasks, update_conflicts=True, unique_fields=["id"], update_fields=fields, batch_size=BATCH
-    )
+@transaction.atomic(savepoint=False)
+def save_all(tasks: Iterable[Task], names: Collection[str]) -> None:
+    """Save these fields of tasks that are all there; `bulk_update` takes ten times as long."""
+    fields = [field for field in Task._meta.concrete_fields if field.name in names]
+    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    rows = [
+        [*(field.get_db_prep_save(field.pre_save(task, False), connection) for field in fields), task.pk]
+        for task in tasks
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE id = %s", rows)  # noqa: S608
 
 
 class NotInTime(Exception):

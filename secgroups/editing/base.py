@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.utils import timezone
-
 from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
 from secgroups.asking import Asking
@@ -34,7 +32,7 @@ class Attempts(Asking):
                 self.wait(self._meant(error))
 
     def _meant(self, error: CloudError) -> CloudError:
-        if isinstance(error, GroupNotFound) and not self.unsure and timezone.now() < self.fresh_until:
+        if isinstance(error, GroupNotFound) and not self.unsure and self.waits_for_group():
             return CloudUnavailable(error.message, request_id=error.request_id)
         self.unsure = self.unsure or isinstance(error, CloudUnavailable)
         return error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
 from inventory.drivers.failures import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
-from secgroups.asking import fresh_until
+from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import SecurityGroup
 from secgroups.recording import record_group
@@ -75,7 +76,7 @@ class EditGroup(Carrying):
 
     def carry_out(self) -> None:
         ref, changes = self.task.arguments["group"]["ems_ref"], self.task.arguments["attributes"]
-        self.cloud.fresh_until = fresh_until(self.provider, ref)
+        self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         self.edited, self.request_id = self.cloud.repeat(
             lambda: self.driver.edit_group(ref, changes.get("name"), changes.get("description"))
         )
@@ -90,7 +91,7 @@ class EditGroup(Carrying):
 class DeleteGroup(Carrying):
     def carry_out(self) -> None:
         group = self.task.arguments["group"]
-        self.cloud.fresh_until = fresh_until(self.provider, group["ems_ref"])
+        self.cloud.waits_for_group = partial(any_fresh, self.provider, group["ems_ref"])
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(group["ems_ref"]))
         except GroupNotFound as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
 from inventory.drivers.failures import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.values import Rule
-from secgroups.asking import fresh_until
+from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.rules import write_rules
@@ -40,7 +41,7 @@ class CreateRule(RuleEdit):
 
     def carry_out(self) -> None:
         rule = self.rule
-        self.cloud.fresh_until = fresh_until(self.provider, rule.group_ref, rule.source_group_ref)
+        self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref, rule.source_group_ref)
         try:
             made, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (made,)
@@ -63,7 +64,7 @@ class CreateRule(RuleEdit):
 class DeleteRule(RuleEdit):
     def carry_out(self) -> None:
         rule = self.rule
-        self.cloud.fresh_until = fresh_until(self.provider, rule.group_ref)
+        self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref)
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_rule(rule))
         except (RuleNotFound, GroupNotFound) as error:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.models.base import Timestamped, unique_in_provider
 from secgroups.querysets import SecurityGroupQuerySet
@@ -34,19 +33,6 @@ class SecurityGroup(Timestamped):
 
     def __str__(self) -> str:
         return self.name
-
-    def as_value(self) -> Group:
-        """The group in the words of the drivers."""
-        everybody = (EVERYBODY,) if self.shared else ()
-        return Group(
-            ref=self.ems_ref,
-            name=self.name,
-            description=self.description,
-            tenant_ref=self.cloud_tenant.ems_ref if self.cloud_tenant else None,
-            network_ref=self.cloud_network.ems_ref if self.cloud_network else None,
-            stateful=self.stateful,
-            shared_with=(*everybody, *(tenant.ems_ref for tenant in self.shared_with.all())),
-        )
 
 
 class Membership(models.Model):

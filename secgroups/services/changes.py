@@ -59,7 +59,7 @@ def _candidates(vm: Vm, asked: Sequence[Asked]) -> list[SecurityGroup]:
     named = Q(name__in={one.name for one in asked if one.name})
     named |= Q(pk__in={one.id for one in asked if one.id is not None})
     named |= Q(ems_ref__in={one.ems_ref for one in asked if one.ems_ref})
-    return list(SecurityGroup.objects.available_to(vm).filter(named).order_by("pk"))
+    return list(SecurityGroup.objects.available_to(vm).filter(named).order_by("pk").only("name", "ems_ref"))
 
 
 def _decide_one(

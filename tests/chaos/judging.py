@@ -17,7 +17,7 @@ def judge(accepted: Sequence[int], before: Groups, given: Groups, now: Groups) -
     yield from _about_tasks(accepted, tasks)
     expected = {interface: set(groups) for interface, groups in before.items()}
     for task in tasks.values():
-        if task.status != Task.Status.ERROR:
+        if task.state == Task.State.FINISHED and task.status != Task.Status.ERROR:
             _apply(task, expected)
     for interface, groups in expected.items():
         wanted = groups | given.get(interface, set())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -224,6 +225,16 @@ def test_without_the_lease_the_tasks_are_left_for_whoever_has_it(cast: Cast, clo
         "Nothing to do: production-single already has security group web."
     ]
     assert memberships(vm) == {"eni-production-single-1": {"sg-production-default", "sg-production-web"}}
+
+
+def test_of_a_thousand_changes_the_cloud_is_asked_for_each_name_once(cast: Cast, cloud: MemoryCloud) -> None:
+    vm = cast.production.double
+    cloud.group_list.append(Group("sg-fresh", "fresh", network_ref=cast.production.network.ems_ref))
+    for _ in range(250):
+        queue(vm, "add", "nonsense", "fresh")
+        queue(vm, "remove", "nonsense", "fresh")
+    assert Counter(task.status for task in carried_out(vm)) == {"Ok": 500, "Error": 500}
+    assert sorted(cloud.called("groups_named")) == ["fresh", "nonsense"]
 
 
 def test_a_thousand_changes_cost_no_more_of_the_cloud_than_one(cast: Cast, cloud: MemoryCloud) -> None:

@@ -223,6 +223,4 @@ class TestCommand:
         with CaptureQueriesContext(connection) as queries:
             written = export("large")
         assert len(json.loads(written)["ports"]) == NetworkPort.objects.count() == 2_000
-        assert (
-            len(queries) == 1 + 6 + 1 + 4
-        )  # the provider, the parts, groups' shares and ports' groups in batches
+        assert len(queries) == 1 + 6 + 4  # the provider, the parts, and ports' groups in batches

@@ -110,7 +110,7 @@ def test_a_port_that_was_taken_off_its_vm_keeps_its_groups_without_it(cast: Cast
 
 def test_what_is_as_it_was_is_not_written(cast: Cast, django_assert_num_queries: Any) -> None:
     groups = {port.pk: [group.pk for group in port.security_groups.all()] for port in NetworkPort.objects.all()}
-    with django_assert_num_queries(4):  # savepoint, ports, memberships, savepoint
+    with django_assert_num_queries(2):  # ports, memberships
         replace_memberships(groups, read_on=NOW)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
@@ -255,7 +253,7 @@ def test_what_others_put_on_a_port_between_reading_and_writing_is_kept(
 def test_a_fresh_group_that_is_not_found_yet_is_waited_for(
     writer: PortWriter, cloud: MemoryCloud, waited: list[Waiting]
 ) -> None:
-    writer.fresh_until = timezone.now() + timedelta(hours=1)
+    writer.waits_for_group = lambda: True
     cloud.script("change_groups", forget("sg-db"), forget("sg-db"))
     carry_out(writer, adding_db(writer))
     assert cloud.groups_of("i-1") == AFTER

@@ -83,13 +83,17 @@ class Ec2Driver(Driver):
             instances = self._instance(ref)
         except InstanceGone:
             return Inventory()
-        ports = self._ports({"attachment.instance-id": [ref]})
+        ports = self._ports_of(ref)
         groups = self.groups_by_ref({group for port in ports for group in port.group_refs})
         return Inventory(groups=groups, instances=instances, ports=ports)
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         self._instance(instance_ref)
-        return self._ports({"attachment.instance-id": [instance_ref]})
+        return self._ports_of(instance_ref)
+
+    def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
+        # One that is gone has none; EC2 does not say so, it finds nothing.
+        return self._ports_of(instance_ref) or self.ports(instance_ref)
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
         vpcs = sorted({port.network_ref for port in ports if port.network_ref})
@@ -186,6 +190,9 @@ class Ec2Driver(Driver):
     def _instances(self, reservations: Iterable[reading.Item]) -> tuple[Instance, ...]:
         region = self._client.region
         return tuple(one for reservation in reservations for one in reading.instances(reservation, region))
+
+    def _ports_of(self, instance_ref: str) -> tuple[Port, ...]:
+        return self._ports({"attachment.instance-id": [instance_ref]})
 
     def _ports(self, filters: Filters) -> tuple[Port, ...]:
         found = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
