@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e lint test-services test-openstack properties fuzz chaos bench bench-changes openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack properties fuzz chaos bench bench-changes openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -22,9 +22,14 @@ test-e2e: setup
 
 # Both against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
 test-services: BROKER ?= rabbitmq
-test-services: ONLY ?= -m 'not openstack'
+test-services: ONLY ?= -m 'not hosts and not openstack'
 test-services: setup
 	env $$(.ci/services env $(BROKER)) $(PYTEST) $(ONLY)
+
+# An installation on several hosts (network namespaces, for root), as `deploy/` describes it. Needs the packages that
+# `.ci/services install` brings.
+test-hosts: setup
+	$(PYTEST) -m hosts
 
 # What needs a real OpenStack, which it starts; `make openstack-down` ends it.
 test-openstack: setup openstack-up

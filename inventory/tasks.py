@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from threading import Timer
 from typing import Any
 
 from celery import shared_task
@@ -15,6 +17,9 @@ from inventory.pacing import forget_old_rates
 from inventory.patience import stop
 from inventory.rest import idempotency
 from inventory.services import request_refresh
+
+#: How long a worker that is to stop waits for answers of clouds, in seconds.
+GRACE = 15
 
 
 @shared_task
@@ -37,8 +42,16 @@ def look_around(**kwargs: Any) -> None:
 
 @worker_shutting_down.connect
 def hand_back(**kwargs: Any) -> None:
-    """A worker that is to stop waits for no cloud any more."""
+    """A worker that is to stop begins nothing and waits for answers that are on their way; asked again, it ends.
+
+    Whoever takes its lease over does what it leaves undone.
+    """
+    if stop.is_asked():
+        os._exit(0)
     stop.ask()
+    end = Timer(GRACE, os._exit, [0])
+    end.daemon = True
+    end.start()
 
 
 @shared_task

@@ -2,6 +2,7 @@
 
 import os
 
+import celery.app.amqp  # noqa: F401 - Celery imports it late, where a scheduler that is asked to stop would fail
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 

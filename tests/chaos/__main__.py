@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.chaos.servers import SERVERS, Server
+from tests.servers import SERVERS, Server
 
 
 def main() -> int:

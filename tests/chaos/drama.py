@@ -21,10 +21,10 @@ from tests.chaos.clients import Client, History, Target
 from tests.chaos.cloud import BadDays, OtherTool, groups_of
 from tests.chaos.installation import Installation
 from tests.chaos.judging import judge, memberships, outcomes
-from tests.chaos.servers import Server
 from tests.live.ec2 import Cast
 from tests.live.endpoints import client_of, moto
 from tests.live.faults import running
+from tests.servers import Server
 
 INSTANCES, CLIENTS = 50, 6
 GROUPS = [f"group-{number}" for number in range(1, 7)]

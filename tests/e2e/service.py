@@ -90,15 +90,16 @@ class Service:
         return ended.stderr
 
     def manage(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        ended = subprocess.run(
             self._command(*arguments),
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
-            check=check,
         )
+        assert not check or ended.returncode == 0, ended.stderr
+        return ended
 
     def signal(self, number: signal.Signals) -> int:
         """Send it to the command alone; returns its exit status once everything that it started has ended."""

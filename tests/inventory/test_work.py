@@ -269,8 +269,9 @@ def test_a_provider_that_is_deleted_leaves_its_tasks(db: None) -> None:
 class TestStopping:
     @pytest.fixture
     def stop(self, monkeypatch: pytest.MonkeyPatch) -> Stop:
-        """That of this process, which is not asked to stop when the test is over."""
+        """That of this process, which neither is asked to stop when the test is over nor ends."""
         monkeypatch.setattr(patience.stop, "_asked", Event())
+        monkeypatch.setattr("inventory.tasks.GRACE", 3600)
         return patience.stop
 
     def test_what_a_worker_hands_back_is_done_by_the_next(self, handler: Handler, stop: Stop) -> None:

@@ -135,11 +135,11 @@ Proxy = TypeVar("Proxy", bound=FaultProxy)
 
 
 @contextmanager
-def running(proxy: Proxy, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy.handle)) as server:
+def running(proxy: Proxy, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Proxy]:
+    with ThreadingHTTPServer((host, 0), _handler(proxy.handle)) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        proxy.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+        proxy.url = f"{'https' if tls else 'http'}://{host}:{server.server_port}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

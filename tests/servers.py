@@ -1,7 +1,11 @@
-"""The servers that an installation needs, each with its files in a folder of its own and on a free port."""
+"""The servers that an installation needs, each with its files in a folder of its own and on a free port.
+
+They listen on loopback, or on the address of a network that a test made.
+"""
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
 import signal
@@ -13,12 +17,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+DEPLOY = Path(__file__).parents[1] / "deploy"
+LOOPBACK = "127.0.0.1"
 #: How long a server may take to come up, in seconds.
 PATIENCE = 60
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as trial:
+def free_port(host: str = LOOPBACK) -> int:
+    with socket.create_server((host, 0)) as trial:
         port: int = trial.getsockname()[1]
         return port
 
@@ -29,10 +35,10 @@ class Server(ABC):
     #: What a run calls its loss.
     loss: str
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = LOOPBACK) -> None:
         self.folder = folder / type(self).__name__.lower()
         self.folder.mkdir()
-        self.port = free_port()
+        self.host, self.port = host, free_port(host)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -70,10 +76,10 @@ class Server(ABC):
             )
         self._processes.append(process)
 
-    def _await(self, port: int) -> None:
+    def _await(self, port: int, host: str | None = None) -> None:
         ends = time.monotonic() + PATIENCE
         while time.monotonic() < ends:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            with suppress(OSError), socket.create_connection((host or self.host, port), timeout=1):
                 return
             if any(process.poll() is not None for process in self._processes):
                 break
@@ -86,22 +92,25 @@ class PostgreSQL(Server):
 
     loss = "restart of PostgreSQL"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, host: str = LOOPBACK) -> None:
+        super().__init__(folder, host)
         self._bin = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-        # It refuses to run as root.
-        self._as: Sequence[str] = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        if self._as:
-            shutil.chown(self.folder, "postgres")
+        self._as = _unprivileged(self.folder)
         initdb = [*self._as, self._bin / "initdb", "-U", "portcullis", "-A", "trust", "--no-sync", "data"]
         subprocess.run(initdb, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"DATABASE_URL": f"postgres://portcullis@127.0.0.1:{self.port}/postgres"}
+        return {"DATABASE_URL": f"postgres://portcullis@{self.host}:{self.port}/postgres"}
 
     def start(self) -> None:
-        settings = ("listen_addresses=127.0.0.1", "max_connections=200", f"unix_socket_directories={self.folder}")
+        settings = (
+            f"listen_addresses={self.host}",
+            "max_connections=200",
+            f"unix_socket_directories={self.folder}",
+        )
         options = [part for setting in settings for part in ("-c", setting)]
         self._run(*self._as, self._bin / "postgres", "-D", "data", "-p", str(self.port), *options)
         self._await(self.port)
@@ -115,19 +124,55 @@ class PostgreSQL(Server):
         super().end()
 
 
+class PgBouncer(Server):
+    """Before a PostgreSQL that listens already, with the configuration of `deploy/`."""
+
+    loss = "restart of PgBouncer"
+
+    def __init__(self, folder: Path, postgresql: PostgreSQL) -> None:
+        super().__init__(folder, postgresql.host)
+        self._as = _unprivileged(self.folder)
+        ours = {
+            "listen_addr": self.host,
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_type": "trust",
+            "auth_file": self.folder / "users",
+            "logfile": "",
+            "pidfile": "",
+        }
+        example = configparser.ConfigParser(comment_prefixes=(";",))
+        example.read(DEPLOY / "pgbouncer.ini")
+        example["databases"] = {"portcullis": f"host={self.host} port={postgresql.port} dbname=postgres"}
+        example["pgbouncer"].update({name: str(value) for name, value in ours.items()})
+        with (self.folder / "pgbouncer.ini").open("w") as file:
+            example.write(file)
+        (self.folder / "users").write_text('"portcullis" ""\n')
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"DATABASE_URL": f"postgres://portcullis@{self.host}:{self.port}/portcullis"}
+
+    def start(self) -> None:
+        self._run(*self._as, "pgbouncer", "pgbouncer.ini")
+        self._await(self.port)
+
+
 class RabbitMQ(Server):
     """Lost, it comes back without a queue or a message."""
 
     loss = "loss of RabbitMQ's content"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, host: str = LOOPBACK) -> None:
+        super().__init__(folder, host)
         self._epmd, self._distribution = free_port(), free_port()
-        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {self.host}:{self.port}\nloopback_users = none\n"
+        )
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"CELERY_BROKER_URL": f"amqp://guest:guest@127.0.0.1:{self.port}//"}
+        return {"CELERY_BROKER_URL": f"amqp://guest:guest@{self.host}:{self.port}//"}
 
     def start(self) -> None:
         kept = self.folder / "kept"
@@ -145,7 +190,7 @@ class RabbitMQ(Server):
         }
         # Not the one that it would start itself, which would stay.
         self._run("epmd", "-port", str(self._epmd), "-address", "127.0.0.1")
-        self._await(self._epmd)
+        self._await(self._epmd, LOOPBACK)
         self._run("/usr/lib/rabbitmq/bin/rabbitmq-server", environment=environment)
         self._await(self.port)
 
@@ -155,10 +200,10 @@ class Redis(Server):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"CELERY_BROKER_URL": f"redis://127.0.0.1:{self.port}/0"}
+        return {"CELERY_BROKER_URL": f"redis://{self.host}:{self.port}/0"}
 
     def start(self) -> None:
-        self._run("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "")
+        self._run("redis-server", "--port", str(self.port), "--bind", self.host, "--save", "")
         self._await(self.port)
 
 
@@ -177,6 +222,14 @@ class Embedded(Server):
     def lose(self) -> None:
         for message in (self.folder.parent / "var" / "broker").glob("*.msg"):
             message.unlink(missing_ok=True)
+
+
+def _unprivileged(folder: Path) -> Sequence[str]:
+    """What a command begins with that refuses to run as root, and has its files there."""
+    if os.geteuid() != 0:
+        return ()
+    shutil.chown(folder, "postgres")
+    return ("runuser", "-u", "postgres", "--")
 
 
 SERVERS: Mapping[str, Sequence[type[Server]]] = {
