@@ -89,7 +89,8 @@ class Unhurried(SharedPace):
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer; only for requests that change nothing."""
-        limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds()), Patience(FAILING)
+        check = self._provider.ensure_enabled
+        limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds(), check), Patience(FAILING, check)
         while True:
             try:
                 return super().send(action, request)

@@ -64,14 +64,18 @@ class Patience:
     """Growing, jittered pauses between attempts, until `seconds` have passed.
 
     The jitter is full (a pause is anything up to the current bound), so that workers that were throttled together
-    don't come back together. A pause that the cloud asked for is kept to.
+    don't come back together. A pause that the cloud asked for is kept to. `check` is asked meanwhile whether there
+    is anything left to wait for; what it raises ends the pause.
     """
 
     FIRST = 0.5
     LONGEST = 30.0
+    #: How often `check` is asked, in seconds.
+    LOOK = 5.0
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, check: Callable[[], object] = lambda: None) -> None:
         self._ends = time.monotonic() + seconds
+        self._check = check
         self._bound = self.FIRST
         self.attempts = 1
 
@@ -83,6 +87,14 @@ class Patience:
             raise error
         if wait:
             on_wait(Waiting(self.attempts, error, timezone.now() + timedelta(seconds=wait)))
-        stop.sleep(wait)
+        self._sleep(wait)
         self._bound = min(2 * self._bound, self.LONGEST)
         self.attempts += 1
+
+    def _sleep(self, seconds: float) -> None:
+        while seconds > self.LOOK:
+            stop.sleep(self.LOOK)
+            self._check()
+            seconds -= self.LOOK
+        stop.sleep(seconds)
+        self._check()

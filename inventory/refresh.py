@@ -135,8 +135,7 @@ def refresh(
 def _read(
     provider: Provider, read_on: datetime, force: bool, scope: Scope | None, on_wait: OnWait = silent
 ) -> Refresh:
-    if not provider.enabled:
-        raise CloudError(f"Provider {provider.name} is disabled.")
+    provider.ensure_enabled()
     if provider.driver_class is None:
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
     driver = provider.driver(Unhurried(provider, on_wait))

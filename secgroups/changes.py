@@ -48,7 +48,7 @@ class _Changes:
         self.holding = holding
         self.driver = vm.provider.driver(SharedPace(vm.provider))
         self._named = {ref for task in tasks if (ref := task.arguments["group"]["ems_ref"])}
-        patience = Patience(settings.CHANGE_PATIENCE.total_seconds())
+        patience = Patience(settings.CHANGE_PATIENCE.total_seconds(), vm.provider.ensure_enabled)
         self.cloud = PortWriter(
             self.driver, vm.ems_ref, holding, patience, lambda waiting: say(tasks, str(waiting))
         )

@@ -259,6 +259,8 @@ class Clock:
         self.pauses: list[float] = []
         #: Whether the process is to stop, so that nobody sleeps any more.
         self.stop_asked = False
+        #: What happens during each sleep.
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def monotonic(self) -> float:
         return self.now
@@ -268,6 +270,7 @@ class Clock:
             raise HandedBack
         self.pauses.append(seconds)
         self.now += seconds
+        self.meanwhile()
 
 
 @pytest.fixture

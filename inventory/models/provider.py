@@ -9,6 +9,7 @@ from django.db import models
 
 from inventory import drivers
 from inventory.drivers.base import Driver
+from inventory.drivers.failures import CloudError
 from inventory.drivers.pace import AT_ONCE, Pace
 from inventory.drivers.values import Connection
 from inventory.fields import EncryptedJSONField, UnreadableSecret
@@ -106,6 +107,14 @@ class Provider(Timestamped):
             return bool(self.credentials)
         except UnreadableSecret:
             return True
+
+    def ensure_enabled(self) -> None:
+        """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""
+        match Provider.objects.filter(pk=self.pk).values_list("enabled", flat=True).first():
+            case None:
+                raise CloudError("The provider was deleted.")
+            case False:
+                raise CloudError(f"Provider {self.name} is disabled.")
 
     @property
     def endpoint(self) -> str | None:

@@ -37,25 +37,19 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     """Handle the queued edits of one provider."""
     provider = tasks[0].provider
     if provider is None:
-        return _refuse(tasks, "The provider was deleted.")
-    if not provider.enabled:
-        return _refuse(tasks, f"Provider {provider.name} is disabled.")
+        for task in tasks:
+            finish(task, Task.Status.ERROR, "The provider was deleted.")
+        return
     driver = provider.driver(SharedPace(provider))
-    patience = _patience()
+    patience = _patience(provider)
     for task in tasks:
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
         if _carry_out(task, provider, driver, holding, patience):
-            patience = _patience()
-    return None
+            patience = _patience(provider)
 
 
-def _patience() -> Patience:
-    return Patience(settings.CHANGE_PATIENCE.total_seconds())
-
-
-def _refuse(tasks: Sequence[Task], reason: str) -> None:
-    for task in tasks:
-        finish(task, Task.Status.ERROR, reason)
+def _patience(provider: Provider) -> Patience:
+    return Patience(settings.CHANGE_PATIENCE.total_seconds(), provider.ensure_enabled)
 
 
 def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding, patience: Patience) -> bool:
@@ -63,6 +57,7 @@ def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding,
     cloud = Attempts(driver, holding, patience, lambda waiting: say([task], str(waiting)))
     edit = EDITS[task.arguments["edit"]](task, provider, cloud)
     try:
+        provider.ensure_enabled()
         edit.carry_out()
     except CloudError as error:
         holding.ensure()

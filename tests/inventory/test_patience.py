@@ -38,6 +38,13 @@ def wait_to_the_end(patience: Patience, error: CloudError = BUSY) -> int:
     return patience.attempts
 
 
+def pause(patience: Patience, clock: Clock, error: CloudError = BUSY) -> float:
+    """For how long it paused, in seconds."""
+    began = clock.now
+    patience.pause(error)
+    return clock.now - began
+
+
 @pytest.fixture
 def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all pauses that the jitter allows, the longest."""
@@ -46,9 +53,7 @@ def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("longest_pauses")
 def test_the_pauses_grow_to_a_bound(patience: Patience, clock: Clock) -> None:
-    for _ in range(9):
-        patience.pause(BUSY)
-    assert clock.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert [pause(patience, clock) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_a_pause_is_anything_up_to_its_bound(
@@ -64,8 +69,7 @@ def test_a_pause_is_anything_up_to_its_bound(
 
 @pytest.mark.usefixtures("longest_pauses")
 def test_it_never_waits_beyond_its_end_and_then_raises_the_error(patience: Patience, clock: Clock) -> None:
-    attempts = wait_to_the_end(patience)
-    assert attempts == 1 + len(clock.pauses) == 15
+    assert wait_to_the_end(patience) == 15
     assert 270 < clock.now <= 300
 
 
@@ -77,8 +81,7 @@ def test_a_permanent_error_is_raised_at_once(error: CloudError, patience: Patien
 
 @pytest.mark.parametrize("asked", [0.0, 7.5, 120.0])
 def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, patience: Patience, clock: Clock) -> None:
-    patience.pause(Throttled("Slow down.", retry_after=asked))
-    assert clock.pauses == [asked]
+    assert pause(patience, clock, Throttled("Slow down.", retry_after=asked)) == asked
 
 
 def test_a_pause_that_would_take_too_long_is_not_begun(patience: Patience, clock: Clock) -> None:
@@ -104,6 +107,16 @@ def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(pati
         patience.pause(CloudRefused("No."), said.append)
     assert [(one.attempts, one.error) for one in said] == [(1, BUSY), (3, slow)]
     assert said[1].until - said[0].until > timedelta(seconds=6)
+
+
+def test_who_waits_for_nothing_any_more_soon_sees_it(clock: Clock) -> None:
+    def check() -> None:
+        if clock.now > 60:
+            raise CloudRefused("It was disabled.")
+
+    with pytest.raises(CloudRefused):
+        Patience(300, check).pause(Throttled("Slow down.", retry_after=200))
+    assert clock.now <= 60 + Patience.LOOK
 
 
 def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from inventory.drivers.failures import CredentialsRefused
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
-from inventory.patience import HandedBack
+from inventory.patience import HandedBack, Patience
 from secgroups.changes import carry_out
 from tests import cast as actors
 from tests.cast import Cast, memberships
-from tests.clouds import Clock, Grip, MemoryCloud, go, meanwhile, refuse, throttle, unavailable
+from tests.clouds import Clock, Grip, MemoryCloud, fail, go, meanwhile, refuse, throttle, unavailable
 from tests.secgroups.carrying import carried_out, ends, queue
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -211,6 +212,26 @@ def test_nothing_is_asked_of_a_provider_that_is_disabled(cast: Cast, cloud: Memo
     Provider.objects.update(enabled=False)
     assert ends(carried_out(vm)) == [("Finished", "Error", "Provider acme is disabled.")]
     assert not cloud.calls
+
+
+def test_who_waits_for_a_provider_that_is_disabled_meanwhile_waits_no_longer(
+    cast: Cast, cloud: MemoryCloud, clock: Clock
+) -> None:
+    vm = cast.production.single
+    queue(vm, "add", "web")
+    cloud.script("change_groups", throttle(200))
+    clock.meanwhile = lambda: Provider.objects.update(enabled=False)
+    assert ends(carried_out(vm)) == [("Finished", "Error", "Provider acme is disabled.")]
+    assert clock.now <= Patience.LOOK
+    assert memberships(vm) == {"eni-production-single-1": {"sg-production-default"}}
+
+
+def test_credentials_that_are_refused_end_the_tasks_at_once(cast: Cast, cloud: MemoryCloud, clock: Clock) -> None:
+    vm = cast.production.single
+    queue(vm, "add", "web", "db")
+    cloud.script("ports", fail(CredentialsRefused("The keys were revoked.")))
+    assert ends(carried_out(vm)) == [("Finished", "Error", "The keys were revoked.")] * 2
+    assert not clock.pauses
 
 
 def test_without_the_lease_the_tasks_are_left_for_whoever_has_it(cast: Cast, cloud: MemoryCloud) -> None:

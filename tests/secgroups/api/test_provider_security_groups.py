@@ -148,7 +148,10 @@ class TestCreate:
         post(admin_client, url, {"name": "new"})
         work_off(f"security_groups/{cast.acme.pk}")
         task = Task.objects.get()
-        assert (task.status, task.message) == ("Error", "Provider acme is disabled.")
+        assert (task.status, task.message) == (
+            "Error",
+            "Cannot create security group new: Provider acme is disabled.",
+        )
         assert cloud.calls == []
 
 
