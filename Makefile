@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack properties fuzz chaos bench bench-changes openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack properties fuzz chaos bench bench-changes bench-scaling openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -67,10 +67,11 @@ chaos: setup
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
 
-# How fast changes are accepted and carried out, on PostgreSQL and RabbitMQ, beside Celery alone.
-bench-changes: setup
+# On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
+# workers do.
+bench-changes bench-scaling: bench-%: setup
 	.ci/services up
-	env $$(.ci/services env) $(VENV)/python -m tests.bench.changes; status=$$?; .ci/services down; exit $$status
+	env $$(.ci/services env) $(VENV)/python -m tests.bench.$*; status=$$?; .ci/services down; exit $$status
 
 lint: setup
 	$(VENV)/ruff check

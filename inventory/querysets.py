@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
-from django.utils import timezone
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -25,11 +23,6 @@ class ResourceQuerySet(models.QuerySet[Any]):
 class ProviderQuerySet(ResourceQuerySet):
     def enabled(self) -> Self:
         return self.filter(enabled=True)
-
-    def due_for_refresh(self) -> Self:
-        """Enabled providers whose last refresh, if any, is longer ago than the interval of the settings."""
-        long_ago = timezone.now() - settings.REFRESH_INTERVAL
-        return self.enabled().filter(Q(last_refresh_date=None) | Q(last_refresh_date__lt=long_ago))
 
 
 class VmQuerySet(ResourceQuerySet):

@@ -8,11 +8,11 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
-from django.conf import settings
 from django.utils import timezone
 
+from inventory import overdue
 from inventory import work as engine
-from inventory.models import AuthToken, Provider, Task
+from inventory.models import AuthToken
 from inventory.pacing import forget_old_rates
 from inventory.patience import stop
 from inventory.rest import idempotency
@@ -57,11 +57,8 @@ def hand_back(**kwargs: Any) -> None:
 @shared_task
 def queue_due_refreshes() -> None:
     """Queue a refresh for each provider that is due and has none queued."""
-    if settings.REFRESH_INTERVAL.total_seconds() > 0:
-        waiting = Task.objects.unfinished().filter(queue__startswith="providers/", provider__isnull=False)
-        due = Provider.objects.due_for_refresh().exclude(pk__in=waiting.values("provider"))
-        for provider in due.defer("credentials"):
-            request_refresh(provider=provider, user=None)
+    for provider in overdue.refreshes().defer("credentials"):
+        request_refresh(provider=provider, user=None)
 
 
 @shared_task

@@ -10,13 +10,14 @@ from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from inventory import overdue
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, LeaseLost, lease
-from inventory.models import Lease, Task
+from inventory.models import Task
 from inventory.patience import HandedBack, stop
 from inventory.services.tasks import finish, wake
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Sequence[Task], Holding], None]
 
 #: How old a queued task is before the sweep doubts its message.
-OVERDUE = timedelta(seconds=5)
+LATE = timedelta(seconds=5)
 #: A refresh may take minutes: half of the threads are always left to what takes seconds.
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
@@ -72,11 +73,8 @@ def _work_off(queue: str) -> None:
 
 def sweep() -> None:
     """Wake a worker for each queue that has work and nobody at it: its message was lost, or its worker died."""
-    now = timezone.now()
-    held = Lease.objects.filter(ends_on__gte=Now()).values("queue")
-    overdue = Task.objects.unfinished().filter(created_on__lt=now - OVERDUE).exclude(queue__in=held)
-    for queue in overdue.order_by("queue").values_list("queue", flat=True).distinct():
-        wake(queue, expires=OVERDUE.total_seconds())
+    for queue in overdue.tasks(LATE).order_by("queue").values_list("queue", flat=True).distinct():
+        wake(queue, expires=LATE.total_seconds())
 
 
 def _take(queue: str) -> list[Task]:

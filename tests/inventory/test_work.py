@@ -22,7 +22,7 @@ from inventory.patience import Stop
 from inventory.services import Work, finish, queue_work
 from inventory.services import tasks as services
 from inventory.tasks import look_around, sweep, work
-from inventory.work import OVERDUE, work_off
+from inventory.work import LATE, work_off
 from tests import cast as actors
 
 QUEUE = "things/1"
@@ -160,7 +160,7 @@ class TestWorkOff:
 
 @pytest.mark.django_db
 class TestSweep:
-    LONG_AGO = timezone.now() - 2 * OVERDUE
+    LONG_AGO = timezone.now() - 2 * LATE
 
     def test_it_wakes_each_queue_with_overdue_work_once(self, messages: list[Any]) -> None:
         add("a", "b", created_on=self.LONG_AGO)
@@ -171,7 +171,7 @@ class TestSweep:
     def test_a_message_of_the_sweep_does_not_outlive_the_next(self, messages: list[Any]) -> None:
         add("a", created_on=self.LONG_AGO)
         sweep()
-        assert messages == [([QUEUE], {"expires": OVERDUE.total_seconds()})]
+        assert messages == [([QUEUE], {"expires": LATE.total_seconds()})]
 
     @pytest.mark.parametrize("attributes", [{}, {"created_on": LONG_AGO, "state": "Finished"}])
     def test_what_is_new_or_finished_is_not_swept(self, attributes: Any, messages: list[Any]) -> None:
