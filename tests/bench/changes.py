@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count, islice, repeat, takewhile
 from pathlib import Path
@@ -94,17 +94,31 @@ def main() -> None:
 
 
 def many_each(portcullis: Portcullis, comparison: Comparison, paths: list[str], another: str) -> None:
-    ours, alone, each = [], [], []
-    for turn in range(ROUNDS):
+    """Asked for while the worker works, and worked off once all are there."""
+    ours, alone, each, backlog, theirs = [], [], [], [], []
+    for turn in range(0, 2 * ROUNDS, 2):
         ours.append(portcullis.rates(bulks(paths, EACH, [turn])))
         each.append(comparison.rates(messages(another, turn)))
         alone.append(comparison.rates(("nothing", ()) for _ in range(EACH * INSTANCES)))
+        backlog.append(portcullis.backlog(bulks(paths, EACH, [turn + 1])))
+        theirs.append(comparison.backlog(messages(another, turn + 1)))
     say(f"finished a second, {EACH} changes of each of {INSTANCES} instances, {ROUNDS} rounds:")
-    for name, rounds in (("Portcullis", ours), ("one message a change", each), ("Celery alone", alone)):
-        say(f"  {name:<22}" + "".join(f"{round_.finished:8.0f}" for round_ in rounds))
-    ratios = [mine.finished / theirs.finished for mine, theirs in zip(ours, each, strict=True)]
+    table([one.finished for one in ours], [one.finished for one in each])
+    row("Celery alone", [one.finished for one in alone])
+    say("worked off a second, where all of these are accepted before the worker begins:")
+    table([one.worked_off for one in backlog], [one.worked_off for one in theirs])
+    say(f"accepted a second: Celery alone, messages {median(one.accepted for one in alone):.0f}")
+
+
+def table(ours: Sequence[float], theirs: Sequence[float]) -> None:
+    row("Portcullis", ours)
+    row("one message a change", theirs)
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     say(f"  {'ratio':<22}" + "".join(f"{ratio:8.1f}" for ratio in ratios) + f"   median {median(ratios):.1f}")
-    say(f"accepted a second: Celery alone, messages {median(round_.accepted for round_ in alone):.0f}")
+
+
+def row(name: str, rates: Sequence[float]) -> None:
+    say(f"  {name:<22}" + "".join(f"{rate:8.0f}" for rate in rates))
 
 
 def acceptance(portcullis: Portcullis, paths: list[str]) -> None:

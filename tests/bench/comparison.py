@@ -14,6 +14,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.bench.portcullis import Rates
+from tests.bench.processes import paused
 
 #: As the processes of `standalone` have it.
 OPTIONS = ("--pool=threads", "--concurrency=8", "--without-gossip", "--without-mingle", "--loglevel=warning")
@@ -50,11 +51,19 @@ class Comparison:
     def rates(self, messages: Iterable[Message]) -> Rates:
         """Send all of these, and wait until they are done."""
         began = time.time()
-        sent = sum(self._send(*message) for message in messages)
+        sent = self._send_all(messages)
         answered = time.time()
-        for _ in range(sent):
-            self._told.recv(64)
+        self._await(sent)
         return Rates(sent / (answered - began), sent / (time.time() - began))
+
+    def backlog(self, messages: Iterable[Message]) -> Rates:
+        """The same where the worker begins when all of them are sent."""
+        began = time.time()
+        with paused(self._worker.pid):
+            sent = self._send_all(messages)
+            answered = time.time()
+        self._await(sent)
+        return Rates(sent / (answered - began), worked_off=sent / (time.time() - answered))
 
     def latencies(self, messages: Iterable[Message]) -> list[float]:
         """Seconds from sent to done of messages that are sent one after the other."""
@@ -63,6 +72,13 @@ class Comparison:
             self._send(*message)
             found.append(float(self._told.recv(64)))
         return found
+
+    def _send_all(self, messages: Iterable[Message]) -> int:
+        return sum(self._send(*message) for message in messages)
+
+    def _await(self, count: int) -> None:
+        for _ in range(count):
+            self._told.recv(64)
 
     def _send(self, name: str, arguments: tuple[Any, ...]) -> int:
         self._app.send_task(f"tests.bench.bare.{name}", (time.time(), *arguments))

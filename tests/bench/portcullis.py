@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from math import nan
 from threading import Lock, local
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.bench.processes import paused
 from tests.e2e.service import Service, until
 
 #: How many requests are under way at a time.
@@ -24,10 +26,14 @@ Request = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Changes a second from the first request on: until the last was answered, and until the last was finished."""
+    """Changes a second from the first request on: until the last was answered, and until the last was finished.
+
+    `worked_off` is without a worker until all were accepted: from then on until the last was finished.
+    """
 
     accepted: float
-    finished: float
+    finished: float = nan
+    worked_off: float = nan
 
 
 class Portcullis:
@@ -50,12 +56,21 @@ class Portcullis:
     def rates(self, requests: Iterable[Request]) -> Rates:
         """Ask for all of this with `CLIENTS` connections, and wait until it is done."""
         last, began = self._last(), time.time()
-        shared = _Shared(iter(requests))
-        with ThreadPoolExecutor(CLIENTS) as clients:
-            accepted = sum(clients.map(self._ask, [shared] * CLIENTS))
+        accepted = self._ask_all(requests)
         answered = time.time()
-        ended = max(end for _, end in self._finished(last, accepted))
+        ended = self._ended(last, accepted)
         return Rates(accepted / (answered - began), accepted / (ended - began))
+
+    def backlog(self, requests: Iterable[Request]) -> Rates:
+        """The same where the worker begins when all of it is accepted."""
+        worker = self._service.worker()
+        assert worker
+        last, began = self._last(), time.time()
+        with paused(worker.pid):
+            accepted = self._ask_all(requests)
+            answered = time.time()
+        ended = self._ended(last, accepted)
+        return Rates(accepted / (answered - began), worked_off=accepted / (ended - answered))
 
     def latencies(self, requests: Iterable[Request]) -> list[float]:
         """Seconds from accepted to finished, as the rows have them, of changes asked for one after the other."""
@@ -65,6 +80,11 @@ class Portcullis:
             [(accepted, finished)] = self._finished(last, self._ask([request]))
             found.append(finished - accepted)
         return found
+
+    def _ask_all(self, requests: Iterable[Request]) -> int:
+        shared = _Shared(iter(requests))
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            return sum(clients.map(self._ask, [shared] * CLIENTS))
 
     def _ask(self, requests: Iterable[Request]) -> int:
         """How many changes were accepted."""
@@ -82,6 +102,10 @@ class Portcullis:
 
     def _last(self) -> int:
         return self._select("SELECT coalesce(max(id), 0) FROM inventory_task")[0][0]
+
+    def _ended(self, last: int, count: int) -> float:
+        """When the last of the tasks after this one was finished."""
+        return max(end for _, end in self._finished(last, count))
 
     def _finished(self, last: int, count: int) -> Sequence[tuple[float, float]]:
         """When the tasks after this one were accepted and finished, once all are; none may have failed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,3 +20,13 @@ def endpoint(module: str, *arguments: str) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.communicate()
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """While the block runs, the process does nothing; what is meant for it waits."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
