@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,24 +50,45 @@ def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: Use
 def _decide(vm: Vm, action: Action, asked: Sequence[Asked]) -> list[Work | Refused]:
     if not vm.provider.supports_security_groups:
         return [Refused(cannot(action, one.label, vm.name)) for one in asked]
-    candidates = _candidates(vm, asked)
-    ports = {str(pk): ref for pk, ref in vm.network_ports.values_list("pk", "ems_ref")}
-    return [_decide_one(vm, action, one, candidates, ports) for one in asked]
+    candidates = _Candidates(vm, asked)
+    ports = _refs_of_ports(vm) if any(one.ports for one in asked) else {}
+    return [_decide_one(vm, action, one, candidates.fitting(one), ports) for one in asked]
 
 
-def _candidates(vm: Vm, asked: Sequence[Asked]) -> list[SecurityGroup]:
-    """The groups that this instance can have and that somebody named, in one query."""
-    named = Q(name__in={one.name for one in asked if one.name})
-    named |= Q(pk__in={one.id for one in asked if one.id is not None})
-    named |= Q(ems_ref__in={one.ems_ref for one in asked if one.ems_ref})
-    return list(SecurityGroup.objects.available_to(vm).filter(named).order_by("pk").only("name", "ems_ref"))
+def _refs_of_ports(vm: Vm) -> dict[str, str]:
+    """The ems_refs of the ports of an instance, by their primary keys as text."""
+    return {str(pk): ref for pk, ref in vm.network_ports.values_list("pk", "ems_ref")}
+
+
+class _Candidates:
+    """The groups that an instance can have and that somebody named, read in one query."""
+
+    def __init__(self, vm: Vm, asked: Sequence[Asked]) -> None:
+        self._of_name: defaultdict[str, list[SecurityGroup]] = defaultdict(list)
+        self._of_ref: dict[str, SecurityGroup] = {}
+        self._of_id: dict[int, SecurityGroup] = {}
+        named = Q(name__in={one.name for one in asked if one.name})
+        named |= Q(pk__in={one.id for one in asked if one.id is not None})
+        named |= Q(ems_ref__in={one.ems_ref for one in asked if one.ems_ref})
+        groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
+        for group in groups.only("name", "ems_ref"):
+            self._of_name[group.name].append(group)
+            self._of_ref[group.ems_ref] = self._of_id[group.pk] = group
+
+    def fitting(self, asked: Asked) -> Sequence[SecurityGroup]:
+        if asked.id is not None:
+            found = self._of_id.get(asked.id)
+        elif asked.ems_ref:
+            found = self._of_ref.get(asked.ems_ref)
+        else:
+            return self._of_name.get(asked.name or "", ())
+        return (found,) if found else ()
 
 
 def _decide_one(
-    vm: Vm, action: Action, asked: Asked, candidates: Sequence[SecurityGroup], ports: dict[str, str]
+    vm: Vm, action: Action, asked: Asked, fitting: Sequence[SecurityGroup], ports: dict[str, str]
 ) -> Work | Refused:
     gerund, _, preposition = WORDS[action]
-    fitting = [group for group in candidates if _fits(group, asked)]
     refusal = _refusal(vm, asked, fitting)
     if refusal:
         return Refused(f"{cannot(action, asked.label, vm.name)}: {refusal}")
@@ -81,14 +103,6 @@ def _decide_one(
         arguments={"action": action, "group": group, "ports": narrowed},
         context=context | ({"ports": narrowed} if narrowed else {}),
     )
-
-
-def _fits(group: SecurityGroup, asked: Asked) -> bool:
-    if asked.id is not None:
-        return group.pk == asked.id
-    if asked.ems_ref:
-        return group.ems_ref == asked.ems_ref
-    return group.name == asked.name
 
 
 def _refusal(vm: Vm, asked: Asked, fitting: Sequence[SecurityGroup]) -> str | None:
