@@ -13,6 +13,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.module_loading import import_string
@@ -47,7 +48,11 @@ STATUSES: dict[type[Exception], int] = {
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
     QueueFull: 429,
+    OperationalError: 503,
+    InterfaceError: 503,
 }
+#: After how many seconds it is worth asking again where the database can't be reached, or had to give up.
+DATABASE_WAIT = 2
 
 #: What is said of those that Django raises before a view is chosen: its own words are for the operator.
 _REASONS: dict[type[Exception | None], str] = {
@@ -83,6 +88,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     set_rollback()
     headers = {}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        logger.warning("A request failed for want of the database: %s", error)
+        headers["Retry-After"] = str(DATABASE_WAIT)
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
@@ -102,6 +110,8 @@ def message_of(error: Exception) -> str:
         return "; ".join(_sentences(error.detail))
     if isinstance(error, RequestDataTooBig):
         return "The body of the request is too large"
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return "The database can't be reached, or is too busy: ask again in a moment"
     return str(error) or type(error).__name__
 
 

@@ -116,10 +116,11 @@ def _attempt(
 
 def _kept(claim: IdempotencyKey, response: Response) -> Response:
     """The answer, for repeats as well, unless it says to ask again."""
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+    status = response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).delete()
-    elif response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-        kept = {"status": response.status_code, "answer": dumped(response.data).decode()}
+    else:
+        kept = {"status": status, "answer": dumped(response.data).decode()}
         if not IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).update(**kept):
             raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
     return response

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -113,6 +114,24 @@ def test_a_failure_of_the_service_leaves_neither_task_nor_key(
     assert not Task.objects.exists()
     assert not IdempotencyKey.objects.exists()
     assert post(admin_client, url).status_code == HTTPStatus.OK
+
+
+def test_a_database_that_gives_up_says_to_ask_again_with_the_same_key(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        fail = Mock(side_effect=OperationalError("SELECT secret"))
+        broken.setattr(services, "queue_work", fail)
+        failed = post(admin_client, url)
+    assert failed.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert failed.json()["error"] == {
+        "kind": "service_unavailable",
+        "message": "The database can't be reached, or is too busy: ask again in a moment",
+        "klass": "Api::ServiceUnavailableError",
+    }
+    assert failed.headers["Retry-After"] == "2"
+    assert post(admin_client, url).status_code == HTTPStatus.OK
+    assert Task.objects.count() == 1
 
 
 def test_a_claim_whose_server_died_ends(admin_client: Client, url: str) -> None:
