@@ -20,7 +20,7 @@ from pathlib import Path
 DEPLOY = Path(__file__).parents[1] / "deploy"
 LOOPBACK = "127.0.0.1"
 #: How long a server may take to come up, in seconds.
-PATIENCE = 60
+PATIENCE = 180
 
 
 def free_port(host: str = LOOPBACK) -> int:
