@@ -1,0 +1,254 @@
+"""A company's clouds, made from a seed: values alone, one after the other, the same whenever they are made.
+
+Things are numbered within their cloud. A group is that of a service, and its number is the rank of the service by
+size: the most of a cloud's instances are of few services, most services have a handful (Zipf's law). The first
+groups are no service's: they are on most instances of their cloud. An instance is in the tenant and in the network
+of its service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import NamedTuple
+from uuid import UUID
+
+from secgroups.synthesis.words import (
+    AMAZON,
+    COMPONENTS,
+    ENVIRONMENTS,
+    EVERYWHERE,
+    OPENSTACK,
+    STATE_SHARES,
+    STATES,
+    TEAMS,
+    Dialect,
+)
+
+_GROUPS_OF_TENANT = 50
+_WITH_SECOND_PORT, _WITH_SECOND_SERVICE = 0.25, 0.25
+_TO_EVERYBODY, _TO_GROUP = 0.1, 0.3
+#: When it all began; things were made within some years from then.
+FOUNDED = datetime(2023, 1, 1, tzinfo=UTC)
+_YEARS = timedelta(days=3 * 365).total_seconds()
+
+
+class Size(NamedTuple):
+    """How many of each."""
+
+    instances: int
+    groups: int
+    rules: int
+
+
+class Tenant(NamedTuple):
+    ref: str
+    name: str
+
+
+class Network(NamedTuple):
+    ref: str
+    name: str
+    cidr: str
+    tenant: int
+
+
+class Group(NamedTuple):
+    ref: str
+    name: str
+    description: str
+    tenant: int
+    #: Where the cloud confines groups to a network.
+    network: int | None
+    shared: bool
+    created_on: datetime
+
+
+class Rule(NamedTuple):
+    ref: str
+    group: int
+    direction: str
+    port: int
+    #: One of the two.
+    source_ip_range: str | None
+    source_group: int | None
+
+
+class Port(NamedTuple):
+    ref: str
+    name: str | None
+    mac_address: str
+    ip_address: str
+    groups: tuple[int, ...]
+
+
+class Instance(NamedTuple):
+    ref: str
+    guid: UUID
+    name: str
+    power_state: str
+    raw_power_state: str
+    flavor_name: str
+    availability_zone_name: str
+    tenant: int
+    network: int
+    created_on: datetime
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One cloud of the company, of which this is the seed."""
+
+    seed: int
+    name: str
+    dialect: Dialect
+    region: str
+    size: Size
+
+    @property
+    def tenant_count(self) -> int:
+        return max(1, self.size.groups // _GROUPS_OF_TENANT)
+
+    @property
+    def network_count(self) -> int:
+        return self.tenant_count * len(ENVIRONMENTS)
+
+    def tenants(self) -> Iterator[Tenant]:
+        random = self._random("tenants")
+        for number in range(self.tenant_count):
+            yield Tenant(self.dialect.ref("tenant", random), _team(number))
+
+    def networks(self) -> Iterator[Network]:
+        """One for each environment of each tenant."""
+        random = self._random("networks")
+        for number in range(self.network_count):
+            tenant, environment = divmod(number, len(ENVIRONMENTS))
+            name = f"{_team(tenant)}-{ENVIRONMENTS[environment]}"
+            yield Network(self.dialect.ref("network", random), name, f"10.{number % 256}.0.0/16", tenant)
+
+    def groups(self) -> Iterator[Group]:
+        random = self._random("groups")
+        for number in range(self.size.groups):
+            name, tenant, network = self._service(number)
+            everywhere = number < len(EVERYWHERE)
+            confined = network if self.dialect is AMAZON else None
+            yield Group(
+                self.dialect.ref("group", random),
+                name,
+                f"{'Every team' if everywhere else _team(tenant)}: {name}",
+                tenant,
+                confined,
+                everywhere and confined is None,
+                _moment(random),
+            )
+
+    def rules(self) -> Iterator[Rule]:
+        """As many for each group."""
+        random = self._random("rules")
+        for number in range(self.size.rules):
+            group = number % self.size.groups
+            ref, kind = self.dialect.ref("rule", random), random.random()
+            cidr = (
+                "0.0.0.0/0" if kind < _TO_EVERYBODY else f"10.{random.randrange(256)}.{random.randrange(256)}.0/24"
+            )
+            source = self._neighbour(group) if kind > 1 - _TO_GROUP else None
+            direction = "outbound" if number % 8 == 7 else "inbound"
+            yield Rule(ref, group, direction, self._port(group), None if source is not None else cidr, source)
+
+    def instances(self) -> Iterator[Instance]:
+        random, dialect = self._random("instances"), self.dialect
+        zones = tuple(f"{self.region}{zone}" for zone in "abc")
+        flavors, word = dialect.flavors, 1 if dialect is AMAZON else 2
+        for number in range(self.size.instances):
+            group = self._drawn(random)
+            service, tenant, network = self._service(group)
+            name = f"{service}-{number}"
+            [state] = random.choices(STATES, STATE_SHARES)
+            yield Instance(
+                dialect.ref("instance", random),
+                UUID(int=random.getrandbits(128), version=4),
+                name,
+                state[0],
+                state[word],
+                flavors[group % len(flavors)],
+                zones[number % len(zones)],
+                tenant,
+                network,
+                _moment(random),
+                tuple(self._ports(name, number, group, network, random)),
+            )
+
+    def _ports(self, name: str, number: int, group: int, network: int, random: Random) -> Iterator[Port]:
+        """The first with every group of the instance; a second, which some have, with that of the service."""
+        groups = [at for at, (_, share, _) in enumerate(EVERYWHERE) if random.random() < share]
+        if random.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
+            groups.append(other)
+        count = 2 if random.random() < _WITH_SECOND_PORT else 1
+        for at in range(count):
+            address = f"10.{network % 256}.{number >> 8 & 255}.{number & 255}"
+            called = f"{name}-eth{at}" if self.dialect is OPENSTACK else None
+            on = (group, *groups) if at == 0 else (group,)
+            yield Port(self.dialect.ref("port", random), called, self.dialect.mac_address(random), address, on)
+
+    def _drawn(self, random: Random) -> int:
+        """The service of an instance."""
+        services = self.size.groups - len(EVERYWHERE)
+        return len(EVERYWHERE) + min(int((services + 1) ** random.random()), services) - 1
+
+    def _neighbour(self, group: int) -> int:
+        """Another service of the same tenant, where there is one."""
+        other = group + self.tenant_count
+        return other if other < self.size.groups and group >= len(EVERYWHERE) else group
+
+    def _service(self, group: int) -> tuple[str, int, int]:
+        """The name of a group, its tenant and its network."""
+        tenants = self.tenant_count
+        if group < len(EVERYWHERE):
+            return EVERYWHERE[group][0], 0, 0
+        tenant = group % tenants
+        rest, environment = divmod(group // tenants, len(ENVIRONMENTS))
+        more, component = divmod(rest, len(COMPONENTS))
+        name = f"{ENVIRONMENTS[environment]}-{_team(tenant)}-{COMPONENTS[component][0]}{more or ''}"
+        return name, tenant, tenant * len(ENVIRONMENTS) + environment
+
+    def _port(self, group: int) -> int:
+        if group < len(EVERYWHERE):
+            return EVERYWHERE[group][2]
+        return COMPONENTS[group // self.tenant_count // len(ENVIRONMENTS) % len(COMPONENTS)][1]
+
+    def _random(self, kind: str) -> Random:
+        return Random(f"{self.seed} {self.name} {kind}")  # noqa: S311 - to be the same again, not to be a secret
+
+
+#: Name, kind, region and share of the whole. The groups that are on most of the first cloud are so on half of all.
+_CLOUDS = (
+    ("private", OPENSTACK, "RegionOne", 0.7),
+    ("aws-europe", AMAZON, "eu-central-1", 0.15),
+    ("lab", OPENSTACK, "RegionLab", 0.1),
+    ("aws-america", AMAZON, "us-east-1", 0.05),
+)
+#: So that the smallest cloud has a service.
+FEWEST_GROUPS = 60
+
+
+def company(seed: int, size: Size) -> list[Cloud]:
+    """The clouds of one company, which together are of this size; there must be `FEWEST_GROUPS`."""
+    clouds, left = [], size
+    for name, dialect, region, share in reversed(_CLOUDS):
+        last = name == _CLOUDS[0][0]
+        part = left if last else Size(*(int(share * total) for total in size))
+        left = Size(*(total - taken for total, taken in zip(left, part, strict=True)))
+        clouds.append(Cloud(seed, name, dialect, region, part))
+    return clouds[::-1]
+
+
+def _team(tenant: int) -> str:
+    again, team = divmod(tenant, len(TEAMS))
+    return f"{TEAMS[team]}-{again + 1}" if again else TEAMS[team]
+
+
+def _moment(random: Random) -> datetime:
+    return FOUNDED + timedelta(seconds=int(random.random() * _YEARS))

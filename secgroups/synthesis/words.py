@@ -1,0 +1,74 @@
+"""What the things of a synthetic company are called, and how its clouds speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from uuid import UUID
+
+ENVIRONMENTS = ("production", "staging")
+TEAMS = (
+    "platform", "checkout", "catalog", "search", "payments", "identity", "orders", "shipping",
+    "warehouse", "pricing", "reviews", "mail", "billing", "fraud", "analytics", "reports",
+    "mobile", "content", "media", "support", "partners", "returns", "loyalty", "careers",
+)  # fmt: skip
+#: What a service is made of, with the port that it listens on.
+COMPONENTS = (
+    ("web", 8080), ("api", 8443), ("db", 5432), ("cache", 6379), ("worker", 9000), ("queue", 5671), ("lb", 443),
+    ("search", 9200), ("events", 9092), ("gateway", 8444), ("jobs", 9010), ("files", 2049), ("metrics", 9100),
+    ("auth", 8445), ("admin", 8081), ("export", 873), ("feed", 8082), ("proxy", 3128), ("ml", 8500),
+    ("grpc", 50051),
+)  # fmt: skip
+#: Groups of a whole cloud, with the share of its instances that have them and the port that they open.
+EVERYWHERE = (("monitoring", 0.75, 9100), ("ssh-from-bastion", 0.75, 22))
+#: How often instances are in each state, with the cloud's words for it; few are in the last.
+STATES = (("on", "running", "ACTIVE"), ("off", "stopped", "SHUTOFF"), ("paused", "pending", "PAUSED"))
+STATE_SHARES = (0.93, 0.0695, 0.0005)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of cloud calls things."""
+
+    vendor: str
+    namespace: str
+    url: str
+    flavors: tuple[str, ...]
+    #: Of the kinds whose ids begin with it; None where all ids are UUIDs.
+    prefixes: dict[str, str] | None
+    port_status: str
+    mac: tuple[str, int]
+
+    def ref(self, kind: str, random: Random) -> str:
+        """An id as this cloud makes them; `kind` is tenant, network, group, rule, instance or port."""
+        bits = random.getrandbits(128)
+        if self.prefixes is None:
+            return str(UUID(int=bits, version=4))
+        if kind == "tenant":
+            return f"{bits % 10**12:012}"
+        return f"{self.prefixes[kind]}-{bits & 0xFFFF_FFFF_FFFF_FFFF:017x}"
+
+    def mac_address(self, random: Random) -> str:
+        prefix, count = self.mac
+        return f"{prefix}:{random.randbytes(count).hex(':')}"
+
+
+#: No cloud is where these URLs point: the domain `invalid` has no hosts (RFC 6761).
+AMAZON = Dialect(
+    "amazon",
+    "Amazon",
+    "https://ec2.synthetic.invalid",
+    ("t3.micro", "t3.small", "m5.large", "m5.xlarge", "c5.large", "r5.2xlarge"),
+    {"network": "vpc", "group": "sg", "rule": "sgr", "instance": "i", "port": "eni"},
+    "in-use",
+    ("06", 5),
+)
+OPENSTACK = Dialect(
+    "openstack",
+    "Openstack",
+    "https://keystone.synthetic.invalid:5000",
+    ("m1.small", "m1.medium", "m1.large", "c1.xlarge"),
+    None,
+    "ACTIVE",
+    ("fa:16:3e", 3),
+)

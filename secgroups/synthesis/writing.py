@@ -1,0 +1,203 @@
+"""From the values of a company to the rows of an inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from inventory.bulk import analyze, copy_rows, new_ids
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.synthesis.company import (
+    FOUNDED,
+    Cloud,
+    Group,
+    Instance,
+    Network,
+    Port,
+    Rule,
+    Size,
+    Tenant,
+    company,
+)
+
+#: Instances that are held at a time.
+BATCH = 10_000
+
+_TENANT = ("provider", "ems_ref", "name", "enabled", "created_on", "updated_on")
+_NETWORK = ("provider", "ems_ref", "name", "cidr", "cloud_tenant")
+_GROUP = (
+    "provider", "ems_ref", "name", "description", "type", "cloud_tenant", "cloud_network", "stateful", "shared",
+    "created_on", "updated_on",
+)  # fmt: skip
+_RULE = (
+    "provider", "ems_ref", "security_group", "direction", "network_protocol", "host_protocol", "port", "end_port",
+    "source_ip_range", "source_security_group",
+)  # fmt: skip
+_VM = (
+    "provider", "ems_ref", "uid_ems", "guid", "name", "vendor", "type", "cloud_tenant", "cloud", "template",
+    "power_state", "raw_power_state", "flavor_name", "availability_zone_name", "location", "created_on",
+    "updated_on",
+)  # fmt: skip
+_PORT = (
+    "provider", "ems_ref", "name", "vm", "cloud_tenant", "cloud_network", "mac_address", "status", "ipaddresses",
+    "port_security_enabled",
+)  # fmt: skip
+_MEMBERSHIP = ("security_group", "network_port", "vm")
+
+
+class AlreadyThere(Exception):
+    """The company of this seed is in the inventory."""
+
+
+@transaction.atomic
+def synthesize(
+    seed: int, size: Size, progress: Callable[[int], object] = lambda instances: None
+) -> list[Provider]:
+    """Add the providers of a synthetic company, with all that is in them, beside what is there.
+
+    They are disabled and lead nowhere, so nobody tries to reach their clouds. `progress` is told how many
+    instances were written since it was last called. Raises `AlreadyThere` for a seed that was used before.
+    """
+    clouds = {f"synthetic-{seed}-{cloud.name}": cloud for cloud in company(seed, size)}
+    if taken := sorted(Provider.objects.filter(name__in=clouds).values_list("name", flat=True)):
+        raise AlreadyThere(f"{', '.join(taken)} is there already: delete it or take another seed")
+    providers = []
+    for name, cloud in clouds.items():
+        provider = Provider.objects.create(
+            name=name,
+            type=f"ManageIQ::Providers::{cloud.dialect.namespace}::CloudManager",
+            provider_region=cloud.region,
+            url=cloud.dialect.url,
+            enabled=False,
+        )
+        providers.append(provider)
+        _Writing(cloud, provider.pk).write(progress)
+    return providers
+
+
+def settle() -> None:
+    """Let the database know what was written."""
+    analyze(Provider, CloudTenant, CloudNetwork, SecurityGroup, FirewallRule, Vm, NetworkPort, Membership)
+
+
+@dataclass
+class _Writing:
+    """The writing of one cloud. What the values call by number, rows call by id."""
+
+    cloud: Cloud
+    provider: int
+    tenants: Sequence[int] = ()
+    networks: Sequence[int] = ()
+    groups: Sequence[int] = ()
+
+    def write(self, progress: Callable[[int], object]) -> None:
+        cloud = self.cloud
+        self.tenants = _numbered(CloudTenant, _TENANT, cloud.tenant_count, map(self._tenant, cloud.tenants()))
+        self.networks = _numbered(
+            CloudNetwork, _NETWORK, cloud.network_count, map(self._network, cloud.networks())
+        )
+        self.groups = _numbered(SecurityGroup, _GROUP, cloud.size.groups, map(self._group, cloud.groups()))
+        copy_rows(FirewallRule, _RULE, map(self._rule, cloud.rules()))
+        instances = cloud.instances()
+        while batch := list(islice(instances, BATCH)):
+            self._write_instances(batch)
+            if connection.vendor == "postgresql":
+                connection.check_constraints()  # now: all at the end would have to be remembered until then
+            progress(len(batch))
+
+    def _write_instances(self, batch: Sequence[Instance]) -> None:
+        """The instances, their ports and the groups of these."""
+        vms = _numbered(Vm, _VM, len(batch), map(self._vm, batch))
+        of_instances = list(zip(vms, batch, strict=True))
+        ports = [(vm, instance, port) for vm, instance in of_instances for port in instance.ports]
+        ids = _numbered(NetworkPort, _PORT, len(ports), (self._port(*one) for one in ports))
+        memberships = (
+            (self.groups[group], pk, vm)
+            for pk, (vm, _, port) in zip(ids, ports, strict=True)
+            for group in port.groups
+        )
+        copy_rows(Membership, _MEMBERSHIP, memberships)
+
+    def _tenant(self, tenant: Tenant) -> tuple[Any, ...]:
+        return self.provider, tenant.ref, tenant.name, True, FOUNDED, FOUNDED
+
+    def _network(self, network: Network) -> tuple[Any, ...]:
+        return self.provider, network.ref, network.name, network.cidr, self.tenants[network.tenant]
+
+    def _group(self, group: Group) -> tuple[Any, ...]:
+        return (
+            self.provider,
+            group.ref,
+            group.name,
+            group.description,
+            f"ManageIQ::Providers::{self.cloud.dialect.namespace}::NetworkManager::SecurityGroup",
+            self.tenants[group.tenant],
+            None if group.network is None else self.networks[group.network],
+            True,
+            group.shared,
+            group.created_on,
+            group.created_on,
+        )
+
+    def _rule(self, rule: Rule) -> tuple[Any, ...]:
+        return (
+            self.provider,
+            rule.ref,
+            self.groups[rule.group],
+            rule.direction,
+            "IPV4",
+            "tcp",
+            rule.port,
+            rule.port,
+            rule.source_ip_range,
+            None if rule.source_group is None else self.groups[rule.source_group],
+        )
+
+    def _vm(self, instance: Instance) -> tuple[Any, ...]:
+        return (
+            self.provider,
+            instance.ref,
+            instance.ref,
+            instance.guid,
+            instance.name,
+            self.cloud.dialect.vendor,
+            f"ManageIQ::Providers::{self.cloud.dialect.namespace}::CloudManager::Vm",
+            self.tenants[instance.tenant],
+            True,
+            False,
+            instance.power_state,
+            instance.raw_power_state,
+            instance.flavor_name,
+            instance.availability_zone_name,
+            self.cloud.region,
+            instance.created_on,
+            instance.created_on,
+        )
+
+    def _port(self, vm: int, instance: Instance, port: Port) -> tuple[Any, ...]:
+        return (
+            self.provider,
+            port.ref,
+            port.name,
+            vm,
+            self.tenants[instance.tenant],
+            self.networks[instance.network],
+            port.mac_address,
+            self.cloud.dialect.port_status,
+            [port.ip_address],
+            True,
+        )
+
+
+def _numbered(
+    model: type[models.Model], fields: Sequence[str], count: int, rows: Iterable[tuple[Any, ...]]
+) -> Sequence[int]:
+    """Write rows that are without their primary keys, and return these."""
+    ids = new_ids(model, count)
+    copy_rows(model, ("id", *fields), ((pk, *row) for pk, row in zip(ids, rows, strict=True)))
+    return ids
