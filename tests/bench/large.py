@@ -8,8 +8,8 @@ from inventory.drivers.values import Group, Instance, Inventory, Network, Port, 
 INSTANCES = 10_000
 
 
-def inventory(instances: int, groups: int, rules: int) -> Inventory:
-    """So many of each; every instance has a port with three groups."""
+def inventory(instances: int, groups: int, rules: int, each: int = 3) -> Inventory:
+    """So many of each; every instance has a port with `each` groups, at most three."""
     return Inventory(
         tenants=(Tenant("t-1", "tenant"),),
         networks=(Network("n-1", "network", "10.0.0.0/8", "t-1"),),
@@ -28,7 +28,7 @@ def inventory(instances: int, groups: int, rules: int) -> Inventory:
                 tenant_ref="t-1",
                 network_ref="n-1",
                 ip_addresses=(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",),
-                group_refs=tuple(f"sg-{(number + step) % groups}" for step in (0, 7, 70)),
+                group_refs=tuple(f"sg-{(number + step) % groups}" for step in (0, 7, 70)[:each]),
             )
             for number in range(instances)
         ),

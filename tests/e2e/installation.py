@@ -19,7 +19,7 @@ from tests.e2e.service import PASSWORD, USER, Service, clean_environment
 @contextmanager
 def installation(folder: Path, **variables: str) -> Iterator[Service]:
     """A service that is not yet started; whatever of it runs at the end is ended."""
-    with _database() as database:
+    with fresh_database() as database:
         environment = clean_environment(
             PORTCULLIS_VAR=str(folder / "var"),
             DJANGO_SUPERUSER_USERNAME=USER,
@@ -36,7 +36,7 @@ def installation(folder: Path, **variables: str) -> Iterator[Service]:
 
 
 @contextmanager
-def _database() -> Iterator[dict[str, str]]:
+def fresh_database() -> Iterator[dict[str, str]]:
     """A fresh database on the server of `DATABASE_URL`, if that is PostgreSQL; else the default, a file."""
     server = os.environ.get("DATABASE_URL", "")
     if not server.startswith("postgres"):
