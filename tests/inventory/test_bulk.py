@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from inventory.bulk import copy_rows, new_ids
-from inventory.models import CloudTenant, NetworkPort, Vm
+from inventory import bulk
+from inventory.bulk import batches, copy_rows, new_ids, update_rows
+from inventory.models import CloudTenant, NetworkPort, Provider, Vm
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -79,3 +83,112 @@ def test_nothing_is_written_without_rows(cast: Cast) -> None:
     before = Vm.objects.count()
     copy_rows(Vm, VM, [])
     assert (Vm.objects.count(), connection.needs_rollback) == (before, False)
+
+
+#: What an escape, a separator or an array could be taken for.
+TEXTS = [
+    "",
+    "NULL",
+    "null",
+    "\\N",
+    "\\.",
+    "back\\slash",
+    "tab\tnew\nline\rreturn",
+    "both \"quotes\" and 'these'",
+    "{a,b}",
+    "a,b;c|d",
+    "%s %d %%",
+    " leading and trailing ",
+    "Zürich 東京 🙂",
+    None,
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+class TestAnyText:
+    def test_it_is_copied_as_it_is(self, text: str | None, cast: Cast) -> None:
+        copy_rows(
+            CloudTenant, ["provider_id", "ems_ref", "name", "description"], [(cast.acme.pk, "t-1", "new", text)]
+        )
+        assert CloudTenant.objects.get(ems_ref="t-1").description == text
+
+    def test_it_is_set_as_it_is(self, text: str | None, cast: Cast) -> None:
+        other = actors.tenant(cast.acme, "other")
+        update_rows(CloudTenant, ["description"], [(other.pk, "beside it"), (cast.tenant.pk, text)])
+        for row, value in ((cast.tenant, text), (other, "beside it")):
+            row.refresh_from_db()
+            assert row.description == value
+
+
+VALUES = [[], [""], ["10.0.0.1", "::1"], ["a\\b", 'c"d', "e,f", "{g}", "h\ni", "東京"], {"none": None}]
+
+
+@pytest.mark.parametrize("value", VALUES)
+class TestAnyJson:
+    def test_it_is_copied_as_it_is(self, value: Any, cast: Cast) -> None:
+        copy_rows(NetworkPort, ["provider_id", "ems_ref", "ipaddresses"], [(cast.acme.pk, "eni-1", value)])
+        assert NetworkPort.objects.get(ems_ref="eni-1").ipaddresses == value
+
+    def test_it_is_set_as_it_is(self, value: Any, cast: Cast) -> None:
+        [one, other] = cast.staging.double.network_ports.all()
+        update_rows(NetworkPort, ["ipaddresses"], [(one.pk, value), (other.pk, ["beside it"])])
+        for row, expected in ((one, value), (other, ["beside it"])):
+            row.refresh_from_db()
+            assert row.ipaddresses == expected
+
+
+def test_what_is_not_named_has_its_default_of_each_row_its_own(cast: Cast) -> None:
+    before = timezone.now()
+    names = ("provider_id", "ems_ref", "name", "vendor", "type")
+    copy_rows(Vm, names, [(cast.acme.pk, f"i-{number}", "new", "x", "y") for number in range(3)])
+    made = list(Vm.objects.filter(name="new"))
+    assert len({vm.guid for vm in made}) == 3
+    assert {(vm.cloud, vm.template, vm.power_state, vm.location) for vm in made} == {
+        (True, False, "unknown", None)
+    }
+    assert before <= min(vm.created_on for vm in made) <= max(vm.updated_on for vm in made) <= timezone.now()
+
+
+def test_a_secret_is_written_encrypted(cast: Cast) -> None:
+    copy_rows(Provider, ["name", "type", "credentials"], [("new", actors.AMAZON, {"userid": "u"})])
+    made = Provider.objects.get(name="new")
+    assert made.credentials == {"userid": "u"}
+    update_rows(Provider, ["credentials"], [(made.pk, {"userid": "v"})])
+    made.refresh_from_db()
+    assert made.credentials == {"userid": "v"}
+
+
+def test_every_kind_of_value_can_be_set(cast: Cast) -> None:
+    vm, guid, moment = cast.staging.single, uuid.uuid4(), datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+    names = ["guid", "cloud", "cloud_tenant_id", "created_on", "power_state"]
+    update_rows(Vm, names, [(vm.pk, guid, False, None, moment, Vm.PowerState.OFF)])
+    vm.refresh_from_db()
+    assert [getattr(vm, name) for name in names] == [guid, False, None, moment, "off"]
+
+
+def test_only_the_rows_that_are_given_are_set_and_their_time_is_noted(cast: Cast) -> None:
+    long_ago = timezone.now().replace(year=2001)
+    Vm.objects.update(updated_on=long_ago)
+    update_rows(Vm, ["name"], [(cast.staging.single.pk, "new")])
+    [changed] = Vm.objects.filter(name="new")
+    assert changed.pk == cast.staging.single.pk
+    assert changed.updated_on > long_ago
+    assert set(Vm.objects.exclude(pk=changed.pk).values_list("updated_on", flat=True)) == {long_ago}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite knows no length of a text")
+def test_a_value_that_is_too_long_is_refused_and_not_cut(cast: Cast) -> None:
+    with pytest.raises(DataError), transaction.atomic():
+        copy_rows(CloudTenant, ["provider_id", "ems_ref", "name"], [(cast.acme.pk, "t-1", "x" * 256)])
+    with pytest.raises(DataError), transaction.atomic():
+        update_rows(CloudTenant, ["name"], [(cast.tenant.pk, "x" * 256)])
+
+
+@pytest.mark.parametrize(("items", "lengths"), [(0, []), (1, [1]), (3, [3]), (7, [3, 3, 1])])
+def test_batches_are_full_but_for_the_last(
+    items: int, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "BATCH", 3)
+    made = list(batches(range(items)))
+    assert [len(batch) for batch in made] == lengths
+    assert list(chain.from_iterable(made)) == list(range(items))
