@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -22,7 +21,7 @@ from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.pacing import Unhurried
 from inventory.patience import HandedBack, OnWait, silent
-from inventory.reconcile import Row, TooManyGone, ids_of, reconcile
+from inventory.reconcile import Attributes, Row, TooManyGone, ids_of, reconcile
 from inventory.services.tasks import finish, say
 
 
@@ -175,30 +174,29 @@ def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
 
 def bring_in_tenants(refresh: Refresh) -> None:
     inventory = refresh.inventory
-    owned: tuple[Owned, ...] = (*inventory.networks, *inventory.groups, *inventory.instances, *inventory.ports)
+    owned: Iterable[Owned] = chain(inventory.networks, inventory.groups, inventory.instances, inventory.ports)
     shared_with = (ref for group in inventory.groups for ref in group.shared_with)
     refresh.tenants = refresh.known(
         CloudTenant, chain((one.tenant_ref for one in owned), shared_with)
     ) | reconcile(
         CloudTenant,
         refresh.provider,
-        {tenant.ref: {"name": tenant.name, "description": tenant.description} for tenant in inventory.tenants},
+        inventory.tenants,
+        lambda tenant: {"name": tenant.name, "description": tenant.description},
         within=refresh.within(cloud_tenant="ems_ref"),
     )
 
 
 def bring_in_networks(refresh: Refresh) -> None:
-    on: tuple[Group | Port, ...] = (*refresh.inventory.groups, *refresh.inventory.ports)
+    on: Iterable[Group | Port] = chain(refresh.inventory.groups, refresh.inventory.ports)
     refresh.networks = refresh.known(CloudNetwork, (one.network_ref for one in on)) | reconcile(
         CloudNetwork,
         refresh.provider,
-        {
-            network.ref: {
-                "name": network.name,
-                "cidr": network.cidr,
-                "cloud_tenant_id": refresh.tenants.get(network.tenant_ref or ""),
-            }
-            for network in refresh.inventory.networks
+        refresh.inventory.networks,
+        lambda network: {
+            "name": network.name,
+            "cidr": network.cidr,
+            "cloud_tenant_id": refresh.tenants.get(network.tenant_ref or ""),
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
@@ -210,22 +208,20 @@ def bring_in_instances(refresh: Refresh) -> None:
     refresh.instances = refresh.known(Vm, on) | reconcile(
         Vm,
         refresh.provider,
-        {
-            instance.ref: {
-                "name": instance.name,
-                "uid_ems": instance.ref,
-                "description": instance.description,
-                "vendor": refresh.driver.vendor,
-                "type": kind,
-                "cloud": True,
-                "cloud_tenant_id": refresh.tenants.get(instance.tenant_ref or ""),
-                "power_state": instance.power_state,
-                "raw_power_state": instance.raw_power_state,
-                "flavor_name": instance.flavor_name,
-                "availability_zone_name": instance.availability_zone_name,
-                "location": instance.location,
-            }
-            for instance in refresh.inventory.instances
+        refresh.inventory.instances,
+        lambda instance: {
+            "name": instance.name,
+            "uid_ems": instance.ref,
+            "description": instance.description,
+            "vendor": refresh.driver.vendor,
+            "type": kind,
+            "cloud": True,
+            "cloud_tenant_id": refresh.tenants.get(instance.tenant_ref or ""),
+            "power_state": instance.power_state,
+            "raw_power_state": instance.raw_power_state,
+            "flavor_name": instance.flavor_name,
+            "availability_zone_name": instance.availability_zone_name,
+            "location": instance.location,
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
         guarded=refresh.guarded,
@@ -236,21 +232,21 @@ def bring_in_ports(refresh: Refresh) -> None:
     refresh.ports = reconcile(
         NetworkPort,
         refresh.provider,
-        {
-            port.ref: port_attributes(port)
+        refresh.inventory.ports,
+        lambda port: (
+            port_attributes(port)
             | {
                 "vm_id": refresh.instances.get(port.instance_ref or ""),
                 "cloud_tenant_id": refresh.tenants.get(port.tenant_ref or ""),
                 "cloud_network_id": refresh.networks.get(port.network_ref or ""),
             }
-            for port in refresh.inventory.ports
-        },
+        ),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="vm__ems_ref"),
         newer=Q(groups_read_on__gt=refresh.read_on),
     )
 
 
-def port_attributes(port: Port) -> dict[str, Any]:
+def port_attributes(port: Port) -> Attributes:
     """What a port row takes from the cloud's port as it is."""
     return {
         "name": port.name,

@@ -13,9 +13,11 @@ from django.db.models import Prefetch, QuerySet
 
 from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.reconcile import BATCH
 from inventory.rest.query.expressions import ByCodePoint
 from secgroups.models import FirewallRule, SecurityGroup
+
+#: Ports that are held at a time.
+BATCH = 500
 
 
 def exported(provider: Provider) -> Mapping[str, Iterator[object]]:

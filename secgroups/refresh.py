@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any
 
 from django.db.models import Q
 
+from inventory.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
 from inventory.drivers.values import EVERYBODY, Group
-from inventory.reconcile import BATCH, batches, reconcile
+from inventory.reconcile import Attributes, reconcile
 from inventory.refresh import Refresh
-from secgroups.memberships import end_memberships, replace_memberships
+from secgroups.memberships import end_memberships, replace_memberships, with_other_groups
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.rules import rule_attributes
 
@@ -25,14 +25,14 @@ def bring_in_groups(refresh: Refresh) -> None:
     refresh.groups = refresh.known(SecurityGroup, named) | reconcile(
         SecurityGroup,
         refresh.provider,
-        {
-            group.ref: group_attributes(refresh.driver, group)
+        inventory.groups,
+        lambda group: (
+            group_attributes(refresh.driver, group)
             | {
                 "cloud_tenant_id": refresh.tenants.get(group.tenant_ref or ""),
                 "cloud_network_id": refresh.networks.get(group.network_ref or ""),
             }
-            for group in inventory.groups
-        },
+        ),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         guarded=refresh.guarded,
         newer=Q(updated_on__gt=refresh.read_on),
@@ -54,16 +54,10 @@ def bring_in_shares(refresh: Refresh) -> None:
     known = {(group, tenant): pk for pk, group, tenant in theirs.values_list("pk", "securitygroup", "cloudtenant")}
     for gone in batches(known[share] for share in known.keys() - wanted):
         shares.filter(pk__in=gone).delete()
-    shares.bulk_create(
-        [
-            SecurityGroup.shared_with.through(securitygroup_id=group, cloudtenant_id=tenant)
-            for group, tenant in wanted - known.keys()
-        ],
-        batch_size=BATCH,
-    )
+    copy_rows(SecurityGroup.shared_with.through, ["securitygroup_id", "cloudtenant_id"], wanted - known.keys())
 
 
-def group_attributes(driver: type[Driver], group: Group) -> dict[str, Any]:
+def group_attributes(driver: type[Driver], group: Group) -> Attributes:
     """What a group's row takes from the cloud's group as it is."""
     return {
         "name": group.name,
@@ -79,11 +73,12 @@ def bring_in_rules(refresh: Refresh) -> None:
     reconcile(
         FirewallRule,
         refresh.provider,
-        {
-            rule.ref: rule_attributes(rule, refresh.groups)
+        (
+            rule
             for rule in refresh.inventory.rules
             if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
-        },
+        ),
+        lambda rule: rule_attributes(rule, refresh.groups),
         within=refresh.within(
             cloud_tenant="security_group__cloud_tenant__ems_ref", security_group="security_group__ems_ref"
         ),
@@ -105,7 +100,11 @@ def bring_in_memberships(refresh: Refresh) -> None:
         refresh.ports[port.ref]: [refresh.groups[ref] for ref in port.group_refs if ref in refresh.groups]
         for port in refresh.inventory.ports
     }
+    if refresh.scope is None:
+        differing = with_other_groups(refresh.provider, ports)
+        replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
+        return
     replace_memberships(ports, read_on=refresh.read_on)
-    if refresh.scope and refresh.scope.kind == "security_group":
+    if refresh.scope.kind == "security_group":
         for group in refresh.inventory.groups:
             end_memberships(refresh.groups[group.ref], but=ports, read_on=refresh.read_on)

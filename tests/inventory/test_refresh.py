@@ -20,6 +20,7 @@ from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
 from tests.clouds import Grip, MemoryCloud, fail, meanwhile
+from tests.queries import writes
 
 INVENTORY = [CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership]
 
@@ -81,9 +82,8 @@ def test_a_refresh_without_news_writes_nothing_to_the_inventory(cast: Cast, clou
     before = everything()
     with CaptureQueriesContext(connection) as queries:
         refresh(cast.acme, Grip())
-    written = [query["sql"] for query in queries if query["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}]
-    assert len(written) == 1
-    assert written[0].startswith('UPDATE "inventory_provider"')
+    [written] = writes(queries)
+    assert written.startswith('UPDATE "inventory_provider"')
     assert everything() == before
 
 
