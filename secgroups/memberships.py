@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from inventory.bulk import batches, copy_rows
+from inventory.bulk import among, batches, copy_rows
 from inventory.models import NetworkPort, Provider
 from secgroups.models import Membership
 
@@ -46,7 +46,7 @@ def with_other_groups(provider: Provider, groups: Mapping[int, Collection[int]])
 
 def _make(wanted: set[Member], ports: Collection[int]) -> None:
     """Make these the memberships of the ports, which are locked."""
-    rows = Membership.objects.filter(network_port__in=ports)
+    rows = Membership.objects.filter(network_port__in=among(ports))
     known = {(port, group, vm): pk for pk, port, group, vm in rows.values_list("pk", *MEMBER)}
     if gone := [pk for member, pk in known.items() if member not in wanted]:
         Membership.objects.filter(pk__in=gone).delete()
@@ -63,5 +63,5 @@ def end_memberships(group: int, *, but: Collection[int], read_on: datetime) -> N
 
 def _lock(ports: Collection[int], read_on: datetime) -> dict[int, int | None]:
     """The VM of each of these ports whose groups nobody has read since; the rows stay locked until the end."""
-    rows = NetworkPort.objects.filter(pk__in=ports).exclude(groups_read_on__gt=read_on)
+    rows = NetworkPort.objects.filter(pk__in=among(ports)).exclude(groups_read_on__gt=read_on)
     return dict(rows.select_for_update().order_by("pk").values_list("pk", "vm"))
