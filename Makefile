@@ -63,9 +63,12 @@ chaos: ON ?= rabbitmq
 chaos: setup
 	$(VENV)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --on $(ON)
 
-# Measurements, as ratios or beside a bound.
+# Measurements, as ratios or beside a bound: a refresh; then, on PostgreSQL, the API beside a floor, which writes the
+# tables of `docs/performance.md`. ARGS are for the latter (`--quick`, `--help`).
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
+	.ci/services up
+	env $$(.ci/services env) $(VENV)/python -m tests.bench.reads $(ARGS); status=$$?; .ci/services down; exit $$status
 
 # On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
 # workers do.

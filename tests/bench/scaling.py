@@ -18,7 +18,7 @@ import psycopg
 from tests.bench.changes import EACH, bulks, say
 from tests.bench.ec2 import INSTANCES
 from tests.bench.portcullis import Portcullis
-from tests.bench.processes import endpoint
+from tests.bench.processes import endpoint, kib
 from tests.e2e import units
 from tests.e2e.installation import installation
 from tests.e2e.service import Service, running
@@ -69,14 +69,8 @@ def memory(service: Service) -> list[str]:
     found = []
     for name, mark in PROCESSES.items():
         theirs = [process.pid for process in running(service.group) if mark in process.command]
-        found.append(f"{len(theirs)} {name} {sum(map(proportional, theirs)) / 1024:.0f} MiB")
+        found.append(f"{len(theirs)} {name} {sum(kib(pid, 'Pss') for pid in theirs) / 1024:.0f} MiB")
     return found
-
-
-def proportional(pid: int) -> int:
-    """Proportional set size, in KiB."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 if __name__ == "__main__":
