@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 #: What every request of a bench names as its host, so that all answers have the same addresses.
 HOST = "127.0.0.1"
+#: The read whose answer has the values `next` and `after`: the address of the page that follows, and its last id.
+FOLLOWED = "offset"
 _API = f"'http://{HOST}/api"
 
 _VM = """vm.id::text AS id, vm.name, vm.guid, vm.description, vm.vendor, vm.type, vm.provider_id::text AS ems_id,
@@ -128,8 +130,17 @@ CASES = (
         aim_growth=1.2,
     ),
     Case(
-        "filtered-1",
-        "filtered list of one, `ems_ref='...'`",
+        "filtered-name",
+        "filtered list, `?name=...`",
+        "/api/instances",
+        f"{_INSTANCES} WHERE vm.cloud AND vm.name = %(name)s ORDER BY vm.id LIMIT 50",
+        {"expand": "resources", "limit": "50", "name": "{name}"},
+        aim=3,
+        aim_growth=1.2,
+    ),
+    Case(
+        "filtered-ref",
+        "filtered list, `ems_ref='...'`",
         "/api/instances",
         f"{_INSTANCES} WHERE vm.cloud AND vm.ems_ref = %(ems_ref)s ORDER BY vm.id LIMIT 50",
         {"expand": "resources", "limit": "50", "filter[]": "ems_ref='{ems_ref}'"},
@@ -146,6 +157,14 @@ CASES = (
         aim=3,
         aim_large=1.2,
         batch=10,
+    ),
+    Case(
+        "next",
+        "the 50 after that, by `links.next`",
+        "{next}",
+        f"{_INSTANCES} WHERE vm.cloud AND vm.id > %(after)s ORDER BY vm.id LIMIT 50",
+        aim=3,
+        aim_growth=1.2,
     ),
     Case(
         "groups-of-one",

@@ -75,7 +75,7 @@ def filled(server: str, folder: Path, instances: int) -> Iterator[Filled]:
 
 def _fill(environment: Mapping[str, str], instances: int) -> Filled:
     groups = min(instances // 5, 20_000)
-    asked = {"instances": instances, "groups": groups, "rules": 10 * groups, "seed": 1}
+    asked = {"instances": instances, "groups": groups, "rules": 5 * groups, "seed": 1}
     for command in (["migrate", "--verbosity=0"], ["synthesize", *(f"--{name}={n}" for name, n in asked.items())]):
         subprocess.run([sys.executable, str(MANAGE), *command], env=environment, check=True)
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True, row_factory=dict_row) as connection:

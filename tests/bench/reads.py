@@ -22,7 +22,7 @@ from tests.bench.filled import filled
 from tests.bench.load import TURNS, capacity, process, rates, starts, weigh
 from tests.bench.machine import Noise, description
 from tests.bench.posting import accept, acceptance
-from tests.bench.report import written
+from tests.bench.report import write
 from tests.bench.side import Side, side
 
 
@@ -53,7 +53,7 @@ def main() -> None:
         databases = [stack.enter_context(filled(os.environ["DATABASE_URL"], folder, size)) for size in sizes]
         made = "\n\n".join(shown(measure(asked, [stack.enter_context(side(one)) for one in databases])))
     if not asked.quick:
-        written(made)
+        write(made, "bench")
 
 
 def measure(asked: Namespace, sides: Sequence[Side]) -> Iterator[object]:

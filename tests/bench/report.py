@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
 
@@ -52,14 +51,16 @@ def milliseconds(seconds: float) -> str:
     return f"{found:.2f}" if found < 10 else f"{found:.1f}" if found < 100 else f"{found:,.0f}"
 
 
-def replaced(text: str, made: str) -> str:
-    """`text` with `made` between the marks; `ValueError` if they are not there once each, in order."""
-    before, begins, rest = text.partition(BEGIN)
-    _, ends, after = rest.partition(END)
-    if not (begins and ends) or BEGIN in rest or END in before + after:
-        raise ValueError(f"one {BEGIN} and then one {END} say where the tables go")
-    return f"{before}{BEGIN}\n\n{made.strip()}\n\n{END}{after}"
+def replaced(text: str, made: str, mark: str) -> str:
+    """`text` with `made` between `<!-- mark -->` and `<!-- /mark -->`; `ValueError` if not both are there once."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, begins, rest = text.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends) or begin in rest or end in before + after:
+        raise ValueError(f"one {begin} and then one {end} say where the tables go")
+    return f"{before}{begin}\n\n{made.strip()}\n\n{end}{after}"
 
 
-def written(made: str, path: Path = DOCUMENT) -> None:
-    path.write_text(replaced(path.read_text(encoding="utf-8"), made), encoding="utf-8")
+def write(made: str, mark: str, path: Path = DOCUMENT) -> None:
+    """Put this between the marks of the document."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), made, mark), encoding="utf-8")
