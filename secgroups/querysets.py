@@ -11,13 +11,13 @@ from django.db.models import Q
 
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import Vm
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import TalliedQuerySet
 
 #: Of a row of `as_values` what is the same for each tenant that the group is shared with.
 _but_share = itemgetter(slice(-1))
 
 
-class SecurityGroupQuerySet(ResourceQuerySet):
+class SecurityGroupQuerySet(TalliedQuerySet):
     def as_values(self) -> Iterator[Group]:
         """These groups in the words of the drivers, in their order, which may go on by `shared_with__ems_ref`."""
         rows = self.values_list(

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from django.contrib.admin.utils import quote
 from django.db.models import CASCADE, Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import ResourceQuerySet, TalliedQuerySet
 
 M = TypeVar("M", bound=Model)
 
@@ -71,9 +72,12 @@ class Counted:
     def rows(self, request: HttpRequest, **lookups: Any) -> QuerySet[Any]:
         return visible(self.model._default_manager.all(), request).filter(**lookups)
 
-    def count(self, request: HttpRequest) -> Coalesce:
+    def count(self, request: HttpRequest) -> Combinable:
         """For `annotate`: a subquery of its own, for several joins at once would multiply each other's rows."""
-        rows = self.rows(request, **{self.field: OuterRef("pk")}).order_by().values(self.field)
+        everything = self.rows(request)
+        if self.field == "provider" and isinstance(everything, TalliedQuerySet):
+            return everything.number_of(OuterRef("pk"))
+        rows = everything.filter(**{self.field: OuterRef("pk")}).order_by().values(self.field)
         return Coalesce(Subquery(rows.annotate(count=Count("pk", distinct=True)).values("count")), 0)
 
     @property

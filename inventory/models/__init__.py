@@ -6,6 +6,7 @@ from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
 from inventory.models.network_port import NetworkPort
 from inventory.models.provider import Provider
+from inventory.models.tally import Tally
 from inventory.models.task import CallRate, Lease, Task
 from inventory.models.vm import Instance, Vm
 
@@ -21,6 +22,7 @@ __all__ = [
     "Lease",
     "NetworkPort",
     "Provider",
+    "Tally",
     "Task",
     "User",
     "Vm",

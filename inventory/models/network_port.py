@@ -7,7 +7,7 @@ from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.models.vm import Vm
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import TalliedQuerySet
 
 
 class NetworkPort(models.Model):
@@ -26,7 +26,7 @@ class NetworkPort(models.Model):
     #: When the groups that we hold of this port were read from the cloud: an older reading never replaces a newer.
     groups_read_on = models.DateTimeField(null=True)
 
-    objects = ResourceQuerySet.as_manager()
+    objects = TalliedQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

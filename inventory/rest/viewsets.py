@@ -131,9 +131,12 @@ class CollectionViewSet(ActingViewSet):
         rows = self.reader.visible(type(self))
         if self.parent is None:
             return rows
+        lookup = self.parent.below.lookup
+        below = {lookup: self.parent.resource.pk}
+        if any(field.name == lookup for field in rows.model._meta.concrete_fields):
+            return rows.filter(**below)
         # By a subquery, because a group that several ports of a VM have belongs to it once.
-        ours = rows.model._default_manager.filter(**{self.parent.below.lookup: self.parent.resource.pk})
-        return rows.filter(pk__in=ours.values("pk"))
+        return rows.filter(pk__in=rows.model._default_manager.filter(**below).values("pk"))
 
     def matching(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Those of these rows that the request's filters leave; the same queryset without any."""

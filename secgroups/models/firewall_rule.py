@@ -4,7 +4,7 @@ from django.db import models
 
 from inventory.models import Provider
 from inventory.models.base import unique_in_provider
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import TalliedQuerySet
 from secgroups.models.security_group import SecurityGroup
 
 
@@ -36,7 +36,7 @@ class FirewallRule(models.Model):
     )
     description = models.TextField(null=True, blank=True)
 
-    objects = ResourceQuerySet.as_manager()
+    objects = TalliedQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

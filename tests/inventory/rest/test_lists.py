@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Vm
 from tests.cast import Cast, provider, vm
@@ -30,6 +32,16 @@ def test_a_list_counts_what_there_is_and_what_it_shows(admin_client: Client, cas
 def test_below_a_parent_only_its_own_are_counted(admin_client: Client, cast: Cast) -> None:
     answer = get(admin_client, f"/api/vms/{cast.production.double.pk}/security_groups")
     assert (answer["count"], answer["subcount"]) == (1, 1)  # once, although both ports have it
+
+
+@pytest.mark.parametrize("url", ["vms", "instances", "security_groups", "providers/{acme}/instances"])
+def test_what_there_is_is_not_counted_for_each_page(admin_client: Client, cast: Cast, url: str) -> None:
+    other = vm(cast.production.network, "other")
+    Vm.objects.filter(pk=other.pk).update(cloud=False)
+    with CaptureQueriesContext(connection) as queries:
+        answer = get(admin_client, f"/api/{url.format(acme=cast.acme.pk)}")
+    assert answer["count"] == answer["subcount"] >= 4
+    assert not [query for query in queries if "COUNT(" in query["sql"]]
 
 
 def test_a_page_beyond_the_end_is_empty(admin_client: Client, cast: Cast) -> None:

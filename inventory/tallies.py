@@ -1,0 +1,161 @@
+"""Keeping how many rows a table has, by the triggers of the database: whoever writes, and however."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from inventory.models import Tally
+
+#: By vendor, what makes the triggers. `{columns}` are those that a table is tallied by, `{old}` and `{new}` their
+#: values in the row that is written, `{is_old}` and `{is_new}` say which rows of the tally have these.
+_MAKE = {
+    # A statement appends one row for each provider that it wrote to. An update is followed row by row, because
+    # PostgreSQL would keep both versions of everything that is updated: here it looks only where a column changed.
+    "postgresql": (
+        """
+        CREATE FUNCTION {table}_tally() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            CASE TG_OP
+            WHEN 'INSERT' THEN
+                INSERT INTO {tally} ("table", {columns}, number)
+                SELECT '{table}', {columns}, count(*) FROM changed GROUP BY {columns};
+            WHEN 'DELETE' THEN
+                INSERT INTO {tally} ("table", {columns}, number)
+                SELECT '{table}', {columns}, -count(*) FROM changed GROUP BY {columns};
+            WHEN 'UPDATE' THEN
+                INSERT INTO {tally} ("table", {columns}, number)
+                VALUES ('{table}', {old}, -1), ('{table}', {new}, 1);
+            WHEN 'TRUNCATE' THEN
+                DELETE FROM {tally} WHERE "table" = '{table}';
+            END CASE;
+            RETURN NULL;
+        END $$
+        """,
+        """
+        CREATE TRIGGER {table}_tally_insert AFTER INSERT ON {table}
+        REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_tally()
+        """,
+        """
+        CREATE TRIGGER {table}_tally_delete AFTER DELETE ON {table}
+        REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_tally()
+        """,
+        """
+        CREATE TRIGGER {table}_tally_update AFTER UPDATE OF {columns} ON {table}
+        FOR EACH ROW WHEN (({old}) IS DISTINCT FROM ({new})) EXECUTE FUNCTION {table}_tally()
+        """,
+        """
+        CREATE TRIGGER {table}_tally_truncate AFTER TRUNCATE ON {table}
+        FOR EACH STATEMENT EXECUTE FUNCTION {table}_tally()
+        """,
+    ),
+    # One writer at a time, and triggers for rows only: it counts in one row, which `flush` may have deleted first.
+    "sqlite": (
+        "CREATE TRIGGER {table}_tally_insert AFTER INSERT ON {table} BEGIN {add}; END",
+        "CREATE TRIGGER {table}_tally_delete AFTER DELETE ON {table} BEGIN {subtract}; END",
+        """
+        CREATE TRIGGER {table}_tally_update AFTER UPDATE OF {columns} ON {table}
+        WHEN ({old}) IS NOT ({new}) BEGIN {subtract}; {add}; END
+        """,
+    ),
+}
+_ADD = """
+    INSERT INTO {tally} ("table", {columns}, number)
+    SELECT '{table}', {new}, 0 WHERE NOT EXISTS (SELECT 1 FROM {tally} WHERE {is_new});
+    UPDATE {tally} SET number = number + 1 WHERE {is_new}
+"""
+_SUBTRACT = "UPDATE {tally} SET number = number - 1 WHERE {is_old}"
+_COUNT = """
+    INSERT INTO {tally} ("table", {columns}, number)
+    SELECT '{table}', {columns}, count(*) FROM {table} GROUP BY {columns}
+"""
+_FORGET = "DELETE FROM {tally} WHERE \"table\" = '{table}'"
+_DROP = {
+    "postgresql": ("DROP FUNCTION IF EXISTS {table}_tally CASCADE",),
+    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {{table}}_tally_{on}" for on in ("insert", "delete", "update")),
+}
+
+
+class KeepTally(Operation):
+    """Count the rows of a model's table, and keep the number from now on; `by` are columns that `Tally` has too.
+
+    On SQLite, Django makes a table anew to alter it, and its triggers are gone: a migration that does so ends with
+    this operation again.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, model: str, by: Sequence[str] = ("provider_id",)) -> None:
+        self.model, self.by = model, by
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Models know nothing of triggers."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        vendor = schema_editor.connection.vendor
+        self._execute(schema_editor, app_label, to_state, (*_DROP[vendor], _FORGET, *_MAKE[vendor], _COUNT))
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        vendor = schema_editor.connection.vendor
+        self._execute(schema_editor, app_label, from_state, (*_DROP[vendor], _FORGET))
+
+    def describe(self) -> str:
+        return f"Keep how many rows {self.model} has"
+
+    def _execute(
+        self, schema_editor: BaseDatabaseSchemaEditor, app_label: str, state: ProjectState, sql: Sequence[str]
+    ) -> None:
+        table = state.apps.get_model(app_label, self.model)._meta.db_table
+        for statement in sql:
+            schema_editor.execute(_filled(statement, table, self.by), params=None)
+
+
+def _filled(statement: str, table: str, by: Sequence[str]) -> str:
+    def values(row: str) -> str:
+        return ", ".join(f"{row}.{column}" for column in by)
+
+    def same(row: str) -> str:
+        return " AND ".join([f"\"table\" = '{table}'", *(f"{column} IS {row}.{column}" for column in by)])
+
+    names = {"tally": Tally._meta.db_table, "table": table, "columns": ", ".join(by)}
+    names |= {"old": values("OLD"), "new": values("NEW"), "is_old": same("OLD"), "is_new": same("NEW")}
+    return statement.format(**names, add=_ADD.format(**names), subtract=_SUBTRACT.format(**names))
+
+
+@transaction.atomic
+def fold_tallies() -> None:
+    """Put together what was appended, to a row for each number, whatever others write meanwhile."""
+    # What another folding has taken it puts together itself.
+    taken = Tally.objects.select_for_update(skip_locked=True)
+    sums: Counter[tuple[Any, ...]] = Counter()
+    pks = []
+    for pk, number, *said in taken.values_list("pk", "number", "table", "provider", "cloud"):
+        pks.append(pk)
+        sums[tuple(said)] += number
+    Tally.objects.filter(pk__in=pks).delete()
+    Tally.objects.bulk_create(_rows(sums))
+
+
+def _rows(sums: Counter[tuple[Any, ...]]) -> Iterator[Tally]:
+    for (table, provider, cloud), number in sums.items():
+        if number:
+            yield Tally(table=table, provider_id=provider, cloud=cloud, number=number)
