@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack properties fuzz chaos bench bench-changes bench-scaling openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -69,6 +69,11 @@ bench: setup
 	$(VENV)/python -m tests.bench.refresh
 	.ci/services up
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.reads $(ARGS); status=$$?; .ci/services down; exit $$status
+
+# On PostgreSQL: the same reads of NetBox and Neutron, which it installs under `var/`.
+bench-peers: setup
+	.ci/services up
+	env $$(.ci/services env) $(VENV)/python -m tests.bench.peers $(ARGS); status=$$?; .ci/services down; exit $$status
 
 # On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
 # workers do.

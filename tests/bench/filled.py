@@ -57,18 +57,25 @@ class Filled:
 
 @contextmanager
 def filled(server: str, folder: Path, instances: int) -> Iterator[Filled]:
-    """So many instances in a fresh database on this server, which is dropped at the end."""
+    """So many instances in a database of their own on this server."""
+    with database(server) as url:
+        environment = clean_environment(
+            DATABASE_URL=url,
+            PORTCULLIS_VAR=str(folder / "var"),
+            CELERY_QUEUE=urlsplit(url).path[1:],
+            BENCH_ENVELOPES=str(folder / f"envelopes-{instances}"),
+        )
+        yield _fill(environment, instances)
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """The URL of a fresh database on this server, which is dropped at the end."""
     name = f"portcullis_bench_{uuid4().hex[:8]}"
-    environment = clean_environment(
-        DATABASE_URL=urlsplit(server)._replace(path=f"/{name}").geturl(),
-        PORTCULLIS_VAR=str(folder / "var"),
-        CELERY_QUEUE=name,
-        BENCH_ENVELOPES=str(folder / f"envelopes-{instances}"),
-    )
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
-            yield _fill(environment, instances)
+            yield urlsplit(server)._replace(path=f"/{name}").geturl()
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -65,6 +65,7 @@ def measure(asked: Namespace, sides: Sequence[Side]) -> Iterator[object]:
     for one in compare(sides, asked.rounds):
         found.append(one)
         noise.look()
+        print(f"{one.case.title}: {one.at[0].ratio:.2f} times the floor", file=sys.stderr)  # noqa: T201
     yield reads(found, asked.instances)
     if len(sides) > 1:
         yield growth(found, asked.instances, asked.many)
@@ -77,7 +78,7 @@ def measure(asked: Namespace, sides: Sequence[Side]) -> Iterator[object]:
     with small.filled.connect() as database:
         floor = found[0].at[0].floor
         yield (
-            f"On {description(database)}; each of {asked.rounds} rounds. A fixed loop took {noise}; the medians of"
+            f"On {description(database)}, in {asked.rounds} rounds. A fixed loop took {noise}; the medians of"
             f" the rounds of the floor's {found[0].case.title} lie within {floor.spread:.0%}."
         )
 

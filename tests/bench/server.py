@@ -6,13 +6,14 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from inventory.standalone import programs
+from inventory.standalone.supervisor import Program
 from tests.bench.cases import HOST
 from tests.bench.processes import kib
 from tests.e2e.service import running
@@ -49,13 +50,27 @@ class Server:
 @contextmanager
 def serving(application: str, environment: Mapping[str, str]) -> Iterator[Server]:
     """The web server of `manage.py standalone`, with this WSGI application in the place of the service."""
-    with socket.create_server((HOST, 0), backlog=2048) as listening, Path(os.devnull).open() as lock:
-        program = programs.web(listening.fileno(), lock.fileno())
-        arguments = [
-            one.replace(SERVICE, application) if one.startswith(SERVICE) else one for one in program.command
-        ]
+    with Path(os.devnull).open() as lock:
+
+        def web(socket: int) -> Program:
+            program = programs.web(socket, lock.fileno())
+            words = [
+                one.replace(SERVICE, application) if one.startswith(SERVICE) else one for one in program.command
+            ]
+            assert application in " ".join(words), program.command
+            return replace(program, command=words)
+
+        with served(web, environment) as server:
+            yield server
+
+
+@contextmanager
+def served(program_on: Callable[[int], Program], environment: Mapping[str, str]) -> Iterator[Server]:
+    """What serves a socket that listens already."""
+    with socket.create_server((HOST, 0), backlog=2048) as listening:
+        program = program_on(listening.fileno())
         process = subprocess.Popen(
-            arguments,
+            program.command,
             env={**environment, **program.environment},
             pass_fds=program.descriptors,
             stdin=subprocess.DEVNULL,
