@@ -191,15 +191,14 @@ class CollectionViewSet(ActingViewSet):
         found = self.matching(rows)
         counts = {"count": rows.count()} | ({"subquery_count": found.count()} if found is not rows else {})
         total = counts.get("subquery_count", counts["count"])
-        shown = self._shown(
-            ordered(found, type(self), request.query_params)[page.offset : page.offset + page.limit]
-        )
+        ids, shown = self._shown(page.of(ordered(found, type(self), request.query_params), self.queryset))
+        shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)
         if "resources" not in names_in(request.query_params, "hide"):
             answer["resources"] = shown
         answer["actions"] = self.offered(detail=False, href=self.href)
-        answer["links"] = page.links(self.href, request.query_params, total)
+        answer["links"] = page.links(self.href, request.query_params, total, page.following(ids, total))
         return Response(answer)
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
@@ -214,14 +213,15 @@ class CollectionViewSet(ActingViewSet):
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
         return unless_known(request, resource | ({"actions": actions} if actions else {}))
 
-    def _shown(self, rows: QuerySet[Any]) -> Sequence[Resource]:
-        """The resources of a page: their addresses alone, unless `expand=resources` asks for more."""
+    def _shown(self, rows: QuerySet[Any]) -> tuple[Sequence[int], Sequence[Resource]]:
+        """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
         query = self.request.query_params
         selection = Selection.asked_by(query, type(self))
         if "resources" in names_in(query, "expand"):
-            return self.reader.read(type(self), rows, selection, self.base)
-        base = self.base
-        return [{"href": base.resource(self.collection, pk)} for pk in rows.values_list("pk", flat=True)]
+            resources = self.reader.read(type(self), rows, selection, self.base)
+            return [int(resource["id"]) for resource in resources], resources
+        base, ids = self.base, list(rows.values_list("pk", flat=True))
+        return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
 
     def _one(self, rows: QuerySet[Any], pk: object) -> Any:
         found: Model | None = rows.filter(pk=id_in(pk, self.collection)).first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,14 @@ def everything_to_see(user: User) -> User:
 
 def _offered(client: Client, url: str) -> set[str]:
     return {action["name"] for action in client.get(url).json().get("actions", ())}
+
+
+def _walked(client: Client, url: str | None) -> Iterator[str]:
+    """The address of each resource, from page to page."""
+    while url:
+        page = client.get(url).json()
+        yield from (resource["href"] for resource in page["resources"])
+        url = page["links"].get("next")
 
 
 @pytest.mark.django_db
@@ -76,11 +85,18 @@ class CollectionContract:
 
     def test_pages_meet_without_gap_or_repeat(self, admin_client: Client) -> None:
         everything = [r["href"] for r in admin_client.get(self.url).json()["resources"]]
-        walked, url = [], f"{self.url}?limit=1"
-        while url:
-            page = admin_client.get(url).json()
-            walked += [resource["href"] for resource in page["resources"]]
-            url = page["links"].get("next")
+        for parameters in ("", "&filter[]=id>0", "&sort_by=id", "&sort_by=id&filter[]=id>0&expand=resources"):
+            assert list(_walked(admin_client, f"{self.url}?limit=1{parameters}")) == everything
+
+    def test_pages_meet_whatever_is_deleted_behind_them(self, admin_client: Client, admin_user: User) -> None:
+        rows = viewset_of(self.collection).queryset
+        everything = [r["href"] for r in admin_client.get(self.url).json()["resources"]]
+        walked = []
+        for href in _walked(admin_client, f"{self.url}?limit=1"):
+            walked.append(href)
+            seen = rows.filter(pk=href.rpartition("/")[2])
+            if seen.get() != admin_user:
+                seen.delete()
         assert walked == everything
 
     def test_every_attribute_can_be_asked_for(self, admin_client: Client, first: dict[str, Any]) -> None:

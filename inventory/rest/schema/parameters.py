@@ -64,6 +64,11 @@ def listing(viewset: Viewset) -> list[OpenApiParameter]:
             "limit", {"type": "integer", "minimum": 1, "default": most}, f"Resources in a page; {most} at most."
         ),
         parameter("offset", {"type": "integer", "minimum": 0, "default": 0}, "Resources before the page."),
+        parameter(
+            "after",
+            {"type": "integer", "minimum": 0},
+            "The id before the page, in the order by id; then `offset` counts for the links alone.",
+        ),
         parameter("hide", TEXT, "`resources` leaves the list out, and the counts remain."),
         parameter(
             "filter[]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Vm
-from tests.cast import Cast, provider, vm
+from secgroups.models import Membership, SecurityGroup
+from tests.cast import Cast, group, provider, vm
 from tests.contracts import grant
 
 
@@ -49,6 +51,54 @@ def test_a_page_beyond_the_end_is_empty(admin_client: Client, cast: Cast) -> Non
     assert (answer["resources"], answer["count"], answer["subcount"], answer["pages"]) == ([], 6, 0, 2)
     assert "offset=4&" in answer["links"]["last"]
     assert "next" not in answer["links"]
+
+
+def test_an_id_to_begin_behind_wins_over_the_offset(admin_client: Client, cast: Cast) -> None:
+    ids = [resource["id"] for resource in get(admin_client, "/api/security_groups?expand=resources")["resources"]]
+    answer = get(admin_client, f"/api/security_groups?limit=2&offset=600&after={ids[1]}&expand=resources")
+    assert [resource["id"] for resource in answer["resources"]] == ids[2:4]
+    assert (answer["count"], answer["subcount"], answer["pages"]) == (6, 2, 3)
+    assert f"after={ids[3]}" in answer["links"]["next"]
+    for behind, on_it in ((ids[3], ids[4:]), (ids[5], []), ("9" * 40, [])):
+        answer = get(admin_client, f"/api/security_groups?limit=2&after={behind}&expand=resources")
+        assert [resource["id"] for resource in answer["resources"]] == on_it
+        assert "next" not in answer["links"]
+
+
+def test_a_walk_ends_with_what_was_made_meanwhile(admin_client: Client, cast: Cast) -> None:
+    url = f"/api/cloud_tenants/{cast.tenant.pk}/security_groups?limit=2&filter[]=name!=web&expand=resources"
+    seen = []
+    while url:
+        page = get(admin_client, url)
+        names = [resource["name"] for resource in page["resources"]]
+        seen += names
+        if "new" not in seen:
+            group(cast.staging.network, "new", ems_ref=f"sg-{len(seen)}")
+            SecurityGroup.objects.filter(pk=cast.production.default.pk).delete()
+        url = page["links"].get("next", "")
+    assert seen == ["default", "db", "default", "db", "new", "new"]
+
+
+@pytest.mark.parametrize("below", ["", "/cloud_tenants/{tenant}", "/instances/{vm}"])
+@pytest.mark.parametrize("asked", ["", "&filter[]=name=*", "&sort_by=description,name&sort_order=asc,desc"])
+def test_a_page_is_a_part_of_the_whole_list(admin_client: Client, cast: Cast, below: str, asked: str) -> None:
+    vm = cast.production.double
+    memberships = [
+        Membership(security_group=group, network_port=port, vm=vm)
+        for group in (cast.production.web, cast.production.db)
+        for port in vm.network_ports.all()
+    ]
+    Membership.objects.bulk_create(memberships)
+    url = f"/api{below.format(tenant=cast.tenant.pk, vm=vm.pk)}/security_groups?expand=resources{asked}"
+    whole = get(admin_client, url)["resources"]
+    for offset in range(len(whole) + 1):
+        assert get(admin_client, f"{url}&limit=2&offset={offset}")["resources"] == whole[offset : offset + 2]
+
+
+def test_what_is_skipped_is_no_more_than_ids(admin_client: Client, cast: Cast) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        get(admin_client, "/api/vms?expand=resources&offset=2&attributes=name,total_security_groups")
+    assert [query for query in queries if re.search(r'IN \(SELECT \w+\."id" [^()]* OFFSET 2\)', query["sql"])]
 
 
 def test_a_list_without_anything_has_no_page(admin_client: Client) -> None:
