@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -98,6 +99,13 @@ def test_what_is_as_it_was_is_not_written(acme: Provider) -> None:
     with CaptureQueriesContext(connection) as queries:
         bring(acme, "a", "b")
     assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
+
+
+@pytest.mark.parametrize("things", [[], [Tenant("t-a", "as it was read")]])
+def test_a_row_that_is_newer_than_the_reading_stays_as_it_is(things: list[Tenant], acme: Provider) -> None:
+    bring(acme, "a")
+    reconcile(CloudTenant, acme, things, lambda thing: {"name": thing.name}, newer=Q(ems_ref="t-a"))
+    assert tenants(acme) == {"t-a": "a"}
 
 
 def test_many_rows_are_written_in_batches(acme: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,15 @@ def test_a_refresh_that_read_after_a_change_is_believed(cast: Cast, cloud: Memor
     assert memberships(vm) == {"eni-production-single-1": {"sg-production-db"}}
 
 
+def test_a_group_that_a_port_lost_at_the_cloud_is_taken_off_it(cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.set_port("eni-production-double-2", group_refs=())
+    refresh(cast.acme, Grip())
+    assert memberships(cast.production.double) == {
+        "eni-production-double-1": {"sg-production-default"},
+        "eni-production-double-2": set(),
+    }
+
+
 def test_a_port_that_moved_to_another_vm_takes_its_memberships_along(cast: Cast, cloud: MemoryCloud) -> None:
     site = cast.production
     cloud.set_port("eni-production-double-2", instance_ref=site.single.ems_ref)
