@@ -44,6 +44,8 @@ class Vm(Timestamped):
         verbose_name_plural = "VMs"
         ordering = ["id"]
         constraints = [unique_in_provider("vm")]
+        # By which the pages of instances are found without looking at rows, as those of all VMs by the key.
+        indexes = [models.Index(fields=["id"], condition=models.Q(cloud=True), name="vm_instances")]
         permissions = [("change_vm_security_groups", "Can add security groups to VMs and remove them")]
 
     def __str__(self) -> str:
