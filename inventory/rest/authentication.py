@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from hmac import compare_digest
 from typing import Any, cast
 from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from knox.auth import TokenAuthentication as KnoxAuthentication
+from knox.crypto import hash_token
+from knox.settings import CONSTANTS
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from inventory.accounts import AccountBackend
 from inventory.models import AuthToken, GroupMember
+from inventory.prepared import Prepared, Slot
 from inventory.rest.hrefs import Hrefs
 
 #: Instead of HTTP Basic's challenge, which would make browsers ask for a password over the login page.
@@ -23,6 +28,14 @@ RENEWED_AFTER = 1 / 60
 
 class TokenAuthentication(KnoxAuthentication):
     """The token in `X-Auth-Token`. A request that has one is judged by it alone, whatever else it brings."""
+
+    _tokens = Prepared(
+        lambda: (
+            AuthToken.objects.filter(token_key=Slot("key"))
+            .select_related("user")
+            .annotate(permissions=AccountBackend.of_its_user)
+        )
+    )
 
     def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
         token = request.headers.get("X-Auth-Token")
@@ -38,12 +51,17 @@ class TokenAuthentication(KnoxAuthentication):
             _renew(found)
         return user, found
 
-    def renew_token(self, auth_token: AuthToken) -> None:
-        """Not here: whether to renew depends on the request."""
-
-    def _cleanup_token(self, auth_token: AuthToken) -> bool:
-        """Whether it has expired; it is deleted with all others by the scheduled task."""
-        return auth_token.expiry is None or auth_token.expiry <= timezone.now()
+    def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
+        """Who the token stands for and what they may, by one query; a scheduled task deletes the expired."""
+        text = token.decode()
+        digest, now = hash_token(text), timezone.now()
+        for found in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
+            if compare_digest(digest, found.digest) and found.expiry is not None and found.expiry > now:
+                user, token_of_user = self.validate_user(found)
+                if not user.is_superuser:
+                    AccountBackend.hand_over(user, found.permissions)
+                return user, token_of_user
+        raise AuthenticationFailed
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE

@@ -1,0 +1,68 @@
+"""What users may do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Permission, User
+from django.db.models import JSONField, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Concat
+
+from inventory.prepared import Prepared, Slot
+
+
+def granted(user: Combinable) -> QuerySet[Permission, str]:
+    """The permissions, as `app.codename`, that a user has by themselves or by their groups."""
+    own = User.user_permissions.through.objects.filter(user=user)
+    of_groups = Permission.group_set.through.objects.filter(group__user=user)
+    either = Q(pk__in=own.values("permission")) | Q(pk__in=of_groups.values("permission"))
+    name = Concat("content_type__app_label", Value("."), "codename", output_field=TextField())
+    return Permission.objects.filter(either).order_by().values_list(name, flat=True)
+
+
+class Collected(Subquery):
+    """The values of a subquery of one column, as a list: one query where there would be two."""
+
+    template = "(SELECT json_group_array(%(column)s) FROM (%(subquery)s))"
+    output_field = JSONField()
+
+    def as_sql(self, compiler: Any, connection: Any, template: str | None = None, **context: Any) -> Any:
+        [column] = list(self.query.selected or {})
+        return super().as_sql(compiler, connection, template, column=connection.ops.quote_name(column), **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, template="ARRAY(%(subquery)s)")
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return [] if connection.vendor == "postgresql" else [_loaded]
+
+
+def _loaded(value: str, *_: Any) -> Any:
+    return json.loads(value)
+
+
+class AccountBackend(ModelBackend):
+    """Django's own accounts; the permissions of a user and those of their groups are one query, not two.
+
+    Who reads a user may read these with it, and hand them over.
+    """
+
+    #: What a query of something that has a `user` selects for them.
+    of_its_user = Collected(granted(OuterRef(OuterRef("user"))))
+    _permissions = Prepared(lambda: granted(Slot("user")))
+
+    @staticmethod
+    def hand_over(user: User, permissions: list[str]) -> None:
+        """Tell what the user may, as just read from the database."""
+        user._perm_cache = set(permissions)  # type: ignore[attr-defined]
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        if user_obj.is_superuser or not user_obj.is_active or user_obj.is_anonymous or obj is not None:
+            return set(super().get_all_permissions(user_obj, obj))
+        if not hasattr(user_obj, "_perm_cache"):
+            self.hand_over(user_obj, self._permissions(user=user_obj.pk))
+        found: set[str] = user_obj._perm_cache
+        return found
