@@ -24,6 +24,12 @@ class ResourceQuerySet(models.QuerySet[Any]):
         """What this user may see: everything, once the permission to view the model is given."""
         return self
 
+    def count(self) -> int:
+        """Without what the rows bring with them, whose columns Django would work out and not use."""
+        if self.query.select_related and self._result_cache is None:
+            return self.select_related(None).defer(None).count()
+        return super().count()
+
 
 class TalliedQuerySet(ResourceQuerySet):
     """Rows of a table whose number is kept (`inventory.tallies`), by these attributes."""

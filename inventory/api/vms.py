@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from inventory.api.refreshing import RefreshMixin
+from inventory.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.collections import Subcollection, ToMany, ToOne
 from inventory.rest.reading import total
@@ -39,7 +40,7 @@ class VmSerializer(ResourceSerializer):
 def _addresses(vms: Sequence[int]) -> Mapping[int, Mapping[str, list[str]]]:
     """The addresses of the ports of each VM, in the order of the ports."""
     found: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
-    ports = NetworkPort.objects.filter(vm__in=vms).order_by("pk")
+    ports = NetworkPort.objects.filter(vm__among=Numbers(vms)).order_by("pk")
     for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
         found[vm]["ipaddresses"] += ip_addresses
         found[vm]["mac_addresses"] += filter(None, [mac_address])

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import unless_known
@@ -23,8 +24,9 @@ from inventory.rest.filtersets import filterset_of, narrowed
 from inventory.rest.hrefs import Hrefs, as_uuid, id_in
 from inventory.rest.paging import Page
 from inventory.rest.permissions import view_permission
+from inventory.rest.plans import Column, Resource, columns_of
 from inventory.rest.query import filtered, ordered
-from inventory.rest.reading import Column, Computed, Reader, Resource, columns_of
+from inventory.rest.reading import Computed, Reader
 from inventory.rest.selection import Selection, names_in
 
 
@@ -106,7 +108,7 @@ class CollectionViewSet(ActingViewSet):
     def reader(self) -> Reader:
         return Reader(self.user, self.hrefs)
 
-    @property
+    @cached_property
     def base(self) -> Hrefs:
         """Makes the addresses of this collection's resources: below its parent, if it has one."""
         if self.parent is None:
@@ -154,7 +156,7 @@ class CollectionViewSet(ActingViewSet):
         selection = Selection.asked_by(request.query_params, type(self))
         named = self.command.resources
         guids = self._pks_by_guid(named)
-        rows = self.rows().filter(pk__in={self._pk(one, guids) for one in named})
+        rows = self.rows().filter(pk__among=Numbers({self._pk(one, guids) for one in named}))
         read = {int(one["id"]): one for one in self.reader.read(type(self), rows, selection, self.base)}
         return self.for_each(lambda one: read.get(self._pk(one, guids)) or self._refuse(one))
 
@@ -204,9 +206,8 @@ class CollectionViewSet(ActingViewSet):
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
         selection = Selection.asked_by(request.query_params, type(self))
-        found = self.reader.read(
-            type(self), self.rows().filter(pk=id_in(pk, self.collection)), selection, self.base
-        )
+        rows = self.rows().filter(pk=id_in(pk, self.collection)).order_by()
+        found = self.reader.read(type(self), rows, selection, self.base)
         if not found:
             raise NotFound(self.model_name(), pk)
         resource = found[0]
