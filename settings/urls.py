@@ -7,10 +7,10 @@ from django.views.generic import RedirectView
 from inventory.rest.routers import api_urls
 
 urlpatterns = [
+    re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
     path("", RedirectView.as_view(url="/api")),
     path("admin/", admin.site.urls),
     path("", include("rest_framework.urls")),
-    re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
 ]
 
 handler400 = "inventory.rest.errors.bad_request"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import IO, Any
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
 from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -53,7 +55,14 @@ class Negotiation(DefaultContentNegotiation):
         if named or not request.headers.get("Accept"):
             preferred = offered[0].media_type if offered else None
         else:
-            preferred = request._request.get_preferred_type([str(r.media_type) for r in offered])
+            preferred = _preferred(request.headers["Accept"], tuple(str(r.media_type) for r in offered))
         if preferred is None:
             raise NotAcceptable("The answer can be application/json or text/html")
         return next(r for r in offered if r.media_type == preferred), preferred
+
+
+@lru_cache(maxsize=100)  # a client always sends the same
+def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
+    asking = HttpRequest()
+    asking.META["HTTP_ACCEPT"] = accept
+    return asking.get_preferred_type(offered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -58,7 +59,7 @@ class ApiView(APIView):
         method = (request.method or "").lower()
         raise BadInput(f"Unsupported HTTP Method {method} for the {self.place} specified")
 
-    @property
+    @cached_property
     def hrefs(self) -> Hrefs:
         return Hrefs.of(self.request, self.kwargs.get("version"))
 
