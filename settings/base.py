@@ -261,6 +261,11 @@ LOGIN_REDIRECT_URL = "/api"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
+#: Per process, never shared. `passwords` says of HTTP Basic's which were right less than a minute ago.
+CACHES = {
+    name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name, "TIMEOUT": 60}
+    for name in ("default", "passwords")
+}
 AUTHENTICATION_BACKENDS = ["inventory.accounts.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

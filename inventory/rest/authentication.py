@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from hmac import compare_digest
 from typing import Any, cast
 from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import caches
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from knox.auth import TokenAuthentication as KnoxAuthentication
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
@@ -20,6 +23,8 @@ from inventory.models import AuthToken, GroupMember
 from inventory.prepared import Prepared, Slot
 from inventory.rest.hrefs import Hrefs
 
+#: The backend whose users have their password's hash in the database, as `user.backend` calls it.
+ACCOUNTS = f"{AccountBackend.__module__}.{AccountBackend.__qualname__}"
 #: Instead of HTTP Basic's challenge, which would make browsers ask for a password over the login page.
 CHALLENGE = 'X-Auth-Token realm="Portcullis"'
 #: Which part of its lifetime a token must have used before it is renewed, so that not every request writes.
@@ -68,10 +73,35 @@ class TokenAuthentication(KnoxAuthentication):
 
 
 class BasicAuthentication(authentication.BasicAuthentication):
-    """HTTP Basic without its challenge."""
+    """HTTP Basic without its challenge. A password that was right a minute ago is not hashed slowly again.
+
+    What is remembered is a keyed digest of the name, the password and the hash that the database has of it, in
+    this process alone. The user is read in each request all the same: who has another password, is not active or
+    is gone is noticed at once. What was wrong is not remembered, and takes as long as ever.
+    """
+
+    _users = Prepared(lambda: User.objects.filter(username=Slot("name")))
+
+    def authenticate_credentials(
+        self, userid: str, password: str, request: Request | None = None
+    ) -> tuple[User, None]:
+        known = caches["passwords"]
+        for user in self._users(name=userid):
+            if user.is_active and known.get(_digest(user, password)):
+                return user, None
+        user, _ = super().authenticate_credentials(userid, password, request)
+        if user.backend == ACCOUNTS:  # another may know nothing of the hash
+            known.set(_digest(user, password), True)
+        return user, None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+def _digest(user: User, password: str) -> str:
+    """What stands for this password as long as the user's hash is the one that it was found to match."""
+    text = json.dumps([user.pk, password, user.password])  # unlike joined text, no two say the same
+    return salted_hmac("inventory.rest.authentication", text, algorithm="sha256").hexdigest()
 
 
 def _renew(token: AuthToken) -> None:

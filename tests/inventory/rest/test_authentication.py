@@ -9,7 +9,10 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import Group, Permission, User
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
@@ -65,6 +68,93 @@ def test_http_basic_lets_in(get: Any) -> None:
     assert message(get(**basic(password="wrong"))) == "Invalid username/password."
     assert message(get(Authorization="Basic x"))
     assert message(get())
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Counts how often a password is compared with a hash, or made one of for a user who is not known."""
+
+    algorithm = "counting"
+    count = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        type(self).count += 1
+        return super().encode(password, salt)
+
+
+@pytest.fixture
+def hashed(settings: Any) -> Callable[[], int]:
+    """How many passwords were hashed since it was last asked."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    caches["passwords"].clear()
+
+    def hashed() -> int:
+        since, CountingHasher.count = CountingHasher.count, 0
+        return since
+
+    return hashed
+
+
+def test_a_right_password_is_not_hashed_again_in_each_request(hashed: Any, get: Any) -> None:
+    hashed()
+    assert [get(**basic()).status_code for _ in range(3)] == [HTTPStatus.OK] * 3
+    assert hashed() == 1
+
+
+def test_a_wrong_password_and_an_unknown_user_are_hashed_each_time(hashed: Any, get: Any) -> None:
+    get(**basic())
+    hashed()
+    for wrong in (basic(password="wrong"), basic("nobody"), basic("ada", ""), basic("ADA")):
+        assert [message(get(**wrong)) for _ in range(2)] == ["Invalid username/password."] * 2
+        assert hashed() == 2
+
+
+def test_another_password_is_noticed_at_once(hashed: Any, get: Any, ada: User) -> None:
+    get(**basic())
+    ada.set_password("another")
+    ada.save()
+    assert message(get(**basic()))
+    assert get(**basic(password="another")).status_code == HTTPStatus.OK
+
+
+def test_who_is_gone_or_not_active_is_noticed_at_once(hashed: Any, get: Any, ada: User) -> None:
+    get(**basic())
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert message(get(**basic()))
+    ada.delete()
+    assert message(get(**basic()))
+
+
+def test_the_password_of_one_is_not_that_of_another_with_the_same_hash(hashed: Any, get: Any, ada: User) -> None:
+    get(**basic())
+    User.objects.create(username="eve", password=User.objects.get(pk=ada.pk).password)
+    hashed()
+    get(**basic("eve"))
+    assert hashed() == 1
+
+
+class AnybodyBackend(ModelBackend):
+    """Lets in whoever it was told of, whatever the hash in the database is."""
+
+    known = {"ada": PASSWORD}
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        return User.objects.get(username=username) if self.known.get(username) == password else None
+
+
+def test_what_another_backend_says_is_asked_each_time(
+    settings: Any, hashed: Any, get: Any, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.AnybodyBackend"]
+    assert get(**basic()).status_code == HTTPStatus.OK
+    monkeypatch.setitem(AnybodyBackend.known, "ada", "another")
+    assert message(get(**basic()))
+
+
+def test_nothing_of_a_password_is_kept(hashed: Any, get: Any) -> None:
+    get(**basic())
+    [(key, kept)] = caches["passwords"]._cache.items()  # type: ignore[attr-defined]
+    assert PASSWORD not in key
+    assert PASSWORD.encode() not in kept
 
 
 def test_a_token_is_issued_and_lets_in(client: Client, get: Any) -> None:
