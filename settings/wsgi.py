@@ -1,9 +1,17 @@
 """What a web server loads."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
 application = get_wsgi_application()
+
+# What every request needs is loaded before a server that preloads makes its processes, so that they share it, and
+# the collector never looks at it again: that would stop a request for tens of milliseconds.
+len(get_resolver().url_patterns)
+gc.collect()
+gc.freeze()
