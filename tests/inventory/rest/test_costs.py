@@ -1,0 +1,120 @@
+"""What a GET may cost: queries, and calls of functions, which unlike times are the same on every machine.
+
+The bounds stand a little above what was measured; who comes to one has made each answer slower.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from inventory.models import AuthToken, NetworkPort, Vm
+from secgroups.models import Membership
+from settings.base import TOKEN_TTL
+from tests.cast import Cast
+from tests.contracts import everything_to_see
+
+ROWS = 200
+
+
+@pytest.fixture
+def inventory(cast: Cast) -> None:
+    """200 VMs more, with a port each and two groups on each port."""
+    site, common = cast.production, {"provider": cast.acme, "cloud_tenant": cast.tenant}
+    vms = Vm.objects.bulk_create(
+        Vm(**common, ems_ref=f"i-{number}", name=f"vm-{number:03}") for number in range(ROWS)
+    )
+    ports = NetworkPort.objects.bulk_create(
+        NetworkPort(**common, ems_ref=f"eni-{vm.pk}", vm=vm, cloud_network=site.network) for vm in vms
+    )
+    Membership.objects.bulk_create(
+        Membership(security_group=group, network_port=port, vm_id=port.vm_id)
+        for port in ports
+        for group in (site.default, site.web)
+    )
+
+
+@pytest.fixture
+def get(inventory: None, client: Client, django_user_model: type[User]) -> Callable[[str], Any]:
+    """A GET by token, of a user who may see everything and is no superuser."""
+    reader = everything_to_see(django_user_model.objects.create_user("reader"))
+    token = AuthToken.objects.create(user=reader, expiry=TOKEN_TTL["api"], ttl=TOKEN_TTL["api"])[1]
+
+    def get(path: str) -> Any:
+        answer = client.get(path, headers={"X-Auth-Token": token})
+        assert answer.status_code == HTTPStatus.OK
+        return answer
+
+    return get
+
+
+def calls(do: Callable[[], Any]) -> int:
+    """How many functions are called, those of C included, once everything is loaded."""
+    do()
+    count = 0
+
+    def count_calls(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count_calls)
+    try:
+        do()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+#: Each with the queries beside that for the token, its user and what they may.
+READS = {
+    "list": ("/api/instances?expand=resources", 2),
+    "page": ("/api/instances?expand=resources&limit=50", 2),
+    "filtered": ("/api/instances?expand=resources&limit=50&filter[]=name='vm-01*'", 3),
+    "embedded": ("/api/instances?expand=resources,security_groups", 3),
+    "one": ("/api/instances/{pk}", 1),
+    "one embedded": ("/api/instances/{pk}?expand=security_groups", 2),
+    "below": ("/api/instances/{pk}/security_groups?expand=resources", 3),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_read_is_as_few_queries(get: Any, read: str) -> None:
+    path, queries = READS[read]
+    url = path.format(pk=Vm.objects.get(name="vm-007").pk)
+    get(url)
+    with CaptureQueriesContext(connection) as captured:
+        get(url)
+    assert len(captured) == 1 + queries, "\n".join(query["sql"] for query in captured)
+
+
+#: Calls of a whole request, the test client's included.
+MOST = {
+    "postgresql": {"one": 2800, "page": 5100, "filtered": 6450},
+    "sqlite": {"one": 2700, "page": 6700, "filtered": 6600},
+}
+
+
+@pytest.mark.parametrize("read", ["one", "page", "filtered"])
+def test_a_read_is_as_few_calls(get: Any, read: str) -> None:
+    url = READS[read][0].format(pk=Vm.objects.get(name="vm-007").pk)
+    assert calls(lambda: get(url)) <= MOST[connection.vendor][read]
+
+
+#: Calls for each further resource of a list; on SQLite Django converts each time and each UUID.
+MOST_OF_A_ROW = {"postgresql": {"list": 5, "embedded": 21}, "sqlite": {"list": 42, "embedded": 112}}
+
+
+@pytest.mark.parametrize("read", ["list", "embedded"])
+def test_a_row_is_as_few_calls(get: Any, read: str) -> None:
+    path = READS[read][0]
+    few, many = calls(lambda: get(f"{path}&limit=50")), calls(lambda: get(f"{path}&limit=150"))
+    assert (many - few) / 100 <= MOST_OF_A_ROW[connection.vendor][read]
