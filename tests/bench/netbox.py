@@ -37,7 +37,7 @@ def netbox(server: str, folder: Path, instances: int) -> Iterator[Peer]:
         environment = {**os.environ, "NETBOX_ROOT": str(folder), "DJANGO_SETTINGS_MODULE": "netbox.settings"}
         _configure(folder, url, stack.enter_context(_redis(folder)))
         _run(environment, str(ENVIRONMENT / "bin" / "netbox"), "migrate", "--verbosity=0")
-        told = json.loads(_run(environment, _python(), str(INSIDE), str(instances)).splitlines()[-1])
+        told = json.loads(_run(environment, _python(), "-P", str(INSIDE), str(instances)).splitlines()[-1])
         address = stack.enter_context(served(_web, environment))
         yield Peer(
             "NetBox", address.port, {"Authorization": told["authorization"]}, _paths(told["ids"], instances)
@@ -57,7 +57,7 @@ def _paths(ids: list[int], instances: int) -> dict[str, list[str]]:
 def _web(socket: int) -> Program:
     """As production has Portcullis."""
     options = ["--workers=2", "--worker-class=gthread", "--threads=8", "--preload", "--no-control-socket"]
-    command = [_python(), "-m", "gunicorn", "netbox.wsgi", f"--bind=fd://{socket}", *options]
+    command = [_python(), "-P", "-m", "gunicorn", "netbox.wsgi", f"--bind=fd://{socket}", *options]
     return Program("NetBox", command, {}, [socket])
 
 

@@ -6,13 +6,10 @@ A peer that can't be had here is said why and left out. Writes a table between t
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 
 from tests.bench.cases import BY_NAME
 from tests.bench.filled import filled
@@ -23,6 +20,7 @@ from tests.bench.neutron import neutron
 from tests.bench.peer import Peer, Unavailable
 from tests.bench.report import Aim, Section, milliseconds, write
 from tests.bench.side import Side, side
+from tests.bench.stage import stage
 
 #: How many times as fast Portcullis is to be, by the peer and what is read; of all else the last.
 AIMS = {("NetBox", "list-1000"): 25, ("NetBox", ""): 8, ("Neutron", "with-rules"): 10}
@@ -34,12 +32,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds, few rows, nothing written")
     quick = parser.parse_args().quick
     rounds, instances, groups = (2, 5_000, 50) if quick else (7, 10_000, 1_000)
-    server = os.environ.get("DATABASE_URL", "")
-    if not server.startswith("postgres"):
-        sys.exit("DATABASE_URL says on which PostgreSQL to measure: env $(.ci/services env) ...")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portcullis-bench-")))
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "settings.base", "PORTCULLIS_VAR": str(folder / "var")}
+    with stage() as (server, folder), ExitStack() as stack:
         ours = stack.enter_context(side(stack.enter_context(filled(server, folder, instances))))
         wanted = {"NetBox": netbox(server, folder, instances), "Neutron": neutron(groups)}
         peers = [peer for name, one in wanted.items() if (peer := _started(stack, name, one))]

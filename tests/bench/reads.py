@@ -7,14 +7,10 @@ fraction of the time, with small inventories.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from tests.bench.cases import LIST, ONE
 from tests.bench.compared import compare, growth, reads
@@ -24,6 +20,7 @@ from tests.bench.machine import Noise, description
 from tests.bench.posting import accept, acceptance
 from tests.bench.report import write
 from tests.bench.side import Side, side
+from tests.bench.stage import stage
 
 
 def options() -> Namespace:
@@ -43,14 +40,9 @@ def options() -> Namespace:
 
 def main() -> None:
     asked = options()
-    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        sys.exit("DATABASE_URL says on which PostgreSQL to measure: env $(.ci/services env) ...")
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that nothing is left behind
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portcullis-bench-")))
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "settings.base", "PORTCULLIS_VAR": str(folder / "var")}
+    with stage() as (server, folder), ExitStack() as stack:
         sizes = [instances for instances in (asked.instances, asked.many) if instances]
-        databases = [stack.enter_context(filled(os.environ["DATABASE_URL"], folder, size)) for size in sizes]
+        databases = [stack.enter_context(filled(server, folder, size)) for size in sizes]
         made = "\n\n".join(shown(measure(asked, [stack.enter_context(side(one)) for one in databases])))
     if not asked.quick:
         write(made, "bench")
