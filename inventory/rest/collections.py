@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
@@ -35,6 +36,36 @@ class Subcollection:
 
     viewset: str
     lookup: str
+
+    def of(self, rows: QuerySet[Any], parent: int) -> QuerySet[Any]:
+        """Those of these rows that belong to one parent; once also what several ports of a VM have."""
+        links, row, owner = links_of(rows.model, self.lookup)
+        if row == "pk":
+            return rows.filter(**{owner: parent})
+        # Distinct, so that PostgreSQL goes by the links, which are in the order of pages, not by the rows.
+        return rows.filter(pk__in=links.filter(**{owner: parent}).values(row).distinct())
+
+
+class Links(NamedTuple):
+    """The table in which a lookup's links stand, with the names in it of the ids of the row and of its owner."""
+
+    rows: QuerySet[Any]
+    row: str
+    owner: str
+
+
+def links_of(model: type[Model], lookup: str) -> Links:
+    """Where it says which rows of a model a lookup leads to which owners from.
+
+    To ask it alone is quick; Django's own lookups would join the tables at both of its ends once more.
+    """
+    relation: Any = model._meta.get_field(lookup)
+    if not relation.many_to_many:
+        return Links(model._default_manager.all(), "pk", lookup)
+    field = relation.field if relation.auto_created else relation
+    ends = field.m2m_field_name(), field.m2m_reverse_field_name()
+    row, owner = reversed(ends) if relation.auto_created else ends
+    return Links(field.remote_field.through._default_manager.all(), row, owner)
 
 
 Relation = ToOne | ToMany

@@ -131,14 +131,7 @@ class CollectionViewSet(ActingViewSet):
     def rows(self) -> QuerySet[Any]:
         """What the caller may see here; below a parent, of that."""
         rows = self.reader.visible(type(self))
-        if self.parent is None:
-            return rows
-        lookup = self.parent.below.lookup
-        below = {lookup: self.parent.resource.pk}
-        if any(field.name == lookup for field in rows.model._meta.concrete_fields):
-            return rows.filter(**below)
-        # By a subquery, because a group that several ports of a VM have belongs to it once.
-        return rows.filter(pk__in=rows.model._default_manager.filter(**below).values("pk"))
+        return self.parent.below.of(rows, self.parent.resource.pk) if self.parent else rows
 
     def matching(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Those of these rows that the request's filters leave; the same queryset without any."""

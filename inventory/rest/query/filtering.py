@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from inventory.rest.collections import ToOne, viewset_of
+from inventory.rest.collections import Relation, ToOne, links_of, viewset_of
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, attribute_of
 from inventory.rest.query.comparing import compared, holds_for_null
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Most filters of one request.
 MOST = 100
+#: Most related rows that are named by their ids.
+FEW = 1000
 
 ViewSet = type["CollectionViewSet"]
 Visible = Callable[[ViewSet], QuerySet[Any]]
@@ -50,11 +52,34 @@ def _where(condition: Condition, viewset: ViewSet, visible: Visible) -> Q:
     if relation is None:
         raise _unknown(viewset, ".".join(condition.path))
     target = viewset_of(relation.collection)
-    link = {"pk": OuterRef(relation.column)} if isinstance(relation, ToOne) else {relation.lookup: OuterRef("pk")}
-    related = visible(target).filter(**link)
-    found = Q(Exists(related.filter(compared(_attribute(target, name), condition))))
+    related, fits = visible(target), compared(_attribute(target, name), condition)
     # Of nothing, every attribute is null.
-    return found | ~Q(Exists(related)) if isinstance(relation, ToOne) and holds_for_null(condition) else found
+    or_none = isinstance(relation, ToOne) and holds_for_null(condition)
+    few = None if or_none else _few(related.filter(fits))
+    if few is not None:
+        return _linked_to(relation, target, few)
+    link = {"pk": OuterRef(relation.column)} if isinstance(relation, ToOne) else {relation.lookup: OuterRef("pk")}
+    related = related.filter(**link)
+    found = Q(Exists(related.filter(fits)))
+    return found | ~Q(Exists(related)) if or_none else found
+
+
+def _few(related: QuerySet[Any]) -> list[int] | None:
+    """The ids of these rows, unless they are many.
+
+    A database that is given them knows how many rows each leads to. Asked in one for the name of a tenant or of a
+    group, it would take each to be like any other, and look through a million instances for the few of one tenant.
+    """
+    ids = list(related.order_by().values_list("pk", flat=True)[: FEW + 1])
+    return ids if len(ids) <= FEW else None
+
+
+def _linked_to(relation: Relation, target: ViewSet, related: Sequence[int]) -> Q:
+    """The rows that a relation leads from to one of these."""
+    if isinstance(relation, ToOne):
+        return Q(**{f"{relation.column}__in": related})
+    links, row, owner = links_of(target.queryset.model, relation.lookup)
+    return Q(pk__in=links.filter(**{f"{row}__in": related}).values(owner).distinct())
 
 
 def _attribute(viewset: ViewSet, name: str) -> Attribute:
