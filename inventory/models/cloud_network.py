@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.models.base import unique_in_provider
+from inventory.models.base import index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import ResourceQuerySet
@@ -13,7 +13,7 @@ class CloudNetwork(models.Model):
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_networks")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255, db_index=True)
+    name = models.CharField(max_length=255)
     cidr = models.CharField(max_length=64, null=True, blank=True)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
 
@@ -22,6 +22,7 @@ class CloudNetwork(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [unique_in_provider("cloud_network")]
+        indexes = [index_of_text("name", "cloud_network_name")]
 
     def __str__(self) -> str:
         return self.name

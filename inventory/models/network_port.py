@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.models.base import unique_in_provider
+from inventory.models.base import index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
@@ -13,13 +13,17 @@ from inventory.querysets import TalliedQuerySet
 class NetworkPort(models.Model):
     """A network interface (Neutron port, ENI): where a cloud keeps the security groups of a VM."""
 
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="network_ports")
+    provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="network_ports")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255, null=True, blank=True, db_index=True)
+    name = models.CharField(max_length=255, null=True, blank=True)
     vm = models.ForeignKey(Vm, models.CASCADE, null=True, related_name="network_ports")
-    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="network_ports")
-    cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="network_ports")
-    mac_address = models.CharField(max_length=32, null=True, blank=True, db_index=True)
+    cloud_tenant = models.ForeignKey(
+        CloudTenant, models.SET_NULL, null=True, db_index=False, related_name="network_ports"
+    )
+    cloud_network = models.ForeignKey(
+        CloudNetwork, models.SET_NULL, null=True, db_index=False, related_name="network_ports"
+    )
+    mac_address = models.CharField(max_length=32, null=True, blank=True)
     status = models.CharField(max_length=64, null=True, blank=True)
     ipaddresses = models.JSONField(default=list)
     port_security_enabled = models.BooleanField(default=True)
@@ -31,6 +35,13 @@ class NetworkPort(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [unique_in_provider("network_port")]
+        indexes = [
+            index_of_text("name", "network_port_name"),
+            index_of_text("mac_address", "network_port_mac_address"),
+            index_of_many("provider", "network_port_provider"),
+            index_of_many("cloud_tenant", "network_port_cloud_tenant"),
+            index_of_many("cloud_network", "network_port_cloud_network"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.ems_ref

@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from inventory.models.base import Timestamped, unique_in_provider
+from inventory.models.base import Timestamped, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import InstanceManager, VmQuerySet
@@ -20,15 +20,15 @@ class Vm(Timestamped):
         SUSPENDED = "suspended"
         UNKNOWN = "unknown"
 
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="vms")
+    provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="vms")
     ems_ref = models.CharField(max_length=255)
-    uid_ems = models.CharField(max_length=255, null=True, blank=True, db_index=True)
+    uid_ems = models.CharField(max_length=255, null=True, blank=True)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(max_length=255, db_index=True)
+    name = models.CharField(max_length=255)
     description = models.TextField(null=True, blank=True)
     vendor = models.CharField(max_length=32)
     type = models.CharField(max_length=255)
-    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="vms")
+    cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, db_index=False, related_name="vms")
     cloud = models.BooleanField(default=True)
     template = models.BooleanField(default=False)
     power_state = models.CharField(max_length=16, choices=PowerState.choices, default=PowerState.UNKNOWN)
@@ -44,8 +44,15 @@ class Vm(Timestamped):
         verbose_name_plural = "VMs"
         ordering = ["id"]
         constraints = [unique_in_provider("vm")]
-        # By which the pages of instances are found without looking at rows, as those of all VMs by the key.
-        indexes = [models.Index(fields=["id"], condition=models.Q(cloud=True), name="vm_instances")]
+        indexes = [
+            index_of_text("name", "vm_name"),
+            index_of_text("uid_ems", "vm_uid_ems"),
+            index_of_many("provider", "vm_provider"),
+            index_of_many("cloud_tenant", "vm_cloud_tenant"),
+            index_of_many("power_state", "vm_power_state"),
+            # By which the pages of instances are found without looking at rows, as those of all VMs by the key.
+            models.Index(fields=["id"], condition=models.Q(cloud=True), name="vm_instances"),
+        ]
         permissions = [("change_vm_security_groups", "Can add security groups to VMs and remove them")]
 
     def __str__(self) -> str:

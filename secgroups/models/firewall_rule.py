@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 
 from inventory.models import Provider
-from inventory.models.base import unique_in_provider
+from inventory.models.base import index_of_text, unique_in_provider
 from inventory.querysets import TalliedQuerySet
 from secgroups.models.security_group import SecurityGroup
 
@@ -30,7 +30,7 @@ class FirewallRule(models.Model):
     host_protocol = models.CharField(max_length=32, null=True, blank=True)
     port = models.IntegerField(null=True, blank=True)
     end_port = models.IntegerField(null=True, blank=True)
-    source_ip_range = models.CharField(max_length=255, null=True, blank=True, db_index=True)
+    source_ip_range = models.CharField(max_length=255, null=True, blank=True)
     source_security_group = models.ForeignKey(
         SecurityGroup, models.SET_NULL, null=True, blank=True, related_name="rules_that_name_it"
     )
@@ -41,6 +41,7 @@ class FirewallRule(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [unique_in_provider("firewall_rule")]
+        indexes = [index_of_text("source_ip_range", "firewall_rule_source_ip_range")]
 
     def __str__(self) -> str:
         return self.ems_ref

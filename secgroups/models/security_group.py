@@ -3,16 +3,16 @@ from __future__ import annotations
 from django.db import models
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.models.base import Timestamped, unique_in_provider
+from inventory.models.base import Timestamped, index_of_many, index_of_text, unique_in_provider
 from secgroups.querysets import SecurityGroupQuerySet
 
 
 class SecurityGroup(Timestamped):
     """A named set of firewall rules that a cloud applies to the ports that have it."""
 
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="security_groups")
+    provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="security_groups")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255, db_index=True)
+    name = models.CharField(max_length=255)
     description = models.TextField(null=True, blank=True)
     type = models.CharField(max_length=255)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
@@ -30,6 +30,10 @@ class SecurityGroup(Timestamped):
     class Meta:
         ordering = ["id"]
         constraints = [unique_in_provider("security_group")]
+        indexes = [
+            index_of_text("name", "security_group_name"),
+            index_of_many("provider", "security_group_provider"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -38,9 +42,12 @@ class SecurityGroup(Timestamped):
 class Membership(models.Model):
     """A group on a port, and so on the VM of that port: a VM has a group once for each port that has it."""
 
-    security_group = models.ForeignKey(SecurityGroup, models.CASCADE, related_name="memberships")
-    network_port = models.ForeignKey(NetworkPort, models.CASCADE, related_name="memberships")
-    vm = models.ForeignKey(Vm, models.CASCADE, null=True, related_name="memberships", help_text="The port's VM.")
+    # Each has an index below that begins with it.
+    security_group = models.ForeignKey(SecurityGroup, models.CASCADE, db_index=False, related_name="memberships")
+    network_port = models.ForeignKey(NetworkPort, models.CASCADE, db_index=False, related_name="memberships")
+    vm = models.ForeignKey(
+        Vm, models.CASCADE, null=True, db_index=False, related_name="memberships", help_text="The port's VM."
+    )
 
     class Meta:
         constraints = [

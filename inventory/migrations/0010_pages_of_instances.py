@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0008_tallies'),
+        ('inventory', '0009_tallies'),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from inventory.tallies import KeepTally
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0007_call_rate'),
+        ('inventory', '0008_indexes'),
     ]
 
     operations = [

@@ -6,8 +6,8 @@ from inventory.tallies import KeepTally
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0008_tallies'),
-        ('secgroups', '0003_shared_groups'),
+        ('inventory', '0009_tallies'),
+        ('secgroups', '0004_indexes'),
     ]
 
     operations = [

@@ -1,0 +1,142 @@
+"""The documented reads, and how PostgreSQL carries out what they ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from inventory.models import NetworkPort, Vm
+from inventory.rest.collections import viewset_of
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+
+#: The models of the tables that grow with the inventory.
+LARGE = (Vm, NetworkPort, Membership, FirewallRule, SecurityGroup)
+
+#: What a person expects to be quick: the attributes of each collection that have an index.
+INDEXED: Mapping[str, tuple[str, ...]] = {
+    "providers": ("id", "name", "guid"),
+    "cloud_tenants": ("id", "name", "ems_ref", "ems_id"),
+    "cloud_networks": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id"),
+    "instances": ("id", "name", "guid", "ems_ref", "uid_ems", "cloud_tenant_id", "ems_id"),
+    "vms": (),
+    "network_ports": (
+        "id", "name", "ems_ref", "ems_id", "device_id", "cloud_tenant_id", "cloud_network_id", "mac_address",
+    ),
+    "security_groups": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id", "cloud_network_id"),
+    "firewall_rules": ("id", "ems_ref", "resource_id", "source_ip_range", "source_security_group_id"),
+}  # fmt: skip
+#: Other filters, most of them by what is related, as they stand in a URL; in braces are attributes of a row.
+FILTERS = {
+    "instances": (
+        "power_state=paused",
+        "security_groups.name='{security_groups[name]}'",
+        "security_groups.id={security_groups[id]}",
+        "cloud_tenant.name='{cloud_tenants[name]}'",
+        "ext_management_system.name='{providers[name]}'",
+        "network_ports.mac_address='{network_ports[mac_address]}'",
+    ),
+    "security_groups": (
+        "vms.name='{vms[name]}'",
+        "vms.id={vms[id]}",
+        "cloud_tenant.name='{cloud_tenants[name]}'",
+        "network_ports.ems_ref='{network_ports[ems_ref]}'",
+        "firewall_rules.source_ip_range='{firewall_rules[source_ip_range]}'",
+    ),
+    "network_ports": (
+        "device.name='{vms[name]}'",
+        "security_groups.name='{security_groups[name]}'",
+        "cloud_network.name='{cloud_networks[name]}'",
+    ),
+    "firewall_rules": (
+        "security_group.name='{security_groups[name]}'",
+        "source_security_group.name='{security_groups[name]}'",
+    ),
+    "cloud_tenants": ("instances.name='{vms[name]}'", "security_groups.name='{security_groups[name]}'"),
+    "cloud_networks": ("security_groups.name='{security_groups[name]}'",),
+    "providers": ("instances.name='{vms[name]}'", "security_groups.name='{security_groups[name]}'"),
+}
+PAGE = "limit=20&expand=resources"
+#: What these have is not little, however it is read.
+OWNERS = {"providers", "cloud_tenants", "cloud_networks"}
+#: The first groups are those on half of all instances.
+BEYOND_LARGEST = {"security_groups": "&filter[]=id>={security_groups[id]}"}
+
+
+def reads() -> Iterator[str]:
+    """The URLs of the documented reads, below `/api/`; in braces are attributes of a row of each collection."""
+    for collection in INDEXED:
+        yield from _shapes(collection)
+        yield from _filters(collection)
+
+
+def _shapes(collection: str) -> Iterator[str]:
+    """Pages and one resource, with everything that can be asked for beside them."""
+    viewset = viewset_of(collection)
+    one, beyond = f"{collection}/{{{collection}[id]}}", BEYOND_LARGEST.get(collection, "")
+    yield f"{collection}?limit=20"
+    yield f"{collection}?{PAGE}&offset=100"
+    yield one
+    for name in viewset.subcollections:
+        yield f"{one}/{name}?limit=20"
+        yield f"{one}/{name}?{PAGE}"
+        if collection not in OWNERS:
+            yield f"{collection}?{PAGE},{name}{beyond}"
+    for name in (*viewset.computed, *viewset.relations):
+        if collection not in OWNERS:
+            yield f"{one}?attributes={name}"
+            yield f"{collection}?{PAGE}&attributes={name}{beyond}"
+
+
+def _filters(collection: str) -> Iterator[str]:
+    """By each indexed attribute, in both languages of filters, and sorted by it."""
+    for name in INDEXED.get(collection, ()):
+        value = f"{{{collection}[{name}]}}"
+        yield f"{collection}?{PAGE}&filter[]={name}='{value}'"
+        yield f"{collection}?{PAGE}&filter[]={name}=['{value}']"
+        yield f"{collection}?{PAGE}&{name}={value}"
+        if name == "id" or name.endswith("_id"):
+            continue
+        if name != "guid":
+            yield f"{collection}?{PAGE}&filter[]={name}='{value[:-1]}:.13}}*'"
+    if "name" in INDEXED.get(collection, ()):
+        name = f"{{{collection}[name]}}"
+        yield f"{collection}?{PAGE}&sort_by=name"
+        yield f"{collection}?{PAGE}&sort_by=name&filter[]=name>='{name}'"
+    for written in FILTERS.get(collection, ()):
+        yield f"{collection}?{PAGE}&filter[]={written}"
+
+
+def statements(client: Client, url: str) -> list[str]:
+    """The SELECTs that one GET runs, but for the counts of whole collections."""
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(url)
+    assert answer.status_code == 200, answer.content
+    asked = [query["sql"] for query in queries]
+    return [sql for sql in asked if sql.startswith("SELECT") and not sql.startswith("SELECT COUNT(*)")]
+
+
+def scans(sql: str) -> list[dict[str, Any]]:
+    """The nodes of a statement's plan, as it was carried out, that read one of the large tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+        [plans] = cursor.fetchone()
+    large = {model._meta.db_table for model in LARGE}
+    [explained] = json.loads(plans) if isinstance(plans, str) else plans
+    return [node for node in _nodes(explained["Plan"]) if node.get("Relation Name") in large]
+
+
+def visited(scan: Mapping[str, Any]) -> int:
+    """How many rows a scan looked at, those that it threw away included."""
+    removed = sum(rows for what, rows in scan.items() if what.startswith("Rows Removed by"))
+    return int((scan["Actual Rows"] + removed) * scan["Actual Loops"])
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)

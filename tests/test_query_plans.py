@@ -1,0 +1,75 @@
+"""No documented read looks through a large table: PostgreSQL finds what it needs by an index, and little else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import Client
+
+from inventory.models import NetworkPort, Vm
+from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.synthesis import Size, settle, synthesize
+from tests import plans
+
+pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="looks at the plans of PostgreSQL")
+
+#: So many that a planner has to choose, and so few that they are there in seconds.
+SIZE = Size(instances=20_000, groups=4_000, rules=20_000)
+#: Most rows that a scan may look at to find a page of 20, of the 4,000 and more that its table has.
+FEW = 1_500
+Sample = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def reader(django_db_setup: None, django_db_blocker: Any) -> Iterator[Client]:
+    """Somebody who may see one inventory, which is made for all of these tests and taken back at their end."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        synthesize(1, SIZE)
+        settle()
+        client = Client()
+        client.force_login(User.objects.create_superuser("reader"))
+        yield client
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def sample(reader: Client, django_db_blocker: Any) -> Sample:
+    """The resources of one instance in one of the smaller clouds, and of what is about it."""
+    with django_db_blocker.unblock():
+        return _sample(reader)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("read", list(plans.reads()))
+def test_a_documented_read_looks_at_little_more_than_it_answers(reader: Client, sample: Sample, read: str) -> None:
+    for sql in plans.statements(reader, f"/api/{read.format_map(sample)}"):
+        for scan in plans.scans(sql):
+            assert scan["Node Type"] != "Seq Scan", (scan["Relation Name"], sql)
+            assert plans.visited(scan) <= FEW, (plans.visited(scan), sql)
+
+
+def _sample(reader: Client) -> Sample:
+    vm = Vm.objects.filter(provider__name="synthetic-1-aws-europe").order_by("pk").last()
+    port = NetworkPort.objects.filter(vm=vm).first()
+    group = SecurityGroup.objects.filter(network_ports=port).order_by("pk").last()
+    rule = FirewallRule.objects.filter(security_group=group, source_ip_range__startswith="10.").first()
+    assert vm is not None
+    there = {
+        "providers": vm.provider_id,
+        "cloud_tenants": vm.cloud_tenant_id,
+        "cloud_networks": port.cloud_network_id,
+        "instances": vm.pk,
+        "vms": vm.pk,
+        "network_ports": port.pk,
+        "security_groups": group.pk,
+        "firewall_rules": rule.pk,
+    }
+    found: Sample = {name: reader.get(f"/api/{name}/{pk}").json() for name, pk in there.items()}
+    # What an instance at Amazon, or the rule, happens not to have.
+    found["network_ports"]["name"] = NetworkPort.objects.filter(name__isnull=False).order_by("pk")[5000].name
+    found["firewall_rules"]["source_security_group_id"] = str(group.pk)
+    return found
