@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -55,7 +56,7 @@ class AccountBackend(ModelBackend):
     _permissions = Prepared(lambda: granted(Slot("user")))
 
     @staticmethod
-    def hand_over(user: User, permissions: list[str]) -> None:
+    def hand_over(user: User, permissions: Iterable[str]) -> None:
         """Tell what the user may, as just read from the database."""
         user._perm_cache = set(permissions)  # type: ignore[attr-defined]
 
@@ -63,6 +64,6 @@ class AccountBackend(ModelBackend):
         if user_obj.is_superuser or not user_obj.is_active or user_obj.is_anonymous or obj is not None:
             return set(super().get_all_permissions(user_obj, obj))
         if not hasattr(user_obj, "_perm_cache"):
-            self.hand_over(user_obj, self._permissions(user=user_obj.pk))
+            self.hand_over(user_obj, (name for (name,) in self._permissions(user=user_obj.pk)))
         found: set[str] = user_obj._perm_cache
         return found

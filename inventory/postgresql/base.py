@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -49,6 +51,36 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     _asked_at = float("-inf")
+    _is_direct = False
+
+    def init_connection_state(self) -> None:
+        """Learn whether a pooler stands between, which gives each transaction the connection that is free.
+
+        It tells its clients of a process that no server has.
+        """
+        super().init_connection_state()
+        with self.connection.cursor() as cursor:
+            [pid] = cursor.execute("SELECT pg_backend_pid()").fetchone()
+        self._is_direct = pid == self.connection.info.backend_pid
+
+    @contextmanager
+    def planned_cursor(self) -> Iterator[Any]:
+        """A cursor of whose statements PostgreSQL keeps what it made of them, where the connection stays ours.
+
+        Only of these: psycopg would remember the text of each other statement, however long, should it come again.
+        """
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        connection = self.connection
+        with self.wrap_database_errors:
+            made = base.ServerBindingCursor(connection)  # type: ignore[call-arg]
+            cursor = self._prepare_cursor(made)  # type: ignore[attr-defined]
+        connection.prepare_threshold = 0 if self._is_direct else None
+        try:
+            with cursor:
+                yield cursor
+        finally:
+            connection.prepare_threshold = None
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from hmac import compare_digest
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import caches
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from knox.auth import TokenAuthentication as KnoxAuthentication
@@ -23,6 +27,8 @@ from inventory.models import AuthToken, GroupMember
 from inventory.prepared import Prepared, Slot
 from inventory.rest.hrefs import Hrefs
 
+M = TypeVar("M", bound=Model)
+
 #: The backend whose users have their password's hash in the database, as `user.backend` calls it.
 ACCOUNTS = f"{AccountBackend.__module__}.{AccountBackend.__qualname__}"
 #: Instead of HTTP Basic's challenge, which would make browsers ask for a password over the login page.
@@ -31,19 +37,29 @@ CHALLENGE = 'X-Auth-Token realm="Portcullis"'
 RENEWED_AFTER = 1 / 60
 
 
+@cache
+def _columns(model: type[Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+def _made(model: type[M], values: Sequence[Any]) -> M:
+    """An instance of the values of these columns."""
+    return model.from_db(DEFAULT_DB_ALIAS, _columns(model), values)
+
+
 class TokenAuthentication(KnoxAuthentication):
     """The token in `X-Auth-Token`. A request that has one is judged by it alone, whatever else it brings."""
 
     _tokens = Prepared(
-        lambda: (
-            AuthToken.objects.filter(token_key=Slot("key"))
-            .select_related("user")
-            .annotate(permissions=AccountBackend.of_its_user)
+        lambda: AuthToken.objects.filter(token_key=Slot("key")).values_list(
+            AccountBackend.of_its_user,
+            *_columns(AuthToken),
+            *(f"user__{name}" for name in _columns(User)),
         )
     )
 
     def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
-        token = request.headers.get("X-Auth-Token")
+        token = request.META.get("HTTP_X_AUTH_TOKEN")
         if token is None:
             return None
         if not token.strip():
@@ -52,7 +68,7 @@ class TokenAuthentication(KnoxAuthentication):
             user, found = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
             raise AuthenticationFailed("Invalid Authentication Token (X-Auth-Token)") from None
-        if request.headers.get("X-Auth-Skip-Token-Renewal", "").lower() != "true":
+        if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
             _renew(found)
         return user, found
 
@@ -60,11 +76,14 @@ class TokenAuthentication(KnoxAuthentication):
         """Who the token stands for and what they may, by one query; a scheduled task deletes the expired."""
         text = token.decode()
         digest, now = hash_token(text), timezone.now()
-        for found in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
+        for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
+            of_token = len(_columns(AuthToken))
+            found = _made(AuthToken, values[:of_token])
+            found.user = _made(User, values[of_token:])
             if compare_digest(digest, found.digest) and found.expiry is not None and found.expiry > now:
                 user, token_of_user = self.validate_user(found)
                 if not user.is_superuser:
-                    AccountBackend.hand_over(user, found.permissions)
+                    AccountBackend.hand_over(user, permissions)
                 return user, token_of_user
         raise AuthenticationFailed
 
@@ -80,13 +99,14 @@ class BasicAuthentication(authentication.BasicAuthentication):
     is gone is noticed at once. What was wrong is not remembered, and takes as long as ever.
     """
 
-    _users = Prepared(lambda: User.objects.filter(username=Slot("name")))
+    _users = Prepared(lambda: User.objects.filter(username=Slot("name")).values_list(*_columns(User)))
 
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
         known = caches["passwords"]
-        for user in self._users(name=userid):
+        for values in self._users(name=userid):
+            user = _made(User, values)
             if user.is_active and known.get(_digest(user, password)):
                 return user, None
         user, _ = super().authenticate_credentials(userid, password, request)
@@ -115,7 +135,7 @@ def _renew(token: AuthToken) -> None:
 def limited_to_group(request: Request) -> User | AnonymousUser:
     """The caller; with `X-MIQ-Group`, as a member of that group alone. 401 if it is none of theirs."""
     user = request.user
-    name = unquote(request.headers.get("X-MIQ-Group", ""))
+    name = unquote(request.META.get("HTTP_X_MIQ_GROUP", ""))
     if not name or isinstance(user, AnonymousUser):
         return user
     member = GroupMember.objects.filter(pk=user.pk, groups__name=name).first()

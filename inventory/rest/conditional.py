@@ -23,7 +23,7 @@ def unless_known(request: Request, resource: dict[str, Any]) -> Response:
         return Response(resource)
     text = dumped(resource)
     etag = quote_etag(blake2b(text, digest_size=16).hexdigest())
-    known = parse_etags(request.headers.get("If-None-Match", ""))
+    known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     if known == ["*"] or etag in {tag.removeprefix("W/") for tag in known}:
         return Response(status=304, headers={"ETag": etag})
     return Response(orjson.Fragment(text), headers={"ETag": etag})

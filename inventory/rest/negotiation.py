@@ -52,10 +52,10 @@ class Negotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         named = request.query_params.get("format")
         offered = [r for r in renderers if r.media_type and named in {None, r.format}]
-        if named or not request.headers.get("Accept"):
+        if named or not request.META.get("HTTP_ACCEPT"):
             preferred = offered[0].media_type if offered else None
         else:
-            preferred = _preferred(request.headers["Accept"], tuple(str(r.media_type) for r in offered))
+            preferred = _preferred(request.META["HTTP_ACCEPT"], tuple(str(r.media_type) for r in offered))
         if preferred is None:
             raise NotAcceptable("The answer can be application/json or text/html")
         return next(r for r in offered if r.media_type == preferred), preferred

@@ -36,7 +36,7 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
-        if hasattr(self, "post"):
+        if request.method == "POST" and hasattr(self, "post"):
             self.post = once(self.post, self.handle_exception, self.may_write)
 
     def may_write(self) -> bool:

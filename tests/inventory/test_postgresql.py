@@ -74,3 +74,32 @@ def test_a_connection_that_was_asked_a_moment_ago_is_not_asked_again(other: psyc
     connection._asked_at = float("-inf")
     assert connection.is_usable()
     assert asked() != first
+
+
+def prepared(wrapper: Any) -> list[str]:
+    """What is prepared on a connection after a cursor of each kind has read something."""
+    for cursor in (wrapper.planned_cursor, wrapper.cursor):
+        with cursor() as reading:
+            reading.execute("SELECT %s::int + 1", [7])
+            assert reading.fetchone() == (8,)
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%int + 1'")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+@pytest.fixture
+def another() -> Iterator[Any]:
+    """Another connection as Django makes them."""
+    wrapper = connection.copy()
+    yield wrapper
+    wrapper.close()
+
+
+def test_only_what_is_planned_is_prepared(another: Any) -> None:
+    assert prepared(another) == ["SELECT $1::int + 1"]
+    assert another.connection.prepare_threshold is None
+
+
+def test_behind_a_pooler_nothing_is_prepared(another: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 0)
+    assert prepared(another) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
 
 from inventory.models import Vm
@@ -12,45 +13,69 @@ from inventory.prepared import Prepared, Slot
 from tests.cast import Cast
 
 
-def test_each_call_reads_what_its_values_say(cast: Cast) -> None:
-    by_ref = Prepared(lambda: Vm.objects.filter(ems_ref=Slot("ref"), cloud=True))
+@pytest.mark.parametrize("planned", [True, False])
+def test_each_call_reads_what_its_values_say(cast: Cast, planned: bool) -> None:
+    rows = Vm.objects.filter(ems_ref=Slot("ref"), cloud=True).values_list("pk", "created_on", "guid")
+    by_ref = Prepared(lambda: rows, planned=planned)
     for vm in (cast.production.single, cast.staging.double):
-        [found] = by_ref(ref=vm.ems_ref)
-        assert (found.pk, found.created_on, found.guid) == (vm.pk, vm.created_on, vm.guid)
-    assert by_ref(ref="'; --") == []
+        assert list(map(tuple, by_ref(ref=vm.ems_ref))) == [(vm.pk, vm.created_on, vm.guid)]
+    assert list(by_ref(ref="'; --")) == []
 
 
 def test_a_slot_can_stand_at_several_places(cast: Cast) -> None:
     others = Prepared(
-        lambda: Vm.objects.filter(provider__vms=Slot("vm")).exclude(pk=Slot("vm")).values_list("name", flat=True)
+        lambda: Vm.objects.filter(provider__vms=Slot("vm")).exclude(pk=Slot("vm")).values_list("name")
     )
     vm = cast.production.single
-    assert set(others(vm=vm.pk)) == set(Vm.objects.exclude(pk=vm.pk).values_list("name", flat=True))
+    expected = set(Vm.objects.exclude(pk=vm.pk).values_list("name"))
+    assert set(map(tuple, others(vm=vm.pk))) == expected
+
+
+def test_a_slot_can_show_its_value(cast: Cast) -> None:
+    backwards = Prepared(lambda: Vm.objects.filter(name=Slot("name", lambda name: name[::-1])).values_list("pk"))
+    vm = cast.production.single
+    assert [pk for (pk,) in backwards(name=vm.name[::-1])] == [vm.pk]
+    assert list(backwards(name=vm.name)) == []
 
 
 def test_what_is_joined_comes_along(cast: Cast, django_assert_num_queries: Any) -> None:
-    with_provider = Prepared(lambda: Vm.objects.filter(pk=Slot("vm")).select_related("provider"))
+    with_provider = Prepared(lambda: Vm.objects.filter(pk=Slot("vm")).values_list("name", "provider__name"))
     with django_assert_num_queries(1):
-        [found] = with_provider(vm=cast.production.single.pk)
-        assert found.provider == cast.acme
+        assert list(with_provider(vm=cast.production.single.pk)) == [(cast.production.single.name, cast.acme.name)]
 
 
 @pytest.mark.django_db
 def test_it_is_made_once() -> None:
     made = []
 
-    def rows() -> QuerySet[Any]:
+    def rows() -> QuerySet[Any, Any]:
         made.append(1)
-        return Vm.objects.filter(name=Slot("name"))
+        return Vm.objects.filter(name=Slot("name")).values_list("pk")
 
     prepared = Prepared(rows)
-    assert prepared(name="a") == prepared(name="b") == []
+    assert list(prepared(name="a")) == list(prepared(name="b")) == []
     assert made == [1]
 
 
-@pytest.mark.django_db
 def test_what_a_call_found_is_no_part_of_the_next(cast: Cast) -> None:
-    everything = Prepared(lambda: Vm.objects.filter(provider=Slot("provider")))
-    assert len(everything(provider=cast.acme.pk)) == 4
+    everything = Prepared(lambda: Vm.objects.filter(provider=Slot("provider")).values_list("pk"))
+    assert len(list(everything(provider=cast.acme.pk))) == 4
     Vm.objects.all().delete()
-    assert everything(provider=cast.acme.pk) == []
+    assert list(everything(provider=cast.acme.pk)) == []
+
+
+@pytest.mark.django_db
+def test_what_no_row_can_be_is_not_asked_for(django_assert_num_queries: Any) -> None:
+    none = Prepared(lambda: Vm.objects.filter(pk__in=[], name=Slot("name")).values_list("pk"))
+    with django_assert_num_queries(0):
+        assert list(none(name="a")) == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="is about PostgreSQL")
+@pytest.mark.parametrize("planned", [True, False])
+def test_postgresql_keeps_what_is_planned(cast: Cast, planned: bool) -> None:
+    rows = Vm.objects.filter(description=Slot("text"), name="kept").values_list("pk")
+    list(Prepared(lambda: rows, planned=planned)(text="some"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%description%= ($1)%'")
+        assert cursor.fetchone() == (int(planned),)
