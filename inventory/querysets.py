@@ -7,14 +7,24 @@ from typing import Any, ClassVar, Self
 from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db import models
-from django.db.models import OuterRef, Subquery, Sum, Value
+from django.db.models import Func, OuterRef, Subquery, Sum, Value
 from django.db.models.expressions import Col, Combinable
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.prepared import Slot
+
 User = AbstractBaseUser | AnonymousUser
+
+#: As Django's own aggregates, which however work out a query in a query.
+ROWS = Func(template="COUNT(*)", output_field=models.BigIntegerField())
+SUM = Func(
+    "number",
+    template="CAST(COALESCE(SUM(%(expressions)s), 0) AS bigint)",
+    output_field=models.BigIntegerField(),
+)
 
 
 class ResourceQuerySet(models.QuerySet[Any]):
@@ -23,6 +33,10 @@ class ResourceQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Self:
         """What this user may see: everything, once the permission to view the model is given."""
         return self
+
+    def counted(self) -> models.QuerySet[Any, Any]:
+        """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
+        return self.order_by().values_list(ROWS)
 
     def count(self) -> int:
         """Without what the rows bring with them, whose columns Django would work out and not use."""
@@ -38,10 +52,18 @@ class TalliedQuerySet(ResourceQuerySet):
 
     def count(self) -> int:
         """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
-        asked = _only_asked(self.query) if self._result_cache is None else None
+        tallied = self._tallied() if self._result_cache is None else None
+        return super().count() if tallied is None else int(tallied.get()[0])
+
+    def counted(self) -> models.QuerySet[Any, Any]:
+        tallied = self._tallied()
+        return super().counted() if tallied is None else tallied
+
+    def _tallied(self) -> models.QuerySet[Any, Any] | None:
+        asked = _only_asked(self.query)
         if asked is None or not asked.keys() <= set(self.tallied_by):
-            return super().count()
-        return int(self.tallies().using(self.db).filter(**asked).aggregate(sum=Sum("number", default=0))["sum"])
+            return None
+        return self.tallies().using(self.db).filter(**asked).order_by().values_list(SUM)
 
     def tallies(self) -> models.QuerySet[Any]:
         """What the number of all rows of the table is the sum of."""
@@ -120,7 +142,7 @@ def _only_asked(query: Query) -> dict[str, Any] | None:
     asked: dict[str, Any] = {}
     for lookup in query.where.children:
         match lookup:
-            case Exact(lhs=Col(target=field), rhs=bool() | int() as value) if field.attname not in asked:
+            case Exact(lhs=Col(target=field), rhs=bool() | int() | Slot() as value) if field.attname not in asked:
                 asked[field.attname] = value
             case _:
                 return None

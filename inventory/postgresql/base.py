@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from psycopg.adapt import AdaptersMap, Buffer
 
@@ -43,6 +43,15 @@ def _with_our_loader(context: AdaptersMap) -> AdaptersMap:
     return adapters
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    """What is shown of a query has its values also where those went to the server beside it."""
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        if isinstance(cursor, base.ServerBindingCursor):
+            return str(self.compose_sql(sql, params))
+        return super().last_executed_query(cursor, sql, params)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A kept connection is asked once a second, not in each request, whether it is still good.
 
@@ -50,6 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     is found by asking, where the last answer is older than `TRUSTED`.
     """
 
+    ops_class = DatabaseOperations
     _asked_at = float("-inf")
     _is_direct = False
 

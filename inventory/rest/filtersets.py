@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from django import forms
 from django.db.models import F, QuerySet
@@ -15,6 +16,7 @@ from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query.expressions import Folded, Like, fold
 from inventory.rest.query.values import as_time
@@ -133,12 +135,20 @@ def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
     return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
 
 
-def narrowed(rows: QuerySet[Any], filterset: type[FilterSet], query: QueryDict) -> QuerySet[Any]:
-    """The rows that the parameters leave, the same queryset where there are none; 400 names a wrong one."""
-    if not any(query.get(name) for name in query.keys() & filterset.base_filters.keys()):
+def narrowed(rows: Chosen, filterset: type[FilterSet], query: QueryDict) -> Chosen:
+    """The rows that the parameters leave, the same where there are none; 400 names a wrong one."""
+    names = tuple(sorted(name for name in query.keys() & filterset.base_filters.keys() if query.get(name)))
+    if not names:
         return rows
-    asked = filterset(query, queryset=rows)
+    asked = _of_these(cast("Hashable", filterset), names)(query, queryset=rows.visible)
     if not asked.is_valid():
         raise BadInput("; ".join(f"{name}: {' '.join(map(str, said))}" for name, said in asked.errors.items()))
-    found: QuerySet[Any] = asked.qs
-    return found
+    for name, value in asked.form.cleaned_data.items():
+        rows = asked.filters[name].filter(rows, value)
+    return rows
+
+
+@lru_cache(maxsize=1000)  # of the many that clients can ask for
+def _of_these(filterset: type[FilterSet], names: tuple[str, ...]) -> type[FilterSet]:
+    """The same with these filters alone: each request copies all of them, and makes the field of each."""
+    return type("AskedFilterSet", (FilterSet,), {name: filterset.base_filters[name] for name in names})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import QueryDict
 
+from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query.values import listed
+
+_PLACE = {"limit", "offset", "after"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,19 @@ class Page:
     def pages(self, total: int) -> int:
         return -(-total // self.limit)
 
-    def of(self, rows: QuerySet[Any], everything: QuerySet[Any]) -> QuerySet[Any]:
-        """What is on this page of rows in their order; `everything` is what they were chosen from.
+    def of(self, rows: Chosen) -> Chosen:
+        """Those of the rows that are on this page.
 
         Behind an id it is one more, if there is one: `offset` tells how far the client has come, not where it is.
         """
         if self.after is not None:
-            return rows.filter(pk__gt=self.after)[: self.limit + 1]
-        if not self.offset:
-            return rows[: self.limit]
-        # First the ids alone: what is skipped then costs an entry of an index, and no row.
-        ids = rows[self.offset : self.offset + self.limit].values("pk")
-        return everything.filter(pk__in=ids).order_by(*rows.query.order_by)
+            return replace(rows.filter(pk__gt=self.after), limit=self.limit + 1)
+        return replace(rows, offset=self.offset, limit=self.limit)
+
+    def total(self, ids: Sequence[int]) -> int | None:
+        """How many there are on all pages, if this one shows it: by having the last."""
+        has_the_last = self.after is None and len(ids) < self.limit and (ids or not self.offset)
+        return self.offset + len(ids) if has_the_last else None
 
     def following(self, ids: Sequence[int], total: int) -> Self | None:
         """The next page, if there is one: `ids` are those that were found for this one, of `total` rows."""
@@ -70,18 +74,16 @@ class Page:
             pages["next"] = following
         if self.offset > 0:
             pages["previous"] = self._at(max(min(self.offset - self.limit, last), 0))
-        return {name: f"{href}?{page._within(query)}" for name, page in pages.items()}
+        others = [(name, text) for name, texts in query.lists() if name not in _PLACE for text in texts]
+        before = urlencode([*others, ("limit", self.limit)], quote_via=quote, safe="[],*'")
+        return {name: f"{href}?{before}&{page._place}" for name, page in pages.items()}
 
     def _at(self, offset: int) -> Self:
         return replace(self, offset=offset, after=None)
 
-    def _within(self, query: QueryDict) -> str:
-        asked = query.copy()
-        asked.pop("after", None)
-        asked["offset"], asked["limit"] = str(self.offset), str(self.limit)
-        if self.after is not None:
-            asked["after"] = str(self.after)
-        return asked.urlencode(safe="[],*'")
+    @property
+    def _place(self) -> str:
+        return f"offset={self.offset}" if self.after is None else f"offset={self.offset}&after={self.after}"
 
 
 def digits(query: QueryDict, name: str, *, default: int) -> int:

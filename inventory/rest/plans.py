@@ -13,6 +13,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 from rest_framework import serializers
 
+from inventory.rest.choosing import Chosen, Sources
 from inventory.rest.collections import ToOne
 from inventory.rest.serializers import IdField
 
@@ -73,8 +74,8 @@ class Plan:
 
     def __init__(self, viewset: type[CollectionViewSet], sources: Mapping[str, str | Combinable]) -> None:
         self.names = ("href", "id", *sources)
-        self._sources = (Cast(F("pk"), TextField()), *sources.values())
-        rows = viewset.queryset.order_by().values_list(*self._sources)
+        self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
+        rows = viewset.queryset.order_by().values_list(*self.sources)
         compiler = rows.query.get_compiler(rows.db)
         compiler.setup_query()
         selected = [(column, sql, None) for column, sql, alias in compiler.select]  # nothing refers to an alias
@@ -86,7 +87,7 @@ class Plan:
     def of(cls, viewset: type[CollectionViewSet], selection: Selection) -> Plan:
         return _plan(cast("Hashable", viewset), selection.plain, selection.computed, tuple(selection.relations))
 
-    def resources(self, rows: QuerySet[Any], prefix: str) -> list[Resource]:
+    def resources(self, rows: Chosen | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""
         names = self.names
         return [dict(zip(names, (prefix + row[0], *row), strict=True)) for row in self._read(rows)]
@@ -96,13 +97,19 @@ class Plan:
     ) -> Iterator[tuple[Any, Resource]]:
         """Each resource after its value of `owner`, which also says the prefix of its address."""
         names = self.names
-        for value, *row in rows.values_list(owner, *self._sources).iterator(CHUNK):
+        for value, *row in rows.values_list(owner, *self.sources).iterator(CHUNK):
             yield value, dict(zip(names, (prefix(value) + row[0], *row), strict=True))
 
-    def _read(self, rows: QuerySet[Any]) -> Iterable[Sequence[Any]]:
+    def _read(self, rows: Chosen | QuerySet[Any]) -> Iterable[Sequence[Any]]:
         """Of each row the id as text, and then the values in the order of `names`."""
+        if isinstance(rows, Chosen):
+            found = rows.values(self.sources)
+            return self._read_anew(rows.rows()) if found is None else found
+        return self._read_anew(rows)
+
+    def _read_anew(self, rows: QuerySet[Any]) -> Iterable[Sequence[Any]]:
         if self._joins or rows.query.group_by is not None or rows.query.distinct:
-            return rows.values_list(*self._sources)
+            return rows.values_list(*self.sources)
         compiler = rows.query.get_compiler(rows.db)
         compiler.get_select = lambda *args, **kwargs: self._select
         try:

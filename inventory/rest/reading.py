@@ -9,7 +9,8 @@ from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.lookups import Numbers
-from inventory.rest.collections import Relation, ToOne, viewset_at, viewset_of
+from inventory.rest.choosing import Chosen
+from inventory.rest.collections import Relation, Subcollection, ToOne, viewset_at, viewset_of
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.plans import Plan, Resource
 from inventory.rest.selection import Selection
@@ -41,16 +42,24 @@ class Reader:
         rows: QuerySet[Any] = viewset.queryset.visible_to(self.user)
         return rows if self.user.has_perms(viewset.view_permissions()) else rows.none()
 
+    def chosen(
+        self, viewset: type[CollectionViewSet], below: Subcollection | None = None, parent: int | None = None
+    ) -> Chosen:
+        """All of them; below a parent, of that."""
+        return Chosen(viewset, self.visible(viewset), below, parent)
+
     def read(
         self,
         viewset: type[CollectionViewSet],
-        rows: QuerySet[Any],
+        rows: Chosen | QuerySet[Any],
         selection: Selection,
         hrefs: Hrefs | None = None,
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
         prefix = (hrefs or self.hrefs).resource(viewset.collection, "")
         read = Plan.of(viewset, selection).resources(rows, prefix)
+        if not (selection.computed or selection.relations or selection.embedded):
+            return read
         resources = {int(resource["id"]): resource for resource in read}
         for load, names in _loads(viewset, selection).items():
             values = load(list(resources))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple, NoReturn
 from uuid import UUID
@@ -17,6 +18,7 @@ from rest_framework.serializers import Serializer
 
 from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
+from inventory.rest.choosing import Chosen
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import unless_known
 from inventory.rest.errors import BadInput, NotFound
@@ -25,16 +27,16 @@ from inventory.rest.hrefs import Hrefs, as_uuid, id_in
 from inventory.rest.paging import Page
 from inventory.rest.permissions import view_permission
 from inventory.rest.plans import Column, Resource, columns_of
-from inventory.rest.query import filtered, ordered
+from inventory.rest.query import order, where
 from inventory.rest.reading import Computed, Reader
 from inventory.rest.selection import Selection, names_in
 
 
 class Parent(NamedTuple):
-    """What stands above a subcollection: its collection, the resource, and how the two are linked."""
+    """What stands above a subcollection: its collection, its id, and how the two are linked."""
 
     collection: str
-    resource: Any
+    pk: int
     below: Subcollection
 
 
@@ -89,16 +91,19 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             return None
-        viewset = viewset_of(name)
-        resource = self._one(self.reader.visible(viewset), self.kwargs[f"{name}_pk"])
-        return Parent(name, resource, viewset.subcollections[self.collection])
+        viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
+        ids = self.reader.chosen(viewset).filter(pk=id_in(named, name) or 0).ids()
+        if not ids:
+            raise NotFound(viewset.queryset.model.__name__, named)
+        return Parent(name, ids[0], viewset.subcollections[self.collection])
 
-    @property
-    def above(self) -> Parent:
-        """The parent of a viewset that only ever stands below one."""
-        if self.parent is None:
+    @cached_property
+    def above(self) -> Any:
+        """The row of the parent of a viewset that only ever stands below one, else 404."""
+        name = self.parent_collection
+        if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        return self.parent
+        return _one(self.reader.visible(viewset_of(name)), name, self.kwargs[f"{name}_pk"])
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -113,7 +118,7 @@ class CollectionViewSet(ActingViewSet):
         """Makes the addresses of this collection's resources: below its parent, if it has one."""
         if self.parent is None:
             return self.hrefs
-        return self.hrefs.within(self.parent.collection, self.parent.resource.pk)
+        return self.hrefs.within(self.parent.collection, self.parent.pk)
 
     @property
     def href(self) -> str:
@@ -128,20 +133,26 @@ class CollectionViewSet(ActingViewSet):
 
     # --- Reading ---
 
-    def rows(self) -> QuerySet[Any]:
+    @cached_property
+    def chosen(self) -> Chosen:
         """What the caller may see here; below a parent, of that."""
-        rows = self.reader.visible(type(self))
-        return self.parent.below.of(rows, self.parent.resource.pk) if self.parent else rows
+        if self.parent is None:
+            return self.reader.chosen(type(self))
+        return self.reader.chosen(type(self), self.parent.below, self.parent.pk)
 
-    def matching(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of these rows that the request's filters leave; the same queryset without any."""
+    def rows(self) -> QuerySet[Any]:
+        """The same as a queryset."""
+        return self.chosen.rows()
+
+    def matching(self, rows: Chosen) -> Chosen:
+        """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
         found = narrowed(rows, self.filterset(), query)
         filters = query.getlist("filter[]")
-        return filtered(found, type(self), filters, self.reader.visible) if filters else found
+        return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:
-        return self._one(self.rows(), pk)
+        return _one(self.rows(), self.collection, pk)
 
     @action(detail=False, methods=["post"], shows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
@@ -176,17 +187,17 @@ class CollectionViewSet(ActingViewSet):
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
         """A row as a full resource."""
         selection = selection or Selection(tuple(self.columns()))
-        [resource] = self.reader.read(type(self), self.rows().filter(pk=row.pk), selection, self.base)
+        [resource] = self.reader.read(type(self), self.chosen.filter(pk=row.pk), selection, self.base)
         return resource
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
-        page = Page.asked_by(request.query_params)
-        rows = self.rows()
-        found = self.matching(rows)
-        counts = {"count": rows.count()} | ({"subquery_count": found.count()} if found is not rows else {})
-        total = counts.get("subquery_count", counts["count"])
-        ids, shown = self._shown(page.of(ordered(found, type(self), request.query_params), self.queryset))
+        query = request.query_params
+        page, found = Page.asked_by(query), self.matching(self.chosen)
+        ids, shown = self._shown(page.of(replace(found, order=order(type(self), query))))
+        total = found.count() if (known := page.total(ids)) is None else known
+        filtered = found is not self.chosen
+        counts = {"count": self.chosen.count(), "subquery_count": total} if filtered else {"count": total}
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)
@@ -199,7 +210,7 @@ class CollectionViewSet(ActingViewSet):
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
         selection = Selection.asked_by(request.query_params, type(self))
-        rows = self.rows().filter(pk=id_in(pk, self.collection)).order_by()
+        rows = self.chosen.filter(pk=id_in(pk, self.collection) or 0)
         found = self.reader.read(type(self), rows, selection, self.base)
         if not found:
             raise NotFound(self.model_name(), pk)
@@ -207,18 +218,19 @@ class CollectionViewSet(ActingViewSet):
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
         return unless_known(request, resource | ({"actions": actions} if actions else {}))
 
-    def _shown(self, rows: QuerySet[Any]) -> tuple[Sequence[int], Sequence[Resource]]:
+    def _shown(self, rows: Chosen) -> tuple[Sequence[int], Sequence[Resource]]:
         """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
         query = self.request.query_params
         selection = Selection.asked_by(query, type(self))
         if "resources" in names_in(query, "expand"):
             resources = self.reader.read(type(self), rows, selection, self.base)
             return [int(resource["id"]) for resource in resources], resources
-        base, ids = self.base, list(rows.values_list("pk", flat=True))
+        base, ids = self.base, rows.ids()
         return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
 
-    def _one(self, rows: QuerySet[Any], pk: object) -> Any:
-        found: Model | None = rows.filter(pk=id_in(pk, self.collection)).first()
-        if found is None:
-            raise NotFound(rows.model.__name__, pk)
-        return found
+
+def _one(rows: QuerySet[Any], collection: str, pk: object) -> Any:
+    found: Model | None = rows.filter(pk=id_in(pk, collection)).first()
+    if found is None:
+        raise NotFound(rows.model.__name__, pk)
+    return found

@@ -126,10 +126,10 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
 
     @property
     def _address(self) -> str:
-        return self.hrefs.resource(self.above.collection, self.above.resource.pk)
+        return self.hrefs.resource("security_groups", self.above.pk)
 
     def _created(self, given: dict[str, Any]) -> Edit | Refused:
-        group, asked = self.above.resource, NewRuleInput.validated(given)
+        group, asked = self.above, NewRuleInput.validated(given)
         if asked.pop("resource_id", str(group.pk)) != str(group.pk):
             raise BadInput(f"resource_id: these are the rules of security group {group.pk}")
         source = self.referenced(

@@ -64,7 +64,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Make a security group on the cloud."""
-        href = self.hrefs.resource(self.above.collection, self.above.resource.pk)
+        href = self.hrefs.resource("providers", self.above.pk)
         return self.edits("create", KIND, lambda given: (self._created(given), href), href=href)
 
     @action(
@@ -80,7 +80,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
 
     def _created(self, given: dict[str, Any]) -> Edit | Refused:
         asked = NewGroupInput.validated(given)
-        provider = self.above.resource
+        provider = self.above
         for attribute, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
             asked[attribute] = row = self.referenced(collection, asked.get(attribute), attribute)
             if row and row.provider_id != provider.pk:

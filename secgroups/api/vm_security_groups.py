@@ -45,12 +45,12 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
         return self._change("remove")
 
     def _change(self, wanted: Action) -> Response:
-        vm = self.above.resource
+        vm = self.above
         form = GroupInput()  # one for all of them: making its fields takes longer than what they do
         understood = [_asked(form, resource, wanted, vm) for resource in self.command.resources]
         asked = [one for one in understood if isinstance(one, Asked)]
         answers = iter(request_changes(vm=vm, action=wanted, asked=asked, user=self.user))
-        href = self.hrefs.resource(self.above.collection, vm.pk)
+        href = self.hrefs.resource(str(self.parent_collection), vm.pk)
         return self.results(
             self._result(one if isinstance(one, Refused) else next(answers), href) for one in understood
         )

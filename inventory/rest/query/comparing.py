@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from django.db.models import Q
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 
@@ -60,18 +63,20 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | S
 
 def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, ...]) -> Q:
     texts = [item.value for item in items if isinstance(item, Text)]
-    found = NOTHING
+    found = []
     if Null() in items:
-        found |= Q(IsNull(attribute.expression, True))
+        found.append(Q(IsNull(attribute.expression, True)))
     if attribute.kind is Kind.TEXT and operator is Operator.EQUAL:
         patterns = {text for text in texts if "*" in text or "%" in text}
         texts = [text for text in texts if text not in patterns]
         for pattern in sorted(patterns):
-            found |= Q(Like(attribute.expression, tuple(pattern.translate(_ANY_RUN).split("*"))))
+            found.append(Q(Like(attribute.expression, tuple(pattern.translate(_ANY_RUN).split("*")))))
     values = [value for text in texts if (value := _value(attribute, text)) is not None]
     if len(values) == 1:
-        return found | Q(Exact(attribute.expression, values[0]))
-    return found | Q(In(attribute.expression, values)) if values else found
+        found.append(Q(Exact(attribute.expression, values[0])))
+    elif values:
+        found.append(Q(In(attribute.expression, values)))
+    return reduce(or_, found) if found else NOTHING
 
 
 def _value(attribute: Attribute, text: str) -> object:

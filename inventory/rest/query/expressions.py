@@ -6,6 +6,7 @@ database. Both know no common way to ignore case beyond ASCII.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Func, Lookup, TextField
 from django.dispatch import receiver
+
+from inventory.prepared import Slot, shown
 
 _REGEX, _FOLD = "portcullis_regex", "portcullis_fold"
 _FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
@@ -27,17 +30,23 @@ class Like(Lookup[bool]):
     """Whether a text is these literal pieces with anything between them: `("web", "")` begins with web."""
 
     prepare_rhs = False
-    rhs: tuple[str, ...]
+    rhs: tuple[str, ...] | Slot
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        pattern = "*".join(piece.translate(_FOR_GLOB) for piece in self.rhs)
-        return f"{lhs} GLOB %s", [*params, pattern]
+        return f"{lhs} GLOB %s", [*params, shown(self.rhs, _as_glob)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        pattern = "%".join(piece.translate(_FOR_LIKE) for piece in self.rhs)
-        return f"{lhs} LIKE %s", [*params, pattern]
+        return f"{lhs} LIKE %s", [*params, shown(self.rhs, _as_like)]
+
+
+def _as_glob(pieces: Iterable[str]) -> str:
+    return "*".join(piece.translate(_FOR_GLOB) for piece in pieces)
+
+
+def _as_like(pieces: Iterable[str]) -> str:
+    return "%".join(piece.translate(_FOR_LIKE) for piece in pieces)
 
 
 class Regex(Lookup[bool]):

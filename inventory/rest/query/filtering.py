@@ -27,8 +27,8 @@ ViewSet = type["CollectionViewSet"]
 Visible = Callable[[ViewSet], QuerySet[Any]]
 
 
-def filtered(rows: QuerySet[Any], viewset: ViewSet, filters: Sequence[str], visible: Visible) -> QuerySet[Any]:
-    """Those rows of a collection that the filters leave: all are anded, those with `or` are ored with the rest.
+def where(viewset: ViewSet, filters: Sequence[str], visible: Visible) -> Q:
+    """What the filters ask of the rows of a collection: all are anded, those with `or` are ored with the rest.
 
     `visible` gives the rows of a related collection that the caller may see: what they can't see is not there for
     their filters either. `BadInput` names what is wrong with a filter.
@@ -39,7 +39,7 @@ def filtered(rows: QuerySet[Any], viewset: ViewSet, filters: Sequence[str], visi
     needed = [_where(condition, viewset, visible) for condition in conditions if not condition.alternative]
     alternatives = [_where(condition, viewset, visible) for condition in conditions if condition.alternative]
     both = [reduce(and_, needed)] if needed else []
-    return rows.filter(reduce(or_, [*both, *alternatives]))
+    return reduce(or_, [*both, *alternatives])
 
 
 def _where(condition: Condition, viewset: ViewSet, visible: Visible) -> Q:

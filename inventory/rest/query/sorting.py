@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
@@ -18,19 +17,24 @@ if TYPE_CHECKING:
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
+#: The order of what has none.
+BY_ID = ("pk",)
+PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
-def ordered(rows: QuerySet[Any], viewset: type[CollectionViewSet], query: QueryDict) -> QuerySet[Any]:
-    """The rows in the order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
+def order(viewset: type[CollectionViewSet], query: QueryDict) -> tuple[str | OrderBy, ...]:
+    """The order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
 
     Null comes last, in a descending order first; a direction that is not given is ascending.
     """
+    if not PARAMETERS & query.keys():
+        return BY_ID
     wanted = [_attribute(viewset, name) for name in listed(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in listed(query, "sort_order")]
     options = [_one_of(OPTIONS, word, "sort_options") for word in listed(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
-    return rows.order_by(*orders, "pk")
+    return (*orders, *BY_ID)
 
 
 def _one_of(known: Any, word: str, parameter: str) -> str:

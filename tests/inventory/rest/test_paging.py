@@ -62,7 +62,7 @@ def test_an_offset_that_no_database_can_count_to_is_a_page_beyond_the_end() -> N
 )
 def test_links_lead_to_the_neighbours_and_the_ends(offset: int, total: int, expected: dict[str, int]) -> None:
     assert links(f"limit=10&offset={offset}&sort_by=name", total) == {
-        name: f"/api/vms?limit=10&offset={where}&sort_by=name" for name, where in expected.items()
+        name: f"/api/vms?sort_by=name&limit=10&offset={where}" for name, where in expected.items()
     }
 
 
@@ -78,7 +78,23 @@ def test_links_keep_the_other_parameters() -> None:
 
 def test_the_next_page_begins_behind_the_last_id_in_the_order_by_id() -> None:
     assert links("limit=2", total=3, ids=[7, 9])["next"] == "/api/vms?limit=2&offset=2&after=9"
-    assert links("limit=2&sort_by=id", total=3, ids=[7, 9])["next"] == "/api/vms?limit=2&sort_by=id&offset=2"
+    assert links("limit=2&sort_by=id", total=3, ids=[7, 9])["next"] == "/api/vms?sort_by=id&limit=2&offset=2"
+
+
+@pytest.mark.parametrize(
+    ("query", "ids", "total"),
+    [
+        ("limit=3", [], 0),
+        ("limit=3", [4, 5], 2),
+        ("limit=3", [4, 5, 6], None),
+        ("limit=3&offset=6", [4, 5], 8),
+        ("limit=3&offset=6", [4, 5, 6], None),
+        ("limit=3&offset=6", [], None),
+        ("limit=3&offset=6&after=3", [4, 5], None),
+    ],
+)
+def test_a_page_that_has_the_last_says_how_many_there_are(query: str, ids: list[int], total: int | None) -> None:
+    assert page(query).total(ids) == total
 
 
 def test_an_id_to_begin_behind_leads_to_this_page_alone() -> None:

@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 
 from inventory.api import ProviderViewSet, VmViewSet
 from inventory.models import CloudTenant, Provider, Vm
+from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
-from inventory.rest.query import filtered
+from inventory.rest.query import where
 from secgroups.api import SecurityGroupViewSet
 from tests.cast import Cast, provider
 
@@ -35,8 +36,12 @@ def rows(db: None) -> None:
 
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
-    rows = filtered(viewset.queryset.all(), viewset, filters, lambda target: target.queryset.all())
-    return list(rows.order_by("pk").values_list("name", flat=True))
+    asked = where(viewset, filters, lambda target: target.queryset.all())
+    anew = list(viewset.queryset.filter(asked).order_by("pk").values_list("pk", "name"))
+    kept = Chosen(viewset, viewset.queryset).filter(asked)
+    assert kept.ids() == [pk for pk, _ in anew]
+    assert kept.count() == len(anew)
+    return [name for _, name in anew]
 
 
 @pytest.mark.usefixtures("rows")
@@ -217,8 +222,7 @@ def test_of_a_relation_to_many_one_has_to_fit_and_is_counted_once(cast: Cast) ->
 
 def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:
     def unseen(*filters: str) -> int:
-        rows = Vm.objects.all()
-        return filtered(rows, VmViewSet, filters, lambda target: target.queryset.none()).count()
+        return Vm.objects.filter(where(VmViewSet, filters, lambda target: target.queryset.none())).count()
 
     assert unseen("ext_management_system.name='acme'") == 0
     assert unseen("ext_management_system.name!='acme'") == 4

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from inventory.api import ProviderViewSet
 from inventory.models import Provider
-from inventory.rest.query import filtered, ordered
+from inventory.rest.choosing import Chosen
+from inventory.rest.query import order, where
 from tests.examples import EXAMPLES
 from tests.inventory.rest.query.model import Filter, Query, Row, answer
 
@@ -115,8 +116,13 @@ def page(query: Query) -> list[int]:
     asked["sort_order"] = ",".join("desc" if descending else "asc" for _, descending in query.orders)
     asked["sort_options"] = "ignore_case" if query.ignore_case else ""
     texts = [one.text for one in query.filters]
-    found = Provider.objects.all()
+    chosen = Chosen(
+        ProviderViewSet,
+        ProviderViewSet.queryset,
+        order=order(ProviderViewSet, asked if query.orders else QueryDict()),
+        offset=query.offset,
+        limit=query.limit,
+    )
     if texts:
-        found = filtered(found, ProviderViewSet, texts, lambda target: target.queryset.all())
-    in_order = ordered(found, ProviderViewSet, asked)
-    return list(in_order.values_list("pk", flat=True)[query.offset : query.offset + query.limit])
+        chosen = chosen.filter(where(ProviderViewSet, texts, lambda target: target.queryset.all()))
+    return chosen.ids()

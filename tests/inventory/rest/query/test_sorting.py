@@ -15,13 +15,13 @@ from django.utils import timezone
 from inventory.api import ProviderViewSet
 from inventory.models import Provider
 from inventory.rest.errors import BadInput
-from inventory.rest.query import ordered
+from inventory.rest.query import order
 from inventory.rest.query.expressions import Folded, fold
 from tests.cast import provider
 
 
 def names(query: str) -> list[str]:
-    rows = ordered(Provider.objects.all(), ProviderViewSet, QueryDict(query))
+    rows = Provider.objects.order_by(*order(ProviderViewSet, QueryDict(query)))
     return list(rows.values_list("name", flat=True))
 
 

@@ -1,0 +1,148 @@
+"""Which rows a read is of. The same is asked again and again with other values, so its SQL is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
+
+from inventory.prepared import Prepared, Slot
+from inventory.rest.collections import Subcollection
+from inventory.rest.query.expressions import Like, Regex
+from inventory.rest.query.sorting import BY_ID
+
+if TYPE_CHECKING:
+    from inventory.rest.viewsets import CollectionViewSet
+
+#: What a query selects, as `values_list()` takes it.
+Sources = tuple[str | Combinable, ...]
+
+_EVERYTHING = Q()
+#: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
+_COMPARED = frozenset({"exact", "lt", "lte", "gt", "gte"})
+_COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
+
+    `visible` is what the user may see of the viewset's rows, `parent` the id of what they are `below`.
+    """
+
+    viewset: type[CollectionViewSet]
+    visible: QuerySet[Any]
+    below: Subcollection | None = None
+    parent: Any = None
+    where: Q = _EVERYTHING
+    order: tuple[str | OrderBy, ...] = BY_ID
+    offset: int = 0
+    limit: int | None = None
+
+    def filter(self, *conditions: Any, **lookups: Any) -> Self:
+        """Those of which this holds too, as a queryset would have it."""
+        return replace(self, where=self.where & Q(*conditions, **lookups))
+
+    def rows(self) -> QuerySet[Any]:
+        """As a queryset."""
+        rows = self.below.of(self.visible, self.parent) if self.below else self.visible
+        rows = (rows.filter(self.where) if self.where else rows).order_by(*self.order)
+        if not self.offset:
+            return rows[: self.limit]
+        # First the ids alone: what is skipped then costs an entry of an index, and no row.
+        ids = rows[self.offset : self.offset + self.limit if self.limit else None].values("pk")
+        everything: QuerySet[Any] = self.viewset.queryset
+        return everything.filter(pk__in=ids).order_by(*self.order)
+
+    def count(self) -> int:
+        """How many there are, on all pages."""
+        found = self._prepared(())
+        if found is None:
+            return replace(self, order=(), offset=0, limit=None).rows().count()
+        return sum(number for (number,) in found)  # of what no row can be not even that is asked
+
+    def values(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
+        """Their values, by a query that is kept; None where it is not of the kind that comes again."""
+        return None if self.offset or self.order != BY_ID else self._prepared(sources)
+
+    def ids(self) -> list[int]:
+        found = self.values(BY_ID)
+        return list(self.rows().values_list("pk", flat=True)) if found is None else [pk for (pk,) in found]
+
+    def _prepared(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
+        if self.visible is not self.viewset.queryset:
+            return None
+        slotted = _Slotted()
+        try:
+            where = slotted.condition(self.where) if self.where else self.where
+        except LookupError:
+            return None
+        read = _read(cast("Any", self.viewset), self.below, where, self.limit if sources else None, sources)
+        return read(parent=self.parent, **slotted.values)
+
+
+@lru_cache(maxsize=1000)  # of the many that clients can ask for
+def _read(
+    viewset: type[CollectionViewSet], below: Subcollection | None, where: Q, limit: int | None, sources: Sources
+) -> Prepared:
+    """What has these values of rows that are so chosen, or says how many they are if none are wanted."""
+
+    def make() -> QuerySet[Any, Any]:
+        chosen = Chosen(viewset, viewset.queryset, below, Slot("parent"), where, limit=limit)
+        if sources:
+            return chosen.rows().values_list(*sources)
+        counted: QuerySet[Any, Any] = replace(chosen, order=()).rows().counted()  # type: ignore[attr-defined]
+        return counted
+
+    return Prepared(make, planned=below is None and all(_is_of_the_key(child) for child in where.children))
+
+
+def _is_of_the_key(condition: Any) -> bool:
+    return isinstance(condition, tuple) and condition[0] in {"pk", "pk__gt"}
+
+
+class _Slotted:
+    """Puts slots in place of a condition's values, and keeps those by the slots' names."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def condition(self, condition: Q) -> Q:
+        """The same with slots; `LookupError` if it holds something that is not just compared."""
+        slotted = map(self._child, condition.children)
+        return Q(*slotted, _connector=condition.connector, _negated=condition.negated)
+
+    def _child(self, child: Any) -> Any:
+        match child:
+            case Q():
+                return self.condition(child)
+            case IsNull() | ("pk__in", ()):
+                return child
+            case str(name), value if _is_compared(name):
+                return name, self._slot(value)
+            case Like(lhs=F() as left, rhs=value) | Regex(lhs=F() as left, rhs=value):
+                return type(child)(left, self._slot(value))
+            case Like(lhs=left, rhs=value):
+                return Like(left, self._slot(value))
+            case _ if type(child) in _COMPARISONS and isinstance(child.rhs, Value):
+                return type(child)(child.lhs, self._slot(child.rhs.value))
+        raise LookupError(child)
+
+    def _slot(self, value: Any) -> Any:
+        match value:
+            case bool():
+                return value  # an index may be of the rows with one of them
+            case str() | int() | tuple():  # what the databases take as it is
+                name = f"value_{len(self.values)}"
+                self.values[name] = value
+                return Slot(name)
+        raise LookupError(value)
+
+
+def _is_compared(name: str) -> bool:
+    return "__" not in name or name.rpartition("__")[2] in _COMPARED
