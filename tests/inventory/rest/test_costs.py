@@ -5,18 +5,22 @@ The bounds stand a little above what was measured; who comes to one has made eac
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import AuthToken, NetworkPort, Vm
+from inventory.rest.views import ApiView
 from secgroups.models import Membership
 from settings.base import TOKEN_TTL
 from tests.cast import Cast
@@ -118,3 +122,29 @@ def test_a_row_is_as_few_calls(get: Any, read: str) -> None:
     path = READS[read][0]
     few, many = calls(lambda: get(f"{path}&limit=50")), calls(lambda: get(f"{path}&limit=150"))
     assert (many - few) / 100 <= MOST_OF_A_ROW[connection.vendor][read]
+
+
+def test_what_was_read_is_gone_with_its_answer_and_not_when_the_collector_comes(
+    inventory: None, admin_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Any]] = []
+    finalized = ApiView.finalize_response
+
+    def finalize_response(*args: Any, **kwargs: Any) -> Any:
+        answer = finalized(*args, **kwargs)
+        made.append(weakref.ref(answer))
+        return answer
+
+    monkeypatch.setattr(ApiView, "finalize_response", finalize_response)
+    _, token = AuthToken.objects.create(user=admin_user, expiry=TOKEN_TTL["api"], ttl=TOKEN_TTL["api"])
+    asked = RequestFactory().get("/api/instances?expand=resources", headers={"X-Auth-Token": token})
+    gc.collect()
+    gc.disable()
+    try:
+        answer = WSGIHandler()(asked.environ, lambda *_: None)
+        assert len(b"".join(answer)) > ROWS
+        answer.close()
+        del answer
+        assert [answer() for answer in made] == [None]
+    finally:
+        gc.enable()
