@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Field, ForeignObject, Lookup
+from django.db.models import CharField, Field, ForeignObject, Lookup, TextField
+
+from inventory.prepared import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +19,17 @@ class Numbers:
     numbers: Iterable[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The same where a text is compared."""
+
+    texts: Collection[str]
+
+
 @ForeignObject.register_lookup  # which does not have those of every field
 @Field.register_lookup
 class Among(Lookup[Any]):
-    """`pk__among=Numbers(...)` is `pk__in` with one parameter however many they are.
+    """`pk__among=Numbers(...)` is `pk__in` with one parameter however many they are, `name__among=Texts(...)` too.
 
     Django prepares, and the database parses, each parameter of an `in` on its own.
     """
@@ -29,13 +39,18 @@ class Among(Lookup[Any]):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
-        numbers = "(SELECT value FROM json_each(%s))"
-        return f"{left} IN {numbers}", (*parameters, f"[{self._joined}]")
+        items = "(SELECT value FROM json_each(%s))"
+        return f"{left} IN {items}", (*parameters, shown(self.rhs, _as_json))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s::bigint[])", (*parameters, f"{{{self._joined}}}")
+        kind = "text" if isinstance(self.lhs.output_field, CharField | TextField) else "bigint"
+        return f"{left} = ANY(%s::{kind}[])", (*parameters, shown(self.rhs, _as_array))
 
-    @property
-    def _joined(self) -> str:
-        return ",".join(map(str, self.rhs.numbers))
+
+def _as_json(compared: Numbers | Texts) -> str:
+    return json.dumps(list(compared.texts) if isinstance(compared, Texts) else list(compared.numbers))
+
+
+def _as_array(compared: Numbers | Texts) -> Any:
+    return list(compared.texts) if isinstance(compared, Texts) else f"{{{','.join(map(str, compared.numbers))}}}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.expressions import Expression
-from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -42,15 +42,15 @@ def shown(value: Any, how: Callable[[Any], Any]) -> Any:
 
 
 class _Compiled(NamedTuple):
-    database: str
+    rows: QuerySet[Any, Any]
+    compiler: SQLCompiler
     sql: str
     parameters: Sequence[Any]
-    query: Query
     converters: dict[int, Any]
 
 
 class Prepared:
-    """A `values_list()` with slots, which is made and compiled at its first use; each call fills them.
+    """A queryset with slots, which is made and compiled at its first use; each call fills them.
 
     With `planned` PostgreSQL keeps its plan too. That suits reads by a key, of which each is like the other; for
     what leads to one row here and to a million there it would take the plan of neither.
@@ -61,22 +61,35 @@ class Prepared:
         self._planned = planned
 
     def __call__(self, **values: Any) -> Iterable[Sequence[Any]]:
-        """The rows, as tuples."""
+        """The rows of a `values_list()`, as tuples."""
         if (compiled := self._compiled) is None:
             return []
+        connection = connections[compiled.rows.db]
+        rows = self._fetched(compiled, connection, values)
+        if not compiled.converters:
+            return rows
+        converted: Iterable[Sequence[Any]] = _of(connection, compiled).apply_converters(rows, compiled.converters)
+        return converted
+
+    def instances(self, **values: Any) -> list[Any]:
+        """The instances of a queryset that yields them, with what it joins."""
+        if (compiled := self._compiled) is None:
+            return []
+        connection = connections[compiled.rows.db]
+        fetched = self._fetched(compiled, connection, values)
+        rows, compiler = compiled.rows.all(), _of(connection, compiled)
+        compiler.execute_sql = lambda *args, **kwargs: [fetched]  # type: ignore[method-assign, assignment]
+        rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
+        return list(rows)
+
+    def _fetched(self, compiled: _Compiled, connection: Any, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         filled = [one.shown(values[one.name]) if isinstance(one, Slot) else one for one in compiled.parameters]
-        connection = connections[compiled.database]
         # Only our backend for PostgreSQL can tell one from the other.
         cursor = getattr(connection, "planned_cursor", connection.cursor) if self._planned else connection.cursor
         with cursor() as reading:
             reading.execute(compiled.sql, filled)
-            rows: list[Sequence[Any]] = reading.fetchall()
-        if not compiled.converters:
-            return rows
-        converted: Iterable[Sequence[Any]] = compiled.query.get_compiler(connection=connection).apply_converters(
-            rows, compiled.converters
-        )
-        return converted
+            fetched: list[Sequence[Any]] = reading.fetchall()
+        return fetched
 
     @cached_property
     def _compiled(self) -> _Compiled | None:
@@ -88,4 +101,13 @@ class Prepared:
         except EmptyResultSet:
             return None
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        return _Compiled(rows.db, sql, parameters, rows.query, converters)
+        compiler.connection = None  # that of this thread, which must not outlive it
+        return _Compiled(rows, compiler, sql, parameters, converters)
+
+
+def _of(connection: Any, compiled: _Compiled) -> SQLCompiler:
+    """What this connection makes values with."""
+    compiler = copy(compiled.compiler)
+    compiler.connection = connection
+    compiler.get_converters = lambda expressions: compiled.converters  # type: ignore[method-assign]
+    return compiler

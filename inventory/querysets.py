@@ -98,7 +98,7 @@ class TaskQuerySet(ResourceQuerySet):
     def unfinished(self) -> Self:
         return self.exclude(state="Finished")
 
-    def of_queue(self, queue: str) -> Self:
+    def of_queue(self, queue: str | Slot) -> Self:
         """What is to be done for one queue, in the order in which it was accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
 

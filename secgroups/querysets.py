@@ -10,7 +10,7 @@ from typing import Self
 from django.db.models import Q
 
 from inventory.drivers.values import EVERYBODY, Group
-from inventory.models import Vm
+from inventory.models import NetworkPort, Vm
 from inventory.querysets import TalliedQuerySet
 
 #: Of a row of `as_values` what is the same for each tenant that the group is shared with.
@@ -42,9 +42,10 @@ class SecurityGroupQuerySet(TalliedQuerySet):
         goes on instances of its own tenant and of those that it is shared with. What an instance has it can have,
         wherever that comes from (EC2 lets groups of another network be associated).
         """
-        networks = vm.network_ports.values("cloud_network")
+        networks = NetworkPort.objects.filter(vm=vm.pk).values("cloud_network")
         of_tenant = Q(cloud_network=None, cloud_tenant=vm.cloud_tenant_id)
-        groups = self.model._default_manager
-        shared = Q(shared=True) | Q(pk__in=groups.filter(shared_with=vm.cloud_tenant_id).values("pk"))
+        groups, shared = self.model._default_manager, Q(shared=True)
+        if vm.cloud_tenant_id is not None:
+            shared |= Q(pk__in=groups.filter(shared_with=vm.cloud_tenant_id).values("pk"))
         has = Q(pk__in=groups.filter(vms=vm.pk).values("pk"))
         return self.filter(Q(cloud_network__in=networks) | of_tenant | shared | has, provider=vm.provider_id)

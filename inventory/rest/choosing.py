@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 #: What a query selects, as `values_list()` takes it.
 Sources = tuple[str | Combinable, ...]
+
+#: Instead of values, how many there are, and instances.
+_COUNTED: Sources = ("count",)
+_INSTANCES: Sources = ("instances",)
 
 _EVERYTHING = Q()
 #: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
@@ -61,43 +65,59 @@ class Chosen:
 
     def count(self) -> int:
         """How many there are, on all pages."""
-        found = self._prepared(())
-        if found is None:
+        kept = self._kept(_COUNTED)
+        if kept is None:
             return replace(self, order=(), offset=0, limit=None).rows().count()
-        return sum(number for (number,) in found)  # of what no row can be not even that is asked
+        read, values = kept
+        return sum(number for (number,) in read(**values))  # of what no row can be not even that is asked
 
     def values(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
         """Their values, by a query that is kept; None where it is not of the kind that comes again."""
-        return None if self.offset or self.order != BY_ID else self._prepared(sources)
+        kept = None if self.offset or self.order != BY_ID else self._kept(sources)
+        if kept is None:
+            return None
+        read, values = kept
+        return read(**values)
 
     def ids(self) -> list[int]:
         found = self.values(BY_ID)
         return list(self.rows().values_list("pk", flat=True)) if found is None else [pk for (pk,) in found]
 
-    def _prepared(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
+    def one(self) -> Any:
+        """The instance of a single row; None if there is none."""
+        kept = self._kept(_INSTANCES)
+        if kept is None:
+            return self.rows().first()
+        read, values = kept
+        return next(iter(read.instances(**values)), None)
+
+    def _kept(self, sources: Sources) -> tuple[Prepared, Mapping[str, Any]] | None:
+        """What reads this, and with which values."""
         if self.visible is not self.viewset.queryset:
             return None
-        slotted = _Slotted()
+        slotted = _Slotted({"parent": self.parent})
         try:
             where = slotted.condition(self.where) if self.where else self.where
         except LookupError:
             return None
-        read = _read(cast("Any", self.viewset), self.below, where, self.limit if sources else None, sources)
-        return read(parent=self.parent, **slotted.values)
+        limit = None if sources is _COUNTED else self.limit
+        return _read(cast("Any", self.viewset), self.below, where, limit, sources), slotted.values
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _read(
     viewset: type[CollectionViewSet], below: Subcollection | None, where: Q, limit: int | None, sources: Sources
 ) -> Prepared:
-    """What has these values of rows that are so chosen, or says how many they are if none are wanted."""
+    """What reads rows that are so chosen."""
 
     def make() -> QuerySet[Any, Any]:
         chosen = Chosen(viewset, viewset.queryset, below, Slot("parent"), where, limit=limit)
-        if sources:
-            return chosen.rows().values_list(*sources)
-        counted: QuerySet[Any, Any] = replace(chosen, order=()).rows().counted()  # type: ignore[attr-defined]
-        return counted
+        if sources is _INSTANCES:
+            return chosen.rows()
+        if sources is _COUNTED:
+            counted: QuerySet[Any, Any] = replace(chosen, order=()).rows().counted()  # type: ignore[attr-defined]
+            return counted
+        return chosen.rows().values_list(*sources)
 
     return Prepared(make, planned=below is None and all(_is_of_the_key(child) for child in where.children))
 
@@ -109,8 +129,8 @@ def _is_of_the_key(condition: Any) -> bool:
 class _Slotted:
     """Puts slots in place of a condition's values, and keeps those by the slots' names."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
 
     def condition(self, condition: Q) -> Q:
         """The same with slots; `LookupError` if it holds something that is not just compared."""

@@ -26,6 +26,7 @@ from inventory.rest.errors import BadInput, Conflict
 from inventory.rest.renderers import dumped
 
 HEADER = "Idempotency-Key"
+_META = "HTTP_IDEMPOTENCY_KEY"
 REPLAYED = "Idempotency-Replayed"
 LONGEST = 255
 #: For how long a repeat gets the first answer.
@@ -69,7 +70,7 @@ def forget_old_keys() -> None:
 
 
 def _key(request: Request) -> str | None:
-    key = request.headers.get(HEADER)
+    key: str | None = request.META.get(_META)
     if key is None:
         return None
     if not (0 < len(key) <= LONGEST and key.isprintable()):

@@ -54,7 +54,8 @@ class ApiView(APIView):
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
-        answer.add_post_render_callback(_let_go)
+        if isinstance(answer, Response):
+            answer.add_post_render_callback(_let_go)
         return answer
 
     def perform_authentication(self, request: Request) -> None:

@@ -94,7 +94,7 @@ class CollectionViewSet(ActingViewSet):
         viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
         ids = self.reader.chosen(viewset).filter(pk=id_in(named, name) or 0).ids()
         if not ids:
-            raise NotFound(viewset.queryset.model.__name__, named)
+            raise NotFound(viewset.model_name(), named)
         return Parent(name, ids[0], viewset.subcollections[self.collection])
 
     @cached_property
@@ -103,7 +103,7 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        return _one(self.reader.visible(viewset_of(name)), name, self.kwargs[f"{name}_pk"])
+        return _one(self.reader.chosen(viewset_of(name)), name, self.kwargs[f"{name}_pk"])
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -152,7 +152,7 @@ class CollectionViewSet(ActingViewSet):
         return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:
-        return _one(self.rows(), self.collection, pk)
+        return _one(self.chosen, self.collection, pk)
 
     @action(detail=False, methods=["post"], shows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
@@ -229,8 +229,8 @@ class CollectionViewSet(ActingViewSet):
         return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
 
 
-def _one(rows: QuerySet[Any], collection: str, pk: object) -> Any:
-    found: Model | None = rows.filter(pk=id_in(pk, collection)).first()
+def _one(rows: Chosen, collection: str, pk: object) -> Any:
+    found: Model | None = rows.filter(pk=id_in(pk, collection) or 0).one()
     if found is None:
-        raise NotFound(rows.model.__name__, pk)
+        raise NotFound(rows.viewset.model_name(), pk)
     return found

@@ -16,6 +16,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from inventory.models import Provider, Task, Vm
+from inventory.prepared import Prepared, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ class Work:
     message: str
     arguments: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+
+
+#: How many tasks wait in a queue.
+_WAITING = Prepared(lambda: Task.objects.of_queue(Slot("queue")).counted())
 
 
 class QueueFull(Exception):
@@ -57,7 +62,7 @@ def queue_work(
     Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`.
     """
     _one_after_another(queue)
-    waiting = Task.objects.of_queue(queue)[: settings.QUEUE_LIMIT].count()
+    [[waiting]] = _WAITING(queue=queue)
     if waiting + len(works) > settings.QUEUE_LIMIT:
         raise QueueFull(waiting)
     tasks = Task.objects.bulk_create(

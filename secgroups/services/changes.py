@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from inventory.lookups import Numbers, Texts
 from inventory.models import Vm
+from inventory.prepared import Prepared, Slot
 from inventory.services import Work, queue_work
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
@@ -34,7 +37,6 @@ class Asked:
         return str(self.name or self.ems_ref or f"security group {self.id}")
 
 
-@transaction.atomic
 def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[Accepted | Refused]:
     """Accept each of these changes as a task of its own, or refuse it; the answers are in the order of `asked`.
 
@@ -60,22 +62,49 @@ def _refs_of_ports(vm: Vm) -> dict[str, str]:
     return {str(pk): ref for pk, ref in vm.network_ports.values_list("pk", "ems_ref")}
 
 
+class _Candidate(NamedTuple):
+    """A group that can be meant."""
+
+    pk: int
+    name: str
+    ems_ref: str
+
+
+@cache
+def _available(has_tenant: bool) -> Prepared:
+    """What reads the candidates for an instance that is of a tenant, or of none."""
+
+    def rows() -> QuerySet[Any, Any]:
+        vm = Vm(
+            id=Slot("vm"), provider_id=Slot("provider"), cloud_tenant_id=Slot("tenant") if has_tenant else None
+        )
+        named = Q(name__among=Slot("names")) | Q(pk__among=Slot("ids")) | Q(ems_ref__among=Slot("refs"))
+        groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
+        return groups.values_list(*_Candidate._fields)
+
+    return Prepared(rows, planned=False)
+
+
 class _Candidates:
     """The groups that an instance can have and that somebody named, read in one query."""
 
     def __init__(self, vm: Vm, asked: Sequence[Asked]) -> None:
-        self._of_name: defaultdict[str, list[SecurityGroup]] = defaultdict(list)
-        self._of_ref: dict[str, SecurityGroup] = {}
-        self._of_id: dict[int, SecurityGroup] = {}
-        named = Q(name__in={one.name for one in asked if one.name})
-        named |= Q(pk__in={one.id for one in asked if one.id is not None})
-        named |= Q(ems_ref__in={one.ems_ref for one in asked if one.ems_ref})
-        groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
-        for group in groups.only("name", "ems_ref"):
+        self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
+        self._of_ref: dict[str, _Candidate] = {}
+        self._of_id: dict[int, _Candidate] = {}
+        found = _available(vm.cloud_tenant_id is not None)(
+            vm=vm.pk,
+            provider=vm.provider_id,
+            tenant=vm.cloud_tenant_id,
+            names=Texts({one.name for one in asked if one.name}),
+            ids=Numbers({one.id for one in asked if one.id is not None}),
+            refs=Texts({one.ems_ref for one in asked if one.ems_ref}),
+        )
+        for group in map(_Candidate._make, found):
             self._of_name[group.name].append(group)
             self._of_ref[group.ems_ref] = self._of_id[group.pk] = group
 
-    def fitting(self, asked: Asked) -> Sequence[SecurityGroup]:
+    def fitting(self, asked: Asked) -> Sequence[_Candidate]:
         if asked.id is not None:
             found = self._of_id.get(asked.id)
         elif asked.ems_ref:
@@ -86,7 +115,7 @@ class _Candidates:
 
 
 def _decide_one(
-    vm: Vm, action: Action, asked: Asked, fitting: Sequence[SecurityGroup], ports: dict[str, str]
+    vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: dict[str, str]
 ) -> Work | Refused:
     gerund, _, preposition = WORDS[action]
     refusal = _refusal(vm, asked, fitting)
@@ -105,7 +134,7 @@ def _decide_one(
     )
 
 
-def _refusal(vm: Vm, asked: Asked, fitting: Sequence[SecurityGroup]) -> str | None:
+def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate]) -> str | None:
     """Why this can't be asked of the cloud; None if it can."""
     if len(fitting) > 1:
         ids = ", ".join(str(group.pk) for group in fitting)

@@ -79,3 +79,14 @@ def test_postgresql_keeps_what_is_planned(cast: Cast, planned: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%description%= ($1)%'")
         assert cursor.fetchone() == (int(planned),)
+
+
+def test_instances_come_with_what_is_joined(cast: Cast, django_assert_num_queries: Any) -> None:
+    rows = Vm.objects.filter(pk=Slot("vm")).select_related("provider").defer("provider__credentials")
+    with_provider = Prepared(lambda: rows)
+    for vm in (cast.production.single, cast.staging.double):
+        with django_assert_num_queries(1):
+            [found] = with_provider.instances(vm=vm.pk)
+            assert (found, found.guid, found.created_on) == (vm, vm.guid, vm.created_on)
+            assert (found.provider.name, found.provider.get_deferred_fields()) == ("acme", {"credentials"})
+    assert with_provider.instances(vm=0) == []
