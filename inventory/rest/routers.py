@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls.resolvers import RoutePattern
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
@@ -31,24 +34,35 @@ class SubcollectionRouter(NestedMixin, CollectionRouter):
     """The same below one resource, whose id comes as the keyword argument `<lookup>_pk`."""
 
 
+class _Beginning(RoutePattern):
+    """Lets pass, whole, what begins with a name: one look instead of one at each address of a collection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("")
+        self._name = name
+
+    def match(self, path: str) -> tuple[str, tuple[()], dict[str, Any]] | None:
+        return (path, (), {}) if path.startswith(self._name) else None
+
+
 def api_urls() -> list[URLPattern | URLResolver]:
     """Every address under the API, as the collections declare them."""
-    router = CollectionRouter()
-    below: list[URLPattern | URLResolver] = []
-    for name in settings.COLLECTIONS:
-        viewset = viewset_of(name)
-        router.register(name, viewset, basename=name)
-        nested = SubcollectionRouter(router, name, lookup=name)
-        for subcollection, declared in viewset.subcollections.items():
-            nested.register(subcollection, viewset_at(declared.viewset), basename=f"{name}-{subcollection}")
-        below += nested.urls
     return [
         path("", EntryPoint.as_view(), name="entry-point"),
         path("ping", ping, name="ping"),
         path("auth", Auth.as_view(), name="auth"),
         path("schema", SchemaView.as_view(), name="schema"),
         path("docs", DocsView.as_view(), name="docs"),
-        *router.urls,
-        *below,
+        *(URLResolver(_Beginning(name), _urls_of(name)) for name in settings.COLLECTIONS),
         re_path(r"^(?P<path>.*)$", Nowhere.as_view(), name="nowhere"),
     ]
+
+
+def _urls_of(name: str) -> list[URLPattern | URLResolver]:
+    """The addresses of a collection and of what stands below its resources."""
+    viewset, router = viewset_of(name), CollectionRouter()
+    router.register(name, viewset, basename=name)
+    nested = SubcollectionRouter(router, name, lookup=name)
+    for subcollection, declared in viewset.subcollections.items():
+        nested.register(subcollection, viewset_at(declared.viewset), basename=f"{name}-{subcollection}")
+    return [*router.urls, *nested.urls]
