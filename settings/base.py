@@ -56,11 +56,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # so early that what is refused below has it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "inventory.rest.middleware.ApiMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "inventory.rest.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "inventory.rest.middleware.AuthenticationMiddleware",
+    "inventory.rest.middleware.MessageMiddleware",
 ]
 
 ROOT_URLCONF = "settings.urls"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from inventory.rest.errors import is_api
 
@@ -24,3 +29,24 @@ class ApiMiddleware:
             request.path = request.path.removesuffix(request.path_info) + path
             request.path_info = path
         return self.get_response(request)
+
+
+class _ForBrowsers(MiddlewareMixin):
+    """Leaves alone what comes to the API with a token, which alone says who is asking: nothing is kept of it."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "HTTP_X_AUTH_TOKEN" in request.META and is_api(request.path_info):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class SessionMiddleware(_ForBrowsers, sessions.SessionMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(_ForBrowsers, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(_ForBrowsers, messages.MessageMiddleware):
+    pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inventory.drivers.values import EVERYBODY, Group, Tenant
+from inventory.models import Vm
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
 from tests import cast as actors
@@ -56,3 +57,16 @@ def test_a_group_is_shared_within_its_provider(cast: Cast, cloud: MemoryCloud) -
     foreign = actors.network(actors.tenant(actors.provider("other")), "production")
     actors.group(foreign, "foreign", cloud_network=None, shared=True, ems_ref="sg-shared")
     assert not available(cast)
+
+
+def test_an_instance_without_a_tenant_has_no_part_in_what_tenants_share_or_keep(
+    cast: Cast, cloud: MemoryCloud
+) -> None:
+    Vm.objects.filter(pk=cast.production.single.pk).update(cloud_tenant=None)
+    cast.production.single.refresh_from_db()
+    assert read(cast, cloud).shared_with.count() == 0
+    assert not available(cast)
+    read(cast, cloud, "t-third")
+    assert not available(cast)
+    read(cast, cloud, EVERYBODY)
+    assert available(cast)

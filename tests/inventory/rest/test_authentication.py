@@ -13,7 +13,9 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import caches
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.models import AuthToken
@@ -254,6 +256,19 @@ def test_a_bad_token_never_falls_back_to_another_proof(client: Client, get: Any,
     assert get(**basic()).status_code == HTTPStatus.OK
     assert message(get(X_Auth_Token="bad", **basic())) == "Invalid Authentication Token (X-Auth-Token)"
     assert message(get(X_Auth_Token="\N{LATIN SMALL LETTER E WITH ACUTE}" * 64, **basic()))
+
+
+def test_a_token_alone_says_who_asks_and_no_session_is_read(
+    client: Client, get: Any, ada: User, admin_user: User
+) -> None:
+    issued = token(client)
+    client.force_login(admin_user)
+    with CaptureQueriesContext(connection) as captured:
+        answer = get("/api/", X_Auth_Token=issued)
+    assert not [query for query in captured if "django_session" in query["sql"]]
+    assert answer.json()["identity"]["userid"] == ada.username
+    assert "Cookie" not in answer.headers.get("Vary", "")
+    assert get("/admin/", X_Auth_Token=issued).context["user"] == admin_user
 
 
 @pytest.mark.parametrize("empty", ["", "  "])

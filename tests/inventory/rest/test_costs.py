@@ -102,8 +102,8 @@ def test_a_read_is_as_few_queries(get: Any, read: str) -> None:
 
 #: Calls of a whole request, the test client's included.
 MOST = {
-    "postgresql": {"one": 2000, "page": 2500, "filtered": 2700},
-    "sqlite": {"one": 2000, "page": 4200, "filtered": 2900},
+    "postgresql": {"one": 1900, "page": 2400, "filtered": 2550},
+    "sqlite": {"one": 1900, "page": 4050, "filtered": 2800},
 }
 
 
