@@ -72,7 +72,8 @@ def _install() -> None:
     if not shutil.which(PYTHON):
         raise Unavailable(f"it needs {PYTHON}, which is not here")
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    _run(os.environ, PYTHON, "-m", "venv", str(ENVIRONMENT))
+    # Where pyenv has several, it gives out the one that it is told.
+    _run({**os.environ, "PYENV_VERSION": PYTHON.removeprefix("python")}, PYTHON, "-m", "venv", str(ENVIRONMENT))
     _run(os.environ, _python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", INSTALLER)
     _run(
         os.environ, str(ENVIRONMENT / "bin" / "uv"), "pip", "install", "--quiet", "--python", _python(), *PACKAGES
