@@ -49,7 +49,7 @@ def test_what_there_is_is_not_counted_for_each_page(admin_client: Client, cast: 
 def test_a_page_beyond_the_end_is_empty(admin_client: Client, cast: Cast) -> None:
     answer = get(admin_client, "/api/security_groups?offset=600&limit=4")
     assert (answer["resources"], answer["count"], answer["subcount"], answer["pages"]) == ([], 6, 0, 2)
-    assert "offset=4" in answer["links"]["last"]
+    assert answer["links"]["last"].endswith("&offset=4")
     assert "next" not in answer["links"]
 
 
