@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 from django.db import transaction
+from django.http.request import HttpHeaders
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +27,7 @@ from inventory.rest.errors import BadInput, Conflict
 from inventory.rest.renderers import dumped
 
 HEADER = "Idempotency-Key"
-_META = "HTTP_IDEMPOTENCY_KEY"
+_META = HttpHeaders.to_wsgi_name(HEADER)
 REPLAYED = "Idempotency-Replayed"
 LONGEST = 255
 #: For how long a repeat gets the first answer.

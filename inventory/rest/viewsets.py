@@ -92,7 +92,7 @@ class CollectionViewSet(ActingViewSet):
         if name is None:
             return None
         viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
-        ids = self.reader.chosen(viewset).filter(pk=id_in(named, name) or 0).ids()
+        ids = _named(self.reader.chosen(viewset), named).ids()
         if not ids:
             raise NotFound(viewset.model_name(), named)
         return Parent(name, ids[0], viewset.subcollections[self.collection])
@@ -103,7 +103,7 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        return _one(self.reader.chosen(viewset_of(name)), name, self.kwargs[f"{name}_pk"])
+        return _one(self.reader.chosen(viewset_of(name)), self.kwargs[f"{name}_pk"])
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -152,7 +152,7 @@ class CollectionViewSet(ActingViewSet):
         return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:
-        return _one(self.chosen, self.collection, pk)
+        return _one(self.chosen, pk)
 
     @action(detail=False, methods=["post"], shows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
@@ -210,8 +210,7 @@ class CollectionViewSet(ActingViewSet):
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
         selection = Selection.asked_by(request.query_params, type(self))
-        rows = self.chosen.filter(pk=id_in(pk, self.collection) or 0)
-        found = self.reader.read(type(self), rows, selection, self.base)
+        found = self.reader.read(type(self), _named(self.chosen, pk), selection, self.base)
         if not found:
             raise NotFound(self.model_name(), pk)
         resource = found[0]
@@ -229,8 +228,13 @@ class CollectionViewSet(ActingViewSet):
         return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
 
 
-def _one(rows: Chosen, collection: str, pk: object) -> Any:
-    found: Model | None = rows.filter(pk=id_in(pk, collection) or 0).one()
+def _named(rows: Chosen, pk: object) -> Chosen:
+    """The one of these rows that an id or an address of their collection names, if it is there."""
+    return rows.filter(pk=id_in(pk, rows.viewset.collection) or 0)
+
+
+def _one(rows: Chosen, pk: object) -> Any:
+    found: Model | None = _named(rows, pk).one()
     if found is None:
         raise NotFound(rows.viewset.model_name(), pk)
     return found
