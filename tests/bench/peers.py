@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 from tests.bench.cases import BY_NAME
 from tests.bench.filled import filled
-from tests.bench.machine import description
+from tests.bench.machine import Noise, description
 from tests.bench.measuring import Probe, Series, ratio, take_turns
 from tests.bench.netbox import netbox
 from tests.bench.neutron import neutron
@@ -36,9 +36,10 @@ def main() -> None:
         ours = stack.enter_context(side(stack.enter_context(filled(server, folder, instances))))
         wanted = {"NetBox": netbox(server, folder, instances), "Neutron": neutron(groups)}
         peers = [peer for name, one in wanted.items() if (peer := _started(stack, name, one))]
-        made = str(compare(ours, peers, rounds))
+        noise = Noise()
+        made = str(compare(ours, peers, rounds, noise))
         with ours.filled.connect() as database:
-            made += f"\n\nOn {description(database)}."
+            made += f"\n\nOn {description(database)}, in {rounds} rounds. A fixed loop took {noise}."
     print(made)  # noqa: T201
     if peers and not quick:
         write(made, "peers")
@@ -52,13 +53,14 @@ def _started(stack: ExitStack, name: str, peer: AbstractContextManager[Peer]) ->
         return None
 
 
-def compare(ours: Side, peers: Sequence[Peer], rounds: int) -> Section:
+def compare(ours: Side, peers: Sequence[Peer], rounds: int, noise: Noise) -> Section:
     """Medians, and how many times as long as Portcullis each peer takes."""
     rows = []
     for case in map(BY_NAME.__getitem__, READS):
         mine = Probe(ours.service, ours.requests(case, "service"), case.batch)
         theirs = {peer.name: peer.probe(case.name, case.batch) for peer in peers if case.name in peer.paths}
         take_turns([mine, *theirs.values()], rounds)
+        noise.look()
         cells = [_cells(peer.name, case.name, mine.series, theirs.get(peer.name)) for peer in peers]
         rows.append((case.title, milliseconds(mine.series.median), *(cell for two in cells for cell in two)))
     headers = ["milliseconds", "Portcullis", *(name for peer in peers for name in (peer.name, "times as long"))]
