@@ -63,12 +63,14 @@ chaos: ON ?= rabbitmq
 chaos: setup
 	$(VENV)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --on $(ON)
 
-# Measurements, as ratios or beside a bound: a refresh; then, on PostgreSQL, the API beside a floor, which writes the
-# tables of `docs/performance.md`. ARGS are for the latter (`--quick`, `--help`).
+# Measurements, as ratios or beside a bound: a refresh; then, on PostgreSQL, the API beside a floor and a large refresh
+# beside COPY, which write the tables of `docs/performance.md`. ARGS are for the API (`--quick`, `--help`).
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
 	.ci/services up
-	env $$(.ci/services env) $(VENV)/python -m tests.bench.reads $(ARGS); status=$$?; .ci/services down; exit $$status
+	env $$(.ci/services env) sh -c '$(VENV)/python -m tests.bench.reads $(ARGS) && \
+		$(VENV)/python -m tests.bench.bulk_refresh $(filter --quick,$(ARGS))'; \
+		status=$$?; .ci/services down; exit $$status
 
 # On PostgreSQL: the same reads of NetBox and Neutron, which it installs under `var/`.
 bench-peers: setup

@@ -53,6 +53,6 @@ def test_without_its_marks_nothing_is_written(text: str, tmp_path: Path) -> None
     assert document.read_text() == text
 
 
-@pytest.mark.parametrize("mark", ["bench", "peers"])
+@pytest.mark.parametrize("mark", ["bench", "peers", "bulk"])
 def test_the_document_has_the_marks(mark: str) -> None:
     replaced(DOCUMENT.read_text(encoding="utf-8"), "new", mark)
