@@ -45,9 +45,7 @@ def queries(token: str, *paths: str) -> dict[str, int]:
     counts = {}
     for path in paths:
         client.get(path)
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             answer = client.get(path)
         assert answer.status_code == 200, answer.content
         counts[path] = len(captured)
