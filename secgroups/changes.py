@@ -79,7 +79,8 @@ class _Changes:
                 self._apply_alone(change)
 
     def _apply(self, changes: Sequence[Change]) -> None:
-        before = self._before.applied_to(self.cloud.ports)
+        begun, self._begun = self._begun, Plan()
+        before = begun.applied_to(self.cloud.ports)
         self._look_up(_groups_of(before))
         made = plan(
             self.vm.name,
@@ -87,18 +88,18 @@ class _Changes:
             changes,
             minimum=self.driver.minimum_groups_per_port,
             stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
-        )
-        self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
+        ).after(begun)  # of which not all can be done any more: then none of that stays
+        if not begun.wanted:  # else "nothing was changed" holds only once that is taken back
+            self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
         undone = made.undone(before)
         self._note(undone)
-        self._before = Plan()
         self.cloud.carry_out(made, undone)
         for key, outcome in made.outcomes.items():
             written = [self.cloud.request_ids.get(ref) for ref in outcome.written]
             self.outcomes[key] = replace(outcome, request_id=written[-1] if written else None)
 
     @cached_property
-    def _before(self) -> Plan:
+    def _begun(self) -> Plan:
         """How to take back what a worker wrote that did not come to an end, as it noted before."""
         noted = (task.arguments["undone"] for task in self.tasks if "undone" in task.arguments)
         return Plan(wanted=next(noted, {}))

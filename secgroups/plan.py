@@ -65,11 +65,21 @@ class Plan:
         lists = {port.ref: groups for port, groups in self.writes(ports)}
         return tuple(replace(port, group_refs=lists.get(port.ref, port.group_refs)) for port in ports)
 
+    def after(self, earlier: Plan) -> Plan:
+        """The same, and where it leaves a group alone that another plan was about, what that one wanted."""
+        refs = {*earlier.wanted, *self.wanted}
+        wanted = {ref: earlier.wanted.get(ref, {}) | self.wanted.get(ref, {}) for ref in refs}
+        return Plan(self.outcomes, wanted)
+
     def undone(self, ports: Sequence[Port]) -> Plan:
         """The plan that brings every group this plan touches back to where `ports` have it."""
         had = {port.ref: port.group_refs for port in ports}
         return Plan(
-            wanted={ref: {group: group in had[ref] for group in groups} for ref, groups in self.wanted.items()}
+            wanted={
+                ref: {group: group in had[ref] for group in groups}
+                for ref, groups in self.wanted.items()
+                if ref in had
+            }
         )
 
 
