@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import Exists, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable, OrderBy
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
 
@@ -33,16 +33,32 @@ _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessTh
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What stands above a subcollection: the resource of this id, if it is among what the user may see."""
+
+    viewset: type[CollectionViewSet]
+    visible: QuerySet[Any]
+    subcollection: Subcollection
+    pk: Any
+
+    def rows(self) -> QuerySet[Any]:
+        return self.visible.filter(pk=self.pk)
+
+    def below(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of these rows that belong to it, whether or not it is there."""
+        return self.subcollection.of(rows, self.pk)
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
 
-    `visible` is what the user may see of the viewset's rows, `parent` the id of what they are `below`.
+    `visible` is what the user may see of the viewset's rows. There are none below a parent that is not there.
     """
 
     viewset: type[CollectionViewSet]
     visible: QuerySet[Any]
-    below: Subcollection | None = None
-    parent: Any = None
+    parent: Parent | None = None
     where: Q = _EVERYTHING
     order: tuple[str | OrderBy, ...] = BY_ID
     offset: int = 0
@@ -54,8 +70,9 @@ class Chosen:
 
     def rows(self) -> QuerySet[Any]:
         """As a queryset."""
-        rows = self.below.of(self.visible, self.parent) if self.below else self.visible
-        rows = (rows.filter(self.where) if self.where else rows).order_by(*self.order)
+        rows = self._on_all_pages().order_by(*self.order)
+        if self.parent:
+            rows = rows.filter(Exists(self.parent.rows()))
         if not self.offset:
             return rows[: self.limit]
         # First the ids alone: what is skipped then costs an entry of an index, and no row.
@@ -63,11 +80,15 @@ class Chosen:
         everything: QuerySet[Any] = self.viewset.queryset
         return everything.filter(pk__in=ids).order_by(*self.order)
 
+    def _on_all_pages(self) -> QuerySet[Any]:
+        rows = self.parent.below(self.visible) if self.parent else self.visible
+        return rows.filter(self.where) if self.where else rows
+
     def count(self) -> int:
-        """How many there are, on all pages."""
+        """How many there are, on all pages; the parent is taken to be there."""
         kept = self._kept(_COUNTED)
         if kept is None:
-            return replace(self, order=(), offset=0, limit=None).rows().count()
+            return self._on_all_pages().count()
         read, values = kept
         return sum(number for (number,) in read(**values))  # of what no row can be not even that is asked
 
@@ -93,33 +114,35 @@ class Chosen:
 
     def _kept(self, sources: Sources) -> tuple[Prepared, Mapping[str, Any]] | None:
         """What reads this, and with which values."""
-        if self.visible is not self.viewset.queryset:
+        seen = (self, self.parent) if self.parent else (self,)
+        if any(one.visible is not one.viewset.queryset for one in seen):
             return None
-        slotted = _Slotted({"parent": self.parent})
+        parent = self.parent and replace(self.parent, pk=Slot("parent"))
+        slotted = _Slotted({"parent": self.parent.pk} if self.parent else {})
         try:
             where = slotted.condition(self.where) if self.where else self.where
         except LookupError:
             return None
         limit = None if sources is _COUNTED else self.limit
-        return _read(cast("Any", self.viewset), self.below, where, limit, sources), slotted.values
+        return _read(cast("Any", self.viewset), parent, where, limit, sources), slotted.values
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _read(
-    viewset: type[CollectionViewSet], below: Subcollection | None, where: Q, limit: int | None, sources: Sources
+    viewset: type[CollectionViewSet], parent: Parent | None, where: Q, limit: int | None, sources: Sources
 ) -> Prepared:
     """What reads rows that are so chosen."""
 
     def make() -> QuerySet[Any, Any]:
-        chosen = Chosen(viewset, viewset.queryset, below, Slot("parent"), where, limit=limit)
+        chosen = Chosen(viewset, viewset.queryset, parent, where, limit=limit)
         if sources is _INSTANCES:
             return chosen.rows()
         if sources is _COUNTED:
-            counted: QuerySet[Any, Any] = replace(chosen, order=()).rows().counted()  # type: ignore[attr-defined]
+            counted: QuerySet[Any, Any] = chosen._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
         return chosen.rows().values_list(*sources)
 
-    return Prepared(make, planned=below is None and all(_is_of_the_key(child) for child in where.children))
+    return Prepared(make, planned=parent is None and all(_is_of_the_key(child) for child in where.children))
 
 
 def _is_of_the_key(condition: Any) -> bool:

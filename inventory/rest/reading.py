@@ -9,8 +9,8 @@ from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.lookups import Numbers
-from inventory.rest.choosing import Chosen
-from inventory.rest.collections import Relation, Subcollection, ToOne, viewset_at, viewset_of
+from inventory.rest.choosing import Chosen, Parent
+from inventory.rest.collections import Relation, ToOne, viewset_at, viewset_of
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.plans import Plan, Resource
 from inventory.rest.selection import Selection
@@ -42,11 +42,9 @@ class Reader:
         rows: QuerySet[Any] = viewset.queryset.visible_to(self.user)
         return rows if self.user.has_perms(viewset.view_permissions()) else rows.none()
 
-    def chosen(
-        self, viewset: type[CollectionViewSet], below: Subcollection | None = None, parent: int | None = None
-    ) -> Chosen:
+    def chosen(self, viewset: type[CollectionViewSet], parent: Parent | None = None) -> Chosen:
         """All of them; below a parent, of that."""
-        return Chosen(viewset, self.visible(viewset), below, parent)
+        return Chosen(viewset, self.visible(viewset), parent)
 
     def read(
         self,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.utils.text import capfirst
 from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
@@ -18,7 +18,7 @@ from rest_framework.serializers import Serializer
 
 from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
-from inventory.rest.choosing import Chosen
+from inventory.rest.choosing import Chosen, Parent
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import unless_known
 from inventory.rest.errors import BadInput, NotFound
@@ -30,14 +30,6 @@ from inventory.rest.plans import Column, Resource, columns_of
 from inventory.rest.query import order, where
 from inventory.rest.reading import Computed, Reader
 from inventory.rest.selection import Selection, names_in
-
-
-class Parent(NamedTuple):
-    """What stands above a subcollection: its collection, its id, and how the two are linked."""
-
-    collection: str
-    pk: int
-    below: Subcollection
 
 
 class CollectionViewSet(ActingViewSet):
@@ -87,15 +79,23 @@ class CollectionViewSet(ActingViewSet):
 
     @cached_property
     def parent(self) -> Parent | None:
-        """The resource above, from what the caller may see, else 404."""
+        """The resource above that the address names, if there is one: where nothing is found, ask."""
         name = self.parent_collection
         if name is None:
             return None
-        viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
-        ids = _named(self.reader.chosen(viewset), named).ids()
-        if not ids:
-            raise NotFound(viewset.model_name(), named)
-        return Parent(name, ids[0], viewset.subcollections[self.collection])
+        viewset = viewset_of(name)
+        pk = id_in(self.kwargs[f"{name}_pk"], name) or 0
+        return Parent(viewset, self.reader.visible(viewset), viewset.subcollections[self.collection], pk)
+
+    def require_parent(self) -> None:
+        """404 if the address is below a resource that the caller does not see."""
+        if self.parent and not self.reader.chosen(self.parent.viewset).filter(pk=self.parent.pk).ids():
+            named = self.kwargs[f"{self.parent_collection}_pk"]
+            _refuse(self.parent.viewset, named)
+
+    def _not_found(self, named: object) -> NoReturn:
+        self.require_parent()
+        _refuse(type(self), named)
 
     @cached_property
     def above(self) -> Any:
@@ -103,7 +103,8 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        return _one(self.reader.chosen(viewset_of(name)), self.kwargs[f"{name}_pk"])
+        viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
+        return _named(self.reader.chosen(viewset), named).one() or _refuse(viewset, named)
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -118,7 +119,7 @@ class CollectionViewSet(ActingViewSet):
         """Makes the addresses of this collection's resources: below its parent, if it has one."""
         if self.parent is None:
             return self.hrefs
-        return self.hrefs.within(self.parent.collection, self.parent.pk)
+        return self.hrefs.within(self.parent.viewset.collection, self.parent.pk)
 
     @property
     def href(self) -> str:
@@ -136,9 +137,7 @@ class CollectionViewSet(ActingViewSet):
     @cached_property
     def chosen(self) -> Chosen:
         """What the caller may see here; below a parent, of that."""
-        if self.parent is None:
-            return self.reader.chosen(type(self))
-        return self.reader.chosen(type(self), self.parent.below, self.parent.pk)
+        return self.reader.chosen(type(self), self.parent)
 
     def rows(self) -> QuerySet[Any]:
         """The same as a queryset."""
@@ -152,11 +151,12 @@ class CollectionViewSet(ActingViewSet):
         return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:
-        return _one(self.chosen, pk)
+        return _named(self.chosen, pk).one() or self._not_found(pk)
 
     @action(detail=False, methods=["post"], shows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
+        self.require_parent()
         selection = Selection.asked_by(request.query_params, type(self))
         named = self.command.resources
         guids = self._pks_by_guid(named)
@@ -195,6 +195,8 @@ class CollectionViewSet(ActingViewSet):
         query = request.query_params
         page, found = Page.asked_by(query), self.matching(self.chosen)
         ids, shown = self._shown(page.of(replace(found, order=order(type(self), query))))
+        if not ids:
+            self.require_parent()
         total = found.count() if (known := page.total(ids)) is None else known
         filtered = found is not self.chosen
         counts = {"count": self.chosen.count(), "subquery_count": total} if filtered else {"count": total}
@@ -212,7 +214,7 @@ class CollectionViewSet(ActingViewSet):
         selection = Selection.asked_by(request.query_params, type(self))
         found = self.reader.read(type(self), _named(self.chosen, pk), selection, self.base)
         if not found:
-            raise NotFound(self.model_name(), pk)
+            self._not_found(pk)
         resource = found[0]
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
         return unless_known(request, resource | ({"actions": actions} if actions else {}))
@@ -233,8 +235,5 @@ def _named(rows: Chosen, pk: object) -> Chosen:
     return rows.filter(pk=id_in(pk, rows.viewset.collection) or 0)
 
 
-def _one(rows: Chosen, pk: object) -> Any:
-    found: Model | None = _named(rows, pk).one()
-    if found is None:
-        raise NotFound(rows.viewset.model_name(), pk)
-    return found
+def _refuse(viewset: type[CollectionViewSet], named: object) -> NoReturn:
+    raise NotFound(viewset.model_name(), named)

@@ -86,14 +86,15 @@ READS = {
     "embedded": ("/api/instances?expand=resources,security_groups", 2),
     "one": ("/api/instances/{pk}", 1),
     "one embedded": ("/api/instances/{pk}?expand=security_groups", 2),
-    "below": ("/api/instances/{pk}/security_groups?expand=resources", 2),
+    "below": ("/api/instances/{pk}/security_groups?expand=resources", 1),
+    "one below": ("/api/instances/{pk}/security_groups/{group}", 1),
 }
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_read_is_as_few_queries(get: Any, read: str) -> None:
+def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
     path, queries = READS[read]
-    url = path.format(pk=Vm.objects.get(name="vm-007").pk)
+    url = path.format(pk=Vm.objects.get(name="vm-007").pk, group=cast.production.web.pk)
     get(url)
     with CaptureQueriesContext(connection) as captured:
         get(url)

@@ -168,6 +168,27 @@ def test_a_group_is_not_found_under_an_instance_that_does_not_have_it(admin_clie
     assert admin_client.get("/api/instances/999/security_groups").status_code == HTTPStatus.NOT_FOUND
 
 
+@pytest.mark.parametrize(
+    "below", ["", "?expand=resources", "?filter[]=name=x", "?offset=5", "?sort_by=name", "/{group}"]
+)
+def test_groups_of_a_vm_are_not_found_where_the_vm_is_not(admin_client: Client, cast: Cast, below: str) -> None:
+    vm, group = cast.production.single, cast.production.default
+    type(vm).objects.filter(pk=vm.pk).update(cloud=False)
+    below = below.format(group=group.pk)
+    assert admin_client.get(f"/api/vms/{vm.pk}/security_groups{below}").status_code == HTTPStatus.OK
+    answer = admin_client.get(f"/api/instances/{vm.pk}/security_groups{below}")
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+    assert answer.json()["error"]["message"] == f"Couldn't find Instance with 'id'={vm.pk}"
+
+
+def test_groups_of_a_vm_can_not_be_asked_for_where_the_vm_is_not(admin_client: Client, cast: Cast) -> None:
+    vm, group = cast.production.single, cast.production.default
+    type(vm).objects.filter(pk=vm.pk).update(cloud=False)
+    query = {"action": "query", "resources": [{"id": str(group.pk)}]}
+    assert post(admin_client, f"/api/vms/{vm.pk}/security_groups", query)["results"][0]["name"] == group.name
+    post(admin_client, f"/api/instances/{vm.pk}/security_groups", query, HTTPStatus.NOT_FOUND)
+
+
 def test_a_browser_can_fill_in_the_form(admin_client: Client, cast: Cast) -> None:
     url = f"/api/instances/{cast.production.single.pk}/security_groups"
     page = admin_client.get(url, headers={"accept": "text/html"}).content.decode()
