@@ -36,7 +36,12 @@ class ResourceQuerySet(models.QuerySet[Any]):
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
-        return self.order_by().values_list(ROWS)
+        kept = self.kept()
+        return self.order_by().values_list(ROWS) if kept is None else kept
+
+    def kept(self) -> models.QuerySet[Any, Any] | None:
+        """The same, where it needs no counting."""
+        return None
 
     def count(self) -> int:
         """Without what the rows bring with them, whose columns Django would work out and not use."""
@@ -52,14 +57,10 @@ class TalliedQuerySet(ResourceQuerySet):
 
     def count(self) -> int:
         """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
-        tallied = self._tallied() if self._result_cache is None else None
-        return super().count() if tallied is None else int(tallied.get()[0])
+        kept = self.kept() if self._result_cache is None else None
+        return super().count() if kept is None else int(kept.get()[0])
 
-    def counted(self) -> models.QuerySet[Any, Any]:
-        tallied = self._tallied()
-        return super().counted() if tallied is None else tallied
-
-    def _tallied(self) -> models.QuerySet[Any, Any] | None:
+    def kept(self) -> models.QuerySet[Any, Any] | None:
         asked = _only_asked(self.query)
         if asked is None or not asked.keys() <= set(self.tallied_by):
             return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from django.db.models import Exists, F, Q, QuerySet, Value
+from django.db.models import Exists, F, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable, OrderBy
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
 
@@ -49,11 +49,23 @@ class Parent:
         return self.subcollection.of(rows, self.pk)
 
 
+class Total:
+    """How many rows there are, on all pages; a page that is read for it brings that along, where it is kept."""
+
+    def __init__(self, rows: Chosen) -> None:
+        self._rows = rows
+        self.brought: int | None = None
+
+    def number(self) -> int:
+        return self._rows.count() if self.brought is None else self.brought
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
 
     `visible` is what the user may see of the viewset's rows. There are none below a parent that is not there.
+    `total` is of those without the condition.
     """
 
     viewset: type[CollectionViewSet]
@@ -63,6 +75,7 @@ class Chosen:
     order: tuple[str | OrderBy, ...] = BY_ID
     offset: int = 0
     limit: int | None = None
+    total: Total | None = None
 
     def filter(self, *conditions: Any, **lookups: Any) -> Self:
         """Those of which this holds too, as a queryset would have it."""
@@ -93,16 +106,25 @@ class Chosen:
         return sum(number for (number,) in read(**values))  # of what no row can be not even that is asked
 
     def values(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
-        """Their values, by a query that is kept; None where it is not of the kind that comes again."""
+        """Their values, by a query that is kept; None where it is not of the kind that comes again.
+
+        Each may have one more, the total.
+        """
         kept = None if self.offset or self.order != BY_ID else self._kept(sources)
         if kept is None:
             return None
         read, values = kept
-        return read(**values)
+        found = read(**values)
+        if self.total is None:
+            return found
+        rows = list(found)
+        if rows and len(rows[0]) > len(sources):
+            self.total.brought = rows[0][-1]
+        return rows
 
     def ids(self) -> list[int]:
         found = self.values(BY_ID)
-        return list(self.rows().values_list("pk", flat=True)) if found is None else [pk for (pk,) in found]
+        return list(self.rows().values_list("pk", flat=True)) if found is None else [row[0] for row in found]
 
     def one(self) -> Any:
         """The instance of a single row; None if there is none."""
@@ -124,12 +146,18 @@ class Chosen:
         except LookupError:
             return None
         limit = None if sources is _COUNTED else self.limit
-        return _read(cast("Any", self.viewset), parent, where, limit, sources), slotted.values
+        reads = _read(cast("Any", self.viewset), parent, where, limit, sources, self.total is not None)
+        return reads, slotted.values
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _read(
-    viewset: type[CollectionViewSet], parent: Parent | None, where: Q, limit: int | None, sources: Sources
+    viewset: type[CollectionViewSet],
+    parent: Parent | None,
+    where: Q,
+    limit: int | None,
+    sources: Sources,
+    with_total: bool,
 ) -> Prepared:
     """What reads rows that are so chosen."""
 
@@ -140,7 +168,8 @@ def _read(
         if sources is _COUNTED:
             counted: QuerySet[Any, Any] = chosen._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
-        return chosen.rows().values_list(*sources)
+        total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept() if with_total else None  # type: ignore[attr-defined]
+        return chosen.rows().values_list(*sources, *([] if total is None else [Subquery(total)]))
 
     return Prepared(make, planned=parent is None and all(_is_of_the_key(child) for child in where.children))
 

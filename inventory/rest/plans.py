@@ -90,7 +90,7 @@ class Plan:
     def resources(self, rows: Chosen | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""
         names = self.names
-        return [dict(zip(names, (prefix + row[0], *row), strict=True)) for row in self._read(rows)]
+        return [dict(zip(names, (prefix + row[0], *row), strict=False)) for row in self._read(rows)]
 
     def owned(
         self, rows: QuerySet[Any], owner: str, prefix: Callable[[Any], str]
@@ -101,7 +101,7 @@ class Plan:
             yield value, dict(zip(names, (prefix(value) + row[0], *row), strict=True))
 
     def _read(self, rows: Chosen | QuerySet[Any]) -> Iterable[Sequence[Any]]:
-        """Of each row the id as text, and then the values in the order of `names`."""
+        """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
         if isinstance(rows, Chosen):
             found = rows.values(self.sources)
             return self._read_anew(rows.rows()) if found is None else found

@@ -18,7 +18,7 @@ from rest_framework.serializers import Serializer
 
 from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
-from inventory.rest.choosing import Chosen, Parent
+from inventory.rest.choosing import Chosen, Parent, Total
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import unless_known
 from inventory.rest.errors import BadInput, NotFound
@@ -193,13 +193,15 @@ class CollectionViewSet(ActingViewSet):
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
         query = request.query_params
-        page, found = Page.asked_by(query), self.matching(self.chosen)
-        ids, shown = self._shown(page.of(replace(found, order=order(type(self), query))))
+        page, everything = Page.asked_by(query), self.chosen
+        found, all_of_them = self.matching(everything), Total(everything)
+        ids, shown = self._shown(page.of(replace(found, order=order(type(self), query), total=all_of_them)))
         if not ids:
             self.require_parent()
-        total = found.count() if (known := page.total(ids)) is None else known
-        filtered = found is not self.chosen
-        counts = {"count": self.chosen.count(), "subquery_count": total} if filtered else {"count": total}
+        filtered, total = found is not everything, page.total(ids)
+        if total is None:
+            total = found.count() if filtered else all_of_them.number()
+        counts = {"count": all_of_them.number(), "subquery_count": total} if filtered else {"count": total}
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)

@@ -81,8 +81,9 @@ def calls(do: Callable[[], Any]) -> int:
 #: Each with the queries beside that for the token, its user and what they may.
 READS = {
     "list": ("/api/instances?expand=resources", 1),
-    "page": ("/api/instances?expand=resources&limit=50", 2),
-    "filtered": ("/api/instances?expand=resources&limit=50&filter[]=name='vm-01*'", 2),
+    "page": ("/api/instances?expand=resources&limit=50", 1),
+    "filtered": ("/api/instances?expand=resources&limit=50&filter[]=name='vm-01*'", 1),
+    "filtered page": ("/api/instances?expand=resources&limit=5&filter[]=name='vm-01*'", 2),
     "embedded": ("/api/instances?expand=resources,security_groups", 2),
     "one": ("/api/instances/{pk}", 1),
     "one embedded": ("/api/instances/{pk}?expand=security_groups", 2),
