@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from django.db.models import Exists, F, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, F, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.functions import Cast
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
 
 from inventory.prepared import Prepared, Slot
@@ -119,7 +120,7 @@ class Chosen:
             return found
         rows = list(found)
         if rows and len(rows[0]) > len(sources):
-            self.total.brought = rows[0][-1]
+            self.total.brought = int(rows[0][-1])
         return rows
 
     def ids(self) -> list[int]:
@@ -169,9 +170,14 @@ def _read(
             counted: QuerySet[Any, Any] = chosen._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
         total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept() if with_total else None  # type: ignore[attr-defined]
-        return chosen.rows().values_list(*sources, *([] if total is None else [Subquery(total)]))
+        return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     return Prepared(make, planned=parent is None and all(_is_of_the_key(child) for child in where.children))
+
+
+def _as_text(number: QuerySet[Any, Any]) -> Combinable:
+    """Of a number Django would make another for each row."""
+    return Cast(Subquery(number), TextField())
 
 
 def _is_of_the_key(condition: Any) -> bool:

@@ -104,8 +104,8 @@ def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
 
 #: Calls of a whole request, the test client's included.
 MOST = {
-    "postgresql": {"one": 1900, "page": 2400, "filtered": 2550},
-    "sqlite": {"one": 1900, "page": 4050, "filtered": 2800},
+    "postgresql": {"one": 1900, "page": 2270, "filtered": 2430},
+    "sqlite": {"one": 1900, "page": 3970, "filtered": 2720},
 }
 
 
