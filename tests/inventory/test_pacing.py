@@ -13,7 +13,7 @@ from django.utils import timezone
 from inventory import pacing
 from inventory.drivers.failures import CloudRefused, CloudUnavailable, Throttled
 from inventory.models import CallRate, Provider
-from inventory.pacing import FIRST, NotItsTurn, SharedPace, Unhurried, forget_old_rates, slow_down, take_turn
+from inventory.pacing import FIRST, GAIN, NotItsTurn, SharedPace, Unhurried, forget_old_rates, slow_down, take_turn
 from inventory.patience import Waiting
 from tests.cast import AMAZON
 from tests.clouds import Clock
@@ -199,11 +199,21 @@ def test_no_two_of_many_take_the_same_turn() -> None:
             provider.save(force_insert=True)
             slow_down(provider, WRITE, 60)
 
-    def come(_: int) -> float:
+    def come(_: int) -> None:
         with closing(connection):
-            return take_turn(provider, WRITE)
+            take_turn(provider, WRITE)
+
+    def next_turn() -> datetime:
+        with closing(connection):
+            return CallRate.objects.get().next_on
 
     with ThreadPoolExecutor(8) as pool:
         pool.submit(prepare).result()
-        waits = sorted(pool.map(come, range(24)))
-    assert waits[-1] - waits[0] > 0.8 * 23 / FIRST
+        first = pool.submit(next_turn).result()
+        list(pool.map(come, range(24)))
+        last = pool.submit(next_turn).result()
+    expected, per_second = 0.0, FIRST
+    for _ in range(24):
+        expected += 1 / per_second
+        per_second += GAIN / per_second
+    assert (last - first).total_seconds() == pytest.approx(expected, abs=0.001)
