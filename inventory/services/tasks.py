@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import orjson
 from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -65,22 +66,38 @@ def queue_work(
     [[waiting]] = _WAITING(queue=queue)
     if waiting + len(works) > settings.QUEUE_LIMIT:
         raise QueueFull(waiting)
-    tasks = Task.objects.bulk_create(
-        Task(
-            queue=queue,
-            name=work.name,
-            message=work.message,
-            arguments=work.arguments,
-            context_data=work.context,
-            userid=user.get_username() if user else SYSTEM,
-            owner=user,
-            provider=provider,
-            vm=vm,
-        )
-        for work in works
-    )
+    userid = user.get_username() if user else SYSTEM
+    tasks = _insert(Task(queue=queue, userid=userid, owner=user, provider=provider, vm=vm), works)
     transaction.on_commit(partial(wake, queue))
     return tasks
+
+
+#: Of the works, as JSON in one parameter, the columns of `_OF_WORK` in the order of the works.
+_WORKS = {
+    "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
+        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS works(one, place) ORDER BY place""",
+    "sqlite": """json_extract(value, '$.name'), json_extract(value, '$.message'),
+        json_extract(value, '$.arguments'), json_extract(value, '$.context') FROM json_each(%s) ORDER BY key""",
+}
+_OF_WORK = ("name", "message", "arguments", "context_data")
+
+
+def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
+    """Insert a task like this one for each work; `bulk_create` takes five times as long for a thousand.
+
+    They are read where more than their ids is asked for.
+    """
+    shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
+    columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
+    values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
+    chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor]}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
+            [*values, orjson.dumps(works).decode()],
+        )
+        ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
+    return [Task.from_db(connection.alias, ["id"], [pk]) for pk in ids]
 
 
 def _one_after_another(queue: str) -> None:

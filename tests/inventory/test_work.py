@@ -24,6 +24,7 @@ from inventory.services import tasks as services
 from inventory.tasks import look_around, sweep, work
 from inventory.work import LATE, work_off
 from tests import cast as actors
+from tests.cast import Cast
 
 QUEUE = "things/1"
 
@@ -331,3 +332,24 @@ class TestRefreshesAndChanges:
         work_off("providers/1")
         work_off("providers/2")
         assert handler.given == [["first"], ["second"]]
+
+
+def test_what_is_accepted_is_written_as_it_was_given_and_in_its_order(cast: Cast, admin_user: User) -> None:
+    texts = ["plain", "100 %s", 'it\'s "quoted"', "naïve 防火墙 🧱", "back\\slash\nand line", "", "null", "[]"]
+    works = [
+        Work(text, f"{number}: {text}", {"text": text, "list": [1, None, {"a": True}]}, {"of": {text: number}})
+        for number, text in enumerate(texts * 20)
+    ]
+    tasks = queue_work("vms/1", works, user=admin_user, provider=cast.acme, vm=cast.production.single)
+
+    written = list(Task.objects.order_by("id"))
+    assert [task.pk for task in tasks] == [task.pk for task in written]
+    assert [Work(task.name, task.message, task.arguments, task.context_data) for task in written] == works
+    assert {(one.queue, one.state, one.status, one.userid, one.pct_complete) for one in written} == {
+        ("vms/1", "Queued", "Ok", "admin", 0)
+    }
+    assert {(one.owner, one.provider, one.vm, one.started_on) for one in written} == {
+        (admin_user, cast.acme, cast.production.single, None)
+    }
+    assert written[0].created_on <= written[0].updated_on <= timezone.now()
+    assert [task.name for task in tasks] == [work.name for work in works]
