@@ -36,10 +36,10 @@ class ResourceQuerySet(models.QuerySet[Any]):
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
-        kept = self.kept()
+        kept = self.kept_number()
         return self.order_by().values_list(ROWS) if kept is None else kept
 
-    def kept(self) -> models.QuerySet[Any, Any] | None:
+    def kept_number(self) -> models.QuerySet[Any, Any] | None:
         """The same, where it needs no counting."""
         return None
 
@@ -57,10 +57,10 @@ class TalliedQuerySet(ResourceQuerySet):
 
     def count(self) -> int:
         """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
-        kept = self.kept() if self._result_cache is None else None
+        kept = self.kept_number() if self._result_cache is None else None
         return super().count() if kept is None else int(kept.get()[0])
 
-    def kept(self) -> models.QuerySet[Any, Any] | None:
+    def kept_number(self) -> models.QuerySet[Any, Any] | None:
         asked = _only_asked(self.query)
         if asked is None or not asked.keys() <= set(self.tallied_by):
             return None

@@ -66,7 +66,7 @@ class Chosen:
     """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
 
     `visible` is what the user may see of the viewset's rows. There are none below a parent that is not there.
-    `total` is of those without the condition.
+    Where it is given, `total` is told the number of those without the condition.
     """
 
     viewset: type[CollectionViewSet]
@@ -169,7 +169,7 @@ def _read(
         if sources is _COUNTED:
             counted: QuerySet[Any, Any] = chosen._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
-        total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept() if with_total else None  # type: ignore[attr-defined]
+        total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
         return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     return Prepared(make, planned=parent is None and all(_is_of_the_key(child) for child in where.children))

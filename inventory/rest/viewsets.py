@@ -90,12 +90,12 @@ class CollectionViewSet(ActingViewSet):
     def require_parent(self) -> None:
         """404 if the address is below a resource that the caller does not see."""
         if self.parent and not self.reader.chosen(self.parent.viewset).filter(pk=self.parent.pk).ids():
-            named = self.kwargs[f"{self.parent_collection}_pk"]
-            _refuse(self.parent.viewset, named)
+            raise NotFound(self.parent.viewset.model_name(), self.kwargs[f"{self.parent_collection}_pk"])
 
     def _not_found(self, named: object) -> NoReturn:
+        """404 that names what is missing: the parent, or this."""
         self.require_parent()
-        _refuse(type(self), named)
+        raise NotFound(self.model_name(), named)
 
     @cached_property
     def above(self) -> Any:
@@ -104,7 +104,10 @@ class CollectionViewSet(ActingViewSet):
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
         viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
-        return _named(self.reader.chosen(viewset), named).one() or _refuse(viewset, named)
+        found = _named(self.reader.chosen(viewset), named).one()
+        if found is None:
+            raise NotFound(viewset.model_name(), named)
+        return found
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -235,7 +238,3 @@ class CollectionViewSet(ActingViewSet):
 def _named(rows: Chosen, pk: object) -> Chosen:
     """The one of these rows that an id or an address of their collection names, if it is there."""
     return rows.filter(pk=id_in(pk, rows.viewset.collection) or 0)
-
-
-def _refuse(viewset: type[CollectionViewSet], named: object) -> NoReturn:
-    raise NotFound(viewset.model_name(), named)
