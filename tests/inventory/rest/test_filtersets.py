@@ -80,6 +80,7 @@ def test_numbers_are_compared(admin_client: Client) -> None:
         ("guid=1", "guid: Enter a valid UUID."),
         ("name=%00", "name: Null characters are not allowed."),
         ("ems_id__in=1,x", "ems_id__in: Enter a whole number."),
+        ("ems_id=x&guid=1", "ems_id: Enter a whole number.; guid: Enter a valid UUID."),
     ],
 )
 def test_what_is_wrong_with_a_parameter_is_named(admin_client: Client, query: str, message: str) -> None:
