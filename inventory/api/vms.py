@@ -65,7 +65,7 @@ class VmViewSet(RefreshMixin):
         "security_groups": ToMany("security_groups", "vms"),
         "network_ports": ToMany("network_ports", "vm"),
     }
-    subcollections = {"security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms")}
+    subcollections = {"security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms", few=True)}
 
 
 class InstanceViewSet(VmViewSet):

@@ -28,6 +28,8 @@ _COUNTED: Sources = ("count",)
 _INSTANCES: Sources = ("instances",)
 
 _EVERYTHING = Q()
+#: What no two rows share, or no two of a provider.
+_IDENTIFIERS = frozenset({"pk", "guid", "ems_ref"})
 #: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
 _COMPARED = frozenset({"exact", "lt", "lte", "gt", "gte"})
 _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual)
@@ -172,7 +174,7 @@ def _read(
         total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
         return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
-    return Prepared(make, planned=parent is None and all(_is_of_the_key(child) for child in where.children))
+    return Prepared(make, planned=(parent is None or parent.subcollection.few) and _finds_few(where))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
@@ -180,8 +182,16 @@ def _as_text(number: QuerySet[Any, Any]) -> Combinable:
     return Cast(Subquery(number), TextField())
 
 
-def _is_of_the_key(condition: Any) -> bool:
-    return isinstance(condition, tuple) and condition[0] in {"pk", "pk__gt"}
+def _finds_few(condition: Any) -> bool:
+    """Whether it asks for no more than an identifier, or what comes after one: each is read like the other."""
+    match condition:
+        case Q():
+            return not condition.negated and all(map(_finds_few, condition.children))
+        case str(name), _:
+            return name == "pk__gt" or name.removesuffix("__exact") in _IDENTIFIERS
+        case Exact(lhs=F() as attribute):
+            return attribute in map(F, _IDENTIFIERS)
+    return False
 
 
 class _Slotted:

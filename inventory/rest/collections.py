@@ -32,10 +32,14 @@ class ToMany:
 
 @dataclass(frozen=True, slots=True)
 class Subcollection:
-    """What stands below a resource: its viewset, by dotted path, and the `lookup` from its model to the parent."""
+    """What stands below a resource: its viewset, by dotted path, and the `lookup` from its model to the parent.
+
+    `few` if no parent has many, so that those of one are read like those of another.
+    """
 
     viewset: str
     lookup: str
+    few: bool = False
 
     def of(self, rows: QuerySet[Any], parent: int) -> QuerySet[Any]:
         """Those of these rows that belong to one parent; once also what several ports of a VM have."""

@@ -47,5 +47,5 @@ class SecurityGroupViewSet(CollectionViewSet):
     subcollections = {
         "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),
         "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
-        "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group"),
+        "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group", few=True),
     }

@@ -1,0 +1,74 @@
+"""Of which reads PostgreSQL keeps the plan: of those that lead to a few rows, whatever their values are."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
+
+from inventory.rest.choosing import Chosen, Parent
+from inventory.rest.collections import viewset_at, viewset_of
+from inventory.rest.hrefs import Hrefs
+from inventory.rest.query.expressions import Like
+from inventory.rest.reading import Reader
+from tests.cast import Cast
+
+pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="is about the plans of PostgreSQL")
+
+
+def plans_kept_of(rows: Chosen) -> int:
+    """How many this reading adds."""
+    before = kept_plans()
+    rows.ids()
+    return kept_plans() - before
+
+
+def kept_plans() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        [number] = cursor.fetchone()
+    return int(number)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        (Q(), 1),
+        (Q(pk=7), 1),
+        (Q(pk__gt=7), 1),
+        (Q(ems_ref__exact="i-7"), 1),
+        (Q(Q(Exact(F("ems_ref"), "i-7"))), 1),
+        (Q(ems_ref="i-7") & ~Q(pk=7), 0),
+        (Q(ems_ref__gt="i-7"), 0),
+        (Q(name="web-7"), 0),
+        (Q(Exact(F("name"), "web-7")), 0),
+        (Q(Like(F("ems_ref"), ("i-", ""))), 0),
+        (Q(ems_ref="i-7") | Q(name="web-7"), 0),
+    ],
+)
+def test_that_of_an_identifier_is_kept(condition: Q, kept: int) -> None:
+    instances = viewset_of("instances")
+    assert plans_kept_of(Chosen(instances, instances.queryset).filter(condition)) == kept
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "kept"),
+    [
+        ("instances", "security_groups", 1),
+        ("security_groups", "firewall_rules", 1),
+        ("security_groups", "instances", 0),
+        ("providers", "instances", 0),
+    ],
+)
+def test_that_of_a_subcollection_of_which_no_parent_has_many_is_kept(
+    cast: Cast, admin_user: User, collection: str, name: str, kept: int
+) -> None:
+    reader, above = Reader(admin_user, Hrefs("/api")), viewset_of(collection)
+    below = above.subcollections[name]
+    parent = Parent(above, reader.visible(above), below, 7)
+    assert plans_kept_of(reader.chosen(viewset_at(below.viewset), parent)) == kept
+    by_name = Q(direction="inbound") if name == "firewall_rules" else Q(name="web-7")
+    assert plans_kept_of(reader.chosen(viewset_at(below.viewset), parent).filter(by_name)) == 0
