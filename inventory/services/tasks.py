@@ -97,7 +97,8 @@ def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
             [*values, orjson.dumps(works).decode()],
         )
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
-    return [Task.from_db(connection.alias, ["id"], [pk]) for pk in ids]
+    alias = connection.alias
+    return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 
 
 def _one_after_another(queue: str) -> None:

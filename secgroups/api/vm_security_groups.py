@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from rest_framework import serializers
@@ -31,6 +32,12 @@ class GroupInput(serializers.Serializer[Any]):
     ports = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=1000)
 
 
+@cache
+def _form() -> GroupInput:
+    """One for all requests: making its fields takes longer than what they do, which keeps nothing."""
+    return GroupInput()
+
+
 class VmSecurityGroupViewSet(SecurityGroupViewSet):
     """The security groups of an instance or VM."""
 
@@ -46,8 +53,7 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
 
     def _change(self, wanted: Action) -> Response:
         vm = self.above
-        form = GroupInput()  # one for all of them: making its fields takes longer than what they do
-        understood = [_asked(form, resource, wanted, vm) for resource in self.command.resources]
+        understood = [_asked(resource, wanted, vm) for resource in self.command.resources]
         asked = [one for one in understood if isinstance(one, Asked)]
         answers = iter(request_changes(vm=vm, action=wanted, asked=asked, user=self.user))
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
@@ -61,12 +67,12 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
         return result(True, answer.message, **task_links(self.hrefs, answer.task), href=href)
 
 
-def _asked(form: GroupInput, resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refused:
+def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refused:
     """The group that one resource of the body names, or why it names none."""
     label = str(next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing"))
     refused = cannot(wanted, label, vm.name)
     try:
-        named = form.run_validation(resource)
+        named = _form().run_validation(resource)
     except serializers.ValidationError as error:
         return Refused(f"{refused}: {message_of(error)}")
     address = named.get("id") or resource.get("href")
