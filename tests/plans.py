@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -60,6 +61,7 @@ FILTERS = {
     "cloud_networks": ("security_groups.name='{security_groups[name]}'",),
     "providers": ("instances.name='{vms[name]}'", "security_groups.name='{security_groups[name]}'"),
 }
+_COUNT = "SELECT COUNT(*)"
 PAGE = "limit=20&expand=resources"
 #: What these have is not little, however it is read.
 OWNERS = {"providers", "cloud_tenants", "cloud_networks"}
@@ -117,13 +119,40 @@ def statements(client: Client, url: str) -> list[str]:
         answer = client.get(url)
     assert answer.status_code == 200, answer.content
     asked = [query["sql"] for query in queries]
-    return [sql for sql in asked if sql.startswith("SELECT") and not sql.startswith("SELECT COUNT(*)")]
+    return [sql for sql in asked if sql.startswith("SELECT") and not sql.startswith(_COUNT)]
 
 
-def scans(sql: str) -> list[dict[str, Any]]:
+def kept(client: Client, url: str) -> list[tuple[str, Sequence[Any]]]:
+    """The statements of which PostgreSQL keeps the plan, with their values; no counts either."""
+    found: list[tuple[str, Sequence[Any]]] = []
+
+    def note(execute: Any, sql: str, values: Sequence[Any], many: bool, context: Mapping[str, Any]) -> Any:
+        if isinstance(context["cursor"].cursor, ServerBindingCursor) and not sql.startswith(_COUNT):
+            found.append((sql, values))
+        return execute(sql, values, many, context)
+
+    with connection.execute_wrapper(note):
+        answer = client.get(url)
+    assert answer.status_code == 200, answer.content
+    return found
+
+
+def scans_as_kept(sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    """As `scans`, by the plan that is made without knowing the values."""
+    numbered = sql % tuple(f"${place}" for place, _ in enumerate(values, 1))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE as_kept AS {numbered}")
+        try:
+            return scans(f"EXECUTE as_kept ({', '.join(['%s'] * len(values))})", values)
+        finally:
+            cursor.execute("DEALLOCATE as_kept")
+
+
+def scans(sql: str, values: Sequence[Any] | None = None) -> list[dict[str, Any]]:
     """The nodes of a statement's plan, as it was carried out, that read one of the large tables."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
         [plans] = cursor.fetchone()
     large = {model._meta.db_table for model in LARGE}
     [explained] = json.loads(plans) if isinstance(plans, str) else plans

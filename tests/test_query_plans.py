@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Model
 from django.test import Client
 
 from inventory.models import NetworkPort, Vm
@@ -50,6 +51,39 @@ def test_a_documented_read_looks_at_little_more_than_it_answers(reader: Client, 
         for scan in plans.scans(sql):
             assert scan["Node Type"] != "Seq Scan", (scan["Relation Name"], sql)
             assert plans.visited(scan) <= FEW, (plans.visited(scan), sql)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("collection", "model", "attribute"),
+    [
+        ("instances", Vm, "name"),
+        ("instances", Vm, "uid_ems"),
+        ("instances", Vm, "ems_ref"),
+        ("instances", Vm, "guid"),
+        ("network_ports", NetworkPort, "name"),
+        ("network_ports", NetworkPort, "mac_address"),
+        ("security_groups", SecurityGroup, "name"),
+    ],
+)
+def test_a_plan_that_is_kept_is_right_for_few_and_many(
+    reader: Client, sample: Sample, collection: str, model: type[Model], attribute: str
+) -> None:
+    rows = model._default_manager.all()
+    half = rows.order_by("pk")[rows.count() // 2].pk
+    of_one = f"/api/{collection}?{plans.PAGE}&filter[]={attribute}='{sample[collection][attribute]}'"
+    of_many = f"/api/{collection}?{plans.PAGE}&filter[]={attribute}='shared'"
+    if attribute in {"guid", "ems_ref"}:
+        of_many = of_one  # there are no two
+    else:
+        rows.filter(pk__gt=half).update(**{attribute: "shared"})
+    for url in (of_one, of_many):
+        found = plans.kept(reader, url)
+        assert found, url
+        for sql, values in found:
+            for scan in plans.scans_as_kept(sql, values):
+                assert scan["Node Type"] != "Seq Scan", sql
+                assert plans.visited(scan) <= FEW, (plans.visited(scan), sql)
 
 
 def _sample(reader: Client) -> Sample:

@@ -28,8 +28,9 @@ _COUNTED: Sources = ("count",)
 _INSTANCES: Sources = ("instances",)
 
 _EVERYTHING = Q()
-#: What no two rows share, or no two of a provider.
-_IDENTIFIERS = frozenset({"pk", "guid", "ems_ref"})
+#: What tells one row from others, or few. Those that share one stand in its index in the order of pages
+#: (`inventory.models.base`), so that the plan that finds few is also the one for many.
+_TELLING = frozenset({"pk", "guid", "ems_ref", "uid_ems", "name", "mac_address"})
 #: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
 _COMPARED = frozenset({"exact", "lt", "lte", "gt", "gte"})
 _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual)
@@ -174,7 +175,7 @@ def _read(
         total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
         return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
-    return Prepared(make, planned=(parent is None or parent.subcollection.few) and _finds_few(where))
+    return Prepared(make, planned=(parent is None or parent.subcollection.few) and _reads_alike(where))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
@@ -182,15 +183,15 @@ def _as_text(number: QuerySet[Any, Any]) -> Combinable:
     return Cast(Subquery(number), TextField())
 
 
-def _finds_few(condition: Any) -> bool:
-    """Whether it asks for no more than an identifier, or what comes after one: each is read like the other."""
+def _reads_alike(condition: Any) -> bool:
+    """Whether it asks for no more than what tells a row, or for what comes after one: all are read alike."""
     match condition:
         case Q():
-            return not condition.negated and all(map(_finds_few, condition.children))
+            return not condition.negated and all(map(_reads_alike, condition.children))
         case str(name), _:
-            return name == "pk__gt" or name.removesuffix("__exact") in _IDENTIFIERS
+            return name == "pk__gt" or name.removesuffix("__exact") in _TELLING
         case Exact(lhs=F() as attribute):
-            return attribute in map(F, _IDENTIFIERS)
+            return attribute in map(F, _TELLING)
     return False
 
 
