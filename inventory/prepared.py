@@ -41,6 +41,11 @@ def shown(value: Any, how: Callable[[Any], Any]) -> Any:
     return Slot(value.name, how) if isinstance(value, Slot) else how(value)
 
 
+def planned_cursor(connection: Any) -> Any:
+    """A cursor for statements of which PostgreSQL is to keep the plan; other databases have one kind for all."""
+    return getattr(connection, "planned_cursor", connection.cursor)()
+
+
 class _Compiled(NamedTuple):
     rows: QuerySet[Any, Any]
     compiler: SQLCompiler
@@ -52,8 +57,8 @@ class _Compiled(NamedTuple):
 class Prepared:
     """A queryset with slots, which is made and compiled at its first use; each call fills them.
 
-    With `planned` PostgreSQL keeps its plan too. That suits reads by a key, of which each is like the other; for
-    what leads to one row here and to a million there it would take the plan of neither.
+    With `planned` PostgreSQL keeps its plan too, which it makes without knowing the values. That suits reads by a
+    key, of which each is like the other; what leads to one row here and to a million there needs a plan for each.
     """
 
     def __init__(self, make: Callable[[], QuerySet[Any, Any]], *, planned: bool = True) -> None:
@@ -84,9 +89,7 @@ class Prepared:
 
     def _fetched(self, compiled: _Compiled, connection: Any, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         filled = [one.shown(values[one.name]) if isinstance(one, Slot) else one for one in compiled.parameters]
-        # Only our backend for PostgreSQL can tell one from the other.
-        cursor = getattr(connection, "planned_cursor", connection.cursor) if self._planned else connection.cursor
-        with cursor() as reading:
+        with planned_cursor(connection) if self._planned else connection.cursor() as reading:
             reading.execute(compiled.sql, filled)
             fetched: list[Sequence[Any]] = reading.fetchall()
         return fetched

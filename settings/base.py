@@ -108,7 +108,8 @@ else:
         "tcp_user_timeout": 20_000,  # milliseconds
         # Statements here take milliseconds; to compile one that PostgreSQL takes for large takes a hundred. And a
         # page is read by an index where disks don't turn, not by passing over a million rows to find its thousand.
-        "options": "-c jit=off -c random_page_cost=1.1",
+        # What is planned once (`planned_cursor`) is what one plan suits: PostgreSQL need not look for better ones.
+        "options": "-c jit=off -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan",
         **DATABASES["default"].get("OPTIONS", {}),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -61,7 +61,6 @@ FILTERS = {
     "cloud_networks": ("security_groups.name='{security_groups[name]}'",),
     "providers": ("instances.name='{vms[name]}'", "security_groups.name='{security_groups[name]}'"),
 }
-_COUNT = "SELECT COUNT(*)"
 PAGE = "limit=20&expand=resources"
 #: What these have is not little, however it is read.
 OWNERS = {"providers", "cloud_tenants", "cloud_networks"}
@@ -119,20 +118,24 @@ def statements(client: Client, url: str) -> list[str]:
         answer = client.get(url)
     assert answer.status_code == 200, answer.content
     asked = [query["sql"] for query in queries]
-    return [sql for sql in asked if sql.startswith("SELECT") and not sql.startswith(_COUNT)]
+    return [sql for sql in asked if _is_read(sql)]
 
 
-def kept(client: Client, url: str) -> list[tuple[str, Sequence[Any]]]:
-    """The statements of which PostgreSQL keeps the plan, with their values; no counts either."""
+def _is_read(sql: str) -> bool:
+    return sql.startswith("SELECT") and not sql.startswith("SELECT COUNT(*)")
+
+
+def kept(ask: Callable[[], Any]) -> list[tuple[str, Sequence[Any]]]:
+    """The SELECTs that a request runs of which PostgreSQL keeps the plan, with their values; no counts either."""
     found: list[tuple[str, Sequence[Any]]] = []
 
     def note(execute: Any, sql: str, values: Sequence[Any], many: bool, context: Mapping[str, Any]) -> Any:
-        if isinstance(context["cursor"].cursor, ServerBindingCursor) and not sql.startswith(_COUNT):
+        if isinstance(context["cursor"].cursor, ServerBindingCursor) and _is_read(sql):
             found.append((sql, values))
         return execute(sql, values, many, context)
 
     with connection.execute_wrapper(note):
-        answer = client.get(url)
+        answer = ask()
     assert answer.status_code == 200, answer.content
     return found
 

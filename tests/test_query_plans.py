@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,12 +79,23 @@ def test_a_plan_that_is_kept_is_right_for_few_and_many(
     else:
         rows.filter(pk__gt=half).update(**{attribute: "shared"})
     for url in (of_one, of_many):
-        found = plans.kept(reader, url)
-        assert found, url
-        for sql, values in found:
-            for scan in plans.scans_as_kept(sql, values):
-                assert scan["Node Type"] != "Seq Scan", sql
-                assert plans.visited(scan) <= FEW, (plans.visited(scan), sql)
+        _look_at_few(plans.kept(partial(reader.get, url)))
+
+
+@pytest.mark.django_db
+def test_accepting_a_change_looks_at_few_groups(reader: Client, sample: Sample) -> None:
+    url = f"/api/instances/{sample['instances']['id']}/security_groups"
+    body = {"action": "add", "resource": {"name": sample["security_groups"]["name"]}}
+    _look_at_few(plans.kept(partial(reader.post, url, body, content_type="application/json")))
+
+
+def _look_at_few(statements: list[tuple[str, Sequence[Any]]]) -> None:
+    """By the plans that PostgreSQL keeps."""
+    assert statements
+    for sql, values in statements:
+        for scan in plans.scans_as_kept(sql, values):
+            assert scan["Node Type"] != "Seq Scan", sql
+            assert plans.visited(scan) <= FEW, (plans.visited(scan), sql)
 
 
 def _sample(reader: Client) -> Sample:

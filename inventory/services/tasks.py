@@ -17,7 +17,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from inventory.models import Provider, Task, Vm
-from inventory.prepared import Prepared, Slot
+from inventory.prepared import Prepared, Slot, planned_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
     columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
     chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor]}"
-    with connection.cursor() as cursor:
+    with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
             [*values, orjson.dumps(works).decode()],

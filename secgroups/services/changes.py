@@ -82,7 +82,7 @@ def _available(has_tenant: bool) -> Prepared:
         groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
         return groups.values_list(*_Candidate._fields)
 
-    return Prepared(rows, planned=False)
+    return Prepared(rows)
 
 
 class _Candidates:
