@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
 from django.db.models import F
@@ -50,7 +51,7 @@ def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | Non
     source = _source(viewset, name)
     if source is None:
         return None
-    kind = _kind_of(viewset, name)
+    kind = _kind_of(cast("Any", viewset), name)
     if kind is None:
         raise BadInput(f"attribute {viewset.model_name()}-{name} can't be compared: it is no simple value")
     return Attribute(name, kind, source)
@@ -59,9 +60,10 @@ def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | Non
 def comparable(viewset: type[CollectionViewSet]) -> list[str]:
     """The attributes with a simple value, which a list can be filtered and sorted by."""
     names = ["id", *viewset.columns(), *sorted(viewset.computed)]
-    return [name for name in names if _kind_of(viewset, name)]
+    return [name for name in names if _kind_of(cast("Any", viewset), name)]
 
 
+@lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _kind_of(viewset: type[CollectionViewSet], name: str) -> Kind | None:
     source = _source(viewset, name)
     return _kind(viewset, source) if isinstance(source, Combinable) else None
