@@ -20,6 +20,8 @@ from psycopg.pq import Format
 #: For how many seconds after a `SELECT 1` a connection is believed to be good while the server says nothing.
 TRUSTED = 1.0
 
+_of_psycopg = cast("type[Loader]", psycopg.adapters.get_loader(base.TIMESTAMPTZ_OID, Format.TEXT))
+
 
 class TimeLoader(BaseTzLoader):
     """psycopg's own loader, which is C and in a session in UTC makes what Django wants.
@@ -31,9 +33,6 @@ class TimeLoader(BaseTzLoader):
 
     def __new__(cls, oid: int, context: AdaptContext | None = None) -> Any:
         return _of_psycopg(oid, context)
-
-
-_of_psycopg = cast("type[Loader]", psycopg.adapters.get_loader(base.TIMESTAMPTZ_OID, Format.TEXT))
 
 
 @cache

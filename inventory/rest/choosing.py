@@ -28,8 +28,8 @@ _COUNTED: Sources = ("count",)
 _INSTANCES: Sources = ("instances",)
 
 _EVERYTHING = Q()
-#: What tells one row from others, or few. Those that share one stand in its index in the order of pages
-#: (`inventory.models.base`), so that the plan that finds few is also the one for many.
+#: What tells one row from others, or few. In the tables that grow with the inventory those that share one stand in
+#: its index in the order of pages (`inventory.models.base`), so that the plan for few is also the one for many.
 _TELLING = frozenset({"pk", "guid", "ems_ref", "uid_ems", "name", "mac_address"})
 #: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
 _COMPARED = frozenset({"exact", "lt", "lte", "gt", "gte"})
