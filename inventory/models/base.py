@@ -13,6 +13,9 @@ class Timestamped(models.Model):
         abstract = True
 
 
+#: Most characters of a name at any cloud: a tag on EC2 has 256, a name on OpenStack 255.
+NAME_LENGTH = 256
+
 #: Of a text in an index of PostgreSQL: it then serves both `=` and the beginning of the text, in every language of
 #: a database.
 FOR_PATTERNS = "varchar_pattern_ops"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.models.base import index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import ResourceQuerySet
@@ -13,7 +13,7 @@ class CloudNetwork(models.Model):
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_networks")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     cidr = models.CharField(max_length=64, null=True, blank=True)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
 

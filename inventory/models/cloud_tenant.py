@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.models.base import Timestamped, index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, Timestamped, index_of_text, unique_in_provider
 from inventory.models.provider import Provider
 from inventory.querysets import ResourceQuerySet
 
@@ -12,7 +12,7 @@ class CloudTenant(Timestamped):
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_tenants")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     description = models.TextField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from inventory.models.base import index_of_many, index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
@@ -15,7 +15,7 @@ class NetworkPort(models.Model):
 
     provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="network_ports")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255, null=True, blank=True)
+    name = models.CharField(max_length=NAME_LENGTH, null=True, blank=True)
     vm = models.ForeignKey(Vm, models.CASCADE, null=True, related_name="network_ports")
     cloud_tenant = models.ForeignKey(
         CloudTenant, models.SET_NULL, null=True, db_index=False, related_name="network_ports"

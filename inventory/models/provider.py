@@ -32,7 +32,12 @@ class Provider(Timestamped):
         TLS = "ssl"
         VERIFIED_TLS = "ssl-with-validation"
 
-    name = models.CharField(max_length=255, unique=True)
+    class Interface(models.TextChoices):
+        PUBLIC = "public"
+        INTERNAL = "internal"
+        ADMIN = "admin"
+
+    name = models.CharField(max_length=255)
     type = models.CharField(max_length=255)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider_region = models.CharField(max_length=255, null=True, blank=True)
@@ -50,15 +55,34 @@ class Provider(Timestamped):
     certificate_authority = models.TextField(null=True, blank=True, help_text="PEM of the CA to trust.")
     project = models.CharField(max_length=255, null=True, blank=True)
     uid_ems = models.CharField(max_length=255, null=True, blank=True)
+    interface = models.CharField(
+        max_length=16,
+        choices=Interface.choices,
+        default=Interface.PUBLIC,
+        help_text="Which endpoints of the catalog are used. Only OpenStack has several.",
+    )
     enabled = models.BooleanField(default=True)
     credentials = EncryptedJSONField(default=dict, blank=True, help_text="userid and password; never shown.")
     last_refresh_date = models.DateTimeField(null=True, editable=False)
     last_refresh_error = models.TextField(null=True, editable=False)
+    #: When its deletion was accepted: from then on it is there for the task that deletes it, and for nobody else.
+    deleted_on = models.DateTimeField(null=True, editable=False)
 
     objects = ProviderQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(deleted_on=None),
+                name="provider_name_unique",
+                violation_error_message="A provider with this name already exists.",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(deleted_on__isnull=False), name="provider_deleted")
+        ]
         permissions = [("refresh_provider", "Can refresh a provider")]
 
     def __str__(self) -> str:

@@ -35,6 +35,8 @@ class Task(Timestamped):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="tasks")
     pct_complete = models.PositiveSmallIntegerField(default=0)
     started_on = models.DateTimeField(null=True)
+    #: When it is tried again; null unless it has failed and waits for that.
+    next_attempt_on = models.DateTimeField(null=True)
     #: What was asked; once finished also what came of it.
     context_data = models.JSONField(default=dict)
 

@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from inventory.models.base import Timestamped, index_of_many, index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, Timestamped, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import InstanceManager, VmQuerySet
@@ -24,7 +24,7 @@ class Vm(Timestamped):
     ems_ref = models.CharField(max_length=255)
     uid_ems = models.CharField(max_length=255, null=True, blank=True)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     description = models.TextField(null=True, blank=True)
     vendor = models.CharField(max_length=32)
     type = models.CharField(max_length=255)

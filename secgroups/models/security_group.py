@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.models.base import Timestamped, index_of_many, index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, Timestamped, index_of_many, index_of_text, unique_in_provider
 from secgroups.querysets import SecurityGroupQuerySet
 
 
@@ -12,11 +12,15 @@ class SecurityGroup(Timestamped):
 
     provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="security_groups")
     ems_ref = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     description = models.TextField(null=True, blank=True)
     type = models.CharField(max_length=255)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
     cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
+    #: The other networks in which it may be used (EC2: VPC associations).
+    associated_networks = models.ManyToManyField(
+        CloudNetwork, related_name="associated_security_groups", blank=True
+    )
     stateful = models.BooleanField(default=True)
     shared = models.BooleanField(default=False, help_text="With every tenant.")
     shared_with = models.ManyToManyField(CloudTenant, related_name="security_groups_shared_with_it", blank=True)
