@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from inventory.drivers.protocols import protocol_named
+
 PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
 Direction = Literal["inbound", "outbound"]
 AuthType = Literal["password", "application_credential"]
@@ -83,6 +85,8 @@ class Group:
 class Rule:
     """One firewall rule of a group; None for `host_protocol`, `port` and `end_port` means any.
 
+    However its cloud or its file spells the protocol, here it has the one spelling of `protocols`.
+
     `source_ip_range` is the other side's CIDR. Where the other side is neither a CIDR nor a group of this
     inventory it holds the cloud's own name of it (EC2: a prefix list's id, another account's group), because a
     rule without any source would read as one that lets everybody in.
@@ -98,6 +102,10 @@ class Rule:
     source_ip_range: str | None = None
     source_group_ref: str | None = None
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.host_protocol, str):  # what is no text at all is for whoever checks values
+            object.__setattr__(self, "host_protocol", protocol_named(self.host_protocol))
 
 
 @dataclass(frozen=True, slots=True)

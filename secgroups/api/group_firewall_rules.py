@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.drivers.protocols import WITH_TYPES, protocol_named
 from inventory.rest.acting import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
@@ -19,10 +20,6 @@ from secgroups.models import FirewallRule
 from secgroups.services import Edit, Refused, rule_creation, rule_deletion
 
 KIND = "firewall rule"
-#: What clouds show for protocols that are given by their number, in which they would otherwise ignore the ports.
-PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
-#: Those whose `port` and `end_port` are a type and a code.
-WITH_TYPES = {"icmp", "icmpv6", "ipv6-icmp"}
 
 
 class NewRuleInput(StrictSerializer):
@@ -43,10 +40,13 @@ class NewRuleInput(StrictSerializer):
     description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
 
     def validate_host_protocol(self, value: str | None) -> str | None:
-        name = (value or "").lower()
-        if name in {"-1", "any", "all"}:
+        name = protocol_named(value)
+        # To a cloud 0 may be any as well.
+        if value is not None and (name is None or not value.strip("0")):
             raise serializers.ValidationError("Leave it out for any protocol.")
-        return PROTOCOLS.get(name, name) or None
+        if name and name.isdigit() and int(name) > 255:
+            raise serializers.ValidationError("There is no such protocol: the numbers end with 255.")
+        return name
 
     def validate_source_ip_range(self, value: str | None) -> str | None:
         if value is None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from ipaddress import ip_network
 from typing import Any
 
 from django.utils import timezone
 
 from inventory.drivers.failures import AlreadyThere, GroupNotFound, RuleNotFound
+from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
 from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.rules import write_rules
 
-#: The two ways to say it: EC2 wants a range for TCP and UDP, and shows it from then on.
-ALL_PORTS = {(None, None), (0, 65535)}
+#: The ways to say it: EC2 wants a range and shows it from then on, Neutron keeps the second range as none.
+ALL_PORTS = frozenset({(None, None), (0, 65535), (1, 65535)})
 
 
 class RuleEdit(Carrying):
@@ -38,24 +41,25 @@ class RuleEdit(Carrying):
 class CreateRule(RuleEdit):
     #: What the group certainly has: the new rule, or all of them where the cloud says that it is among these.
     seen: tuple[Rule, ...] = ()
+    #: Which of them it is, if that is known.
+    there: Rule | None = None
 
     def carry_out(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref, rule.source_group_ref)
         try:
-            made, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
-            self.seen = (made,)
+            self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
+            self.seen = (self.there,)
         except AlreadyThere as error:
             self.nothing_to_do(error, f"{self.task.arguments['subject']} is there")
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
+            self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
         self.as_of = timezone.now()
 
     def record(self) -> dict[str, Any]:
         if group := self.group():
             write_rules(group, self.seen, as_of=self.as_of)
-        ref = next(
-            (rule.ref for rule in self.seen if len(self.seen) == 1 or _reach(rule) == _reach(self.rule)), None
-        )
+        ref = self.there and self.there.ref
         row = FirewallRule.objects.filter(provider=self.provider, ems_ref=ref or "").first()
         known = {"id": row and str(row.pk), "ems_ref": ref}
         return {"firewall_rule": self.task.context_data["firewall_rule"] | known}
@@ -77,8 +81,37 @@ class DeleteRule(RuleEdit):
         return {}
 
 
-def _reach(rule: Rule) -> tuple[object, ...]:
-    """What a rule lets through, whatever it is called."""
-    source = rule.source_group_ref or rule.source_ip_range
-    ports = (rule.port, rule.end_port)
-    return rule.direction, rule.host_protocol, None if ports in ALL_PORTS else ports, source
+def means_the_same(found: Rule, asked: Rule) -> bool:
+    """Whether a rule of the cloud lets through what was asked for, however the two say it."""
+    family = asked.network_protocol or _family(asked)
+    # EC2's rules for a group or a prefix list have no family: they are for both.
+    return found.network_protocol in {None, family} and _reach(found, family) == _reach(asked, family)
+
+
+def _family(rule: Rule) -> str:
+    """The family of a rule that does not say it: of its range, else what Neutron takes it for."""
+    with suppress(ValueError):
+        return f"IPV{ip_network(rule.source_ip_range or '', strict=False).version}"
+    return "IPV6" if rule.host_protocol == "icmpv6" else "IPV4"
+
+
+def _reach(rule: Rule, family: str) -> tuple[object, ...]:
+    protocol = rule.host_protocol
+    if protocol == "icmp" and family == "IPV6":
+        protocol = "icmpv6"  # which Neutron makes of it
+    return rule.direction, protocol, _ports(rule), rule.source_group_ref or _range(rule.source_ip_range)
+
+
+def _ports(rule: Rule) -> object:
+    """The range of ports, None for all; of ICMP the type and the code."""
+    if rule.host_protocol not in WITH_PORTS:
+        return rule.port, rule.end_port
+    ports = rule.port, rule.port if rule.end_port is None else rule.end_port
+    return None if ports in ALL_PORTS else ports
+
+
+def _range(said: str | None) -> str | None:
+    """A CIDR in its one form: `10.0.0.5/8` is `10.0.0.0/8`."""
+    with suppress(ValueError):
+        return str(ip_network(said or "", strict=False))
+    return said  # the cloud's own name of it

@@ -354,6 +354,33 @@ class DriverContract:
         site.read()
         assert not SecurityGroup.objects.filter(provider=site.provider, name="new").exists()
 
+    @pytest.mark.parametrize(
+        ("first", "again"),
+        [
+            ({"host_protocol": "tcp", "port": 80, "end_port": 80}, {"host_protocol": "6"}),
+            ({"host_protocol": "tcp"}, {}),
+            ({"host_protocol": "icmpv6", "network_protocol": "IPV6"}, {"host_protocol": "ipv6-icmp"}),
+            ({"host_protocol": "112"}, {"host_protocol": "vrrp"}),
+            ({}, {}),
+        ],
+        ids=str,
+    )
+    def test_a_rule_that_is_asked_for_twice_at_once_is_shown_twice(
+        self, site: Site, first: dict[str, Any], again: dict[str, Any]
+    ) -> None:
+        web = site.group("web")
+        site.read()
+        source = "::/0" if first.get("network_protocol") else "10.0.0.0/8"
+        given = {"direction": "inbound", "network_protocol": "IPV4", "source_ip_range": source} | first
+        made, found = edited(
+            site.provider, *(rule_creation(site.known(web), **one) for one in (given, given | again))
+        )
+        assert (made.status, found.status) == ("Ok", "Ok")
+        assert "nothing to do" in found.message
+        shown = [task.context_data["firewall_rule"] for task in (made, found)]
+        assert shown[0]["ems_ref"] == shown[1]["ems_ref"]
+        assert shown[0]["id"] == shown[1]["id"] is not None
+
     def edited(self, site: Site, *edits: Edit | Refused) -> list[str]:
         return [task.status for task in edited(site.provider, *edits)]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inventory.drivers.failures import AlreadyThere
 from inventory.drivers.values import Inventory, Rule
 from inventory.refresh import refresh
 from inventory.work import work_off
@@ -15,7 +16,7 @@ from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_edit, rule_creation, rule_deletion
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import Event, Grip, MemoryCloud, forget, throttle, unavailable
+from tests.clouds import Event, Grip, MemoryCloud, fail, forget, throttle, unavailable
 from tests.secgroups.editing import edited, queue
 
 SUBJECT = "rule inbound tcp 443 from 10.0.0.0/8 of security group web"
@@ -32,6 +33,18 @@ def https(group: SecurityGroup, **attributes: Any) -> Edit:
     decided = rule_creation(group, **given | {"source_ip_range": "10.0.0.0/8"} | attributes)
     assert isinstance(decided, Edit)
     return decided
+
+
+def neighbours(rule: Rule) -> list[Rule]:
+    """Rules that differ from this one in what they let through."""
+    changes: list[dict[str, Any]] = [
+        {"direction": "outbound"},
+        {"host_protocol": "udp" if rule.host_protocol == "tcp" else "tcp"},
+        {"port": 7, "end_port": 9},
+        {"source_ip_range": "192.0.2.0/24" if rule.network_protocol == "IPV4" else "2001:db8::/32"},
+        {"source_ip_range": None, "source_group_ref": "sg-production-db"},
+    ]
+    return [replace(rule, ref=f"r-not-{number}", **change) for number, change in enumerate(changes)]
 
 
 @pytest.fixture
@@ -66,6 +79,73 @@ class TestCreating:
         assert (task.status, task.message) == ("Ok", f"There was nothing to do: {SUBJECT} is there.")
         assert task.context_data["firewall_rule"]["ems_ref"] == "r-1"
         assert set(FirewallRule.objects.values_list("ems_ref", flat=True)) == {"r-0", "r-1"}
+
+    @pytest.mark.parametrize(
+        ("asked", "there"),
+        [
+            ({}, {"host_protocol": "6"}),
+            ({"host_protocol": "6"}, {"host_protocol": "TCP"}),
+            ({"port": None, "end_port": None}, {"port": 1, "end_port": 65535}),
+            ({"port": None, "end_port": None}, {"port": 0, "end_port": 65535}),
+            ({"port": 0, "end_port": 65535}, {"port": None, "end_port": None}),
+            ({"port": 1, "end_port": 65535}, {"port": 0, "end_port": 65535}),
+            ({"end_port": None}, {}),
+            ({"source_ip_range": "10.0.0.5/8"}, {"source_ip_range": "10.0.0.0/8"}),
+            ({"network_protocol": None}, {}),
+            ({"network_protocol": "IPV6", "source_ip_range": "0::0/0"}, {"source_ip_range": "::/0"}),
+            ({"host_protocol": "icmp", "port": 8, "end_port": None}, {"host_protocol": "1"}),
+            (
+                {"host_protocol": "icmp", "network_protocol": "IPV6", "source_ip_range": "::/0"},
+                {"host_protocol": "ipv6-icmp"},
+            ),
+            ({"host_protocol": "112", "port": None, "end_port": None}, {"host_protocol": "vrrp"}),
+            ({"host_protocol": None, "port": None, "end_port": None}, {"host_protocol": "any"}),
+        ],
+    )
+    def test_one_that_is_there_is_found_however_the_cloud_says_it(
+        self, cast: Cast, cloud: MemoryCloud, asked: dict[str, Any], there: dict[str, Any]
+    ) -> None:
+        decided = https(cast.production.web, **asked)
+        given = {"network_protocol": "IPV4"} | decided.work.arguments["rule"]
+        family = {"network_protocol": given["network_protocol"] or "IPV4"}
+        ours = Rule(**given | family | there | {"ref": "r-1"})
+        cloud.rule_list += [*neighbours(ours), ours]
+        cloud.script("create_rule", fail(AlreadyThere("There is such a rule.")))
+        [task] = edited(cast.acme, decided)
+        shown = task.context_data["firewall_rule"]
+        assert (task.status, shown["ems_ref"]) == ("Ok", "r-1")
+        assert shown["id"] == str(FirewallRule.objects.get(ems_ref="r-1").pk)
+
+    @pytest.mark.parametrize("family", ["IPV4", "IPV6"])
+    def test_of_a_rule_for_a_group_the_family_counts(self, cast: Cast, cloud: MemoryCloud, family: str) -> None:
+        source = {"source_ip_range": None, "source_security_group": cast.production.db}
+        decided = https(cast.production.web, **source, network_protocol=family)
+        given = decided.work.arguments["rule"] | {"ref": ""}
+        cloud.rule_list += [Rule(**given | {"ref": f, "network_protocol": f}) for f in ("IPV4", "IPV6")]
+        [task] = edited(cast.acme, decided)
+        assert task.context_data["firewall_rule"]["ems_ref"] == family
+
+    def test_a_rule_for_a_group_that_is_for_both_families_is_found(self, cast: Cast, cloud: MemoryCloud) -> None:
+        source = {"source_ip_range": None, "source_security_group": cast.production.db}
+        decided = https(cast.production.web, **source)
+        cloud.rule_list.append(Rule(**decided.work.arguments["rule"] | {"ref": "r-1", "network_protocol": None}))
+        cloud.script("create_rule", fail(AlreadyThere("There is such a rule.")))
+        [task] = edited(cast.acme, decided)
+        assert task.context_data["firewall_rule"]["ems_ref"] == "r-1"
+
+    def test_another_rule_is_not_taken_for_one_that_is_not_shown(self, cast: Cast, cloud: MemoryCloud) -> None:
+        cloud.rule_list.append(Rule("r-0", "sg-production-web", "inbound", "IPV4", "tcp", 80, 80, "10.0.0.0/8"))
+        cloud.script("create_rule", fail(AlreadyThere("There is such a rule.")))
+        [task] = edited(cast.acme, https(cast.production.web))
+        shown = task.context_data["firewall_rule"]
+        assert (task.status, shown["ems_ref"], shown["id"]) == ("Ok", None, None)
+
+    def test_one_that_is_asked_for_twice_at_once_is_made_once_and_shown_twice(
+        self, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        tasks = edited(cast.acme, https(cast.production.web), https(cast.production.web, host_protocol="6"))
+        [rule] = cloud.rule_list
+        assert [task.context_data["firewall_rule"]["ems_ref"] for task in tasks] == [rule.ref, rule.ref]
 
     def test_a_group_that_is_gone_is_an_error(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group("sg-production-web")

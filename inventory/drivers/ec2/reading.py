@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
+from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule, Tenant
 
 Item = Mapping[str, Any]
@@ -16,7 +17,8 @@ Item = Mapping[str, Any]
 #: States on the way out: EC2 lists such an instance for about an hour more, but it is nobody's any longer.
 GONE = frozenset({"shutting-down", "terminated"})
 POWER_STATES: dict[str, PowerState] = {"running": "on", "stopped": "off"}
-#: The protocols whose ports count (ICMP: type and code); of any other one EC2 lets through all, whatever they say.
+#: The protocols that EC2 knows by name, and whose ports count (ICMP: type and code). Of any other one it lets all
+#: through, whatever the ports say.
 PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
 
@@ -58,7 +60,7 @@ def account(arn: str | None) -> str | None:
 
 def rule(item: Item, groups: Collection[str]) -> Rule:
     """`groups` are the ids of the inventory's groups: only one of them is a source *group*."""
-    protocol = item["IpProtocol"]
+    protocol = protocol_named(item["IpProtocol"])
     with_ports = protocol in PROTOCOLS_WITH_PORTS
     peer = item.get("ReferencedGroupInfo") or {}
     return Rule(
@@ -66,7 +68,7 @@ def rule(item: Item, groups: Collection[str]) -> Rule:
         group_ref=item["GroupId"],
         direction="outbound" if item["IsEgress"] else "inbound",
         network_protocol=_network_protocol(item),
-        host_protocol=None if protocol == str(ANY) else protocol,
+        host_protocol=protocol,
         port=_unless_any(item.get("FromPort")) if with_ports else None,
         end_port=_unless_any(item.get("ToPort")) if with_ports else None,
         source_ip_range=_range(item, peer, groups),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from inventory.drivers.ec2.reading import ANY, PROTOCOLS_WITH_PORTS
 from inventory.drivers.failures import CloudRefused
+from inventory.drivers.protocols import NUMBERS
 from inventory.drivers.values import Direction, Rule
 
 #: How the names of EC2's actions call a direction.
@@ -17,7 +18,14 @@ ALL_PORTS = (0, 65535)
 def permission(rule: Rule) -> dict[str, Any]:
     """One of `IpPermissions`, with the one source of a rule. For a source group it is for IPv4 and IPv6 alike."""
     described = {"Description": rule.description} if rule.description else {}
-    return {"IpProtocol": rule.host_protocol or str(ANY), **_ports(rule), **_source(rule, described)}
+    return {"IpProtocol": _protocol(rule.host_protocol), **_ports(rule), **_source(rule, described)}
+
+
+def _protocol(name: str | None) -> str:
+    """The name that EC2 knows, else the number."""
+    if name is None:
+        return str(ANY)
+    return name if name in PROTOCOLS_WITH_PORTS else str(NUMBERS.get(name, name))
 
 
 def _ports(rule: Rule) -> dict[str, int]:

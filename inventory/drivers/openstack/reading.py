@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
+from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, PowerState, Rule, Tenant
 
 Item = Mapping[str, Any]
@@ -36,6 +37,8 @@ POWER_STATES: dict[str, PowerState] = {
     "PAUSED": "paused",
     "SUSPENDED": "suspended",
 }
+#: What Neutron says in a sense of its own: to it protocol 0 is all protocols.
+PROTOCOLS: dict[str, str | None] = {"0": None, "ip": None, "ipip": "ipv4"}
 ANYWHERE: dict[str, str] = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
@@ -87,7 +90,7 @@ def rule(item: Item) -> Rule:
         group_ref=item["security_group_id"],
         direction="outbound" if item["direction"] == "egress" else "inbound",
         network_protocol=_network_protocol(item.get("ethertype")),
-        host_protocol=_protocol(item.get("protocol")),
+        host_protocol=_protocol(item),
         port=item.get("port_range_min"),
         end_port=item.get("port_range_max"),
         source_ip_range=_range(item),
@@ -133,8 +136,15 @@ def _network_protocol(ethertype: str | None) -> Literal["IPV4", "IPV6"] | None:
     return "IPV6" if ethertype == "IPv6" else None
 
 
-def _protocol(protocol: str | None) -> str | None:
-    return None if protocol in {None, "any", "0"} else protocol
+def _protocol(item: Item) -> str | None:
+    said = item.get("protocol")
+    if isinstance(said, int):
+        said = str(said)
+    if not isinstance(said, str):
+        return said  # none, or no protocol at all
+    name = protocol_named(PROTOCOLS.get(said, said))
+    # To Neutron, too, ICMP of IPv6 is ICMPv6.
+    return "icmpv6" if name == "icmp" and item.get("ethertype") == "IPv6" else name
 
 
 def _range(item: Item) -> str | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
+from inventory.drivers.protocols import NUMBERS, WITH_PORTS
 from inventory.drivers.values import Group, Rule
+
+#: The protocols that Neutron knows by the same name as we; it takes the number of each other one.
+NAMES = WITH_PORTS | {"ah", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "pgm", "rsvp", "vrrp"}
+#: All ports: Neutron refuses the port 0, and keeps the other range as none.
+ALL_PORTS = frozenset({(0, 65535), (1, 65535)})
 
 
 def group(wanted: Group) -> dict[str, Any]:
@@ -21,13 +27,16 @@ def group(wanted: Group) -> dict[str, Any]:
 
 def rule(wanted: Rule, tenant_ref: str | None) -> dict[str, Any]:
     """A rule counts on the quota of its project, which is to be that of its group."""
+    port, end_port = wanted.port, wanted.end_port
+    if wanted.host_protocol in WITH_PORTS and (port, end_port) in ALL_PORTS:
+        port = end_port = None
     asked = {
         "security_group_id": wanted.group_ref,
         "direction": "egress" if wanted.direction == "outbound" else "ingress",
         "ethertype": _ethertype(wanted),
-        "protocol": wanted.host_protocol,
-        "port_range_min": wanted.port,
-        "port_range_max": wanted.end_port,
+        "protocol": _protocol(wanted.host_protocol),
+        "port_range_min": port,
+        "port_range_max": end_port,
         "remote_ip_prefix": wanted.source_ip_range,
         "remote_group_id": wanted.source_group_ref,
         "description": wanted.description or "",
@@ -36,10 +45,14 @@ def rule(wanted: Rule, tenant_ref: str | None) -> dict[str, Any]:
     return {"security_group_rule": {name: value for name, value in asked.items() if value is not None}}
 
 
+def _protocol(name: str | None) -> str | None:
+    return name if name is None or name in NAMES else str(NUMBERS.get(name, name))
+
+
 def _ethertype(wanted: Rule) -> str:
     """What is said goes before what a range or a protocol tells; without any it is IPv4, as Neutron has it."""
     if wanted.network_protocol:
         return "IPv6" if wanted.network_protocol == "IPV6" else "IPv4"
     if wanted.source_ip_range:
         return f"IPv{ip_network(wanted.source_ip_range).version}"
-    return "IPv6" if wanted.host_protocol in {"icmpv6", "ipv6-icmp"} else "IPv4"
+    return "IPv6" if wanted.host_protocol == "icmpv6" else "IPv4"

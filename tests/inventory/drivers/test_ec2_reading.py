@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.ec2 import reading
-from inventory.drivers.values import Group, Network, Tenant
+from inventory.drivers.ec2 import reading, writing
+from inventory.drivers.values import Group, Network, Rule, Tenant
 
 OURS, THEIRS = "111111111111", "222222222222"
 
@@ -53,7 +53,25 @@ def test_an_outbound_rule_is_outbound() -> None:
 
 def test_the_ports_of_a_protocol_without_ports_do_not_count() -> None:
     rule = reading.rule(rule_item(IpProtocol="47", FromPort=22, ToPort=80), ())
-    assert (rule.host_protocol, rule.port, rule.end_port) == ("47", None, None)
+    assert (rule.host_protocol, rule.port, rule.end_port) == ("gre", None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "name"), [("6", "tcp"), ("58", "icmpv6"), ("icmpv6", "icmpv6"), ("0", "hopopt"), ("-1", None)]
+)
+def test_a_protocol_has_one_spelling(said: str, name: str | None) -> None:
+    assert reading.rule(rule_item(IpProtocol=said), ()).host_protocol == name
+
+
+def test_the_ports_of_tcp_count_also_where_it_is_a_number() -> None:
+    rule = reading.rule(rule_item(IpProtocol="6", FromPort=22, ToPort=80), ())
+    assert (rule.port, rule.end_port) == (22, 80)
+
+
+@pytest.mark.parametrize(("name", "asked"), [("tcp", "tcp"), ("icmpv6", "icmpv6"), ("vrrp", "112"), ("61", "61")])
+def test_ec2_is_asked_for_a_protocol_by_a_name_that_it_knows_or_by_number(name: str, asked: str) -> None:
+    rule = Rule("", "sg-1", "inbound", host_protocol=name, source_ip_range="10.0.0.0/8")
+    assert writing.permission(rule)["IpProtocol"] == asked
 
 
 def test_the_type_zero_of_icmp_is_a_type() -> None:

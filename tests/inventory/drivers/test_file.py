@@ -54,6 +54,14 @@ def refusal(url: str | None = "file:///acme.json") -> str:
 
 
 class TestFormat:
+    @pytest.mark.parametrize(
+        ("said", "name"), [("6", "tcp"), ("TCP", "tcp"), ("ipv6-icmp", "icmpv6"), ("-1", None)]
+    )
+    def test_a_protocol_has_one_spelling(self, files: Path, said: str, name: str | None) -> None:
+        rule = {"ref": "r-1", "group_ref": "sg-1", "direction": "inbound", "host_protocol": said}
+        (files / "acme.json").write_text(json.dumps({"portcullis": 1, "rules": [rule]}))
+        assert read().rules[0].host_protocol == name
+
     def test_what_was_written_is_read(self, files: Path) -> None:
         (files / "acme.json").write_bytes(b"".join(document.dumped(parts(EVERYTHING))))
         assert read() == EVERYTHING

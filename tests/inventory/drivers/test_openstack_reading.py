@@ -48,7 +48,29 @@ def test_the_type_zero_of_icmp_is_a_type() -> None:
     assert (rule.host_protocol, rule.port, rule.end_port) == ("icmp", 0, None)
 
 
-@pytest.mark.parametrize("protocol", [None, "any", "0"])
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("6", "tcp"),
+        (6, "tcp"),
+        ("58", "icmpv6"),
+        ("ipv6-icmp", "icmpv6"),
+        ("vrrp", "vrrp"),
+        ("112", "vrrp"),
+        ("ipip", "ipv4"),  # to Neutron it is 4, which IANA calls so
+        ("99", "99"),
+    ],
+)
+def test_a_protocol_has_one_spelling(said: Any, name: str) -> None:
+    assert reading.rule(rule_item(protocol=said)).host_protocol == name
+
+
+@pytest.mark.parametrize("protocol", ["1", "icmp", "icmpv6", "58"])
+def test_icmp_of_ipv6_is_icmpv6(protocol: str) -> None:
+    assert reading.rule(rule_item(protocol=protocol, ethertype="IPv6")).host_protocol == "icmpv6"
+
+
+@pytest.mark.parametrize("protocol", [None, "any", "0", 0, "ip"])
 def test_any_protocol_is_none(protocol: str | None) -> None:
     assert reading.rule(rule_item(protocol=protocol)).host_protocol is None
 
@@ -107,6 +129,20 @@ def test_a_rule_is_asked_for_in_the_project_of_its_group() -> None:
         "description": "",
         "project_id": "t-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("tcp", "tcp"), ("icmpv6", "icmpv6"), ("vrrp", "vrrp"), ("hopopt", "hopopt"), ("ipip", "94"), ("ospf", "89")],
+)
+def test_neutron_is_asked_for_a_protocol_by_a_name_that_it_knows_or_by_number(name: str, said: str) -> None:
+    assert asked(a_rule(host_protocol=name))["protocol"] == said
+
+
+@pytest.mark.parametrize("ports", [(0, 65535), (1, 65535), (None, None)])
+def test_all_ports_are_asked_for_without_a_range(ports: tuple[int | None, int | None]) -> None:
+    body = asked(a_rule(host_protocol="tcp", port=ports[0], end_port=ports[1]))
+    assert body.keys().isdisjoint({"port_range_min", "port_range_max"})
 
 
 @pytest.mark.parametrize(
