@@ -8,7 +8,9 @@ from operator import itemgetter
 from typing import Self
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
+from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
 from inventory.querysets import TalliedQuerySet
@@ -49,3 +51,14 @@ class SecurityGroupQuerySet(TalliedQuerySet):
             shared |= Q(pk__in=groups.filter(shared_with=vm.cloud_tenant_id).values("pk"))
         has = Q(pk__in=groups.filter(vms=vm.pk).values("pk"))
         return self.filter(Q(cloud_network__in=networks) | of_tenant | shared | has, provider=vm.provider_id)
+
+
+class FirewallRuleQuerySet(TalliedQuerySet):
+    def for_ports(self, first: int, last: int) -> Self:
+        """The rules that let some of these ports through, by their range or because they let all ports through.
+
+        The type and the code of ICMP are no ports, and a protocol like VRRP has none.
+        """
+        everything = Q(host_protocol=None) | Q(host_protocol__in=WITH_PORTS, port=None)
+        some = Q(host_protocol__in=WITH_PORTS, port__lte=last, last_port__gte=first)
+        return self.alias(last_port=Coalesce("end_port", "port")).filter(everything | some)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from typing import cast
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import smart_split
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked, link_to
 from inventory.admin.refreshing import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.querysets import FirewallRuleQuerySet
+
+#: What is searched for as ports: 22, or 20-25.
+PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?")
 
 
 class RuleColumns:
@@ -88,7 +96,8 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         ("security_group", LinkFilter),
         ("source_security_group", LinkFilter),
     ]
-    search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name"]
+    search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name", "host_protocol"]
+    search_help_text = "A number or a range of numbers (20-25) finds the rules that let these ports through."
     ordering = ["security_group__name", "direction"]
     fields = [
         "security_group",
@@ -99,6 +108,26 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         ("provider", "ems_ref"),
     ]
     readonly_fields = ["protocol", "ports", "other_side"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[FirewallRule], search_term: str
+    ) -> tuple[QuerySet[FirewallRule], bool]:
+        """A number means a port: as text it would be found within addresses and ids, and in no range."""
+        rules, words = cast(FirewallRuleQuerySet, queryset), []
+        for word in smart_split(search_term):
+            if ports := _ports(word):
+                rules = rules.for_ports(*ports)
+            else:
+                words.append(word)
+        return super().get_search_results(request, rules, " ".join(words))
+
+
+def _ports(word: str) -> tuple[int, int] | None:
+    """The ports that a word of a search means, from the first to the last; None if it means none."""
+    if not (said := PORTS.fullmatch(word)):
+        return None
+    first, last = int(said["first"]), int(said["last"] or said["first"])
+    return (first, last) if first <= last <= 65535 else None
 
 
 @admin.register(Membership)

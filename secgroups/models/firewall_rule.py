@@ -4,8 +4,8 @@ from django.db import models
 
 from inventory.models import Provider
 from inventory.models.base import index_of_text, unique_in_provider
-from inventory.querysets import TalliedQuerySet
 from secgroups.models.security_group import SecurityGroup
+from secgroups.querysets import FirewallRuleQuerySet
 
 
 class FirewallRule(models.Model):
@@ -36,7 +36,7 @@ class FirewallRule(models.Model):
     )
     description = models.TextField(null=True, blank=True)
 
-    objects = TalliedQuerySet.as_manager()
+    objects = FirewallRuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

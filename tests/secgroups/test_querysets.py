@@ -3,11 +3,85 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from inventory.models import Vm
-from secgroups.models import SecurityGroup
+from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
+
+
+def rule(cast: Cast, ref: str, protocol: str | None, port: int | None = None, end: int | None = None) -> None:
+    FirewallRule.objects.create(
+        provider=cast.acme,
+        ems_ref=ref,
+        security_group=cast.production.web,
+        direction="inbound",
+        network_protocol="IPV4",
+        host_protocol=protocol,
+        port=port,
+        end_port=end,
+        source_ip_range="22.0.0.0/8",
+    )
+
+
+@pytest.fixture
+def rules(cast: Cast) -> None:
+    rule(cast, "everything", None)
+    rule(cast, "every port of tcp", "tcp")
+    rule(cast, "every port of sctp", "sctp")
+    rule(cast, "0 to 65535", "tcp", 0, 65535)
+    rule(cast, "22", "tcp", 22, 22)
+    rule(cast, "22 without an end", "udp", 22)
+    rule(cast, "20 to 25", "tcp", 20, 25)
+    rule(cast, "23 to 80", "tcp", 23, 80)
+    rule(cast, "8443", "tcp", 8443, 8443)
+    rule(cast, "6379-22", "tcp", 6379, 6379)
+    rule(cast, "every icmp", "icmp")
+    rule(cast, "type 22 of icmp", "icmp", 22, 22)
+    rule(cast, "types up to 30", "icmpv6", 1, 30)
+    rule(cast, "vrrp", "vrrp")
+
+
+ALL_PORTS = {"everything", "every port of tcp", "every port of sctp", "0 to 65535"}
+OF_22 = ALL_PORTS | {"22", "22 without an end", "20 to 25"}
+
+
+@pytest.mark.usefixtures("rules")
+@pytest.mark.parametrize(
+    ("ports", "found"),
+    [
+        ((22, 22), OF_22),
+        ((20, 21), ALL_PORTS | {"20 to 25"}),
+        ((22, 80), OF_22 | {"23 to 80"}),
+        ((81, 81), ALL_PORTS),
+        ((65535, 65535), ALL_PORTS),
+    ],
+)
+def test_a_port_is_found_in_every_range_that_has_it(ports: tuple[int, int], found: set[str]) -> None:
+    assert {one.ems_ref for one in FirewallRule.objects.for_ports(*ports)} == found
+
+
+@pytest.mark.usefixtures("rules")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("22", OF_22),
+        ("20-21", ALL_PORTS | {"20 to 25"}),
+        ("web 22", OF_22),
+        ("22 23", ALL_PORTS | {"20 to 25"}),
+        ("udp 22", {"22 without an end"}),
+        ("8443", ALL_PORTS | {"8443"}),
+        ("6379-22", {"6379-22"}),
+        ('"to 80"', {"23 to 80"}),
+        ("99999", set()),
+        ("vrrp", {"vrrp"}),
+        ("22 nowhere", set()),
+    ],
+)
+def test_the_admin_searches_for_a_number_as_a_port(admin_client: Client, words: str, found: set[str]) -> None:
+    page = admin_client.get("/admin/secgroups/firewallrule/", {"q": words})
+    assert {one.ems_ref for one in page.context["cl"].result_list} == found
 
 
 def available(vm: Vm) -> set[str]:
