@@ -1,0 +1,1 @@
+"""Upgrades of populated databases. Each dump here is the state that an earlier commit left behind."""
