@@ -221,6 +221,47 @@ class TestGroupsAndRules:
         with pytest.raises(RuleNotFound):
             driver.delete_rule(made)
 
+    def test_a_rule_in_any_spelling_of_neutron_is_read_in_one_and_not_made_twice(
+        self, plane: Plane, project: Project
+    ) -> None:
+        driver, web = project.driver(), project.group("web")
+        for number, (said, family, asked, name) in enumerate(
+            [
+                ("6", 4, "tcp", "tcp"),
+                ("58", 6, "icmpv6", "icmpv6"),
+                ("icmp", 6, "ipv6-icmp", "icmpv6"),
+                ("112", 4, "vrrp", "vrrp"),
+                ("vrrp", 4, "112", "vrrp"),
+                ("ipip", 4, "4", "ipv4"),
+                ("94", 4, "ipip", "ipip"),
+                ("ospf", 4, "89", "ospfigp"),
+                ("253", 4, "253", "253"),
+                ("any", 4, None, None),
+            ]
+        ):
+            cidr = f"10.{number}.0.0/16" if family == 4 else f"fd00:{number}::/32"
+            made = plane.network(
+                "security-group-rules",
+                security_group_id=web,
+                direction="ingress",
+                ethertype=f"IPv{family}",
+                protocol=said,
+                remote_ip_prefix=cidr,
+            )
+            [found] = [rule for rule in driver.rules_of(web) if rule.ref == made["id"]]
+            assert found.host_protocol == name, said
+            with pytest.raises(AlreadyThere):
+                driver.create_rule(Rule("", web, "inbound", None, asked, source_ip_range=cidr))
+
+    def test_all_ports_are_one_rule_however_they_are_asked_for(self, project: Project) -> None:
+        driver, web = project.driver(), project.group("web")
+        every = Rule("", web, "inbound", "IPV4", "tcp", None, None, "10.0.0.0/8")
+        made, _ = driver.create_rule(every)
+        assert (made.port, made.end_port) == (None, None)
+        for first in (0, 1):
+            with pytest.raises(AlreadyThere):
+                driver.create_rule(replace(every, port=first, end_port=65535))
+
     def test_an_administrators_rule_is_the_projects(self, plane: Plane, project: Project) -> None:
         web = project.group("web")
         made, _ = plane.driver().create_rule(Rule("", web, "inbound", host_protocol="tcp", source_group_ref=web))
