@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -10,6 +12,7 @@ from django.db import models
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 
 from inventory.bulk import batches, copy_rows, new_ids, update_rows
+from inventory.guard import NAMED
 from inventory.models import Provider
 
 
@@ -26,8 +29,27 @@ AnyThing = TypeVar("AnyThing", bound=Thing)
 Attributes = dict[str, Any]
 
 
-class TooManyGone(Exception):
-    """More than half of what was known is not there any more: rather a fault of the reading than the truth."""
+@dataclass(slots=True)
+class Found:
+    """What was found of one kind: how many rows of the model with this label there are, are new, and changed."""
+
+    label: str
+    total: int
+    appeared: int
+    changed: int
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """The primary key of each ref, and what there was to do: `went` says of each model how many rows went."""
+
+    ids: dict[str, int]
+    found: Found
+    went: Counter[str]
+
+
+def nothing_stays(ref: str) -> bool:
+    return False
 
 
 def reconcile(
@@ -37,31 +59,36 @@ def reconcile(
     attributes: Callable[[AnyThing], Attributes],
     *,
     within: Q | None = None,
-    guarded: bool = False,
     newer: Q | None = None,
-) -> dict[str, int]:
+    stays: Callable[[str], bool] = nothing_stays,
+    on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, known: None,
+) -> Reconciled:
     """Create, update and delete the provider's rows so that each of `things` has one with these `attributes`.
 
-    All have the same attributes. Returns the primary key of each ref. Of a reading that was not of everything,
-    `within` says for which rows it is complete: no others are deleted. With `guarded`, raises `TooManyGone` rather
-    than delete more than half of these. Rows that are `newer` than the reading stay as they are.
+    All have the same attributes. Of a reading that was not of everything, `within` says for which rows it is
+    complete: no others are deleted. Rows that are `newer` than the reading, and those whose ref `stays`, stay as
+    they are. `on_gone` is told before anything is deleted: the first rows to go, how many go, how many are new,
+    and how many were known.
     """
     rows = model._default_manager.filter(provider=provider)
-    compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer)
+    compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer, stays)
     compared.look_at(rows.filter(within or Q()))
-    if guarded and 2 * len(compared.gone) > compared.seen:
-        raise TooManyGone(f"{len(compared.gone)} of {compared.seen} {model._meta.verbose_name_plural}")
-    for batch in batches(compared.gone):
-        rows.filter(pk__in=batch).exclude(newer or Q(pk=None)).delete()
+    gone, known = compared.gone, compared.seen
     if within is not None:
         for refs in batches(compared.missing()):
             compared.look_at(rows.filter(ems_ref__in=refs))
-    update_rows(model, sorted(compared.differing), compared.updates())
     missing = compared.missing()
+    if gone:
+        on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), known)
+    went: Counter[str] = Counter()
+    for batch in batches(gone):
+        went.update(rows.filter(pk__in=batch).exclude(newer or Q(pk=None)).delete()[1])
+    update_rows(model, sorted(compared.differing), compared.updates())
     created = dict(zip(missing, new_ids(model, len(missing)), strict=True))
     new = ((pk, provider.pk, ref, *compared.values(ref)) for ref, pk in created.items())
     copy_rows(model, ["id", "provider_id", "ems_ref", *compared.names], new)
-    return compared.ids | created
+    ids = compared.ids | created
+    return Reconciled(ids, Found(model._meta.label, len(ids), len(created), len(compared.changed)), went)
 
 
 class _Comparison(Generic[AnyThing]):
@@ -72,19 +99,21 @@ class _Comparison(Generic[AnyThing]):
         wanted: Mapping[str, AnyThing],
         attributes: Callable[[AnyThing], Attributes],
         newer: Q | None,
+        stays: Callable[[str], bool],
     ) -> None:
-        self._wanted, self._attributes, self._newer = wanted, attributes, newer
+        self._wanted, self._attributes, self._newer, self._stays = wanted, attributes, newer, stays
         #: The attributes' names.
         self.names: list[str] = next((list(attributes(thing)) for thing in wanted.values()), [])
         #: How many rows there were.
         self.seen = 0
-        #: Of each wanted ref that has a row its primary key.
+        #: Of each ref that has a row, and is wanted or stays, its primary key.
         self.ids: dict[str, int] = {}
         #: The primary keys of rows that nobody wants.
         self.gone: list[int] = []
         #: Which attributes differ in any row: each that is written takes its time.
         self.differing: set[str] = set()
-        self._changed: list[str] = []
+        #: The refs of rows that differ.
+        self.changed: list[str] = []
 
     def look_at(self, rows: QuerySet[Any]) -> None:
         stays = ExpressionWrapper(self._newer, BooleanField()) if self._newer else Value(False)
@@ -96,7 +125,9 @@ class _Comparison(Generic[AnyThing]):
                 if not kept and values != (wanted := self.values(ref)):
                     pairs = zip(self.names, values, wanted, strict=True)
                     self.differing.update(name for name, value, other in pairs if value != other)
-                    self._changed.append(ref)
+                    self.changed.append(ref)
+            elif self._stays(ref):
+                self.ids[ref] = pk
             elif not kept:
                 self.gone.append(pk)
 
@@ -111,7 +142,7 @@ class _Comparison(Generic[AnyThing]):
     def updates(self) -> Iterator[tuple[Any, ...]]:
         """Of each row that differs its primary key, and the values of `differing`, sorted."""
         positions = [at for at, name in sorted(enumerate(self.names), key=itemgetter(1)) if name in self.differing]
-        for ref in self._changed:
+        for ref in self.changed:
             values = self.values(ref)
             yield self.ids[ref], *(values[at] for at in positions)
 

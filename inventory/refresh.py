@@ -6,22 +6,27 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
+from inventory.drivers.limits import storable
 from inventory.drivers.values import Group, Inventory, Owned, Port, Scope
+from inventory.faults import described, leave_to_others, unforeseen
 from inventory.fields import UnreadableSecret
+from inventory.findings import Findings, counted, listed
+from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.pacing import Unhurried
-from inventory.patience import HandedBack, OnWait, silent
-from inventory.reconcile import Attributes, Row, TooManyGone, ids_of, reconcile
+from inventory.patience import OnWait, silent
+from inventory.reconcile import AnyThing, Attributes, Row, ids_of, reconcile
 from inventory.services.tasks import finish, say
 
 
@@ -42,6 +47,11 @@ class Refresh:
     instances: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
+    findings: Findings = field(init=False)
+
+    def __post_init__(self) -> None:
+        guard = Guard.from_settings() if self.guarded else None
+        self.findings = Findings(guard, list(self.inventory.misfits))
 
     @property
     def guarded(self) -> bool:
@@ -59,8 +69,41 @@ class Refresh:
         """The ids of what is referred to and was not read; a reading of everything has it all."""
         return ids_of(model, self.provider, refs) if self.scope else {}
 
+    def reconcile(
+        self,
+        kind: str,
+        model: type[Row],
+        things: Iterable[AnyThing],
+        attributes: Callable[[AnyThing], Attributes],
+        *,
+        within: Q | None = None,
+        newer: Q | None = None,
+    ) -> dict[str, int]:
+        """Bring in the `things` of a kind, and note what was found; the primary key of each ref."""
+
+        def judge(first: QuerySet[Row], gone: int, appeared: int, known: int) -> None:
+            # A rule that was made anew has another id, and is no loss.
+            self.findings.judge(kind, gone - appeared if kind == "firewall_rules" else gone, known, first)
+
+        stays = self.findings.stays(kind)
+        done = reconcile(
+            model, self.provider, things, attributes, within=within, newer=newer, stays=stays, on_gone=judge
+        )
+        self.findings.note(kind, done.found, done.went)
+        return done.ids
+
     def summary(self) -> str:
-        return f"{len(self.inventory.instances)} instances and {len(self.inventory.groups)} security groups"
+        groups, instances = len(self.inventory.groups), len(self.inventory.instances)
+        return f"{counted(instances, 'instances')} and {counted(groups, 'security_groups')}"
+
+    def told(self, subject: str) -> str:
+        """What came of it, for a person; `subject` is what was to be refreshed."""
+        if self.scope is None or self.scope.kind == "cloud_tenant":
+            return f"Refreshed {subject}: {self.summary()}. {self.findings.news()}"
+        there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
+        if not there and not self.findings.misfits:
+            return f"The cloud has no {subject} any more: it was removed here, too."
+        return f"Refreshed {subject}. {self.findings.news()}"
 
 
 Part = Callable[[Refresh], None]
@@ -77,25 +120,30 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     for task in tasks:
         same.setdefault(_scope(task), []).append(task)
     for scope, asked in same.items():
-        status, message = _refreshed(provider, holding, scope, asked)
+        try:
+            status, message, found = _refreshed(provider, holding, scope, asked)
+        except Exception as error:
+            status, message, found = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
         for task in asked:
-            finish(task, status, message)
+            finish(task, status, message, **found)
 
 
 def _refreshed(
     provider: Provider | None, holding: Holding, scope: Scope | None, asked: Sequence[Task]
-) -> tuple[Task.Status, str]:
+) -> tuple[Task.Status, str, dict[str, Any]]:
     """What came of the tasks that asked for the same."""
     if provider is None:
-        return Task.Status.ERROR, "The provider was deleted."
+        return Task.Status.ERROR, "The provider was deleted.", {}
     force = any(task.arguments.get("force") for task in asked)
     try:
         done = refresh(
             provider, holding, scope=scope, force=force, on_wait=lambda waiting: say(asked, str(waiting))
         )
     except FORESEEN as error:
-        return Task.Status.ERROR, str(error)
-    return Task.Status.OK, _told(done, asked[0].arguments.get("subject", provider.name))
+        return Task.Status.ERROR, str(error), {}
+    status = Task.Status.WARN if done.findings.misfits else Task.Status.OK
+    subject = asked[0].arguments.get("subject", provider.name)
+    return status, done.told(subject), done.findings.context()
 
 
 def refresh(
@@ -120,12 +168,13 @@ def refresh(
         progress()
         holding.ensure()
         _write(done, progress)
-    except HandedBack:
-        raise
     except Exception as failure:
+        if leave_to_others(failure):
+            raise
         foreseen = isinstance(failure, FORESEEN)
-        reason = str(failure) if foreseen else "Portcullis failed to refresh; its log says why."
-        outcome.update(last_refresh_date=read_on, last_refresh_error=reason)
+        unknown = f"Portcullis failed to refresh ({described(failure)}); its log says why."
+        reason = str(failure) if foreseen else unknown
+        outcome.update(last_refresh_date=read_on, last_refresh_error=storable(reason))
         raise
     outcome.update(last_refresh_date=read_on, last_refresh_error=None)
     return done
@@ -151,25 +200,17 @@ def _scope(task: Task) -> Scope | None:
     return Scope(**named) if named else None
 
 
-def _told(done: Refresh, subject: str) -> str:
-    if done.scope is None or done.scope.kind == "cloud_tenant":
-        return f"Refreshed {subject}: {done.summary()}."
-    there = done.inventory.instances if done.scope.kind == "instance" else done.inventory.groups
-    return f"Refreshed {subject}." if there else f"The cloud has no {subject} any more: it was removed here, too."
-
-
 @transaction.atomic
 def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
-    try:
-        for part in settings.REFRESH_PARTS:
-            bring_in: Part = import_string(part)
-            bring_in(refresh)
-            progress()
-    except TooManyGone as refused:
+    for part in settings.REFRESH_PARTS:
+        bring_in: Part = import_string(part)
+        bring_in(refresh)
+        progress()
+    if objections := refresh.findings.objections:
         raise TooManyGone(
-            f"The refresh of {refresh.provider.name} was stopped and changed nothing: it would remove {refused}. "
-            'If they are really gone, refresh with "force".'
-        ) from refused
+            f"The refresh of {refresh.provider.name} was stopped and changed nothing: it would remove "
+            f'{listed(objections)}. If they are really gone, refresh with "force".'
+        )
 
 
 def bring_in_tenants(refresh: Refresh) -> None:
@@ -178,9 +219,9 @@ def bring_in_tenants(refresh: Refresh) -> None:
     shared_with = (ref for group in inventory.groups for ref in group.shared_with)
     refresh.tenants = refresh.known(
         CloudTenant, chain((one.tenant_ref for one in owned), shared_with)
-    ) | reconcile(
+    ) | refresh.reconcile(
+        "cloud_tenants",
         CloudTenant,
-        refresh.provider,
         inventory.tenants,
         lambda tenant: {"name": tenant.name, "description": tenant.description},
         within=refresh.within(cloud_tenant="ems_ref"),
@@ -189,9 +230,9 @@ def bring_in_tenants(refresh: Refresh) -> None:
 
 def bring_in_networks(refresh: Refresh) -> None:
     on: Iterable[Group | Port] = chain(refresh.inventory.groups, refresh.inventory.ports)
-    refresh.networks = refresh.known(CloudNetwork, (one.network_ref for one in on)) | reconcile(
+    refresh.networks = refresh.known(CloudNetwork, (one.network_ref for one in on)) | refresh.reconcile(
+        "cloud_networks",
         CloudNetwork,
-        refresh.provider,
         refresh.inventory.networks,
         lambda network: {
             "name": network.name,
@@ -205,9 +246,9 @@ def bring_in_networks(refresh: Refresh) -> None:
 def bring_in_instances(refresh: Refresh) -> None:
     kind = f"ManageIQ::Providers::{refresh.driver.namespace}::CloudManager::Vm"
     on = (port.instance_ref for port in refresh.inventory.ports)
-    refresh.instances = refresh.known(Vm, on) | reconcile(
+    refresh.instances = refresh.known(Vm, on) | refresh.reconcile(
+        "instances",
         Vm,
-        refresh.provider,
         refresh.inventory.instances,
         lambda instance: {
             "name": instance.name,
@@ -224,14 +265,13 @@ def bring_in_instances(refresh: Refresh) -> None:
             "location": instance.location,
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
-        guarded=refresh.guarded,
     )
 
 
 def bring_in_ports(refresh: Refresh) -> None:
-    refresh.ports = reconcile(
+    refresh.ports = refresh.reconcile(
+        "network_ports",
         NetworkPort,
-        refresh.provider,
         refresh.inventory.ports,
         lambda port: (
             port_attributes(port)

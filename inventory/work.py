@@ -9,14 +9,14 @@ from datetime import timedelta
 from threading import BoundedSemaphore
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory import overdue
+from inventory.faults import unforeseen
 from inventory.fields import UnreadableSecret
-from inventory.leases import Holding, LeaseLost, lease
+from inventory.leases import Holding, lease
 from inventory.models import Task
 from inventory.patience import HandedBack, stop
 from inventory.services.tasks import finish, wake
@@ -88,16 +88,13 @@ def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     handler: Handler = import_string(settings.TASK_HANDLERS[tasks[0].queue.partition("/")[0]])
     try:
         handler(tasks, holding)
-    except (DatabaseError, HandedBack, LeaseLost):
-        raise  # the rows still say what is to be done: whoever comes next does it
     except UnreadableSecret as error:
         _fail(tasks, str(error))
-    except Exception:
-        logger.exception("The tasks of %s failed", tasks[0].queue)
-        _fail(tasks, "Portcullis failed to carry this out; its log says why.")
+    except Exception as error:
+        _fail(tasks, unforeseen(error, f"The tasks of {tasks[0].queue}"))
 
 
 def _fail(tasks: Sequence[Task], reason: str) -> None:
-    for task in tasks:
-        if task.state != Task.State.FINISHED:
-            finish(task, Task.Status.ERROR, reason)
+    """End those that the handler did not, as the database knows it: what it rolled back is not finished."""
+    for task in Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks]):
+        finish(task, Task.Status.ERROR, reason)

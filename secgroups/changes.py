@@ -13,6 +13,7 @@ from django.db import transaction
 
 from inventory.drivers.failures import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
+from inventory.faults import unforeseen, unrecorded
 from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.pacing import SharedPace
@@ -68,7 +69,20 @@ class _Changes:
             self._settle([change for task in self.tasks if (change := self._identified(task))])
         except CloudError as error:
             failure = error
+        except Exception as error:
+            failure = self._interrupted(error)
         self._finish(before, failure)
+
+    def _interrupted(self, error: Exception) -> CloudError:
+        """What tasks say that have no outcome because of an error that nobody foresaw."""
+        reason = unforeseen(error, f"The changes of {self.vm}")
+        if not (written := ", ".join(self.cloud.request_ids)):
+            return CloudError(reason)
+        try:
+            self.cloud.read()
+        except CloudError:
+            self.cloud.read_on = None  # the next refresh reads it
+        return CloudError(f"{reason} These ports were written before: {written}.")
 
     def _settle(self, changes: Sequence[Change]) -> None:
         try:
@@ -159,13 +173,28 @@ class _Changes:
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Write what the cloud has now, and the end of every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
-        new_groups = self._missing(after)
         self.holding.ensure()
-        with transaction.atomic():
-            if read_on:
-                record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
-            seen = self._seen(before, after) if read_on else {}
-            finish_all(self._ending(task, seen, failure) for task in self.tasks)
+        try:
+            new_groups = self._missing(after)
+            self.holding.ensure()
+            with transaction.atomic():
+                if read_on:
+                    record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
+                seen = self._seen(before, after) if read_on else {}
+                finish_all(self._ending(task, seen, failure) for task in self.tasks)
+        except Exception as error:
+            self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
+
+    def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
+        """End every task with what became of it at the cloud, and nothing that could perhaps not be saved."""
+        endings = []
+        for task in Task.objects.filter(pk__in=[task.pk for task in self.tasks]):
+            outcome = self.outcomes.get(task.pk) or _failed(failure)
+            if outcome.written:
+                outcome = replace(outcome, status="Warn", message=unrecorded(outcome.message, reason))
+            context = {"request_id": outcome.request_id}
+            endings.append(Ending(task, Task.Status(outcome.status), outcome.message, context))
+        finish_all(endings)
 
     def _missing(self, ports: Sequence[Port]) -> tuple[Group, ...]:
         """The groups of these ports that the inventory does not know yet, asked of the cloud."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from inventory.bulk import among, batches, copy_rows
+from inventory.guard import NAMED
 from inventory.models import NetworkPort, Provider
 from secgroups.models import Membership
 
@@ -16,49 +18,91 @@ Member = tuple[int, int, int | None]
 MEMBER = ("network_port_id", "security_group_id", "vm_id")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many memberships were made, were given another VM, and were ended."""
+
+    appeared: int = 0
+    changed: int = 0
+    went: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(self.appeared + other.appeared, self.changed + other.changed, self.went + other.went)
+
+
 @transaction.atomic(savepoint=False)
-def replace_memberships(groups: Mapping[int, Collection[int]], *, read_on: datetime, stamp: bool = False) -> None:
+def replace_memberships(
+    groups: Mapping[int, Collection[int]], *, read_on: datetime, stamp: bool = False
+) -> Written:
     """Give each port (primary key) exactly these groups (primary keys), as they were read from the cloud.
 
     A port of which something newer than `read_on` is known keeps that: a refresh that read the cloud before a
     change and writes after it must not undo the change here. `stamp` notes the time, as a change does.
     """
+    written = Written()
     for ports in batches(sorted(groups)):
         vms = _lock(ports, read_on)
-        _make({(port, group, vm) for port, vm in vms.items() for group in groups[port]}, vms)
+        written += _make({(port, group, vm) for port, vm in vms.items() for group in groups[port]}, vms)
         if stamp:
             NetworkPort.objects.filter(pk__in=vms).update(groups_read_on=read_on)
+    return written
 
 
-def with_other_groups(provider: Provider, groups: Mapping[int, Collection[int]]) -> set[int]:
-    """Those of all ports of a provider that have not exactly these groups: only they have to be locked."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Which ports have not exactly the groups that they are to have, and of them what the guard asks."""
+
+    #: How many memberships were known, and how many fewer they are to be.
+    known: int
+    lost: int
+    #: The primary keys of those whose port and group stay, and that are not to be any more.
+    gone: Sequence[int]
+    ports: Collection[int]
+
+    def first_gone(self) -> Iterator[Membership]:
+        rows = Membership.objects.filter(pk__in=self.gone[:NAMED]).select_related("network_port", "security_group")
+        return rows.order_by("pk").iterator()
+
+
+def compared_with(provider: Provider, groups: Mapping[int, Collection[int]]) -> Compared:
+    """Compare all ports of a provider with these groups: only those that have others have to be locked."""
     missing = {(port, group) for port, those in groups.items() for group in those}
     rows = Membership.objects.filter(network_port__provider=provider)
-    found = rows.values_list("network_port", "security_group", "vm", "network_port__vm")
-    differing = set()
-    for port, group, vm, vm_of_port in found.iterator():
-        if vm == vm_of_port and (port, group) in missing:
+    found = rows.values_list("pk", "network_port", "security_group", "vm", "network_port__vm")
+    known, gone, differing = 0, [], set()
+    for pk, port, group, vm, vm_of_port in found.iterator():
+        known += 1
+        wanted = (port, group) in missing
+        if wanted:
             missing.remove((port, group))
-        elif port in groups:
+        if port in groups and not (wanted and vm == vm_of_port):
             differing.add(port)
-    return differing.union(port for port, _ in missing)
+            if not wanted:
+                gone.append(pk)
+    return Compared(known, len(gone) - len(missing), gone, differing.union(port for port, _ in missing))
 
 
-def _make(wanted: set[Member], ports: Collection[int]) -> None:
+def _make(wanted: set[Member], ports: Collection[int]) -> Written:
     """Make these the memberships of the ports, which are locked."""
     rows = Membership.objects.filter(network_port__in=among(ports))
     known = {(port, group, vm): pk for pk, port, group, vm in rows.values_list("pk", *MEMBER)}
-    if gone := [pk for member, pk in known.items() if member not in wanted]:
-        Membership.objects.filter(pk__in=gone).delete()
-    if new := wanted - known.keys():
+    gone, new = known.keys() - wanted, wanted - known.keys()
+    if gone:
+        Membership.objects.filter(pk__in=[known[member] for member in gone]).delete()
+    if new:
         copy_rows(Membership, MEMBER, new)
+    changed = len({member[:2] for member in gone} & {member[:2] for member in new})
+    return Written(len(new) - changed, changed, len(gone) - changed)
 
 
-def end_memberships(group: int, *, but: Collection[int], read_on: datetime) -> None:
+def end_memberships(group: int, *, but: Collection[int], read_on: datetime) -> Written:
     """Take a group from all ports `but` those that were read with it (primary keys), as above."""
     others = Membership.objects.filter(security_group=group).values_list("network_port", flat=True)
+    went = 0
     for ports in batches(sorted(set(others).difference(but))):
-        Membership.objects.filter(security_group=group, network_port__in=_lock(ports, read_on)).delete()
+        rows = Membership.objects.filter(security_group=group, network_port__in=_lock(ports, read_on))
+        went += rows.delete()[0]
+    return Written(went=went)
 
 
 def _lock(ports: Collection[int], read_on: datetime) -> dict[int, int | None]:

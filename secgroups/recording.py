@@ -24,7 +24,7 @@ def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGr
     row, _ = SecurityGroup.objects.get_or_create(
         provider=provider,
         ems_ref=group.ref,
-        defaults=group_attributes(type(driver), group)
+        defaults=group_attributes(driver, group)
         | {"cloud_tenant": tenant.first(), "cloud_network": network.first()},
     )
     return row

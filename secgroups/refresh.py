@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from itertools import chain
 
 from django.db.models import Q
 
 from inventory.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
-from inventory.drivers.values import EVERYBODY, Group
-from inventory.reconcile import Attributes, reconcile
+from inventory.drivers.boundary import called
+from inventory.drivers.values import EVERYBODY, Group, Misfit
+from inventory.reconcile import Attributes, Found
 from inventory.refresh import Refresh
-from secgroups.memberships import end_memberships, replace_memberships, with_other_groups
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.memberships import compared_with, end_memberships, replace_memberships
+from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.rules import rule_attributes
 
 
 def bring_in_groups(refresh: Refresh) -> None:
     inventory = refresh.inventory
+    groups = _placed(refresh)
     named = chain(
         (ref for port in inventory.ports for ref in port.group_refs),
         (rule.source_group_ref for rule in inventory.rules),
     )
-    refresh.groups = refresh.known(SecurityGroup, named) | reconcile(
+    refresh.groups = refresh.known(SecurityGroup, named) | refresh.reconcile(
+        "security_groups",
         SecurityGroup,
-        refresh.provider,
-        inventory.groups,
+        groups,
         lambda group: (
             group_attributes(refresh.driver, group)
             | {
@@ -34,9 +38,21 @@ def bring_in_groups(refresh: Refresh) -> None:
             }
         ),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
-        guarded=refresh.guarded,
         newer=Q(updated_on__gt=refresh.read_on),
     )
+
+
+def _placed(refresh: Refresh) -> list[Group]:
+    """The groups whose network is known: without it a group would read as one that is confined to none."""
+    placed = []
+    for group in refresh.inventory.groups:
+        if not group.network_ref or group.network_ref in refresh.networks:
+            placed.append(group)
+        else:
+            problem = f"is {group.network_ref}, which is not in the inventory"
+            misfit = Misfit(Group, group.ref, called(group), "network_ref", problem, left_out=True)
+            refresh.findings.misfits.append(misfit)
+    return placed
 
 
 def bring_in_shares(refresh: Refresh) -> None:
@@ -57,7 +73,7 @@ def bring_in_shares(refresh: Refresh) -> None:
     copy_rows(SecurityGroup.shared_with.through, ["securitygroup_id", "cloudtenant_id"], wanted - known.keys())
 
 
-def group_attributes(driver: type[Driver], group: Group) -> Attributes:
+def group_attributes(driver: Driver | type[Driver], group: Group) -> Attributes:
     """What a group's row takes from the cloud's group as it is."""
     return {
         "name": group.name,
@@ -70,9 +86,9 @@ def group_attributes(driver: type[Driver], group: Group) -> Attributes:
 
 def bring_in_rules(refresh: Refresh) -> None:
     newer = _with_newer_rules(refresh)
-    reconcile(
+    refresh.reconcile(
+        "firewall_rules",
         FirewallRule,
-        refresh.provider,
         (
             rule
             for rule in refresh.inventory.rules
@@ -100,11 +116,15 @@ def bring_in_memberships(refresh: Refresh) -> None:
         refresh.ports[port.ref]: [refresh.groups[ref] for ref in port.group_refs if ref in refresh.groups]
         for port in refresh.inventory.ports
     }
+    differing: Collection[int] = ports
     if refresh.scope is None:
-        differing = with_other_groups(refresh.provider, ports)
-        replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
-        return
-    replace_memberships(ports, read_on=refresh.read_on)
-    if refresh.scope.kind == "security_group":
+        others = compared_with(refresh.provider, ports)
+        refresh.findings.judge("memberships", others.lost, others.known, others.first_gone())
+        differing = others.ports
+    total = sum(map(len, ports.values()))
+    made = replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
+    if refresh.scope and refresh.scope.kind == "security_group":
         for group in refresh.inventory.groups:
-            end_memberships(refresh.groups[group.ref], but=ports, read_on=refresh.read_on)
+            made += end_memberships(refresh.groups[group.ref], but=refresh.ports.values(), read_on=refresh.read_on)
+    found = Found(Membership._meta.label, total, made.appeared, made.changed)
+    refresh.findings.note("memberships", found, Counter({found.label: made.went}))

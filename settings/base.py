@@ -144,6 +144,9 @@ CELERY_TIMEZONE = "UTC"
 
 #: How often every enabled provider is refreshed; zero or less turns the schedule off.
 REFRESH_INTERVAL = timedelta(seconds=env.int("REFRESH_INTERVAL", default=600))
+#: A refresh that would remove more than this share of one kind of resource is stopped, and at least so many of it.
+REFRESH_GUARD_SHARE = env.float("REFRESH_GUARD_SHARE", default=0.5)
+REFRESH_GUARD_MINIMUM = env.int("REFRESH_GUARD_MINIMUM", default=3)
 #: How long one change may keep trying while its cloud throttles, fails or can't be reached.
 CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
 #: Most tasks that wait for one instance, or for one provider, at a time.
@@ -171,6 +174,8 @@ DRIVERS = {
 }
 #: The one folder in which providers of type file have their files.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
+#: Most MiB of such a file.
+INVENTORY_FILE_LIMIT = env.int("INVENTORY_FILE_LIMIT", default=100)
 #: The parts of a refresh, in order: each brings one kind of thing in.
 REFRESH_PARTS = [
     "inventory.refresh.bring_in_tenants",

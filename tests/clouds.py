@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from inventory import pacing, patience
+from inventory.drivers.boundary import Checked
 from inventory.drivers.failures import (
     CloudError,
     CloudRefused,
@@ -294,5 +295,5 @@ def cloud(cast: Cast, clock: Clock, settings: Any, monkeypatch: pytest.MonkeyPat
     """The cloud that has what the cast has, and that the provider acme talks to."""
     cloud = mirror(cast.acme)
     settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
-    monkeypatch.setattr(Provider, "driver", lambda provider, pace: cloud)
+    monkeypatch.setattr(Provider, "driver", lambda provider, pace: Checked(cloud))
     return cloud

@@ -12,6 +12,8 @@ class CloudError(Exception):
     permanent = True
     #: The pause before another attempt, in seconds; None leaves it to who asks.
     retry_after: float | None = None
+    #: Whether what was asked for was done all the same.
+    done = False
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -75,3 +77,11 @@ class CloudUnavailable(CloudError):
     """No answer, or a failure on the cloud's side: whether a write was done is unknown."""
 
     permanent = False
+
+
+class Unfit(CloudError):
+    """The cloud's answer has a value that fits nowhere; `done` where it is that to a write."""
+
+    def __init__(self, message: str, *, done: bool) -> None:
+        super().__init__(message)
+        self.done = done

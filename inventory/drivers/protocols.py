@@ -37,7 +37,7 @@ _ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 #: What stands for all protocols; not 0, which is one of them.
-ANY = frozenset({"", "-1", "all", "any"})
+ANY = frozenset({"-1", "all", "any"})
 #: Those whose `port` and `end_port` are a range of ports.
 WITH_PORTS = frozenset({"tcp", "udp", "dccp", "sctp", "udplite"})
 #: Those whose `port` and `end_port` are a type and a code.
@@ -45,9 +45,8 @@ WITH_TYPES = frozenset({"icmp", "icmpv6"})
 
 
 def protocol_named(said: str | None) -> str | None:
-    """The one spelling of a protocol, however it is said; None for any protocol."""
-    name = (said or "").strip().lower()
-    if name in ANY:
+    """The one spelling of a protocol, however it is said; None for any protocol, which an empty text is not."""
+    if said is None or (name := said.strip().lower()) in ANY:
         return None
     if name.isascii() and name.isdigit() and len(name) <= len("255"):
         return _NAMES.get(int(name), str(int(name)))

@@ -1,12 +1,33 @@
-"""The values that drivers speak: frozen; each reference (`ref`, `*_ref`) is the id that the cloud itself uses."""
+"""The values that drivers speak: frozen; each reference (`ref`, `*_ref`) is the id that the cloud itself uses.
+
+The types say what fits into the inventory (`limits`), and `boundary` checks it. A plain `str` is as a `Ref`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
+from inventory.drivers.limits import Between, Exact, Shown
 from inventory.drivers.protocols import protocol_named
+
+#: The cloud's own id of something, and a reference to it.
+Id = Annotated[str, Exact(255, shortest=1)]
+Ref = Annotated[str, Exact(255)]
+#: Texts that people read.
+Name = Annotated[str, Shown(256)]
+Label = Annotated[str, Shown(255)]
+Word = Annotated[str, Shown(64)]
+MacAddress = Annotated[str, Shown(32)]
+Text = Annotated[str, Shown()]
+#: What a rule means, and where something is.
+Protocol = Annotated[str, Exact(32, shortest=1)]
+Range = Annotated[str, Exact(255, shortest=1)]
+Cidr = Annotated[str, Exact(64)]
+Address = Annotated[str, Exact(64, shortest=1)]
+#: A port, or a type or code of ICMP.
+Number = Annotated[int, Between(-1, 65535)]
 
 PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
 Direction = Literal["inbound", "outbound"]
@@ -52,17 +73,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    ref: str
-    name: str
-    description: str | None = None
+    ref: Id
+    name: Name
+    description: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    ref: str
-    name: str
-    cidr: str | None = None
-    tenant_ref: str | None = None
+    ref: Id
+    name: Name
+    cidr: Cidr | None = None
+    tenant_ref: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +93,13 @@ class Group:
     `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all.
     """
 
-    ref: str
-    name: str
-    description: str | None = None
-    tenant_ref: str | None = None
-    network_ref: str | None = None
+    ref: Id
+    name: Name
+    description: Text | None = None
+    tenant_ref: Ref | None = None
+    network_ref: Ref | None = None
     stateful: bool = True
-    shared_with: tuple[str, ...] = ()
+    shared_with: tuple[Id, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +113,16 @@ class Rule:
     rule without any source would read as one that lets everybody in.
     """
 
-    ref: str
-    group_ref: str
+    ref: Id
+    group_ref: Id
     direction: Direction
     network_protocol: Literal["IPV4", "IPV6"] | None = None
-    host_protocol: str | None = None
-    port: int | None = None
-    end_port: int | None = None
-    source_ip_range: str | None = None
-    source_group_ref: str | None = None
-    description: str | None = None
+    host_protocol: Protocol | None = None
+    port: Number | None = None
+    end_port: Number | None = None
+    source_ip_range: Range | None = None
+    source_group_ref: Ref | None = None
+    description: Text | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.host_protocol, str):  # what is no text at all is for whoever checks values
@@ -112,32 +133,32 @@ class Rule:
 class Instance:
     """A server; `raw_power_state` is the cloud's own word."""
 
-    ref: str
-    name: str
+    ref: Id
+    name: Name
     power_state: PowerState
-    raw_power_state: str
-    tenant_ref: str | None = None
-    flavor_name: str | None = None
-    availability_zone_name: str | None = None
-    location: str | None = None
-    description: str | None = None
+    raw_power_state: Word
+    tenant_ref: Ref | None = None
+    flavor_name: Label | None = None
+    availability_zone_name: Label | None = None
+    location: Label | None = None
+    description: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
     """A network interface and the refs of its groups; `revision` is what an optimistic write has to name."""
 
-    ref: str
-    name: str | None = None
-    instance_ref: str | None = None
-    tenant_ref: str | None = None
-    network_ref: str | None = None
-    mac_address: str | None = None
-    status: str | None = None
-    ip_addresses: tuple[str, ...] = ()
-    group_refs: tuple[str, ...] = ()
+    ref: Id
+    name: Name | None = None
+    instance_ref: Ref | None = None
+    tenant_ref: Ref | None = None
+    network_ref: Ref | None = None
+    mac_address: MacAddress | None = None
+    status: Word | None = None
+    ip_addresses: tuple[Address, ...] = ()
+    group_refs: tuple[Id, ...] = ()
     port_security_enabled: bool = True
-    revision: str | None = None
+    revision: Ref | None = None
 
 
 #: What belongs to a tenant.
@@ -158,8 +179,32 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """A value of the cloud that does not fit: it was cut, or else the whole row is `left_out` as it was before.
+
+    `resource` and `attribute` name it for a person; `kind` and `ref` are those of its row. Where the row has no
+    `ref` that is a text, nobody knows which row it is.
+    """
+
+    kind: type
+    ref: str | None
+    resource: str
+    attribute: str
+    problem: str
+    left_out: bool
+
+    def __str__(self) -> str:
+        outcome = "was left as it was" if self.left_out else "was cut"
+        subject = self.resource if self.left_out else f"{self.attribute} of {self.resource}"
+        return f"{subject} {outcome}: {self.attribute} {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a provider has, read at one time: everything, or what is within a `Scope`."""
+    """What a provider has, read at one time: everything, or what is within a `Scope`.
+
+    `misfits` says what of it is not as the cloud has it.
+    """
 
     tenants: tuple[Tenant, ...] = ()
     networks: tuple[Network, ...] = ()
@@ -167,6 +212,7 @@ class Inventory:
     rules: tuple[Rule, ...] = ()
     instances: tuple[Instance, ...] = ()
     ports: tuple[Port, ...] = ()
+    misfits: tuple[Misfit, ...] = ()
 
     def within(self, scope: Scope) -> Inventory:
         """What of this belongs to one thing; nothing if that is not here."""

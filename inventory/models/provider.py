@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import MaxValueValidator
 from django.db import models
 
 from inventory import drivers
 from inventory.drivers.base import Driver
+from inventory.drivers.boundary import Checked
 from inventory.drivers.failures import CloudError
 from inventory.drivers.pace import AT_ONCE, Pace
 from inventory.drivers.values import Connection
@@ -101,8 +102,8 @@ class Provider(Timestamped):
         return self.driver_class is not None and self.driver_class.supports_security_groups
 
     def driver(self, pace: Pace = AT_ONCE) -> Driver:
-        """A driver connected with this provider's credentials; `KeyError` for an unknown type."""
-        return drivers.driver_class(self.type)(self.connection, pace)
+        """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown type."""
+        return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, pace)))
 
     @property
     def connection(self) -> Connection:

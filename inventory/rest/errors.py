@@ -13,7 +13,6 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.module_loading import import_string
@@ -21,6 +20,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from inventory.faults import passes
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,6 @@ STATUSES: dict[type[Exception], int] = {
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
     QueueFull: 429,
-    OperationalError: 503,
-    InterfaceError: 503,
 }
 #: After how many seconds it is worth asking again where the database can't be reached, or had to give up.
 DATABASE_WAIT = 2
@@ -81,7 +79,8 @@ class NotFound(exceptions.APIException):
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Render an error as §6 of the contract says; None for one that nobody foresaw, which is a 500."""
-    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), None)
+    away = 503 if passes(error) else None
+    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), away)
     if status is None and isinstance(error, exceptions.APIException):
         status = error.status_code
     if status is None:
@@ -110,7 +109,7 @@ def message_of(error: Exception) -> str:
         return "; ".join(_sentences(error.detail))
     if isinstance(error, RequestDataTooBig):
         return "The body of the request is too large"
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if passes(error):
         return "The database can't be reached, or is too busy: ask again in a moment"
     return str(error) or type(error).__name__
 

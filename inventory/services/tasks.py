@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from inventory.drivers.limits import storable
 from inventory.models import Provider, Task, Vm
 from inventory.prepared import Prepared, Slot, planned_cursor
 
@@ -123,7 +124,7 @@ def wake(queue: str, **options: Any) -> None:
 def say(tasks: Iterable[Task], message: str) -> None:
     """What unfinished tasks have to say meanwhile."""
     unfinished = Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks])
-    unfinished.update(message=message, updated_on=timezone.now())
+    unfinished.update(message=storable(message), updated_on=timezone.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def finish_all(endings: Iterable[Ending]) -> None:
     for ending in endings:
         task = ending.task
         task.state, task.pct_complete = Task.State.FINISHED, 100
-        task.status, task.message = ending.status, ending.message
+        task.status, task.message = ending.status, storable(ending.message)
         task.context_data |= ending.context
         tasks.append(task)
     save_all(tasks, ["state", "status", "message", "pct_complete", "context_data", "updated_on"])

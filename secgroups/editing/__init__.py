@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
+from inventory.faults import unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
-from inventory.leases import Holding, LeaseLost
+from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.pacing import SharedPace
-from inventory.patience import HandedBack, Patience
+from inventory.patience import Patience
 from inventory.services import finish, say
 from secgroups.editing.base import Attempts, Carrying
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.words import cannot
-
-logger = logging.getLogger(__name__)
 
 #: What carries out a task, by the `edit` of its arguments.
 EDITS: Mapping[str, type[Carrying]] = {
@@ -53,25 +52,35 @@ def _patience(provider: Provider) -> Patience:
 
 
 def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding, patience: Patience) -> bool:
-    """Carry out one task; returns whether the cloud answered."""
+    """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
     cloud = Attempts(driver, holding, patience, lambda waiting: say([task], str(waiting)))
-    edit = EDITS[task.arguments["edit"]](task, provider, cloud)
+    edit: Carrying | None = None
     try:
         provider.ensure_enabled()
+        edit = EDITS[task.arguments["edit"]](task, provider, cloud)
         edit.carry_out()
+        cloud.done = True
+        holding.ensure()
+        with transaction.atomic():
+            recorded = edit.record()
+            finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+    except UnreadableSecret:
+        raise  # not of this task alone: the engine knows what to do
     except CloudError as error:
         holding.ensure()
-        reason = f"{cannot(task.arguments['verb'], task.arguments['subject'])}: {error}"
-        finish(task, Task.Status.ERROR, reason, request_id=error.request_id)
+        _end(task, edit, str(error), request_id=error.request_id)
         return error.permanent
-    except (DatabaseError, HandedBack, LeaseLost, UnreadableSecret):
-        raise  # not of this task alone: the engine knows what to do
-    except Exception:
-        logger.exception("%s failed", task)
-        finish(task, Task.Status.ERROR, "Portcullis failed to carry this out; its log says why.")
-        return True
-    holding.ensure()
-    with transaction.atomic():
-        recorded = edit.record()
-        finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+    except Exception as error:
+        reason = unforeseen(error, task)
+        # As it was: what came of it could perhaps not be saved.
+        _end(Task.objects.get(pk=task.pk), edit, reason)
     return True
+
+
+def _end(task: Task, edit: Carrying | None, reason: str, **context: Any) -> None:
+    """End a task that could not be ended as it should, with what became of it at the cloud."""
+    if edit and edit.cloud.done:
+        finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
+    else:
+        reason = f"{cannot(task.arguments['verb'], task.arguments['subject'])}: {reason}"
+        finish(task, Task.Status.ERROR, reason, **context)

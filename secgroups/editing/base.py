@@ -18,6 +18,8 @@ class Attempts(Asking):
     """The calls of one task; `unsure` once an attempt may have been carried out without our knowing."""
 
     unsure = False
+    #: Whether the cloud has carried a write out.
+    done = False
 
     def repeat(self, write: Callable[[], Answer]) -> Answer:
         """The answer of a write, attempted until it comes; raises the refusal that ends it.
@@ -27,9 +29,16 @@ class Attempts(Asking):
         while True:
             self.holding.ensure()
             try:
-                return write()
+                answer = write()
             except CloudError as error:
+                self.done = self.done or error.done
                 self.wait(self._meant(error))
+            except Exception:
+                self.unsure = True
+                raise
+            else:
+                self.done = True
+                return answer
 
     def _meant(self, error: CloudError) -> CloudError:
         if isinstance(error, GroupNotFound) and not self.unsure and self.waits_for_group():

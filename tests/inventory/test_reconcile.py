@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.db.models import Q
@@ -10,8 +12,10 @@ from django.utils import timezone
 
 from inventory import bulk
 from inventory.drivers.values import Tenant
+from inventory.findings import Findings
+from inventory.guard import Guard, TooManyGone
 from inventory.models import CloudTenant, Provider
-from inventory.reconcile import TooManyGone, reconcile
+from inventory.reconcile import reconcile
 from tests import cast as actors
 from tests.queries import writes
 
@@ -25,11 +29,21 @@ def tenants(provider: Provider) -> dict[str, str]:
     return dict(CloudTenant.objects.filter(provider=provider).values_list("ems_ref", "name"))
 
 
-def bring(provider: Provider, *names: str, guarded: bool = False, **renamed: str) -> dict[str, int]:
+def bring(provider: Provider, *names: str, guard: Guard | None = None, **renamed: str) -> dict[str, int]:
     """Reconcile with tenants of these names, and with those that are called another name by now."""
     called = dict(zip(names, names, strict=True)) | renamed
     things = [Tenant(f"t-{ref}", name) for ref, name in called.items()]
-    return reconcile(CloudTenant, provider, things, lambda thing: {"name": thing.name}, guarded=guarded)
+    findings = Findings(guard, [])
+    done = reconcile(
+        CloudTenant,
+        provider,
+        things,
+        lambda thing: {"name": thing.name},
+        on_gone=lambda first, gone, appeared, known: findings.judge("cloud_tenants", gone, known, first),
+    )
+    if findings.objections:
+        raise TooManyGone(*findings.objections)
+    return done.ids
 
 
 def test_what_is_missing_is_created(acme: Provider) -> None:
@@ -118,24 +132,55 @@ def test_many_rows_are_written_in_batches(acme: Provider, monkeypatch: pytest.Mo
     assert tenants(acme) == {}
 
 
-@pytest.mark.parametrize(("left", "stopped"), [("abcd", False), ("ab", False), ("a", True), ("", True)])
-def test_a_guarded_one_does_not_delete_more_than_half(left: str, stopped: bool, acme: Provider) -> None:
+HALF = Guard(0.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("guard", "left", "objection"),
+    [
+        (HALF, "abcd", None),
+        (HALF, "ab", None),
+        (HALF, "a", "3 of 4 cloud tenants (b, c, d)"),
+        (HALF, "", "4 of 4 cloud tenants (a, b, c, ...)"),
+        (Guard(0.8, 3), "a", None),
+        (Guard(0.8, 3), "", "4 of 4 cloud tenants (a, b, c, ...)"),
+        (Guard(0.5, 5), "", None),
+        (Guard(0.0, 1), "abc", "1 of 4 cloud tenants (d)"),
+        (None, "", None),
+    ],
+)
+def test_the_guard_objects_to_more_than_a_share_of_at_least_so_many(
+    guard: Guard | None, left: str, objection: str | None, acme: Provider
+) -> None:
     bring(acme, *"abcd")
-    if stopped:
-        with pytest.raises(TooManyGone, match=f"^{4 - len(left)} of 4 cloud tenants$"):
-            bring(acme, *left, guarded=True)
-        assert tenants(acme) == {f"t-{name}": name for name in "abcd"}
+    if objection:
+        with pytest.raises(TooManyGone, match=f"^{re.escape(objection)}$"):
+            bring(acme, *left, guard=guard)
     else:
-        bring(acme, *left, guarded=True)
+        bring(acme, *left, guard=guard)
         assert tenants(acme) == {f"t-{name}": name for name in left}
 
 
+@pytest.mark.parametrize(("known", "left"), [("abc", "c"), ("ab", ""), ("a", "")])
+def test_two_that_are_gone_are_believed(known: str, left: str, acme: Provider) -> None:
+    bring(acme, *known)
+    bring(acme, *left, guard=HALF)
+    assert tenants(acme) == {f"t-{name}": name for name in left}
+
+
 def test_the_guard_counts_what_is_gone_however_much_is_new(acme: Provider) -> None:
-    bring(acme, *"abc")
+    bring(acme, *"abcd")
     with pytest.raises(TooManyGone):
-        bring(acme, *"cdefgh", guarded=True)
+        bring(acme, *"defgh", guard=HALF)
 
 
 def test_the_guard_lets_a_first_reading_through(acme: Provider) -> None:
-    bring(acme, "a", guarded=True)
+    bring(acme, "a", guard=HALF)
     assert tenants(acme) == {"t-a": "a"}
+
+
+def test_a_row_that_stays_is_neither_deleted_nor_changed(acme: Provider) -> None:
+    before = bring(acme, "a", "b")
+    done = reconcile(CloudTenant, acme, [], lambda thing: {}, stays=lambda ref: ref == "t-a")
+    assert tenants(acme) == {"t-a": "a"}
+    assert done.ids == {"t-a": before["t-a"]}

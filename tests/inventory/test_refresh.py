@@ -172,14 +172,14 @@ def test_without_the_lease_nothing_is_written(cast: Cast, cloud: MemoryCloud) ->
 def lose_instances(cloud: MemoryCloud) -> str:
     for ref in ("i-staging-double", "i-staging-single", "i-production-double"):
         cloud.terminate(ref)
-    return "3 of 4 VMs"
+    return "3 of 4 instances (production-double, staging-single, staging-double)"
 
 
 def lose_groups(cloud: MemoryCloud) -> str:
     for name in ("default", "web", "db"):
         cloud.drop_group(f"sg-staging-{name}")
     cloud.drop_group("sg-production-db")
-    return "4 of 6 security groups"
+    return "4 of 6 security groups (db, default, web, ...)"
 
 
 @pytest.mark.parametrize("lose", [lose_instances, lose_groups])
@@ -221,7 +221,7 @@ def test_several_queued_refreshes_are_answered_by_one_reading(cast: Cast, cloud:
     carry_out(tasks, Grip())
     assert cloud.calls == [("inventory", None)]
     assert {(task.state, task.status, task.message) for task in Task.objects.all()} == {
-        ("Finished", "Ok", "Refreshed acme: 4 instances and 6 security groups.")
+        ("Finished", "Ok", "Refreshed acme: 4 instances and 6 security groups. Nothing changed.")
     }
 
 

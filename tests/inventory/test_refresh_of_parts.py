@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
+from inventory.guard import TooManyGone
 from inventory.models import NetworkPort, Provider, Task, Vm
-from inventory.reconcile import TooManyGone
 from inventory.refresh import carry_out, refresh
 from inventory.services import request_refresh, request_refresh_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -224,7 +224,7 @@ class TestAnyPart:
         carry_out([part, whole], Grip())
         assert [(task.status, task.message) for task in (part, whole)] == [
             ("Error", "No answer."),
-            ("Ok", "Refreshed acme: 4 instances and 6 security groups."),
+            ("Ok", "Refreshed acme: 4 instances and 6 security groups. Nothing changed."),
         ]
 
 

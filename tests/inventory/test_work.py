@@ -136,7 +136,7 @@ class TestWorkOff:
         add("a", "b")
         handler.before = fail
         work_off(QUEUE)
-        failed = "Portcullis failed to carry this out; its log says why."
+        failed = "Portcullis failed to carry this out (ZeroDivisionError); its log says why."
         assert states() == {"a": ("Finished", "Warn", "Half done."), "b": ("Finished", "Error", failed)}
         assert "secret detail" in caplog.text
 

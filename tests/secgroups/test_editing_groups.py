@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import OperationalError
 
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
@@ -74,7 +74,7 @@ class TestCreating:
     ) -> None:
         with monkeypatch.context() as dying:
             dying.setattr(editing, "finish", _die)
-            with pytest.raises(DatabaseError):
+            with pytest.raises(OperationalError):
                 edited(cast.acme, new(cast))
         assert Task.objects.get().state == "Queued"
         assert ends(edited(cast.acme)) == CREATED
@@ -259,4 +259,4 @@ def test_a_provider_that_was_deleted_meanwhile_ends_its_tasks(cast: Cast, cloud:
 
 
 def _die(*args: Any, **kwargs: Any) -> None:
-    raise DatabaseError("The worker is killed.")
+    raise OperationalError("The worker is killed.")

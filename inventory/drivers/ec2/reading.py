@@ -45,7 +45,7 @@ def network(vpc: Item) -> Network:
 def group(item: Item) -> Group:
     return Group(
         ref=item["GroupId"],
-        name=item["GroupName"],
+        name=item.get("GroupName", item["GroupId"]),
         description=item.get("Description") or None,
         tenant_ref=item.get("OwnerId"),
         network_ref=item.get("VpcId") or None,
@@ -82,7 +82,7 @@ def instances(reservation: Item, region: str) -> list[Instance]:
     return [
         _instance(item, reservation.get("OwnerId"), region)
         for item in reservation["Instances"]
-        if item["State"]["Name"] not in GONE
+        if _state(item) not in GONE
     ]
 
 
@@ -101,7 +101,7 @@ def port(interface: Item) -> Port:
 
 
 def _instance(item: Item, owner: str | None, region: str) -> Instance:
-    state = item["State"]["Name"]
+    state = _state(item)
     return Instance(
         ref=item["InstanceId"],
         name=_name_tag(item.get("Tags")) or item["InstanceId"],
@@ -115,8 +115,12 @@ def _instance(item: Item, owner: str | None, region: str) -> Instance:
     )
 
 
+def _state(item: Item) -> str:
+    return (item.get("State") or {}).get("Name") or "unknown"
+
+
 def _name_tag(tags: Iterable[Item] | None) -> str | None:
-    return next((tag["Value"] for tag in tags or () if tag["Key"] == "Name"), None)
+    return next((tag.get("Value") for tag in tags or () if tag.get("Key") == "Name"), None)
 
 
 def _network_protocol(item: Item) -> Literal["IPV4", "IPV6"] | None:

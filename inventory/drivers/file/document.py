@@ -4,116 +4,44 @@
      "tenants": [{"ref": "t-1", "name": "acme", "description": null}, ...],
      "networks": [...], "groups": [...], "rules": [...], "instances": [...], "ports": [...]}
 
-What is left out is as in the values. What this version does not know is refused, because it would be lost.
+What is left out is as in the values. What this version does not know is refused, because it would be lost. Whether
+what is known fits is not asked here: `boundary` does that for every driver.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import MISSING, fields
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 import orjson
-from msgspec import Meta, Struct
+from msgspec import Struct, defstruct
 
 from inventory.drivers import values
+from inventory.drivers.boundary import PARTS
 from inventory.drivers.failures import CloudRefused
 
 VERSION = 1
 
-# Texts as a database takes them: PostgreSQL none with a NUL.
-_TEXT = r"^[^\x00]*$"
-Ref = Annotated[str, Meta(min_length=1, max_length=255, pattern=_TEXT)]
-Name = Annotated[str, Meta(max_length=255, pattern=_TEXT)]
-Text = Annotated[str, Meta(pattern=_TEXT)]
-Word = Annotated[str, Meta(max_length=64, pattern=_TEXT)]
-Short = Annotated[str, Meta(max_length=32, pattern=_TEXT)]
-Number = Annotated[int, Meta(ge=-1, le=65535)]
+
+def _entry(kind: type[Any]) -> type[Struct]:
+    """One thing of the inventory: what is read as a value of this kind."""
+    types = get_type_hints(kind)
+    named: list[Any] = [
+        (field.name, types[field.name], *([] if field.default is MISSING else [field.default]))
+        for field in fields(kind)
+    ]
+    return defstruct(kind.__name__, named, frozen=True, forbid_unknown_fields=True)
 
 
-class Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing of the inventory, in the order of the attributes of its value."""
-
-    ref: Ref
-
-
-class Tenant(Entry, frozen=True):
-    name: Name
-    description: Text | None = None
-
-
-class Network(Entry, frozen=True):
-    name: Name
-    cidr: Word | None = None
-    tenant_ref: Ref | None = None
-
-
-class Group(Entry, frozen=True):
-    name: Name
-    description: Text | None = None
-    tenant_ref: Ref | None = None
-    network_ref: Ref | None = None
-    stateful: bool = True
-    shared_with: tuple[Ref, ...] = ()
-
-
-class Rule(Entry, frozen=True):
-    group_ref: Ref
-    direction: values.Direction
-    network_protocol: Literal["IPV4", "IPV6"] | None = None
-    host_protocol: Short | None = None
-    port: Number | None = None
-    end_port: Number | None = None
-    source_ip_range: Name | None = None
-    source_group_ref: Ref | None = None
-    description: Text | None = None
-
-
-class Instance(Entry, frozen=True):
-    name: Name
-    power_state: values.PowerState
-    raw_power_state: Word
-    tenant_ref: Ref | None = None
-    flavor_name: Name | None = None
-    availability_zone_name: Name | None = None
-    location: Name | None = None
-    description: Text | None = None
-
-
-class Port(Entry, frozen=True):
-    name: Name | None = None
-    instance_ref: Ref | None = None
-    tenant_ref: Ref | None = None
-    network_ref: Ref | None = None
-    mac_address: Short | None = None
-    status: Word | None = None
-    ip_addresses: tuple[Name, ...] = ()
-    group_refs: tuple[Ref, ...] = ()
-    port_security_enabled: bool = True
-    revision: Name | None = None
-
-
-class Document(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file, in the order of the parts of `values.Inventory`."""
-
-    portcullis: Literal[1]
-    tenants: tuple[Tenant, ...] = ()
-    networks: tuple[Network, ...] = ()
-    groups: tuple[Group, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    instances: tuple[Instance, ...] = ()
-    ports: tuple[Port, ...] = ()
-
-
-#: The parts of an inventory, in the order of the file, and what they are to become.
-PARTS: Mapping[str, type[Any]] = {
-    "tenants": values.Tenant,
-    "networks": values.Network,
-    "groups": values.Group,
-    "rules": values.Rule,
-    "instances": values.Instance,
-    "ports": values.Port,
-}
+#: The whole file, in the order of the parts of `values.Inventory`.
+Document = defstruct(
+    "Document",
+    [("portcullis", Literal[1]), *((part, tuple[_entry(kind), ...], ()) for part, kind in PARTS.items())],  # type: ignore[misc]
+    frozen=True,
+    forbid_unknown_fields=True,
+)
 
 
 def loaded(content: bytes, name: str) -> values.Inventory:
@@ -124,7 +52,7 @@ def loaded(content: bytes, name: str) -> values.Inventory:
         raise CloudRefused(f"The file {name} is no inventory of version {VERSION}: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CloudRefused(f"The file {name} is no JSON: {error}") from error
-    parts: dict[str, Sequence[Entry]] = {part: getattr(document, part) for part in PARTS}
+    parts: dict[str, Sequence[Any]] = {part: getattr(document, part) for part in PARTS}
     for part, entries in parts.items():
         if twice := _first_repeated(entries):
             raise CloudRefused(f"The file {name} has two {part} with the ref {twice}.")
@@ -136,11 +64,11 @@ def loaded(content: bytes, name: str) -> values.Inventory:
     )
 
 
-def _first_repeated(entries: Iterable[Entry]) -> str | None:
+def _first_repeated(entries: Iterable[Any]) -> str | None:
     seen: set[str] = set()
     for entry in entries:
         if entry.ref in seen:
-            return entry.ref
+            return str(entry.ref)
         seen.add(entry.ref)
     return None
 

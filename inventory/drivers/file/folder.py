@@ -6,11 +6,13 @@ import os
 import stat
 from pathlib import Path
 
+from django.conf import settings
+
 from inventory.drivers.endpoints import FILE_URL
 from inventory.drivers.failures import CloudRefused
 
-#: Most bytes of a file: ten times what 10,000 instances with 20,000 rules take.
-MOST = 100 * 2**20
+#: Most bytes of a file. 10,000 instances with 20,000 rules take ten million.
+MOST = settings.INVENTORY_FILE_LIMIT << 20
 
 
 def file_named(url: str | None) -> str:

@@ -192,7 +192,9 @@ class OpenStackDriver(Driver):
 
     def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
         region = self._client.region
-        return tuple(reading.instance(one, region) for one in servers if one["status"] not in reading.GONE)
+        return tuple(
+            reading.instance(one, region) for one in servers if str(one.get("status")) not in reading.GONE
+        )
 
     def _tenants(self) -> list[Tenant]:
         try:
@@ -206,7 +208,7 @@ class OpenStackDriver(Driver):
             server: dict[str, Any] = self._client.get("compute", f"/servers/{ref}")["server"]
         except InstanceGone:
             return None
-        return server if server["status"] not in reading.GONE else None
+        return server if str(server.get("status")) not in reading.GONE else None
 
     def _users(self, group_ref: str) -> str:
         """Which ports keep a group from being deleted."""

@@ -39,18 +39,22 @@ POWER_STATES: dict[str, PowerState] = {
 }
 #: What Neutron says in a sense of its own: to it protocol 0 is all protocols.
 PROTOCOLS: dict[str, str | None] = {"0": None, "ip": None, "ipip": "ipv4"}
+DIRECTIONS: dict[str, str] = {"ingress": "inbound", "egress": "outbound"}
+ETHERTYPES: dict[str, str] = {"IPv4": "IPV4", "IPv6": "IPV6"}
 ANYWHERE: dict[str, str] = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
 def tenant(project: Item) -> Tenant:
-    return Tenant(ref=project["id"], name=project["name"], description=project.get("description") or None)
+    return Tenant(
+        ref=project["id"], name=project.get("name", project["id"]), description=project.get("description") or None
+    )
 
 
 def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     """`cidrs` has the first subnet's of each network."""
     return Network(
         ref=item["id"],
-        name=item["name"] or item["id"],
+        name=item.get("name") or item["id"],
         cidr=cidrs.get(item["id"]),
         tenant_ref=item.get("project_id") or None,
     )
@@ -66,7 +70,7 @@ def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reade
         tenants = {reader}
     return Group(
         ref=item["id"],
-        name=item["name"],
+        name=item.get("name", item["id"]),
         description=item.get("description") or None,
         tenant_ref=item.get("project_id") or None,
         stateful=item.get("stateful", True),
@@ -88,7 +92,7 @@ def rule(item: Item) -> Rule:
     return Rule(
         ref=item["id"],
         group_ref=item["security_group_id"],
-        direction="outbound" if item["direction"] == "egress" else "inbound",
+        direction=_word(item["direction"], DIRECTIONS),
         network_protocol=_network_protocol(item.get("ethertype")),
         host_protocol=_protocol(item),
         port=item.get("port_range_min"),
@@ -102,9 +106,9 @@ def rule(item: Item) -> Rule:
 def instance(server: Item, region: str | None) -> Instance:
     return Instance(
         ref=server["id"],
-        name=server["name"],
-        power_state=POWER_STATES.get(server["status"], "unknown"),
-        raw_power_state=server["status"],
+        name=server.get("name", server["id"]),
+        power_state=POWER_STATES.get(str(server.get("status")), "unknown"),
+        raw_power_state=server.get("status", "UNKNOWN"),
         tenant_ref=server.get("tenant_id"),
         flavor_name=(server.get("flavor") or {}).get("original_name"),
         availability_zone_name=server.get("OS-EXT-AZ:availability_zone") or None,
@@ -124,16 +128,24 @@ def port(item: Item) -> Port:
         mac_address=item.get("mac_address"),
         status=item.get("status"),
         ip_addresses=tuple(fixed["ip_address"] for fixed in item.get("fixed_ips") or ()),
-        group_refs=tuple(item.get("security_groups") or ()),
+        group_refs=_listed(item.get("security_groups", ())),
         port_security_enabled=item.get("port_security_enabled", True),
         revision=None if revision is None else str(revision),
     )
 
 
+def _word(found: Any, known: Mapping[str, str]) -> Any:
+    """A word that is not known stays what it is, which the boundary then refuses: null would mean any."""
+    return known.get(found, found) if isinstance(found, str) else found
+
+
+def _listed(found: Any) -> tuple[str, ...]:
+    """A list as the values have it; anything else stays what it is, which the boundary then refuses."""
+    return tuple(found) if isinstance(found, list) else found
+
+
 def _network_protocol(ethertype: str | None) -> Literal["IPV4", "IPV6"] | None:
-    if ethertype == "IPv4":
-        return "IPV4"
-    return "IPV6" if ethertype == "IPv6" else None
+    return _word(ethertype, ETHERTYPES)  # type: ignore[no-any-return]
 
 
 def _protocol(item: Item) -> str | None:
@@ -152,4 +164,4 @@ def _range(item: Item) -> str | None:
         return None
     # An address group is neither a range nor a group of ours: it keeps its id.
     other = item.get("remote_ip_prefix") or item.get("remote_address_group_id")
-    return other or ANYWHERE.get(item.get("ethertype") or "")
+    return other or ANYWHERE.get(str(item.get("ethertype")))

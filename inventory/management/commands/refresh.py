@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from inventory.drivers.failures import CloudError
 from inventory.fields import UnreadableSecret
+from inventory.guard import TooManyGone
 from inventory.leases import LeaseLost, lease
 from inventory.models import Provider
-from inventory.reconcile import TooManyGone
 from inventory.refresh import STEPS, refresh
 
 

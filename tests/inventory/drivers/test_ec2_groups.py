@@ -136,7 +136,7 @@ class TestRules:
         made, _ = driver.create_rule(wanted)
         assert (made.port, made.end_port) == (0, 65535)
 
-    @pytest.mark.parametrize("protocol", [None, "50"])
+    @pytest.mark.parametrize("protocol", [None, "esp"])
     def test_ports_that_ec2_would_ignore_are_refused(
         self, driver: Ec2Driver, cast: Cast, protocol: str | None
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -83,8 +83,8 @@ class TestFormat:
 
     @pytest.mark.parametrize("part", document.PARTS)
     def test_an_entry_has_the_attributes_of_its_value(self, part: str) -> None:
-        [entry] = document.Document.__annotations__[part].partition("[")[2].split(",")[:1]
-        assert getattr(document, entry).__struct_fields__ == tuple(document.PARTS[part].__dataclass_fields__)
+        entry = get_args(document.Document.__annotations__[part])[0]
+        assert entry.__struct_fields__ == tuple(document.PARTS[part].__dataclass_fields__)
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -109,14 +109,12 @@ class TestFormat:
         [
             ("instances", {"name": "web"}, "missing required field `ref` - at `$.instances[1]`"),
             ("instances", {"ref": 5}, "Expected `str`, got `int` - at `$.instances[1].ref`"),
-            ("tenants", {"ref": "", "name": "x"}, "length >= 1 - at `$.tenants[1].ref`"),
-            ("tenants", {"ref": "t", "name": "x" * 256}, "length <= 255 - at `$.tenants[1].name`"),
-            ("tenants", {"ref": "t", "name": "a\0b"}, "at `$.tenants[1].name`"),
+            ("tenants", {"ref": "t", "name": None}, "Expected `str`, got `null` - at `$.tenants[1].name`"),
             ("groups", {"ref": "g", "name": "x", "tenant": "t"}, "unknown field `tenant` - at `$.groups[1]`"),
             ("rules", {"ref": "r", "group_ref": "g", "direction": "in"}, "value 'in' - at `$.rules[1].direction`"),
             (
                 "rules",
-                {"ref": "r", "group_ref": "g", "direction": "inbound", "port": 2**70},
+                {"ref": "r", "group_ref": "g", "direction": "inbound", "port": "80"},
                 "at `$.rules[1].port`",
             ),
             ("ports", {"ref": "p", "group_refs": ["a", None]}, "at `$.ports[1].group_refs[1]`"),

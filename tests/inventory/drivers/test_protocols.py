@@ -38,7 +38,7 @@ from inventory.drivers.values import Rule
         ("any", None),
         ("ALL", None),
         ("-1", None),
-        ("", None),
+        ("", ""),
         (None, None),
     ],
 )

@@ -1,0 +1,190 @@
+"""The one place where what a driver returns is checked, before anything is done with it or written.
+
+What `values` declare is what fits. In an inventory a text that is only shown is cut, and any other value that does
+not fit leaves its row as it was; both are among `Inventory.misfits`. Anywhere else, where somebody waits for one
+answer, such a value is an error (`Unfit`): a port's list of groups must not be written back without one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from inventory.drivers.base import Driver
+from inventory.drivers.failures import Unfit
+from inventory.drivers.limits import Flag, Limit, OneOf, Shown, storable
+from inventory.drivers.values import Group, Instance, Inventory, Misfit, Network, Port, Ref, Rule, Tenant
+
+#: The parts of an inventory, of which kind the values of each are, and what people call one.
+PARTS: dict[str, type[Any]] = {
+    "tenants": Tenant,
+    "networks": Network,
+    "groups": Group,
+    "rules": Rule,
+    "instances": Instance,
+    "ports": Port,
+}
+CALLED: dict[type[Any], str] = {
+    Tenant: "cloud tenant",
+    Network: "cloud network",
+    Group: "security group",
+    Rule: "firewall rule",
+    Instance: "instance",
+    Port: "network port",
+}
+#: How many rows are looked at together: as many as the processor's cache has room for.
+BATCH = 1000
+#: The methods of a driver that change something: what they answer with was done.
+WRITES = frozenset({"change_groups", "create_group", "edit_group", "delete_group", "create_rule", "delete_rule"})
+#: The methods that answer with what is to be made, which has no ref yet.
+PLANS = frozenset({"placed"})
+
+
+def fitted(inventory: Inventory) -> Inventory:
+    """The inventory with those of its values that fit; where all do it is the same one."""
+    parts: dict[str, Any] = {}
+    misfits: list[Misfit] = []
+    for part, kind in PARTS.items():
+        shape, rows = _SHAPES[kind], getattr(inventory, part)
+        if not all(map(shape.fits_all, _batches(rows))):
+            parts[part] = tuple(shape.fitted(rows, misfits))
+    return replace(inventory, **parts, misfits=tuple(misfits)) if misfits else inventory
+
+
+class Checked:
+    """Stands in for a driver, whose answers it checks; whatever else a driver has is its own."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._driver, name)
+        return self._checking(name, found) if callable(found) and name not in PLANS else found
+
+    @staticmethod
+    def _checking(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*arguments: Any, **named: Any) -> Any:
+            answer = method(*arguments, **named)
+            return fitted(answer) if isinstance(answer, Inventory) else _answered(answer, name in WRITES)
+
+        return checked
+
+
+def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+
+
+def _answered(answer: Any, done: bool) -> Any:
+    """What a driver answered with, be it one value or several, if all that decides anything fits."""
+    if type(answer) is tuple:
+        return tuple(_answered(one, done) for one in answer)
+    if type(answer) not in CALLED:
+        return answer
+    misfits: list[Misfit] = []
+    for one in _SHAPES[type(answer)].fitted([answer], misfits):
+        return one
+    [misfit] = misfits
+    raise Unfit(f"The {misfit.attribute} of {misfit.resource} {misfit.problem}.", done=done)
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """One attribute of a value, as its type declares it."""
+
+    name: str
+    limit: Limit
+    optional: bool = False
+    many: bool = False
+
+    def problem(self, value: Any) -> str | None:
+        if value is None and self.optional:
+            return None
+        if not self.many:
+            return self.limit.problem(value)
+        if type(value) is not tuple:
+            return "is missing" if value is None else f"is no list but of type {type(value).__name__}"
+        return next((f"has an entry that {found}" for found in map(self.limit.problem, value) if found), None)
+
+    def fits_all(self, values: Iterable[Any]) -> bool:
+        """The same of many values at once, which takes a fraction of the time."""
+        column = list(map(attrgetter(self.name), values))
+        try:
+            distinct = set(column)
+            if self.many:
+                return set(map(type, distinct)) <= {tuple} and self.limit.fits_all(set(chain(*distinct)))
+            if self.optional:
+                distinct.discard(None)
+            # Texts are equal to texts alone, but True is equal to 1.
+            if self.limit.type is not str and not set(map(type, column)) <= {self.limit.type, NoneType}:
+                return False
+            return self.limit.fits_all(distinct)
+        except TypeError:  # a list among them, or a number among texts
+            return False
+
+
+class _Shape:
+    """What a kind of value looks like."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        hints = get_type_hints(kind, include_extras=True)
+        self.attributes = [_attribute(name, hints[name]) for name in kind.__dataclass_fields__]
+
+    def fits_all(self, values: Sequence[Any]) -> bool:
+        return all(attribute.fits_all(values) for attribute in self.attributes)
+
+    def fitted(self, values: Iterable[Any], misfits: list[Misfit]) -> Iterator[Any]:
+        """Those that fit, with texts that are only shown cut where they do not; the `misfits` are noted."""
+        for value in values:
+            found = list(self._misfits(value))
+            misfits.extend(found)
+            if not any(misfit.left_out for misfit in found):
+                yield replace(value, **{one.attribute: self._cut(value, one.attribute) for one in found})
+
+    def _misfits(self, value: Any) -> Iterator[Misfit]:
+        """What does not fit; one that leaves the row out makes the others no matter."""
+        found = [(one, problem) for one in self.attributes if (problem := one.problem(getattr(value, one.name)))]
+        decisive = [(one, problem) for one, problem in found if not isinstance(one.limit, Shown)]
+        for attribute, problem in decisive[:1] or found:
+            ref = value.ref if isinstance(value.ref, str) else None
+            yield Misfit(self.kind, ref, called(value), attribute.name, problem, left_out=bool(decisive))
+
+    def _cut(self, value: Any, name: str) -> str:
+        limit = next(one.limit for one in self.attributes if one.name == name)
+        assert isinstance(limit, Shown)  # noqa: S101 - for mypy
+        text = getattr(value, name)
+        return limit.cut(value.ref if text is None else text)
+
+
+def _attribute(name: str, hint: Any) -> _Attribute:
+    """`Name`, `Name | None`, `tuple[Name, ...]`, a literal or a flag."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        [only] = [one for one in arguments if one is not NoneType]
+        return replace(_attribute(name, only), optional=True)
+    if origin is tuple:
+        return replace(_attribute(name, arguments[0]), many=True)
+    if origin is Annotated:
+        return _Attribute(name, next(one for one in arguments if isinstance(one, Limit)))
+    if origin is Literal:
+        return _Attribute(name, OneOf(arguments))
+    return _Attribute(name, Flag()) if hint is bool else _attribute(name, {str: Ref}[hint])
+
+
+def called(value: Any) -> str:
+    """`firewall rule sgr-1 of security group sg-1`."""
+    resource = f"{CALLED[type(value)]} {_short(value.ref)}"
+    return f"{resource} of {CALLED[Group]} {_short(value.group_ref)}" if isinstance(value, Rule) else resource
+
+
+def _short(ref: object) -> str:
+    """A ref as a message names it, whatever it is."""
+    text = storable(str(ref))
+    return text if len(text) <= 64 else f"{text[:63]}…"
+
+
+_SHAPES = {kind: _Shape(kind) for kind in CALLED}

@@ -1,0 +1,119 @@
+"""Which values of a cloud fit into the inventory. `values` says of each attribute which of these it has to fit."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+#: What no database takes: PostgreSQL no NUL, and UTF-8 no half of a surrogate pair.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+REPLACEMENT = "\ufffd"
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for each character that no database takes."""
+    return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+class Limit(ABC):
+    """What an attribute has to fit. A row with a value that does not is left as it was."""
+
+    #: The type of what fits.
+    type: ClassVar[type] = str
+
+    @abstractmethod
+    def problem(self, value: Any) -> str | None:
+        """Why a value does not fit, said after the attribute's name; None if it does."""
+
+    @abstractmethod
+    def fits_all(self, values: Collection[Any]) -> bool:
+        """Whether all of these fit. Raises `TypeError` where one is of another type."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text(Limit):
+    #: Most characters; None is any number of them.
+    longest: int | None = None
+    shortest: int = 0
+
+    def problem(self, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return _no("text", value)
+        if self.longest is not None and len(value) > self.longest:
+            return f"has {len(value)} characters, at most {self.longest} fit"
+        if len(value) < self.shortest:
+            return "is empty"
+        return "has characters that no database takes" if _UNSTORABLE.search(value) else None
+
+    def fits_all(self, values: Collection[Any]) -> bool:
+        text = "".join(values)
+        if "\0" in text if text.isascii() else _UNSTORABLE.search(text):
+            return False
+        if self.shortest and "" in values:
+            return False
+        return self.longest is None or len(text) <= self.longest or max(map(len, values)) <= self.longest
+
+
+@dataclass(frozen=True, slots=True)
+class Exact(_Text):
+    """A text that identifies or decides: it is kept as the cloud has it, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(_Text):
+    """A text that is only shown: what does not fit is cut off."""
+
+    def cut(self, value: Any) -> str:
+        return storable(str(value))[: self.longest]
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Limit):
+    """A whole number."""
+
+    type: ClassVar[type] = int
+    least: int
+    most: int
+
+    def problem(self, value: Any) -> str | None:
+        if type(value) is not int:  # True is one as well
+            return _no("whole number", value)
+        return None if self.least <= value <= self.most else f"is not between {self.least} and {self.most}"
+
+    def fits_all(self, values: Collection[Any]) -> bool:
+        return not values or (self.least <= min(values) and max(values) <= self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Limit):
+    """One of a few words."""
+
+    choices: tuple[str, ...]
+
+    def problem(self, value: Any) -> str | None:
+        return (
+            None if isinstance(value, str) and value in self.choices else f"is none of {', '.join(self.choices)}"
+        )
+
+    def fits_all(self, values: Collection[Any]) -> bool:
+        return set(values) <= set(self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Limit):
+    """True or false."""
+
+    type: ClassVar[type] = bool
+
+    def problem(self, value: Any) -> str | None:
+        return None if isinstance(value, bool) else _no("truth value", value)
+
+    def fits_all(self, values: Collection[Any]) -> bool:
+        return None not in values
+
+
+def _no(wanted: str, value: object) -> str:
+    return "is missing" if value is None else f"is no {wanted} but of type {type(value).__name__}"

@@ -1,0 +1,106 @@
+"""What a refresh found: in words for its task, and in numbers for what builds on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from inventory.drivers.values import Group, Instance, Misfit, Network, Port, Rule, Tenant
+from inventory.guard import Guard
+from inventory.reconcile import Found
+
+#: What the kinds of an inventory are called, and the values of each.
+KINDS: dict[str, type] = {
+    "cloud_tenants": Tenant,
+    "cloud_networks": Network,
+    "instances": Instance,
+    "network_ports": Port,
+    "security_groups": Group,
+    "firewall_rules": Rule,
+}
+VERBS = ("appeared", "changed", "went")
+#: How many values that did not fit a message names, and a task's context.
+TOLD, LISTED = 3, 100
+
+
+@dataclass(slots=True)
+class Findings:
+    #: None where nothing is suspicious.
+    guard: Guard | None
+    #: What is not in the inventory as the cloud has it.
+    misfits: list[Misfit]
+    found: dict[str, Found] = field(default_factory=dict)
+    #: By model how many rows went, be it with what they belonged to.
+    went: Counter[str] = field(default_factory=Counter)
+    #: What the guard has against this refresh.
+    objections: list[str] = field(default_factory=list)
+
+    def note(self, kind: str, found: Found, went: Counter[str]) -> None:
+        self.found[kind] = found
+        self.went.update(went)
+
+    def judge(self, kind: str, lost: int, known: int, first: Iterable[object]) -> None:
+        """Object if so many of those known would go; the `first` of them are named."""
+        if self.guard and self.guard.stops(lost, known):
+            names = list(map(str, first))
+            more = ", ..." if lost > len(names) else ""
+            self.objections.append(f"{lost} of {counted(known, kind)} ({', '.join(names)}{more})")
+
+    def stays(self, kind: str) -> Callable[[str], bool]:
+        """Whether a row stays as it is, because the cloud's values do not fit: all do, if one can't be told."""
+        refs = {misfit.ref for misfit in self.misfits if misfit.left_out and misfit.kind is KINDS[kind]}
+        return lambda ref: ref in refs or None in refs
+
+    def numbers(self) -> dict[str, dict[str, int]]:
+        """Of each kind how many there are, appeared, changed and went."""
+        return {
+            kind: {
+                "total": one.total,
+                "appeared": one.appeared,
+                "changed": one.changed,
+                "went": self.went[one.label],
+            }
+            for kind, one in self.found.items()
+        }
+
+    def news(self) -> str:
+        """`1 instance and 2 memberships appeared. 2 firewall rules went.`, and what did not fit."""
+        numbers = self.numbers()
+        told = []
+        for verb in VERBS:
+            if parts := [counted(found[verb], kind) for kind, found in numbers.items() if found[verb]]:
+                told.append(f"{listed(parts)} {verb}.")
+        return " ".join([*(told or ["Nothing changed."]), *self._misfitting()])
+
+    def context(self) -> dict[str, Any]:
+        """What the task keeps of it."""
+        names = ("resource", "attribute", "problem", "left_out")
+        worst = [{name: getattr(misfit, name) for name in names} for misfit in self._worst()[:LISTED]]
+        more = {"more": len(self.misfits) - LISTED} if len(self.misfits) > LISTED else {}
+        return {"found": self.numbers()} | ({"misfits": worst, **more} if worst else {})
+
+    def _misfitting(self) -> Sequence[str]:
+        if not self.misfits:
+            return []
+        more = f"; and {len(self.misfits) - TOLD} more" if len(self.misfits) > TOLD else ""
+        first = "; ".join(map(str, self._worst()[:TOLD]))
+        return [f"{counted(len(self.misfits), 'values')} did not fit: {first}{more}."]
+
+    def _worst(self) -> list[Misfit]:
+        """The rows that were left out first: they matter more than a name that was cut."""
+        return sorted(self.misfits, key=attrgetter("left_out"), reverse=True)
+
+
+def counted(number: int, kind: str) -> str:
+    """`1 security group`, `2 security groups`."""
+    words = kind.replace("_", " ")
+    return f"{number} {words.removesuffix('s') if number == 1 else words}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`1 instance, 2 network ports and 3 memberships`."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,161 @@
+"""What a driver returns is checked once, before anything is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from inventory.drivers.boundary import CALLED, PARTS, Checked, fitted
+from inventory.drivers.failures import Unfit
+from inventory.drivers.values import Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
+from tests.clouds import MemoryCloud
+
+PORT = Port("eni-1", "nic", "i-1", "t-1", "vpc-1", "02:00", "in-use", ("10.0.0.1",), ("sg-1",), True, "7")
+RULE = Rule("sgr-1", "sg-1", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "http")
+INSTANCE = Instance("i-1", "web", "on", "running", "t-1", "nano", "eu-1a", "eu", "first")
+EVERYTHING = Inventory(
+    (Tenant("t-1", "account", "ours"),),
+    (Network("vpc-1", "production", "10.0.0.0/8", "t-1"),),
+    (Group("sg-1", "web", "für alle", "t-1", "vpc-1", True, ("*",)),),
+    (RULE,),
+    (INSTANCE,),
+    (PORT,),
+)
+
+
+def with_one(value: Any) -> Inventory:
+    """The inventory with this in place of the one of its kind."""
+    return replace(EVERYTHING, **{part: (value,) for part, kind in PARTS.items() if type(value) is kind})
+
+
+def told(value: Any) -> list[str]:
+    return [str(misfit) for misfit in fitted(with_one(value)).misfits]
+
+
+def test_what_fits_is_the_same() -> None:
+    assert fitted(EVERYTHING) is EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "problem"),
+    [
+        ("x" * 257, "x" * 256, "has 257 characters, at most 256 fit"),
+        ("🧱" * 257, "🧱" * 256, "has 257 characters, at most 256 fit"),
+        ("a\0b", "a�b", "has characters that no database takes"),
+        ("a\ud800b", "a�b", "has characters that no database takes"),
+        (5, "5", "is no text but of type int"),
+        (None, "i-1", "is missing"),
+        (["a"], "['a']", "is no text but of type list"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_cut(name: Any, kept: str, problem: str) -> None:
+    read = fitted(with_one(replace(INSTANCE, name=name)))
+    assert read.instances == (replace(INSTANCE, name=kept),)
+    assert list(map(str, read.misfits)) == [f"name of instance i-1 was cut: name {problem}"]
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "🧱" * 256, "naïve", "", " "])
+def test_a_name_that_fits_stays(name: str) -> None:
+    assert not told(replace(INSTANCE, name=name))
+
+
+@pytest.mark.parametrize(
+    ("value", "attribute", "problem"),
+    [
+        (replace(RULE, port=65536), "port", "is not between -1 and 65535"),
+        (replace(RULE, end_port=2**40), "end_port", "is not between -1 and 65535"),
+        (replace(RULE, port=True), "port", "is no whole number but of type bool"),
+        (replace(RULE, port="80"), "port", "is no whole number but of type str"),
+        (replace(RULE, direction="sideways"), "direction", "is none of inbound, outbound"),
+        (replace(RULE, direction=None), "direction", "is none of inbound, outbound"),
+        (replace(RULE, network_protocol="IPv5"), "network_protocol", "is none of IPV4, IPV6"),
+        (replace(RULE, host_protocol="x" * 33), "host_protocol", "has 33 characters, at most 32 fit"),
+        (replace(RULE, host_protocol=6), "host_protocol", "is no text but of type int"),
+        (replace(RULE, source_ip_range=""), "source_ip_range", "is empty"),
+        (replace(RULE, source_ip_range="1\0"), "source_ip_range", "has characters that no database takes"),
+        (replace(RULE, source_group_ref="x" * 256), "source_group_ref", "has 256 characters, at most 255 fit"),
+        (replace(RULE, group_ref=None), "group_ref", "is missing"),
+        (replace(INSTANCE, tenant_ref=["t-1"]), "tenant_ref", "is no text but of type list"),
+        (replace(INSTANCE, ref=""), "ref", "is empty"),
+        (replace(INSTANCE, ref=None), "ref", "is missing"),
+        (replace(INSTANCE, power_state="fire"), "power_state", "is none of on, off, paused, suspended, unknown"),
+        (replace(PORT, group_refs=None), "group_refs", "is missing"),
+        (replace(PORT, group_refs="sg-1"), "group_refs", "is no list but of type str"),
+        (replace(PORT, group_refs=("sg-1", 5)), "group_refs", "has an entry that is no text but of type int"),
+        (replace(PORT, ip_addresses=("",)), "ip_addresses", "has an entry that is empty"),
+        (replace(PORT, port_security_enabled=None), "port_security_enabled", "is missing"),
+    ],
+)  # fmt: skip
+def test_a_row_that_does_not_fit_is_left_out_and_named(value: Any, attribute: str, problem: str) -> None:
+    read = fitted(with_one(value))
+    [part] = [part for part, kind in PARTS.items() if type(value) is kind]
+    [misfit] = read.misfits
+    assert getattr(read, part) == ()
+    assert (misfit.attribute, misfit.problem, misfit.left_out) == (attribute, problem, True)
+    assert misfit.ref == value.ref
+    assert misfit.resource.startswith(CALLED[type(value)])
+
+
+def test_a_rule_is_named_with_its_group() -> None:
+    assert told(replace(RULE, port=65536)) == [
+        "firewall rule sgr-1 of security group sg-1 was left as it was: port is not between -1 and 65535"
+    ]
+
+
+def test_one_that_does_not_fit_keeps_no_other_out() -> None:
+    rules = tuple(replace(RULE, ref=f"sgr-{number}", port=number) for number in range(65530, 65540))
+    assert len(fitted(replace(EVERYTHING, rules=rules)).rules) == 6
+
+
+@pytest.mark.parametrize("kind", CALLED)
+def test_a_truth_value_hides_behind_no_number(kind: Any) -> None:
+    """True equals 1: a set of what was found has only one of them."""
+    rules = (replace(RULE, port=1), replace(RULE, port=True))
+    assert fitted(replace(EVERYTHING, rules=rules)).rules == rules[:1]
+
+
+class TestOneAnswer:
+    """Where somebody waits for it a value that decides something is an error, for it must not be left out."""
+
+    @pytest.fixture
+    def cloud(self) -> MemoryCloud:
+        cloud = MemoryCloud(Connection())
+        cloud.instance_list, cloud.port_list = [INSTANCE], [PORT]
+        return cloud
+
+    def test_a_text_that_is_only_shown_is_cut(self, cloud: MemoryCloud) -> None:
+        cloud.port_list = [replace(PORT, status="x" * 65)]
+        [port] = Checked(cloud).ports("i-1")
+        assert port.status == "x" * 64
+
+    def test_a_port_without_one_of_its_groups_is_not_answered(self, cloud: MemoryCloud) -> None:
+        cloud.port_list = [replace(PORT, group_refs=("sg-1", "x" * 300))]
+        with pytest.raises(Unfit) as raised:
+            Checked(cloud).ports("i-1")
+        assert str(raised.value) == (
+            "The group_refs of network port eni-1 has an entry that has 300 characters, at most 255 fit."
+        )
+        assert (raised.value.permanent, raised.value.done) == (True, False)
+
+    def test_what_was_written_was_done(self, cloud: MemoryCloud) -> None:
+        cloud.create_group = lambda group: (replace(group, ref=""), "req-1")  # type: ignore[method-assign]
+        with pytest.raises(Unfit) as raised:
+            Checked(cloud).create_group(Group("", "web"))
+        assert raised.value.done
+
+    def test_what_else_a_driver_has_is_its_own(self, cloud: MemoryCloud) -> None:
+        checked = Checked(cloud)
+        assert checked.minimum_groups_per_port == 1
+        assert checked.vendor == "amazon"
+        assert checked.verify() == cloud.verify()
+        assert checked.placed(Group("", "web")).ref == ""
+
+
+@pytest.mark.parametrize("kind", CALLED)
+def test_each_attribute_of_a_value_says_what_fits(kind: Any) -> None:
+    [value] = [getattr(EVERYTHING, part)[0] for part, one in PARTS.items() if one is kind]
+    for field in fields(kind):
+        read = fitted(with_one(replace(value, **{field.name: object()})))
+        assert [misfit.attribute for misfit in read.misfits] == [field.name]

@@ -1,0 +1,195 @@
+"""Whatever a handler meets at whichever of its steps, all of its tasks end, each with what became of it.
+
+Only what passes leaves them to be taken again: a database that is away, a lease that is another's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from pkgutil import resolve_name
+from typing import Any
+
+import pytest
+from django.db import DataError, OperationalError
+
+from inventory import work
+from inventory.drivers.values import Group
+from inventory.models import Task
+from inventory.services import request_refresh
+from secgroups.models import FirewallRule
+from secgroups.services import group_creation, group_deletion, group_edit, rule_creation, rule_deletion
+from tests import cast as actors
+from tests.cast import Cast
+from tests.cloud_groups import rule_of
+from tests.clouds import Grip, MemoryCloud
+from tests.secgroups import carrying, editing
+
+ERRORS: list[Exception] = [
+    ValueError("no"),
+    RecursionError(),
+    MemoryError(),
+    DataError("value too long"),
+    OperationalError("no such table"),
+]
+ERRORS[-1].__cause__ = type("Cause", (Exception,), {"sqlstate": "42P01"})()
+#: The calls that a handler makes, by what it carries out. Of a driver they are called `cloud.<method>`.
+REFRESH = [
+    "cloud.inventory",
+    "inventory.refresh._write",
+    "inventory.reconcile.copy_rows",
+    "inventory.reconcile.update_rows",
+]
+CHANGE = [
+    "cloud.ports",
+    "cloud.change_groups",
+    "cloud.ports_again",
+    "secgroups.changes.plan",
+    "secgroups.changes.record_ports",
+    "secgroups.changes._Changes._look_up",
+    "secgroups.changes._Changes._missing",
+    "secgroups.changes._Changes._seen",
+]
+GROUPS, RULES = "secgroups.editing.groups", "secgroups.editing.rules"
+EDITS: dict[str, list[str]] = {
+    "create_group": [
+        "cloud.placed",
+        "cloud.namesakes",
+        "cloud.create_group",
+        "cloud.rules_of",
+        f"{GROUPS}.record_group",
+        f"{GROUPS}.write_rules",
+    ],
+    "edit_group": ["cloud.edit_group", f"{GROUPS}.EditGroup.record"],
+    "delete_group": ["cloud.delete_group", f"{GROUPS}.DeleteGroup.record"],
+    "create_rule": ["cloud.create_rule", f"{RULES}.write_rules", f"{RULES}.CreateRule.record"],
+    "delete_rule": ["cloud.delete_rule", f"{RULES}.write_rules", f"{RULES}.DeleteRule.record"],
+}
+
+
+@pytest.fixture
+def broken(cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+    """Makes one step raise, the first time that it is taken."""
+
+    def break_it(step: str, error: Exception) -> None:
+        where, _, name = step.rpartition(".")
+        owner = cloud if where == "cloud" else resolve_name(where)
+        original, left = getattr(owner, name), [error]
+
+        def step_that_fails(*arguments: Any, **named: Any) -> Any:
+            if left:
+                raise left.pop()
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, step_that_fails)
+
+    return break_it
+
+
+def edits(cast: Cast, kind: str) -> list[Any]:
+    """Two of a kind."""
+    site = cast.production
+    if kind == "create_group":
+        return [group_creation(cast.acme, name=name) for name in ("one", "two")]
+    if kind == "edit_group":
+        return [group_edit(group, description="new") for group in (site.web, site.db)]
+    if kind == "delete_group":
+        return [group_deletion(group) for group in (site.web, site.db)]
+    if kind == "create_rule":
+        ranges = ("10.0.0.0/8", "10.1.0.0/16")
+        return [rule_creation(site.web, direction="inbound", source_ip_range=one) for one in ranges]
+    return [rule_deletion(rule) for rule in FirewallRule.objects.filter(security_group=site.web).order_by("pk")]
+
+
+def carry_out(queue: str) -> list[Task]:
+    """As a worker does, whose handler may raise."""
+    tasks = work._take(queue)
+    with contextlib.suppress(OperationalError):
+        work._carry_out(tasks, Grip())
+    return list(Task.objects.order_by("pk"))
+
+
+@pytest.fixture(autouse=True)
+def rules(cast: Cast, cloud: MemoryCloud) -> None:
+    for port in (22, 80):
+        cloud.rule_list.append(rule_of(actors.rule(cast.production.web, port)))
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+class TestEveryTaskEnds:
+    @pytest.mark.parametrize("step", REFRESH)
+    def test_of_a_refresh(self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any) -> None:
+        cloud.group_list = [
+            *(replace(group, name="renamed") for group in cloud.group_list),
+            Group("sg-new", "new"),
+        ]
+        request_refresh(provider=cast.acme, user=None)
+        request_refresh(provider=cast.acme, user=None)
+        broken(step, error)
+        tasks = carry_out(f"providers/{cast.acme.pk}")
+        message = f"Portcullis failed to carry this out ({type(error).__name__}); its log says why."
+        assert [(task.state, task.status, task.message) for task in tasks] == 2 * [("Finished", "Error", message)]
+        cast.acme.refresh_from_db()
+        failed = f"Portcullis failed to refresh ({type(error).__name__}); its log says why."
+        assert cast.acme.last_refresh_error == failed
+
+    @pytest.mark.parametrize("step", CHANGE)
+    def test_of_a_change(self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any) -> None:
+        vm = cast.production.double
+        carrying.queue(vm, "add", "web", "db")
+        broken(step, error)
+        tasks = carry_out(f"vms/{vm.pk}")
+        assert {task.state for task in tasks} == {"Finished"}
+        there = [
+            {"sg-production-web", "sg-production-db"} <= set(refs) for refs in cloud.groups_of(vm.ems_ref).values()
+        ]
+        for task in tasks:
+            if all(there):
+                assert task.message.startswith("Added ") or "These ports were written before" in task.message
+            else:
+                assert task.status == "Error"
+                assert type(error).__name__ in task.message
+            assert "log says why" in task.message or task.status == "Ok"
+
+    @pytest.mark.parametrize(("kind", "step"), [(kind, step) for kind, steps in EDITS.items() for step in steps])
+    def test_of_an_edit_and_those_behind_it_go_on(
+        self, kind: str, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any
+    ) -> None:
+        editing.queue(*edits(cast, kind))
+        broken(step, error)
+        first, second = carry_out(f"security_groups/{cast.acme.pk}")
+        assert (second.state, second.status) == ("Finished", "Ok"), second.message
+        assert first.state == "Finished"
+        assert f"({type(error).__name__}); its log says why." in first.message
+        done = len(cloud.called(kind)) == 2
+        assert first.status == ("Warn" if done else "Error"), first.message
+        if done:
+            assert "the inventory will show it after the next refresh" in first.message
+        else:
+            assert first.message.startswith("Cannot ")
+
+
+@pytest.mark.parametrize("step", ["cloud.ports", "secgroups.changes.record_ports"])
+def test_a_change_is_taken_again_where_the_database_was_away(
+    step: str, cast: Cast, cloud: MemoryCloud, broken: Any
+) -> None:
+    vm = cast.production.single
+    carrying.queue(vm, "add", "web")
+    broken(step, OperationalError("The database is gone."))
+    [task] = carry_out(f"vms/{vm.pk}")
+    assert task.state == "Active"
+    [task] = carry_out(f"vms/{vm.pk}")
+    assert (task.state, task.status) == ("Finished", "Ok")
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edit_is_taken_again_where_the_database_was_away(
+    kind: str, cast: Cast, cloud: MemoryCloud, broken: Any
+) -> None:
+    editing.queue(*edits(cast, kind))
+    broken(EDITS[kind][-1], OperationalError("The database is gone."))
+    tasks = carry_out(f"security_groups/{cast.acme.pk}")
+    assert {task.state for task in tasks} == {"Active"}
+    tasks = carry_out(f"security_groups/{cast.acme.pk}")
+    assert {(task.state, task.status) for task in tasks} == {("Finished", "Ok")}
