@@ -43,13 +43,13 @@ def bring_in_groups(refresh: Refresh) -> None:
 
 
 def _placed(refresh: Refresh) -> list[Group]:
-    """The groups whose network is known: without it a group would read as one that is confined to none."""
-    placed = []
+    """The groups but those of a network that was left out: they would read as confined to none."""
+    left_out, placed = refresh.findings.stays("cloud_networks"), []
     for group in refresh.inventory.groups:
-        if not group.network_ref or group.network_ref in refresh.networks:
+        if not group.network_ref or group.network_ref in refresh.networks or not left_out(group.network_ref):
             placed.append(group)
         else:
-            problem = f"is {group.network_ref}, which is not in the inventory"
+            problem = f"is {group.network_ref}, which was left out"
             misfit = Misfit(Group, group.ref, called(group), "network_ref", problem, left_out=True)
             refresh.findings.misfits.append(misfit)
     return placed

@@ -61,6 +61,11 @@ class Checked:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """`isinstance` sees the driver, as it does of `unittest.mock`'s stand-ins."""
+        return type(self._driver)
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._driver, name)
         return self._checking(name, found) if callable(found) and name not in PLANS else found

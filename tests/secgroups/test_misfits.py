@@ -98,14 +98,14 @@ class TestWhatDoesNotFit:
         assert refreshed(cast.acme).status == "Warn"
         assert Vm.objects.count() == 4
 
-    def test_a_group_whose_network_is_not_known_is_confined_to_it_all_the_same(
+    def test_a_group_whose_network_was_left_out_does_not_read_as_confined_to_none(
         self, cast: Cast, cloud: MemoryCloud
     ) -> None:
         cloud.network_list.append(Network("vpc-new", "new", "x" * 65))
         cloud.group_list.append(Group("sg-new", "new", network_ref="vpc-new"))
         task = refreshed(cast.acme)
         assert not SecurityGroup.objects.filter(ems_ref="sg-new").exists()
-        assert "network_ref is vpc-new, which is not in the inventory" in task.message
+        assert "network_ref is vpc-new, which was left out" in task.message
 
     def test_the_rest_of_a_cloud_is_read(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.tenant_list.append(Tenant("t-new", "new"))
