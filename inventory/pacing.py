@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from inventory.drivers.failures import CloudError, Throttled
 from inventory.drivers.pace import Pace
 from inventory.models import CallRate, Provider
-from inventory.patience import OnWait, Patience, silent
+from inventory.patience import UNSEEN, Patience, Retries
 
 Answer = TypeVar("Answer")
 
@@ -83,21 +83,23 @@ class SharedPace(Pace):
 class Unhurried(SharedPace):
     """For refreshes: they take a turn only where nobody waits for one, and repeat a request that was refused."""
 
-    def __init__(self, provider: Provider, on_wait: OnWait = silent) -> None:
+    def __init__(self, provider: Provider, retries: Retries = UNSEEN) -> None:
         super().__init__(provider)
-        self._on_wait = on_wait
+        self._retries = retries
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer; only for requests that change nothing."""
-        check = self._provider.ensure_enabled
-        limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds(), check), Patience(FAILING, check)
+        limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds()), Patience(FAILING)
         while True:
             try:
-                return super().send(action, request)
+                answer = super().send(action, request)
             except Throttled as refusal:
-                limits.pause(refusal, self._on_wait)
+                limits.pause(refusal, self._retries)
             except CloudError as failure:
-                failures.pause(failure, self._on_wait)
+                failures.pause(failure, self._retries)
+            else:
+                self._retries.succeed(waited=limits.attempts + failures.attempts > 2)
+                return answer
 
     def _await_turn(self, action: str) -> None:
         if self._is_limited(action) and (wait := take_turn(self._provider, action, queue=False)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +15,10 @@ from inventory.drivers.failures import CloudError
 
 class HandedBack(Exception):
     """This process is to stop: what it waited to do is still to be done, by whoever takes it next."""
+
+
+class StartAnew(HandedBack):
+    """What was waited for has changed: it is taken anew, with what there is now."""
 
 
 class Stop:
@@ -53,48 +56,69 @@ class Waiting:
         return f"Attempt {self.attempts} failed, the next is at {self.until:%Y-%m-%dT%H:%M:%SZ}: {self.error}"
 
 
-OnWait = Callable[[Waiting], object]
+class Retries:
+    """What goes with the pauses between attempts; here nothing, for nobody follows them."""
+
+    #: Whether an attempt may have changed something at the cloud without our knowing.
+    unsure = False
+
+    def wait(self, waiting: Waiting) -> None:
+        """Say that the next attempt is waited for."""
+
+    def look(self) -> bool:
+        """Whether to make it at once; raises what ends the wait."""
+        return False
+
+    def go_on(self) -> None:
+        """Begin it; raises `StartAnew` where it is not to be made any more."""
+
+    def succeed(self, waited: bool) -> None:
+        """Say that an attempt succeeded; `waited` says whether others had failed before."""
 
 
-def silent(waiting: Waiting) -> None:
-    """Say nothing."""
+#: Nobody follows these.
+UNSEEN = Retries()
 
 
 class Patience:
-    """Growing, jittered pauses between attempts, until `seconds` have passed.
+    """Growing, jittered pauses between attempts, until `seconds` have passed since the first of them failed.
 
     The jitter is full (a pause is anything up to the current bound), so that workers that were throttled together
-    don't come back together. A pause that the cloud asked for is kept to. `check` is asked meanwhile whether there
-    is anything left to wait for; what it raises ends the pause.
+    don't come back together. A pause that the cloud asked for is kept to. Where `attempts` were made before,
+    `elapsed` seconds have passed already.
     """
 
     FIRST = 0.5
     LONGEST = 30.0
-    #: How often `check` is asked, in seconds.
-    LOOK = 5.0
+    #: How often who waits looks whether it is still to wait, in seconds.
+    LOOK = 1.0
 
-    def __init__(self, seconds: float, check: Callable[[], object] = lambda: None) -> None:
-        self._ends = time.monotonic() + seconds
-        self._check = check
+    def __init__(self, seconds: float, *, elapsed: float = 0.0, attempts: int = 0) -> None:
+        self._left = seconds - elapsed
+        self._ends: float | None = None
         self._bound = self.FIRST
-        self.attempts = 1
+        self.attempts = attempts + 1
 
-    def pause(self, error: CloudError, on_wait: OnWait = silent) -> None:
-        """Say so to `on_wait`, and wait; raise `error` instead if it is permanent or the time is over."""
+    def pause(self, error: CloudError, retries: Retries = UNSEEN) -> None:
+        """Wait for the next attempt; raises `error` instead if it is permanent or the time is over."""
+        if self._ends is None:
+            self._ends = time.monotonic() + self._left
         asked = error.retry_after
         wait = asked if asked is not None else random.uniform(0, self._bound)  # noqa: S311
         if error.permanent or time.monotonic() + wait > self._ends:
             raise error
         if wait:
-            on_wait(Waiting(self.attempts, error, timezone.now() + timedelta(seconds=wait)))
-        self._sleep(wait)
+            retries.wait(Waiting(self.attempts, error, timezone.now() + timedelta(seconds=wait)))
+            self._sleep(wait, retries)
+            retries.go_on()
+        else:
+            stop.sleep(0)
         self._bound = min(2 * self._bound, self.LONGEST)
         self.attempts += 1
 
-    def _sleep(self, seconds: float) -> None:
-        while seconds > self.LOOK:
-            stop.sleep(self.LOOK)
-            self._check()
+    def _sleep(self, seconds: float, retries: Retries) -> None:
+        while seconds > 0:
+            stop.sleep(min(seconds, self.LOOK))
             seconds -= self.LOOK
-        stop.sleep(seconds)
-        self._check()
+            if retries.look():
+                return

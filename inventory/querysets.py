@@ -103,6 +103,10 @@ class TaskQuerySet(ResourceQuerySet):
         """What is to be done for one queue, in the order in which it was accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
 
+    def waiting_in(self, queue: str) -> Self:
+        """What of a queue has failed and waits for its next attempt."""
+        return self.of_queue(queue).filter(next_attempt_on__isnull=False)
+
 
 class UserQuerySet(ResourceQuerySet):
     def visible_to(self, user: User) -> Self:

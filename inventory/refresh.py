@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,9 +26,11 @@ from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.pacing import Unhurried
-from inventory.patience import OnWait, silent
+from inventory.patience import UNSEEN, Retries
 from inventory.reconcile import AnyThing, Attributes, Row, ids_of, reconcile
-from inventory.services.tasks import finish, say
+from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -119,7 +122,12 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     same: dict[Scope | None, list[Task]] = {}
     for task in tasks:
         same.setdefault(_scope(task), []).append(task)
-    for scope, asked in same.items():
+    put_back(task for task in tasks if _scope(task) != _scope(tasks[0]))
+    for scope, asking in same.items():
+        if provider:
+            ensure_same_connection(provider)
+        if not (asked := begin(asking)):
+            continue
         try:
             status, message, found = _refreshed(provider, holding, scope, asked)
         except Exception as error:
@@ -136,9 +144,7 @@ def _refreshed(
         return Task.Status.ERROR, "The provider was deleted.", {}
     force = any(task.arguments.get("force") for task in asked)
     try:
-        done = refresh(
-            provider, holding, scope=scope, force=force, on_wait=lambda waiting: say(asked, str(waiting))
-        )
+        done = refresh(provider, holding, scope=scope, force=force, retries=TaskRetries(asked, provider))
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
     status = Task.Status.WARN if done.findings.misfits else Task.Status.OK
@@ -153,18 +159,16 @@ def refresh(
     scope: Scope | None = None,
     force: bool = False,
     progress: Callable[[], object] = lambda: None,
-    on_wait: OnWait = silent,
+    retries: Retries | None = None,
 ) -> Refresh:
     """Make the inventory of a provider, or what is within `scope`, what its cloud has, all of it or nothing.
 
-    `progress` is called after each of `STEPS`, `on_wait` before each pause. Raises `CloudError` or `TooManyGone`,
-    whose message the provider keeps in `last_refresh_error` if it was all to be refreshed.
+    `progress` is called after each of `STEPS`, `retries` are told of each pause. Raises `CloudError` or
+    `TooManyGone`, whose message the provider keeps in `last_refresh_error` if it was all to be refreshed.
     """
     read_on = timezone.now()
-    # A part says nothing of how the whole is doing.
-    outcome = Provider.objects.none() if scope else Provider.objects.filter(pk=provider.pk)
     try:
-        done = _read(provider, read_on, force, scope, on_wait)
+        done = _read(provider, read_on, force, scope, retries or ProviderRetries(provider))
         progress()
         holding.ensure()
         _write(done, progress)
@@ -173,20 +177,33 @@ def refresh(
             raise
         foreseen = isinstance(failure, FORESEEN)
         unknown = f"Portcullis failed to refresh ({described(failure)}); its log says why."
-        reason = str(failure) if foreseen else unknown
-        outcome.update(last_refresh_date=read_on, last_refresh_error=storable(reason))
+        _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
         raise
-    outcome.update(last_refresh_date=read_on, last_refresh_error=None)
+    _note_outcome(provider, scope, read_on, None)
     return done
 
 
+def _note_outcome(provider: Provider, scope: Scope | None, read_on: datetime, error: str | None) -> None:
+    """Keep how the provider is doing, of which a part says nothing; where that has changed, log it."""
+    if scope:
+        return
+    rows = Provider.objects.filter(pk=provider.pk)
+    outcome = {"last_refresh_date": read_on, "last_refresh_error": error}
+    if rows.filter(last_refresh_error__isnull=error is None).update(**outcome) or not rows.update(**outcome):
+        return
+    if error is None:
+        logger.info("Provider %s is well again", provider.name)
+    else:
+        logger.warning("Provider %s is failing: %s", provider.name, error)
+
+
 def _read(
-    provider: Provider, read_on: datetime, force: bool, scope: Scope | None, on_wait: OnWait = silent
+    provider: Provider, read_on: datetime, force: bool, scope: Scope | None, retries: Retries = UNSEEN
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
-    driver = provider.driver(Unhurried(provider, on_wait))
+    driver = provider.driver(Unhurried(provider, retries))
     inventory = driver.inventory_of(scope) if scope else driver.inventory()
     if scope and scope.kind == "cloud_tenant" and not inventory.tenants:
         raise CloudError(

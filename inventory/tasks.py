@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from inventory import overdue
 from inventory import work as engine
+from inventory.leases import LeaseLost
 from inventory.models import AuthToken
 from inventory.pacing import forget_old_rates
 from inventory.patience import stop
@@ -23,7 +24,7 @@ from inventory.tallies import fold_tallies
 GRACE = 15
 
 
-@shared_task
+@shared_task(throws=(LeaseLost,))  # which is no fault: another worker goes on
 def work(queue: str) -> None:
     """Carry out what is queued for one instance or provider."""
     engine.work_off(queue)

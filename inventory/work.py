@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import BoundedSemaphore
 
 from django.conf import settings
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory import overdue
@@ -18,8 +16,8 @@ from inventory.faults import unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, lease
 from inventory.models import Task
-from inventory.patience import HandedBack, stop
-from inventory.services.tasks import finish, wake
+from inventory.patience import HandedBack, StartAnew, stop
+from inventory.services.tasks import begin, finish, wake
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +62,8 @@ def _work_off(queue: str) -> None:
                 return
             try:
                 while not stop.is_asked() and (tasks := _take(queue)):
-                    _carry_out(tasks, holding)
+                    with suppress(StartAnew):
+                        _carry_out(tasks, holding)
             except HandedBack:
                 logger.info("Handed %s back", queue)
         if stop.is_asked():
@@ -79,9 +78,10 @@ def sweep() -> None:
 
 def _take(queue: str) -> list[Task]:
     """All unfinished tasks, now `Active`; one that was so already lost its worker, for the lease is ours."""
-    mine, now = Task.objects.of_queue(queue), timezone.now()
-    taken = mine.order_by().update(state=Task.State.ACTIVE, started_on=Coalesce("started_on", now), updated_on=now)
-    return list(mine.filter(state=Task.State.ACTIVE)) if taken else []
+    tasks = list(Task.objects.of_queue(queue))
+    for task in tasks:
+        task.interrupted = task.state == Task.State.ACTIVE and task.next_attempt_on is None
+    return begin(tasks)
 
 
 def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:

@@ -12,7 +12,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.leases import Holding
 from inventory.models import Provider
-from inventory.patience import OnWait, Patience, silent
+from inventory.patience import Patience, Retries
 from secgroups.models import SecurityGroup
 
 Answer = TypeVar("Answer")
@@ -28,31 +28,36 @@ def any_fresh(provider: Provider, *refs: str | None) -> bool:
 
 
 class Asking:
-    """Calls of a driver; `on_wait` is told of each pause between them."""
+    """Calls of a driver; `retries` are told of each pause between them."""
 
     def __init__(
         self,
         driver: Driver,
         holding: Holding,
         patience: Patience,
-        on_wait: OnWait = silent,
+        retries: Retries | None = None,
     ) -> None:
         self.driver = driver
         self.holding = holding
         #: Whether a group that the cloud does not find is waited for; asked when it does not find one.
         self.waits_for_group: Callable[[], bool] = lambda: False
         self._patience = patience
-        self._on_wait = on_wait
+        self.retries = retries or Retries()
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
         """The answer of a call that changes nothing, asked for until it comes."""
+        waited = False
         while True:
             try:
-                return call()
+                answer = call()
             except CloudError as error:
                 self.wait(error)
+                waited = True
+            else:
+                self.retries.succeed(waited)
+                return answer
 
     def wait(self, error: CloudError) -> None:
         """Pause after this error; raises it if it is permanent or the patience is over."""
-        self._patience.pause(error, self._on_wait)
+        self._patience.pause(error, self.retries)
         self.holding.ensure()

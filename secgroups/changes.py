@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from inventory.drivers.failures import CloudError, CloudRefused, GroupNotFound
@@ -17,8 +16,7 @@ from inventory.faults import unforeseen, unrecorded
 from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.pacing import SharedPace
-from inventory.patience import Patience
-from inventory.services import Ending, finish_all, save_all, say
+from inventory.services import Ending, TaskRetries, finish_all, save_all
 from secgroups.asking import any_fresh
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, Plan, cannot, plan
@@ -49,10 +47,11 @@ class _Changes:
         self.holding = holding
         self.driver = vm.provider.driver(SharedPace(vm.provider))
         self._named = {ref for task in tasks if (ref := task.arguments["group"]["ems_ref"])}
-        patience = Patience(settings.CHANGE_PATIENCE.total_seconds(), vm.provider.ensure_enabled)
-        self.cloud = PortWriter(
-            self.driver, vm.ems_ref, holding, patience, lambda waiting: say(tasks, str(waiting))
-        )
+        retries = TaskRetries(tasks, vm.provider)
+        retries.unsure |= any(task.interrupted for task in tasks)
+        #: Whether what tasks note of how to take it back may have been written.
+        self._resumed = retries.unsure
+        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, retries.patience(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
         #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
         self.groups: dict[str, Group | None] = {}
@@ -115,6 +114,8 @@ class _Changes:
     @cached_property
     def _begun(self) -> Plan:
         """How to take back what a worker wrote that did not come to an end, as it noted before."""
+        if not self._resumed:
+            return Plan()
         noted = (task.arguments["undone"] for task in self.tasks if "undone" in task.arguments)
         return Plan(wanted=next(noted, {}))
 

@@ -14,15 +14,24 @@ from datetime import datetime
 from django.utils import timezone
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound, InstanceGone
+from inventory.drivers.failures import (
+    CloudError,
+    CloudUnavailable,
+    GroupNotFound,
+    InstanceGone,
+    Outdated,
+    Throttled,
+)
 from inventory.drivers.values import Port
 from inventory.leases import Holding
-from inventory.patience import OnWait, Patience, silent
+from inventory.patience import Patience, Retries
 from secgroups.asking import Asking
 from secgroups.plan import Plan
 
 #: For how long a reading is written on, in seconds.
 FRESH = 1.0
+#: What says of a write that it was not done, and may be repeated.
+UNWRITTEN = (Throttled, Outdated)
 
 
 class PortWriter(Asking):
@@ -34,9 +43,9 @@ class PortWriter(Asking):
         instance_ref: str,
         holding: Holding,
         patience: Patience,
-        on_wait: OnWait = silent,
+        retries: Retries | None = None,
     ) -> None:
-        super().__init__(driver, holding, patience, on_wait)
+        super().__init__(driver, holding, patience, retries)
         self.instance_ref = instance_ref
         self.ports: tuple[Port, ...] = ()
         self.read_on: datetime | None = None
@@ -72,12 +81,15 @@ class PortWriter(Asking):
             raise CloudError(reason, request_id=refusal.request_id) from error
 
     def _write_until_there(self, plan: Plan) -> None:
+        waited = False
         doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")
         while missing := [port.ref for port, _ in plan.writes(self._fresh())]:
             doubt = self._write(plan, missing) or doubt
             self.read()
             if any(plan.writes(self.ports)):
                 self.wait(doubt)
+                waited = True
+        self.retries.succeed(waited)
 
     def _fresh(self) -> Sequence[Port]:
         """The ports, read again if that was a while ago."""
@@ -90,6 +102,7 @@ class PortWriter(Asking):
                 for port, groups in plan.writes([port for port in self._fresh() if port.ref == ref]):
                     self.holding.ensure()
                     self.request_ids[ref] = self.driver.change_groups(port, groups)
+                    self.retries.unsure = True  # until the tasks are finished: others may be left to write
         except GroupNotFound as error:
             if not self.waits_for_group():
                 raise
@@ -97,5 +110,6 @@ class PortWriter(Asking):
         except CloudError as error:
             if error.permanent:
                 raise
+            self.retries.unsure |= not isinstance(error, UNWRITTEN)
             return error
         return None

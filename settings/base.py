@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from inventory.logs import is_worth_a_line
 from settings.keys import kept
 
 django_stubs_ext.monkeypatch()
@@ -284,7 +285,19 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"worth": {"()": "django.utils.log.CallbackFilter", "callback": is_worth_a_line}},
+    "formatters": {
+        "line": {
+            "()": "inventory.logs.SecretFreeFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "loggers": {
+        # That something is well again is news; of libraries it is noise.
+        **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
+        "django.request": {"filters": ["worth"]},
+    },
 }

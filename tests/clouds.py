@@ -29,7 +29,7 @@ from inventory.drivers.failures import (
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
 from inventory.leases import Holding, LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.patience import HandedBack
+from inventory.patience import HandedBack, Retries, Waiting
 from secgroups import writing
 from secgroups.models import FirewallRule, SecurityGroup
 from tests.cast import AMAZON, Cast, enter
@@ -250,6 +250,13 @@ class Grip(Holding):
 
     def lose(self) -> None:
         self._taken = True
+
+
+class Heard(Retries):
+    """Tells of each pause."""
+
+    def __init__(self, hear: Callable[[Waiting], object]) -> None:
+        self.wait = hear
 
 
 class Clock:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
-from inventory.admin.columns import Linked, ids, list_url
+from inventory.admin.columns import Linked, ids, link_to, list_url
 from inventory.models import CallRate, Lease, Task
+from inventory.services import NotInTime, cancel_task, retry_task
 
 #: Most ids in a URL.
 MOST_IDS = 200
@@ -64,10 +67,20 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     ordering = ["-id"]
     fieldsets = [
         (None, {"fields": ["message", ("progress", "outcome")]}),
-        ("Asked", {"fields": [("userid", "provider", "vm"), ("created_on", "started_on", "updated_on")]}),
+        (
+            "Asked",
+            {
+                "fields": [
+                    ("userid", "provider", "vm"),
+                    ("created_on", "started_on"),
+                    ("next_attempt_on", "updated_on"),
+                ]
+            },
+        ),
         ("Details", {"fields": ["details"]}),
     ]
     readonly_fields = ["progress", "outcome", "details"]
+    actions = ["cancel", "retry"]
 
     class Media:
         css = {"all": ["inventory/task.css"]}
@@ -79,14 +92,52 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return TaskList
 
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.cancel_task")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.retry_task")
+
+    @admin.action(description="Cancel", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, tasks: QuerySet[Task]) -> HttpResponse:
+        return self._for_each(request, tasks, "Cancelled", partial(cancel_task, user=cast(User, request.user)))
+
+    @admin.action(description="Retry now", permissions=["retry"])
+    def retry(self, request: HttpRequest, tasks: QuerySet[Task]) -> HttpResponse:
+        return self._for_each(request, tasks, "Retrying", retry_task)
+
+    def _for_each(
+        self, request: HttpRequest, tasks: QuerySet[Task], done: str, act: Callable[..., None]
+    ) -> HttpResponse:
+        chosen = list(tasks)
+        for task in chosen:
+            try:
+                act(task=task)
+            except NotInTime as refused:
+                messages.error(request, f"{refused}.")
+            else:
+                messages.success(request, format_html("{}: {}", done, link_to(task)))
+        return show_tasks(chosen, otherwise=Task)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With a button for each action."""
+        context = {**(extra_context or {}), "task_actions": self.get_actions(request)}
+        return super().change_view(request, object_id, form_url, context)
+
     @admin.display(description="state", ordering="state")
     def progress(self, task: Task) -> str:
         return f"{task.state} ({task.pct_complete}%)" if task.state == Task.State.ACTIVE else task.state
 
     @admin.display(description="status", ordering="status")
     def outcome(self, task: Task) -> str:
-        """Nothing until it is known: an unfinished task is `Ok` by definition."""
-        if task.state != Task.State.FINISHED:
+        """Nothing while nothing is wrong and it is not finished."""
+        if task.state != Task.State.FINISHED and task.status == Task.Status.OK:
             return self.get_empty_value_display()
         return format_html('<span class="task-status task-{}">{}</span>', task.status.lower(), task.status)
 

@@ -16,7 +16,7 @@ from inventory.rest.hrefs import Hrefs
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.rest.waiting import LONGEST, seconds_in, wait_until
-from inventory.services import NotInTime, cancel_task, delete_task
+from inventory.services import NotInTime, cancel_task, delete_task, retry_task
 
 #: After how many seconds it is worth asking again for a task that is not finished.
 RETRY_AFTER = 1
@@ -70,18 +70,23 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
 
     @action(detail=True, methods=["post"], permission="inventory.cancel_task")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
-        """End a queued task before it is carried out."""
-        return self.on_each(lambda task, _: self._end("Cancelled", task, partial(cancel_task, user=self.user)))
+        """End a task that is queued, or that waits for its next attempt."""
+        return self.on_each(lambda task, _: self._told("Cancelled", task, partial(cancel_task, user=self.user)))
+
+    @action(detail=True, methods=["post"], permission="inventory.retry_task")
+    def retry(self, request: Request, **kwargs: Any) -> Response:
+        """Try a task now that is queued, or that waits for its next attempt."""
+        return self.on_each(lambda task, _: self._told("Retrying", task, retry_task))
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_task")
     def delete_task(self, request: Request, **kwargs: Any) -> Response:
         """Forget a finished task."""
-        return self.on_each(lambda task, _: self._end("Deleted", task, delete_task))
+        return self.on_each(lambda task, _: self._told("Deleted", task, delete_task))
 
-    def _end(self, done: str, task: Task, end: Callable[..., None]) -> Answer:
+    def _told(self, done: str, task: Task, act: Callable[..., None]) -> Answer:
         href = self.hrefs.resource(self.collection, task.pk)
         try:
-            end(task=task)
+            act(task=task)
         except NotInTime as refused:
             return result(False, str(refused), href=href)
         return result(True, f"{done} task {task.pk}", href=href)

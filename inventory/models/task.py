@@ -46,11 +46,14 @@ class Task(Timestamped):
     provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")
     vm = models.ForeignKey(Vm, models.SET_NULL, null=True, related_name="tasks")
 
+    #: Whether its last worker was lost in the midst of an attempt; who takes it from the queue says so.
+    interrupted = False
+
     objects = TaskQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
-        permissions = [("cancel_task", "Can cancel a task")]
+        permissions = [("cancel_task", "Can cancel a task"), ("retry_task", "Can retry a task")]
         indexes = [
             models.Index("queue", F("id"), name="task_unfinished", condition=~models.Q(state="Finished")),
             models.Index(fields=["owner", "-id"], name="task_owner"),
@@ -58,6 +61,13 @@ class Task(Timestamped):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is queued, or has failed and waits for its next attempt: no worker is at it right now."""
+        if self.state == self.State.ACTIVE:
+            return self.next_attempt_on is not None
+        return self.state == self.State.QUEUED
 
 
 class CallRate(models.Model):

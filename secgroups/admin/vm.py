@@ -20,19 +20,17 @@ from inventory import admin as base
 from inventory.admin.base import LinkFilter, Tool
 from inventory.admin.columns import Counted, ids
 from inventory.admin.task import show_tasks
-from inventory.models import Instance, Vm
+from inventory.models import Instance, Task, Vm
 from inventory.services import QueueFull
 from secgroups.admin.inventory import PortInline
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
-from secgroups.plan import WORDS, Action
-from secgroups.services import Accepted, Asked, Refused, request_changes
+from secgroups.plan import WORDS, Action, cannot
+from secgroups.services import Accepted, Asked, Refused, keep_refused_change, request_changes
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
 #: Most instances that one action changes: their ids travel in a URL, and each is a request of its own.
 MOST_INSTANCES = 200
-#: Most refusals that are told one by one.
-MOST_REFUSALS = 20
 
 admin.site.unregister([Vm, Instance])
 
@@ -113,21 +111,29 @@ class VmAdmin(base.VmAdmin):
     ) -> HttpResponseRedirect:
         # The id decides; the name is what a refusal says, and there may be several groups of a name among these.
         asked = [Asked(name=f"{group.name} ({group.ems_ref})", id=group.pk) for group in groups]
-        answers: list[Accepted | Refused] = []
+        user = cast(User, request.user)
+        tasks: list[Task] = []
+        refused = 0
         for vm in vms:
-            try:
-                answers += request_changes(vm=vm, action=action, asked=asked, user=cast(User, request.user))
-            except QueueFull as error:
-                answers.append(Refused(f"{vm}: {error}."))
-        refusals = [answer.message for answer in answers if isinstance(answer, Refused)]
-        for refusal in refusals[:MOST_REFUSALS]:
-            messages.error(request, refusal)
-        if len(refusals) > MOST_REFUSALS:
-            messages.error(request, f"{len(refusals) - MOST_REFUSALS} more were refused.")
-        tasks = [answer.task for answer in answers if isinstance(answer, Accepted)]
-        if tasks:
-            messages.success(request, f"{len(tasks)} change{'s' if len(tasks) > 1 else ''} accepted.")
+            for one, answer in zip(asked, _answers(vm, action, asked, user), strict=True):
+                if isinstance(answer, Accepted):
+                    tasks.append(answer.task)
+                    continue
+                refused += 1
+                reason = answer.message
+                tasks.append(keep_refused_change(vm=vm, action=action, asked=one, reason=reason, user=user))
+        if accepted := len(tasks) - refused:
+            messages.success(request, f"{accepted} change{'s' if accepted > 1 else ''} accepted.")
+        if refused:
+            messages.warning(request, f"{refused} change{'s' if refused > 1 else ''} refused: the tasks say why.")
         return show_tasks(tasks, otherwise=self.model)
+
+
+def _answers(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> Sequence[Accepted | Refused]:
+    try:
+        return request_changes(vm=vm, action=action, asked=asked, user=user)
+    except QueueFull as error:
+        return [Refused(f"{cannot(action, one.label, vm.name)}: {error}.") for one in asked]
 
 
 def _choices(request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> QuerySet[SecurityGroup]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
-from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.faults import unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
@@ -16,7 +14,7 @@ from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.pacing import SharedPace
 from inventory.patience import Patience
-from inventory.services import finish, say
+from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back
 from secgroups.editing.base import Attempts, Carrying
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
@@ -39,21 +37,24 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         for task in tasks:
             finish(task, Task.Status.ERROR, "The provider was deleted.")
         return
+    put_back(tasks[1:])
     driver = provider.driver(SharedPace(provider))
-    patience = _patience(provider)
+    patience: Patience | None = None
     for task in tasks:
+        ensure_same_connection(provider)
+        if not begin([task]):
+            continue
+        retries = TaskRetries([task], provider)
+        retries.unsure |= task.interrupted
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
-        if _carry_out(task, provider, driver, holding, patience):
-            patience = _patience(provider)
+        patience = patience or retries.patience()
+        if _carry_out(task, provider, Attempts(driver, holding, patience, retries)):
+            patience = None
 
 
-def _patience(provider: Provider) -> Patience:
-    return Patience(settings.CHANGE_PATIENCE.total_seconds(), provider.ensure_enabled)
-
-
-def _carry_out(task: Task, provider: Provider, driver: Driver, holding: Holding, patience: Patience) -> bool:
+def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
     """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
-    cloud = Attempts(driver, holding, patience, lambda waiting: say([task], str(waiting)))
+    holding = cloud.holding
     edit: Carrying | None = None
     try:
         provider.ensure_enabled()

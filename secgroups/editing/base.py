@@ -17,15 +17,23 @@ Answer = TypeVar("Answer")
 class Attempts(Asking):
     """The calls of one task; `unsure` once an attempt may have been carried out without our knowing."""
 
-    unsure = False
     #: Whether the cloud has carried a write out.
     done = False
+
+    @property
+    def unsure(self) -> bool:
+        return self.retries.unsure
+
+    @unsure.setter
+    def unsure(self, unsure: bool) -> None:
+        self.retries.unsure = unsure
 
     def repeat(self, write: Callable[[], Answer]) -> Answer:
         """The answer of a write, attempted until it comes; raises the refusal that ends it.
 
         The write has to be one that may be repeated: the cloud refuses to do it twice, or the caller looks first.
         """
+        waited = False
         while True:
             self.holding.ensure()
             try:
@@ -33,11 +41,13 @@ class Attempts(Asking):
             except CloudError as error:
                 self.done = self.done or error.done
                 self.wait(self._meant(error))
+                waited = True
             except Exception:
                 self.unsure = True
                 raise
             else:
                 self.done = True
+                self.retries.succeed(waited)
                 return answer
 
     def _meant(self, error: CloudError) -> CloudError:

@@ -11,6 +11,7 @@ from secgroups.services.edits import (
     rule_creation,
     rule_deletion,
 )
+from secgroups.services.refusals import keep_refused_change
 
 __all__ = [
     "Accepted",
@@ -20,6 +21,7 @@ __all__ = [
     "group_creation",
     "group_deletion",
     "group_edit",
+    "keep_refused_change",
     "request_changes",
     "request_edits",
     "rule_creation",

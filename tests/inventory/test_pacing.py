@@ -16,7 +16,7 @@ from inventory.models import CallRate, Provider
 from inventory.pacing import FIRST, GAIN, NotItsTurn, SharedPace, Unhurried, forget_old_rates, slow_down, take_turn
 from inventory.patience import Waiting
 from tests.cast import AMAZON
-from tests.clouds import Clock
+from tests.clouds import Clock, Heard
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +139,7 @@ class TestTheRate:
 
 
 class TestARefresh:
-    """`on_wait` plays what happens meanwhile."""
+    """What is heard of a pause plays what happens meanwhile."""
 
     def test_it_takes_no_turn_while_others_wait_for_theirs(self, limited: Provider, clock: Clock) -> None:
         take_turn(limited, WRITE)
@@ -154,7 +154,7 @@ class TestARefresh:
             if len(seen) == 3:
                 CallRate.objects.update(next_on=PAST)
 
-        assert Unhurried(limited, meanwhile).send(WRITE, answer) == "done"
+        assert Unhurried(limited, Heard(meanwhile)).send(WRITE, answer) == "done"
         assert seen == [True] * 3
 
     def test_it_repeats_what_was_refused_or_failed(self, provider: Provider, clock: Clock) -> None:
@@ -170,7 +170,7 @@ class TestARefresh:
             said.append(waiting)
             CallRate.objects.update(next_on=PAST)  # the pauses of this test take no time
 
-        assert Unhurried(provider, note).send(WRITE, request) == "done"
+        assert Unhurried(provider, Heard(note)).send(WRITE, request) == "done"
         assert [str(one.error) for one in said] == ["No answer.", "Slow down."]
 
     def test_it_gives_up_soon_where_the_cloud_fails(self, provider: Provider, clock: Clock) -> None:

@@ -18,8 +18,8 @@ from inventory.drivers.failures import (
     Outdated,
     Throttled,
 )
-from inventory.patience import HandedBack, Patience, Stop, Waiting
-from tests.clouds import Clock
+from inventory.patience import HandedBack, Patience, Retries, Stop, Waiting
+from tests.clouds import Clock, Heard
 
 BUSY = CloudUnavailable("No answer.")
 
@@ -102,21 +102,52 @@ def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(pati
     said: list[Waiting] = []
     slow = Throttled("Slow down.", retry_after=7)
     for error in (BUSY, Outdated("It has changed."), slow):
-        patience.pause(error, said.append)
+        patience.pause(error, Heard(said.append))
     with pytest.raises(CloudRefused):
-        patience.pause(CloudRefused("No."), said.append)
+        patience.pause(CloudRefused("No."), Heard(said.append))
     assert [(one.attempts, one.error) for one in said] == [(1, BUSY), (3, slow)]
     assert said[1].until - said[0].until > timedelta(seconds=6)
 
 
 def test_who_waits_for_nothing_any_more_soon_sees_it(clock: Clock) -> None:
-    def check() -> None:
-        if clock.now > 60:
-            raise CloudRefused("It was disabled.")
+    class Disabled(Retries):
+        def look(self) -> bool:
+            if clock.now > 60:
+                raise CloudRefused("It was disabled.")
+            return False
 
     with pytest.raises(CloudRefused):
-        Patience(300, check).pause(Throttled("Slow down.", retry_after=200))
+        Patience(300).pause(Throttled("Slow down.", retry_after=200), Disabled())
     assert clock.now <= 60 + Patience.LOOK
+
+
+def test_who_is_asked_to_go_on_soon_does(patience: Patience, clock: Clock) -> None:
+    class Asked(Retries):
+        begun = False
+
+        def look(self) -> bool:
+            return clock.now > 60
+
+        def go_on(self) -> None:
+            self.begun = True
+
+    asked = Asked()
+    patience.pause(Throttled("Slow down.", retry_after=200), asked)
+    assert clock.now <= 60 + Patience.LOOK
+    assert asked.begun
+
+
+def test_its_time_begins_with_the_first_failure(patience: Patience, clock: Clock) -> None:
+    clock.now += 1000
+    wait_to_the_end(patience)
+    assert clock.now > 1200
+
+
+def test_what_others_waited_before_counts(clock: Clock) -> None:
+    patience = Patience(300, elapsed=290, attempts=7)
+    assert patience.attempts == 8
+    wait_to_the_end(patience)
+    assert 0 < clock.now <= 10
 
 
 def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:

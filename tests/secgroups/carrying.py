@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inventory.models import Task, Vm
+from inventory.work import _take
 from secgroups.changes import carry_out
 from secgroups.plan import Action
 from secgroups.services import Accepted, Asked, request_changes
@@ -19,10 +20,9 @@ def queue(vm: Vm, action: Action, *asked: str | Asked) -> list[Task]:
 
 def carried_out(vm: Vm, grip: Grip | None = None) -> list[Task]:
     """What is queued for this instance, once it was carried out."""
-    waiting = Task.objects.of_queue(f"vms/{vm.pk}").select_related("vm__provider")
-    ids = [task.pk for task in waiting]
-    carry_out(list(waiting), grip or Grip())
-    return list(Task.objects.filter(pk__in=ids))
+    tasks = _take(f"vms/{vm.pk}")
+    carry_out(tasks, grip or Grip())
+    return list(Task.objects.filter(pk__in=[task.pk for task in tasks]))
 
 
 def ends(tasks: list[Task]) -> list[tuple[str, str, str]]:

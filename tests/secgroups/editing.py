@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inventory.models import Provider, Task
+from inventory.work import _take
 from secgroups.editing import carry_out
 from secgroups.services import Accepted, Edit, Refused, request_edits
 from tests.clouds import Grip
@@ -18,7 +19,6 @@ def queue(*decided: Edit | Refused) -> list[Task]:
 def edited(provider: Provider, *decided: Edit | Refused, grip: Grip | None = None) -> list[Task]:
     """What is queued for this provider, these edits at last, once it was carried out."""
     queue(*decided)
-    waiting = Task.objects.of_queue(f"security_groups/{provider.pk}").select_related("provider")
-    ids = [task.pk for task in waiting]
-    carry_out(list(waiting), grip or Grip())
-    return list(Task.objects.filter(pk__in=ids))
+    tasks = _take(f"security_groups/{provider.pk}")
+    carry_out(tasks, grip or Grip())
+    return list(Task.objects.filter(pk__in=[task.pk for task in tasks]))

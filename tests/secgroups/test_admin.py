@@ -301,23 +301,35 @@ def test_what_an_instance_cannot_have_is_told_and_the_rest_is_done(admin_client,
         task.vm: task.context_data["security_group"]["ems_ref"] for task in Task.objects.filter(state="Queued")
     }
     assert queued == {prod.vm: "sg-prod-web", shop.vm: "sg-shop-web"}
-    *refused, accepted = said(answer)
-    assert accepted == "2 changes accepted."
-    assert any("sg-shop-web" in message and "vm-prod" in message for message in refused)
-    assert any("sg-prod-web" in message and "vm-shop" in message for message in refused)
+    assert said(answer) == ["2 changes accepted.", "2 changes refused: the tasks say why."]
+    refused = {task.vm: task for task in Task.objects.filter(state="Finished", status="Error")}
+    assert "Cannot add web (sg-shop-web) to vm-prod" in refused[prod.vm].message
+    assert "Cannot add web (sg-prod-web) to vm-shop" in refused[shop.vm].message
+    assert len(answer.context["cl"].result_list) == 4
 
 
-def test_many_refusals_are_summed_up(admin_client, prod, shop, monkeypatch):
-    monkeypatch.setattr(vm_admin, "MOST_REFUSALS", 1)
-    answer = change(admin_client, "add", [prod.vm, shop.vm], [prod.web, shop.web])
-    assert "1 more were refused." in said(answer)
+def test_every_refused_change_is_a_task_that_is_shown(admin_client, admin_user, provider):
+    networks = [make_network(provider, f"net-{number}") for number in range(8)]
+    answer = change(admin_client, "add", [one.vm for one in networks], [one.web for one in networks])
+    refused = Task.objects.filter(state="Finished", status="Error")
+    assert refused.count() == 8 * 7
+    assert {(task.userid, task.owner, task.pct_complete) for task in refused} == {("admin", admin_user, 100)}
+    assert answer.context["cl"].result_count == 8 * 8
 
 
-def test_with_everything_refused_the_list_of_instances_is_shown_again(admin_client, prod):
+def test_with_everything_refused_the_tasks_say_so(admin_client, prod):
     Provider.objects.update(type="ManageIQ::Providers::Nowhere::CloudManager")
     answer = change(admin_client, "add", [prod.vm], [prod.web])
-    assert answer.context["cl"].model is Instance
-    assert "vm-prod" in said(answer)[0]
+    [task] = answer.context["cl"].result_list
+    assert (task.name, task.state) == ("Adding security group web (sg-prod-web) to vm-prod", "Finished")
+    assert "vm-prod" in task.message
+
+
+def test_what_a_full_queue_does_not_take_is_a_task_with_the_reason(admin_client, prod, settings):
+    settings.QUEUE_LIMIT = 0
+    change(admin_client, "add", [prod.vm], [prod.web])
+    [task] = Task.objects.filter(status="Error")
+    assert "ask again when some of them are finished" in task.message
 
 
 def test_a_group_that_was_not_offered_is_refused(admin_client, prod, shop):

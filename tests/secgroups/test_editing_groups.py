@@ -59,7 +59,7 @@ class TestCreating:
     def test_what_was_not_done_is_done_again(self, cast: Cast, cloud: MemoryCloud, clock: Clock) -> None:
         cloud.script("create_group", unavailable(), throttle(3), throttle(4))
         assert ends(edited(cast.acme, new(cast))) == CREATED
-        assert clock.pauses[1:] == [3, 4]
+        assert 7 <= clock.now < 8
         assert len(named(cloud, "new")) == 1
 
     def test_what_the_cloud_has_but_does_not_show_yet_is_waited_for(self, cast: Cast, cloud: MemoryCloud) -> None:
@@ -76,7 +76,7 @@ class TestCreating:
             dying.setattr(editing, "finish", _die)
             with pytest.raises(OperationalError):
                 edited(cast.acme, new(cast))
-        assert Task.objects.get().state == "Queued"
+        assert Task.objects.get().state == "Active"
         assert ends(edited(cast.acme)) == CREATED
         assert len(cloud.called("create_group")) == 1
         assert SecurityGroup.objects.filter(name="new").count() == 1
@@ -144,7 +144,7 @@ class TestPatience:
         cloud.script("create_group", throttle())
         with pytest.raises(HandedBack):
             edited(cast.acme, new(cast), new(cast))
-        assert [task.state for task in Task.objects.all()] == ["Queued", "Queued"]
+        assert [task.state for task in Task.objects.all()] == ["Active", "Queued"]
 
     def test_after_one_that_gave_up_the_others_ask_once_until_the_cloud_answers(
         self, cast: Cast, cloud: MemoryCloud, clock: Clock

@@ -23,6 +23,7 @@ from tests.clouds import (
     Clock,
     Event,
     Grip,
+    Heard,
     MemoryCloud,
     fail,
     forget,
@@ -65,7 +66,7 @@ def waited() -> list[Waiting]:
 
 @pytest.fixture
 def writer(cloud: MemoryCloud, grip: Grip, clock: Clock, waited: list[Waiting]) -> PortWriter:
-    return PortWriter(cloud, "i-1", grip, Patience(60), waited.append)
+    return PortWriter(cloud, "i-1", grip, Patience(60), Heard(waited.append))
 
 
 def adding_db(writer: PortWriter) -> Plan:
@@ -127,7 +128,11 @@ class TestWhatOthersDoMeanwhile:
 
     def test_it_is_kept_if_they_do_it_during_a_pause(self, cloud: MemoryCloud, clock: Clock) -> None:
         patient = PortWriter(
-            cloud, "i-1", Grip(), Patience(60), lambda _: cloud.set_port("p1", group_refs=("sg-web", "sg-ops"))
+            cloud,
+            "i-1",
+            Grip(),
+            Patience(60),
+            Heard(lambda _: cloud.set_port("p1", group_refs=("sg-web", "sg-ops"))),
         )
         cloud.script("change_groups", throttle(11))
         carry_out(patient, adding_db(patient))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,9 +12,10 @@ from tqdm import tqdm
 from inventory.drivers.failures import CloudError
 from inventory.fields import UnreadableSecret
 from inventory.guard import TooManyGone
-from inventory.leases import LeaseLost, lease
+from inventory.leases import Holding, LeaseLost, lease
 from inventory.models import Provider
-from inventory.refresh import STEPS, refresh
+from inventory.patience import StartAnew
+from inventory.refresh import STEPS, Refresh, refresh
 
 
 class Command(BaseCommand):
@@ -34,13 +36,18 @@ class Command(BaseCommand):
                 self.stderr.write(f"{provider.name}: is being refreshed right now")
                 return False
             try:
-                with tqdm(total=STEPS, desc=provider.name, unit="step", file=self.stderr) as bar:
-                    done = refresh(provider, holding, force=force, progress=bar.update)
+                done = self._refreshed(provider, holding, force)
             except (CloudError, LeaseLost, TooManyGone, UnreadableSecret) as error:
                 self.stderr.write(f"{provider.name}: {error}")
                 return False
         self.stdout.write(f"{provider.name}: {done.summary()}")
         return True
+
+    def _refreshed(self, provider: Provider, holding: Holding, force: bool) -> Refresh:
+        while True:
+            with suppress(StartAnew), tqdm(total=STEPS, desc=provider.name, unit="step", file=self.stderr) as bar:
+                return refresh(provider, holding, force=force, progress=bar.update)
+            provider.refresh_from_db()
 
 
 def _chosen(names: list[str]) -> list[Provider]:

@@ -62,7 +62,7 @@ def test_a_task_that_was_cancelled_just_before_is_not_taken(admin_client: Client
     answer = post(admin_client, task, "cancel")
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert answer.json()["success"] is False
-    assert "only a queued task can be" in answer.json()["message"]
+    assert "only a task that is queued or waits for its next attempt can be" in answer.json()["message"]
     assert Task.objects.get(pk=task.pk).state == "Active"
 
 
@@ -90,7 +90,7 @@ def test_many_are_cancelled_each_by_itself(admin_client: Client, task: Task) -> 
     assert [one["success"] for one in answer.json()["results"]] == [True, False, False]
 
 
-@pytest.mark.parametrize("action", ["cancel", "delete"])
+@pytest.mark.parametrize("action", ["cancel", "retry", "delete"])
 def test_ones_own_task_can_be_seen_but_not_ended_without_the_permission(
     client: Client, django_user_model: type[User], action: str
 ) -> None:

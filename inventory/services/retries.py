@@ -1,0 +1,128 @@
+"""What goes on between two attempts: the tasks say so, and what is asked of them meanwhile is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from inventory.drivers.failures import CloudError
+from inventory.models import Provider, Task
+from inventory.pacing import NotItsTurn
+from inventory.patience import Patience, Retries, StartAnew, Waiting
+from inventory.services.tasks import (
+    FIRST_FAILURE,
+    TIME,
+    UNSURE,
+    Ending,
+    described,
+    finish_all,
+    save_all,
+    set_next_attempt,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_same_connection(provider: Provider) -> None:
+    """Raise `StartAnew` if its cloud is reached in another way since this was loaded."""
+    now = Provider.objects.filter(pk=provider.pk).first()
+    if now is None or (now.type, now.connection) != (provider.type, provider.connection):
+        raise StartAnew
+
+
+class ProviderRetries(Retries):
+    """Those of a call to a provider's cloud."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def look(self) -> bool:
+        self._provider.ensure_enabled()
+        ensure_same_connection(self._provider)
+        return False
+
+
+class TaskRetries(ProviderRetries):
+    """Those of the tasks of one queue that are carried out together."""
+
+    def __init__(self, tasks: Sequence[Task], provider: Provider) -> None:
+        super().__init__(provider)
+        self._tasks = tasks
+        self.unsure = any(task.arguments.get(UNSURE) for task in tasks)
+        #: Whether they failed before they were taken, and were not tried since.
+        self._resumed = True
+
+    def patience(self) -> Patience:
+        """What is left of it, whichever workers tried before; a provider that was edited since earns it anew."""
+        elapsed = [self._elapsed(task, timezone.now()) for task in self._tasks]
+        attempts = [task.context_data.get("attempts", 0) for task in self._tasks]
+        # Those of the tasks that have failed for longer end before the others.
+        return Patience(_limit().total_seconds(), elapsed=min(elapsed).total_seconds(), attempts=max(attempts))
+
+    def wait(self, waiting: Waiting) -> None:
+        self._end_the_overdue(waiting)
+        failed = not isinstance(waiting.error, NotItsTurn)
+        if failed and not any(FIRST_FAILURE in task.context_data for task in self._tasks):
+            logger.warning("%s failed and will be retried: %s", described(self._tasks), waiting.error)
+        self._next = waiting.until
+        set_next_attempt(self._tasks, self._next)
+        for task in self._tasks:
+            task.message = str(waiting)
+            task.context_data["attempts"] = waiting.attempts
+            if failed:
+                task.status = Task.Status.WARN
+                task.context_data.setdefault(FIRST_FAILURE, timezone.now().strftime(TIME))
+            if self.unsure:
+                task.arguments[UNSURE] = True
+        save_all(self._tasks, ["status", "message", "next_attempt_on", "context_data", "arguments", "updated_on"])
+
+    def look(self) -> bool:
+        try:
+            super().look()
+        except CloudError:
+            self.go_on()  # so that nobody cancels what ends now
+            raise
+        waiting = Task.objects.waiting_in(self._tasks[0].queue).order_by()
+        there = waiting.aggregate(tasks=Count("pk"), next=Min("next_attempt_on"))
+        if there["tasks"] != len(self._tasks):
+            raise StartAnew
+        return bool(there["next"] != self._next)
+
+    @transaction.atomic
+    def go_on(self) -> None:
+        set_next_attempt(self._tasks, None)
+        begun = save_all(self._tasks, ["next_attempt_on", "context_data", "updated_on"])
+        if begun < len(self._tasks):
+            raise StartAnew  # one was cancelled, and the others wait on
+
+    def succeed(self, waited: bool) -> None:
+        told, self._resumed = waited or self._resumed, False
+        failing = [task for task in self._tasks if told and task.status == Task.Status.WARN]
+        for task in failing:
+            task.status, task.message = Task.Status.OK, f"Attempt {task.context_data['attempts'] + 1} succeeded."
+        save_all(failing, ["status", "message", "updated_on"])
+
+    def _end_the_overdue(self, waiting: Waiting) -> None:
+        """End those that may not be tried for so long, unless they are all: then the patience is over."""
+        overdue = [task for task in self._tasks if self._elapsed(task, waiting.until) > _limit()]
+        if overdue and len(overdue) < len(self._tasks) and not self.unsure:
+            context = {"request_id": waiting.error.request_id}
+            finish_all(Ending(task, Task.Status.ERROR, str(waiting.error), context) for task in overdue)
+            raise StartAnew
+
+    def _elapsed(self, task: Task, now: datetime) -> timedelta:
+        if FIRST_FAILURE not in task.context_data:
+            return timedelta()
+        first = datetime.strptime(task.context_data[FIRST_FAILURE], TIME).replace(tzinfo=UTC)
+        return now - max(first, self._provider.updated_on)
+
+
+def _limit() -> timedelta:
+    limit: timedelta = settings.CHANGE_PATIENCE
+    return limit
