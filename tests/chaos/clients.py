@@ -31,6 +31,8 @@ class History:
 
     #: The ids of the tasks.
     accepted: list[int] = field(default_factory=list)
+    #: Those of them that were cancelled.
+    cancelled: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     #: What should not have been answered.
     wrong: list[str] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Client:
         self._session.trust_env = False
 
     def ask_for_something(self, give_up: Callable[[], bool]) -> None:
-        """Make one request and, sometimes, the same again, or cancel what it led to."""
+        """Make one request and, sometimes, the same again, or cancel or retry what it led to."""
         target = self._random.choice(self._targets)
         key = str(UUID(int=self._random.getrandbits(128)))
         body = {"action": self._random.choice(["add", "remove"]), "resources": self._resources(target)}
@@ -79,9 +81,18 @@ class Client:
             again = self._answer(f"{target.path}/security_groups", body, key, give_up)
             if again not in (answer, None):
                 self._history.wrong.append(f"a repeat was answered {again} instead of {answer}")
-        elif dice < 0.15 and told:
-            self._history.counts["cancellations"] += 1
-            self._answer(f"/api/tasks/{told[0]['task_id']}", {"action": "cancel"}, key + "-cancel", give_up)
+        elif dice < 0.35 and told:
+            self._meddle(f"/api/tasks/{self._random.choice(told)['task_id']}", key, give_up)
+
+    def _meddle(self, path: str, key: str, give_up: Callable[[], bool]) -> None:
+        """Cancel or retry a task, at once or when it may have failed already."""
+        time.sleep(self._random.choice([0, 0, self._random.uniform(0, 3)]))
+        action = self._random.choice(["cancel", "retry"])
+        answer = self._answer(path, {"action": action}, f"{key}-{action}", give_up)
+        if answer and answer["success"]:
+            self._history.counts[f"{action} done"] += 1
+            if action == "cancel":
+                self._history.cancelled.append(int(path.rpartition("/")[2]))
 
     def _resources(self, target: Target) -> list[dict[str, Any]]:
         many = self._random.choice([1, 1, 2, 4])

@@ -82,7 +82,9 @@ class Drama:
         if not self._comes_to_rest():
             wrong.append(f"{Task.objects.unfinished().count()} tasks are not finished after {self._bound:.0f} s")
         took = time.monotonic() - self._rested
-        wrong += judge(self.history.accepted, self._before, self._tool.given, groups_of(self._api))
+        wrong += judge(
+            self.history.accepted, self.history.cancelled, self._before, self._tool.given, groups_of(self._api)
+        )
         _refresh(self._provider)
         if memberships() != groups_of(self._api):
             wrong.append("after a refresh the inventory is not what the cloud has")
@@ -127,6 +129,7 @@ class Drama:
         there, choose = self._installation, self._random.choice
         deeds: list[tuple[int, str, Callable[[], None]]] = [
             (5, "refresh asked for", self._ask_for_refresh),
+            (2, "provider corrected", self._correct_provider),
             (4, "worker killed", lambda: there.kill(choose(there.workers))),
             (2, "worker stopped", lambda: there.stop(choose(there.workers))),
             (2, "web server killed", lambda: there.kill(choose(there.web_servers))),
@@ -139,11 +142,19 @@ class Drama:
         deed()
 
     def _ask_for_refresh(self) -> None:
+        self._tell_provider({"action": "refresh"})
+
+    def _correct_provider(self) -> None:
+        """The same cloud by other credentials: whoever waits takes its tasks anew."""
+        credentials = {"userid": "AKIDCHAOS", "password": f"secret {self._random.random()}"}
+        self._tell_provider({"action": "edit", "resource": {"credentials": credentials}})
+
+    def _tell_provider(self, body: dict[str, object]) -> None:
         path = f"/api/providers/{self._provider.pk}"
         with suppress(requests.RequestException):
             requests.post(
                 self._random.choice(self._installation.urls) + path,
-                json={"action": "refresh"},
+                json=body,
                 headers={"X-Auth-Token": self._token},
                 timeout=5,
             )

@@ -11,10 +11,15 @@ from secgroups.models import SecurityGroup
 Groups = Mapping[str, set[str]]
 
 
-def judge(accepted: Sequence[int], before: Groups, given: Groups, now: Groups) -> Iterator[str]:
+def judge(
+    accepted: Sequence[int], cancelled: Sequence[int], before: Groups, given: Groups, now: Groups
+) -> Iterator[str]:
     """What is wrong; by interface: the groups `before`, what another tool has `given`, and the cloud's `now`."""
     tasks = {task.pk: task for task in Task.objects.filter(queue__startswith="vms/").order_by("pk")}
     yield from _about_tasks(accepted, tasks)
+    for undone in set(cancelled) & tasks.keys():
+        if not tasks[undone].message.startswith("Cancelled by "):
+            yield f"task {undone} was cancelled and ended with: {tasks[undone].message}"
     expected = {interface: set(groups) for interface, groups in before.items()}
     for task in tasks.values():
         if task.state == Task.State.FINISHED and task.status != Task.Status.ERROR:

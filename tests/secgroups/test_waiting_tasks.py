@@ -400,8 +400,9 @@ class TestTheLog:
         ]
 
     def test_tasks_that_are_given_up_are_one_more_together(
-        self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any, settings: Any
     ) -> None:
+        settings.CHANGE_PATIENCE = timedelta(seconds=9)
         one, other = added(cast, "web", "db")
         cloud.script("ports", *DOWN)
         work(cast)
