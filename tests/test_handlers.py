@@ -190,6 +190,6 @@ def test_an_edit_is_taken_again_where_the_database_was_away(
     editing.queue(*edits(cast, kind))
     broken(EDITS[kind][-1], OperationalError("The database is gone."))
     tasks = carry_out(f"security_groups/{cast.acme.pk}")
-    assert {task.state for task in tasks} == {"Active"}
+    assert [task.state for task in tasks] == ["Active", "Queued"]
     tasks = carry_out(f"security_groups/{cast.acme.pk}")
     assert {(task.state, task.status) for task in tasks} == {("Finished", "Ok")}

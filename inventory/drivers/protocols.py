@@ -22,7 +22,7 @@ _KEYWORDS = """
     hip shim6 wesp rohc ethernet aggfrag nsh homa
 """
 _NAMES = MappingProxyType(
-    {n: word.replace("_", " ") for n, word in enumerate(_KEYWORDS.split()) if word != "-"},
+    {number: word.replace("_", " ") for number, word in enumerate(_KEYWORDS.split()) if word != "-"}
 )
 NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in _NAMES.items()})
 #: What people and clouds say instead.

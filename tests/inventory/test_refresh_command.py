@@ -97,4 +97,4 @@ def test_more_than_half_is_removed_only_with_force(cloud: MemoryCloud) -> None:
     assert run.failure == "Not refreshed: acme"
     assert "it would remove 3 of 4 instances" in run.err
     run = Run("acme", "--force")
-    assert (run.out, run.failure) == ("acme: 1 instances and 6 security groups\n", "")
+    assert (run.out, run.failure) == ("acme: 1 instance and 6 security groups\n", "")
