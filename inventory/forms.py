@@ -69,6 +69,11 @@ class ConnectionForm(forms.ModelForm[Provider]):
             "exported inventories.",
         }
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Django checks no constraint whose condition names what has no field, and that of names does."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded - {"deleted_on"}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         connecting = cleaned.get("type") if self.instance._state.adding else None
@@ -109,6 +114,13 @@ class ProviderForm(ConnectionForm):
         self.instance = self.described()
         return super().save(commit)
 
+    def changes(self) -> dict[str, Any]:
+        """The attributes that were changed, with their values."""
+        names = {field.name for field in Provider._meta.fields} & {*self.changed_data}
+        if self.cleaned_data["password"]:
+            names.add("credentials")
+        return {name: getattr(self.instance, name) for name in names}
+
 
 class ProviderTestForm(ConnectionForm):
     """A provider to be tested: it needs no name, and one that is taken does not hinder."""
@@ -117,5 +129,5 @@ class ProviderTestForm(ConnectionForm):
         super().__init__(*args, **kwargs)
         self.fields["name"].required = False
 
-    def validate_unique(self) -> None:
+    def validate_constraints(self) -> None:
         """It is not to be saved."""

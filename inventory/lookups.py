@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from django.db.models import CharField, Field, ForeignObject, Lookup, TextField
+from django.apps import apps
+from django.db.models import CharField, Field, ForeignObject, Lookup, Model, TextField
 
 from inventory.prepared import shown
 
@@ -46,6 +48,31 @@ class Among(Lookup[Any]):
         left, parameters = self.process_lhs(compiler, connection)
         kind = "text" if isinstance(self.lhs.output_field, CharField | TextField) else "bigint"
         return f"{left} = ANY(%s::{kind}[])", (*parameters, shown(self.rhs, _as_array))
+
+
+@ForeignObject.register_lookup
+@Field.register_lookup
+class Connected(Lookup[Any]):
+    """`provider__connected=True` leaves out what is of a provider whose deletion was accepted.
+
+    The database asks once whether there is any such provider, which is rare, and else looks at no row's.
+    """
+
+    lookup_name = "connected"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, parameters = self.process_lhs(compiler, connection)
+        key, provider = self.lhs.target, apps.get_model("inventory", "Provider")
+        rows = _deleted(key.related_model or key.model)
+        return f"(NOT EXISTS ({_deleted(provider)}) OR {left} NOT IN ({rows}))", tuple(parameters)
+
+
+@cache
+def _deleted(model: type[Model]) -> str:
+    """What finds the ids of those rows of a model that only wait to be deleted."""
+    rows: Any = model._default_manager
+    return str(rows.deleted().order_by().values("pk").query)
 
 
 def _as_json(compared: Numbers | Texts) -> str:

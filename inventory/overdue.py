@@ -19,6 +19,13 @@ def tasks(since: timedelta) -> QuerySet[Any]:
     return Task.objects.unfinished().filter(created_on__lt=timezone.now() - since).exclude(queue__in=held)
 
 
+def deletions() -> list[Provider]:
+    """Providers whose deletion was accepted and whose task has failed."""
+    tasks = Task.objects.filter(arguments__deletion=True)
+    deleted = Provider.objects.deleted().defer("credentials")
+    return [provider for provider in deleted if not tasks.of_queue(f"providers/{provider.pk}").exists()]
+
+
 def refreshes(since: timedelta = timedelta()) -> QuerySet[Any]:
     """Enabled providers whose refresh was due so long ago, by `REFRESH_INTERVAL`, and that have none queued."""
     if settings.REFRESH_INTERVAL.total_seconds() <= 0:

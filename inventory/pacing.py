@@ -86,9 +86,11 @@ class Unhurried(SharedPace):
     def __init__(self, provider: Provider, retries: Retries = UNSEEN) -> None:
         super().__init__(provider)
         self._retries = retries
+        self._checked = time.monotonic()
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer; only for requests that change nothing."""
+        self._check()
         limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds()), Patience(FAILING)
         while True:
             try:
@@ -100,6 +102,12 @@ class Unhurried(SharedPace):
             else:
                 self._retries.succeed(waited=limits.attempts + failures.attempts > 2)
                 return answer
+
+    def _check(self) -> None:
+        """Stop reading soon after the provider was disabled or deleted, however well its cloud answers."""
+        if time.monotonic() - self._checked > LOOK:
+            self._provider.ensure_enabled()
+            self._checked = time.monotonic()
 
     def _await_turn(self, action: str) -> None:
         if self._is_limited(action) and (wait := take_turn(self._provider, action, queue=False)):
@@ -126,6 +134,8 @@ def slow_down(provider: Provider, action: str, retry_after: float | None) -> Non
         provider=provider, action=action, per_second=2 * FIRST, next_on=Now(), refused_on=Now() - TOGETHER
     )
     with transaction.atomic():
+        if not provider.is_kept():
+            return
         CallRate.objects.bulk_create([first], ignore_conflicts=True)
         rate = _locked(provider, action)
         if rate.now - rate.refused_on >= TOGETHER:

@@ -14,6 +14,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.lookups import Connected
 from inventory.prepared import Slot
 
 User = AbstractBaseUser | AnonymousUser
@@ -50,7 +51,29 @@ class ResourceQuerySet(models.QuerySet[Any]):
         return super().count()
 
 
-class TalliedQuerySet(ResourceQuerySet):
+class OwnedQuerySet(ResourceQuerySet):
+    """Rows that belong to a provider, and are gone to everybody once its deletion is accepted."""
+
+    #: The foreign key to the provider, or to what belongs to one.
+    owner: ClassVar[str] = "provider"
+
+    def visible_to(self, user: User) -> Self:
+        """What a refresh found is there for everybody with the permission to view the model."""
+        return self.connected()
+
+    def connected(self) -> Self:
+        """Without what only waits to be deleted; the same queryset if that is said of it already."""
+        return self if self._is_connected() else self.filter(**{f"{self.owner}__connected": True})
+
+    def _is_connected(self) -> bool:
+        return any(isinstance(condition, Connected) for condition in self.query.where.children)
+
+    def deleted(self) -> Self:
+        """What only waits to be deleted."""
+        return self.exclude(**{f"{self.owner}__connected": True})
+
+
+class TalliedQuerySet(OwnedQuerySet):
     """Rows of a table whose number is kept (`inventory.tallies`), by these attributes."""
 
     tallied_by: ClassVar[tuple[str, ...]] = ("provider_id",)
@@ -64,7 +87,10 @@ class TalliedQuerySet(ResourceQuerySet):
         asked = _only_asked(self.query)
         if asked is None or not asked.keys() <= set(self.tallied_by):
             return None
-        return self.tallies().using(self.db).filter(**asked).order_by().values_list(SUM)
+        tallies = self.tallies().using(self.db).filter(**asked)
+        if self._is_connected():
+            tallies = tallies.filter(provider__connected=True)
+        return tallies.order_by().values_list(SUM)
 
     def tallies(self) -> models.QuerySet[Any]:
         """What the number of all rows of the table is the sum of."""
@@ -77,9 +103,15 @@ class TalliedQuerySet(ResourceQuerySet):
         return Coalesce(Subquery(rows.annotate(sum=Sum("number")).values("sum")), 0)
 
 
-class ProviderQuerySet(ResourceQuerySet):
+class ProviderQuerySet(OwnedQuerySet):
+    owner = "pk"
+
+    def deleted(self) -> Self:
+        """Those whose deletion was accepted."""
+        return self.filter(deleted_on__isnull=False)
+
     def enabled(self) -> Self:
-        return self.filter(enabled=True)
+        return self.connected().filter(enabled=True)
 
 
 class VmQuerySet(TalliedQuerySet):
@@ -149,6 +181,8 @@ def _only_asked(query: Query) -> dict[str, Any] | None:
         match lookup:
             case Exact(lhs=Col(target=field), rhs=bool() | int() | Slot() as value) if field.attname not in asked:
                 asked[field.attname] = value
+            case Connected():
+                continue
             case _:
                 return None
     return asked

@@ -25,6 +25,7 @@ from inventory.findings import Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
+from inventory.models.provider import DELETED
 from inventory.pacing import Unhurried
 from inventory.patience import UNSEEN, Retries
 from inventory.reconcile import AnyThing, Attributes, Row, ids_of, reconcile
@@ -141,7 +142,7 @@ def _refreshed(
 ) -> tuple[Task.Status, str, dict[str, Any]]:
     """What came of the tasks that asked for the same."""
     if provider is None:
-        return Task.Status.ERROR, "The provider was deleted.", {}
+        return Task.Status.ERROR, DELETED, {}
     force = any(task.arguments.get("force") for task in asked)
     try:
         done = refresh(provider, holding, scope=scope, force=force, retries=TaskRetries(asked, provider))
@@ -220,6 +221,8 @@ def _scope(task: Task) -> Scope | None:
 @transaction.atomic
 def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
     for part in settings.REFRESH_PARTS:
+        if not refresh.provider.is_kept():
+            raise CloudError(DELETED)
         bring_in: Part = import_string(part)
         bring_in(refresh)
         progress()

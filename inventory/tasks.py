@@ -17,7 +17,7 @@ from inventory.models import AuthToken
 from inventory.pacing import forget_old_rates
 from inventory.patience import stop
 from inventory.rest import idempotency
-from inventory.services import request_refresh
+from inventory.services import request_deletion, request_refresh
 from inventory.tallies import fold_tallies
 
 #: How long a worker that is to stop waits for answers of clouds, in seconds.
@@ -65,10 +65,12 @@ def queue_due_refreshes() -> None:
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, what was kept for requests that could be repeated, limits of clouds long ago, and
-    what tallies are the sum of.
+    """Delete expired tokens, what was kept for requests that could be repeated, limits of clouds long ago, what
+    tallies are the sum of, and what is left of providers whose deletion failed.
     """
     AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()
     forget_old_rates()
     fold_tallies()
+    for provider in overdue.deletions():
+        request_deletion(provider=provider, user=None)

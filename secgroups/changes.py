@@ -15,6 +15,7 @@ from inventory.drivers.values import Group, Port
 from inventory.faults import unforeseen, unrecorded
 from inventory.leases import Holding
 from inventory.models import Task, Vm
+from inventory.models.provider import DELETED
 from inventory.pacing import SharedPace
 from inventory.services import Ending, TaskRetries, finish_all, save_all
 from secgroups.asking import any_fresh
@@ -28,7 +29,10 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     """Handle the queued additions and removals of one instance."""
     vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
     if vm is None:
-        return _refuse(tasks, "The instance is gone: it is no longer in the inventory.")
+        gone = "The instance is gone: it is no longer in the inventory."
+        return _refuse(tasks, gone if tasks[0].provider_id else DELETED)
+    if vm.provider.deleted_on:
+        return _refuse(tasks, DELETED)
     if not vm.provider.enabled:
         return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
     return _Changes(vm, tasks, holding).carry_out()
@@ -179,7 +183,7 @@ class _Changes:
             new_groups = self._missing(after)
             self.holding.ensure()
             with transaction.atomic():
-                if read_on:
+                if read_on and self.vm.provider.is_kept():
                     record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
                 seen = self._seen(before, after) if read_on else {}
                 finish_all(self._ending(task, seen, failure) for task in self.tasks)

@@ -13,10 +13,14 @@ from django.db.models.functions import Coalesce
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
-from inventory.querysets import TalliedQuerySet
+from inventory.querysets import OwnedQuerySet, TalliedQuerySet
 
 #: Of a row of `as_values` what is the same for each tenant that the group is shared with.
 _but_share = itemgetter(slice(-1))
+
+
+class MembershipQuerySet(OwnedQuerySet):
+    owner = "security_group"
 
 
 class SecurityGroupQuerySet(TalliedQuerySet):

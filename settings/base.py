@@ -160,7 +160,7 @@ CELERY_BEAT_SCHEDULE = {
 
 #: What carries out the tasks of a queue, by the queue's kind.
 TASK_HANDLERS = {
-    "providers": "inventory.refresh.carry_out",
+    "providers": "inventory.deletion.carry_out",
     "vms": "secgroups.changes.carry_out",
     "security_groups": "secgroups.editing.carry_out",
 }

@@ -98,5 +98,6 @@ class LinkFilter(admin.RelatedFieldListFilter):
     def field_choices(
         self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, Any]]:
-        chosen = ids(",".join(self.lookup_val or []))
-        return list(field.get_choices(include_blank=False, limit_choices_to={"pk__in": chosen}))
+        model: Any = field.related_model
+        rows = visible(model._default_manager.all(), request)
+        return [(row.pk, str(row)) for row in rows.filter(pk__in=ids(",".join(self.lookup_val or [])))]

@@ -43,7 +43,7 @@ def _view(model: type[Model], view: str) -> str:
 
 
 class Linked:
-    """A column with the object that a foreign key names."""
+    """A column with the object that a foreign key names, unless it only waits to be deleted with its provider."""
 
     def __init__(self, field: str) -> None:
         self.__name__ = field
@@ -52,7 +52,8 @@ class Linked:
 
     def __call__(self, row: Model) -> str:
         target = getattr(row, self.__name__)
-        return link_to(target) if target else ""
+        provider = getattr(row, "provider", None)
+        return link_to(target) if target and not (provider and provider.deleted_on) else ""
 
 
 class Counted:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -19,10 +21,18 @@ from django.utils.html import format_html
 
 from inventory.admin.columns import Counted, link_to
 from inventory.admin.refreshing import RefreshableAdmin
+from inventory.admin.task import show_tasks
 from inventory.fields import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
-from inventory.services import Verdict, connect_provider, request_refresh, verify_credentials
+from inventory.services import (
+    Verdict,
+    connect_provider,
+    delete_provider,
+    edit_provider,
+    request_refresh,
+    verify_credentials,
+)
 
 
 class CloudFilter(admin.SimpleListFilter):
@@ -51,7 +61,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         Counted(NetworkPort, "provider"),
         Counted(Task, "provider"),
     ]
-    actions = ["refresh", "refresh_by_force"]
+    actions = ["refresh", "refresh_by_force", "delete_selected"]
     fieldsets = [
         (None, {"fields": ["name", "type", "enabled", "provider_region", "url"]}),
         (
@@ -101,13 +111,38 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             return str(error)
 
     def save_model(self, request: HttpRequest, obj: Provider, form: ModelForm[Provider], change: bool) -> None:
+        user = cast(User, request.user)
         if change:
-            super().save_model(request, obj, form, change)
-            return
-        provider = connect_provider(user=cast(User, request.user), **model_to_dict(obj, exclude=["id"]))
-        obj.pk = provider.pk
-        if task := provider.tasks.first():
+            task = edit_provider(provider=obj, user=user, **cast(ProviderForm, form).changes())
+        else:
+            provider = connect_provider(user=user, **model_to_dict(obj, exclude=["id"]))
+            obj.pk, task = provider.pk, provider.tasks.first()
+        if task:
             messages.info(request, format_html("Its inventory is being read: {}", link_to(task)))
+
+    def delete_model(self, request: HttpRequest, obj: Provider) -> None:
+        self._delete(request, [obj])
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        deletions = Task.objects.of_queue(f"providers/{obj_id}").filter(arguments__deletion=True)
+        return show_tasks(list(deletions), otherwise=Provider)
+
+    @admin.action(description="Delete", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse | None:
+        """After the page that asks, which is Django's own."""
+        if not request.POST.get("post"):
+            return cast(HttpResponse | None, delete_selected(self, request, providers))
+        self.log_deletions(request, providers)
+        return show_tasks(self._delete(request, providers), otherwise=Provider)
+
+    def _delete(self, request: HttpRequest, providers: Iterable[Provider]) -> list[Task]:
+        tasks = []
+        for provider in providers:
+            with suppress(Provider.DoesNotExist):  # somebody else was first
+                tasks.append(delete_provider(provider=provider, user=cast(User, request.user)))
+        for task in tasks:
+            messages.success(request, format_html("Accepted: {}", link_to(task)))
+        return tasks
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.verify_view)

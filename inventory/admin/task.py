@@ -21,6 +21,8 @@ from inventory.admin.columns import Linked, ids, link_to, list_url
 from inventory.models import CallRate, Lease, Task
 from inventory.services import NotInTime, cancel_task, retry_task
 
+#: What a task is about, as long as it is there.
+NAMED: Any = (Linked("provider"), Linked("vm"))
 #: Most ids in a URL.
 MOST_IDS = 200
 
@@ -71,7 +73,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
             "Asked",
             {
                 "fields": [
-                    ("userid", "provider", "vm"),
+                    ("userid", *NAMED),
                     ("created_on", "started_on"),
                     ("next_attempt_on", "updated_on"),
                 ]
@@ -79,7 +81,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         ),
         ("Details", {"fields": ["details"]}),
     ]
-    readonly_fields = ["progress", "outcome", "details"]
+    readonly_fields = ["progress", "outcome", "details", *NAMED]
     actions = ["cancel", "retry"]
 
     class Media:

@@ -18,7 +18,7 @@ class CloudNetworkViewSet(CollectionViewSet):
     """Networks, which on EC2 are VPCs."""
 
     collection = "cloud_networks"
-    queryset = CloudNetwork.objects.all()
+    queryset = CloudNetwork.objects.connected()
     serializer_class = CloudNetworkSerializer
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -20,7 +20,7 @@ class CloudTenantViewSet(RefreshMixin):
 
     collection = "cloud_tenants"
     kind = "cloud_tenant"
-    queryset = CloudTenant.objects.select_related("provider").defer("provider__credentials")
+    queryset = CloudTenant.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = CloudTenantSerializer
     computed = {
         "total_vms": total(CloudTenant, "vms"),

@@ -31,7 +31,7 @@ class NetworkPortViewSet(CollectionViewSet):
     """Network interfaces: Neutron ports and ENIs."""
 
     collection = "network_ports"
-    queryset = NetworkPort.objects.all()
+    queryset = NetworkPort.objects.connected()
     serializer_class = NetworkPortSerializer
     computed = {"ipaddresses": F("ipaddresses")}
     relations = {

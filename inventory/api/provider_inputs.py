@@ -8,6 +8,7 @@ from typing import Any, ClassVar, get_args
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
 
 from inventory import drivers
 from inventory.drivers.values import AuthType
@@ -15,6 +16,9 @@ from inventory.models import Provider
 from inventory.models.provider import ENTER_AGAIN
 from inventory.rest.schema.shapes import ENDPOINT, FILLED, TEXT, closed
 from inventory.rest.serializers import StrictSerializer
+
+#: Of a constraint with a condition REST framework makes no validator.
+NAME_TAKEN = "provider with this name already exists."
 
 
 class CredentialsSerializer(StrictSerializer):
@@ -103,7 +107,11 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             "enabled",
             "credentials",
         ]
-        extra_kwargs: ClassVar[dict[str, Any]] = {"verify_ssl": {"initial": True}, "enabled": {"initial": True}}
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "name": {"validators": [UniqueValidator(Provider.objects.connected(), NAME_TAKEN)]},
+            "verify_ssl": {"initial": True},
+            "enabled": {"initial": True},
+        }
 
     def to_internal_value(self, data: Any) -> Any:
         given = _with_connection(data)

@@ -13,11 +13,13 @@ from rest_framework.response import Response
 from inventory import drivers
 from inventory.api.provider_inputs import ProviderEdit, ProviderInput, ProviderTest
 from inventory.api.refreshing import RefreshMixin
+from inventory.api.tasks import task_links
 from inventory.drivers.values import Check
 from inventory.models import Provider, Task
 from inventory.rest.acting import DeleteMixin, EditMixin
 from inventory.rest.actions import Answer, result
 from inventory.rest.collections import Subcollection, ToMany
+from inventory.rest.errors import NotFound
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
@@ -68,7 +70,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     """Connected cloud accounts and endpoints."""
 
     collection = "providers"
-    queryset = Provider.objects.all()
+    queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     computed = {
         "total_vms": _total("vms"),
@@ -147,8 +149,11 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
 
     def _delete(self, provider: Provider, given: dict[str, Any]) -> Answer:
         href = self.hrefs.resource(self.collection, provider.pk)
-        delete_provider(provider=provider)
-        return result(True, f"Deleted provider {provider.name}", href=href)
+        try:
+            task = delete_provider(provider=provider, user=self.user)
+        except Provider.DoesNotExist as error:
+            raise NotFound(self.model_name(), provider.pk) from error
+        return result(True, task.message, **task_links(self.hrefs, task), href=href)
 
     def request_refresh(self, row: Provider, force: bool) -> Task:
         return request_refresh(provider=row, user=self.user, force=force)

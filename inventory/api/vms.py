@@ -52,7 +52,7 @@ class VmViewSet(RefreshMixin):
 
     collection = "vms"
     kind = "instance"
-    queryset = Vm.objects.select_related("provider").defer("provider__credentials")
+    queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
     computed = {
         "total_security_groups": total(Vm, "security_groups"),
@@ -72,4 +72,4 @@ class InstanceViewSet(VmViewSet):
     """Virtual machines of clouds."""
 
     collection = "instances"
-    queryset = Instance.objects.select_related("provider").defer("provider__credentials")
+    queryset = Instance.objects.connected().select_related("provider").defer("provider__credentials")

@@ -52,7 +52,7 @@ Watch the task that carries it out:
 def main(cloud: str, url: str) -> None:
     user = User.objects.get(username=os.environ["DJANGO_SUPERUSER_USERNAME"])
     name, path = ACCOUNTS[cloud]
-    known = Provider.objects.filter(name=name).first()
+    known = Provider.objects.connected().filter(name=name).first()
     account_at: Callable[[str | None], AbstractContextManager[Account]] = import_string(path)
     with account_at(known.url if known else None) as account:
         task = _connect(name, account, known, user)
@@ -66,11 +66,9 @@ def _connect(name: str, account: Account, known: Provider | None, user: User) ->
     """Connect the account, or the provider of an earlier start to it, and have it read."""
     attributes = {**account.attributes, "enabled": True}
     with transaction.atomic():
-        provider = (
+        provider = known or connect_provider(user=user, name=name, **attributes)
+        if known:
             edit_provider(provider=known, user=user, **attributes)
-            if known
-            else connect_provider(user=user, name=name, **attributes)
-        )
         # By force: whatever is known of an earlier company, this one is the truth.
         return request_refresh(provider=provider, user=user, force=True)
 

@@ -5,7 +5,7 @@ from django.db import models
 from inventory.models.base import NAME_LENGTH, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import OwnedQuerySet
 
 
 class CloudNetwork(models.Model):
@@ -17,7 +17,7 @@ class CloudNetwork(models.Model):
     cidr = models.CharField(max_length=64, null=True, blank=True)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
 
-    objects = ResourceQuerySet.as_manager()
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

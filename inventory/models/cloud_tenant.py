@@ -4,7 +4,7 @@ from django.db import models
 
 from inventory.models.base import NAME_LENGTH, Timestamped, index_of_text, unique_in_provider
 from inventory.models.provider import Provider
-from inventory.querysets import ResourceQuerySet
+from inventory.querysets import OwnedQuerySet
 
 
 class CloudTenant(Timestamped):
@@ -16,7 +16,7 @@ class CloudTenant(Timestamped):
     description = models.TextField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
 
-    objects = ResourceQuerySet.as_manager()
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

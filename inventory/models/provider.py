@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django.core.validators import MaxValueValidator
-from django.db import models
+from django.db import connection, models
 
 from inventory import drivers
 from inventory.drivers.base import Driver
@@ -22,6 +22,12 @@ DriverClass = type[Driver]
 
 #: Where credentials go, and who could read them on their way.
 ADDRESS = frozenset({"certificate_authority", "hostname", "port", "security_protocol", "url", "verify_ssl"})
+#: What a task says that can't be done any more.
+DELETED = "The provider was deleted."
+#: Finds a provider unless its deletion was accepted, and keeps what is of it until the transaction ends: by a lock
+#: for which Django has no name, which writers share and only a deletion waits for.
+_KEPT = "SELECT 1 FROM inventory_provider WHERE id = %s AND deleted_on IS NULL"
+KEPT = {"postgresql": f"{_KEPT} FOR KEY SHARE", "sqlite": _KEPT}
 ENTER_AGAIN = "The stored credentials are not sent to another address: enter them again."
 
 
@@ -133,11 +139,20 @@ class Provider(Timestamped):
         except UnreadableSecret:
             return True
 
+    def is_kept(self) -> bool:
+        """Whether its deletion was not accepted; if so, nothing of it is deleted until this transaction ends.
+
+        Whoever writes rows of it asks this first: its deletion begins once nobody writes any more.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(KEPT[connection.vendor], [self.pk])
+            return cursor.fetchone() is not None
+
     def ensure_enabled(self) -> None:
         """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""
-        match Provider.objects.filter(pk=self.pk).values_list("enabled", flat=True).first():
+        match Provider.objects.connected().filter(pk=self.pk).values_list("enabled", flat=True).first():
             case None:
-                raise CloudError("The provider was deleted.")
+                raise CloudError(DELETED)
             case False:
                 raise CloudError(f"Provider {self.name} is disabled.")
 

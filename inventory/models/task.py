@@ -7,7 +7,7 @@ from django.db.models import F
 from inventory.models.base import Timestamped
 from inventory.models.provider import Provider
 from inventory.models.vm import Vm
-from inventory.querysets import TaskQuerySet
+from inventory.querysets import OwnedQuerySet, TaskQuerySet
 
 
 class Task(Timestamped):
@@ -82,6 +82,8 @@ class CallRate(models.Model):
     #: When the next call may be made; in the future where others wait for their turn.
     next_on = models.DateTimeField()
     refused_on = models.DateTimeField(db_index=True)
+
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "action"], name="call_rate_action")]

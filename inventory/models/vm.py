@@ -50,8 +50,9 @@ class Vm(Timestamped):
             index_of_many("provider", "vm_provider"),
             index_of_many("cloud_tenant", "vm_cloud_tenant"),
             index_of_many("power_state", "vm_power_state"),
-            # By which the pages of instances are found without looking at rows, as those of all VMs by the key.
-            models.Index(fields=["id"], condition=models.Q(cloud=True), name="vm_instances"),
+            # By which the pages of VMs, and of instances, are found without looking at rows.
+            models.Index(fields=["id", "provider"], name="vm_pages"),
+            models.Index(fields=["id", "provider"], condition=models.Q(cloud=True), name="vm_instances"),
         ]
         permissions = [("change_vm_security_groups", "Can add security groups to VMs and remove them")]
 

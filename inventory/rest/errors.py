@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from inventory.faults import passes
+from inventory.models import Provider
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ STATUSES: dict[type[Exception], int] = {
     BadRequest: 400,
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
+    Provider.DoesNotExist: 404,
     QueueFull: 429,
 }
 #: After how many seconds it is worth asking again where the database can't be reached, or had to give up.

@@ -4,6 +4,7 @@ from inventory.services.providers import (
     connect_provider,
     delete_provider,
     edit_provider,
+    request_deletion,
     request_refresh,
     request_refresh_of,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "keep_refused",
     "put_back",
     "queue_work",
+    "request_deletion",
     "request_refresh",
     "request_refresh_of",
     "retry_task",

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
-from inventory.services.tasks import Work, queue_work
+from inventory.models.provider import DELETED
+from inventory.services.tasks import Work, queue_work, save_all
 
 #: What says how a cloud is reached.
 CONNECTION = {
@@ -38,19 +40,60 @@ def connect_provider(*, user: User | None, **attributes: Any) -> Provider:
 
 
 @transaction.atomic
-def edit_provider(*, provider: Provider, user: User | None, **attributes: Any) -> Provider:
-    """Change what is given of a provider; if that is how its cloud is reached, its inventory is read again."""
+def edit_provider(*, provider: Provider, user: User | None, **attributes: Any) -> Task | None:
+    """Change what is given of a provider; if that is how its cloud is reached, a task reads its inventory again.
+
+    Raises `Provider.DoesNotExist` if it was deleted meanwhile.
+    """
+    Provider.objects.connected().select_for_update(no_key=True).only("pk").get(pk=provider.pk)
     for name, value in attributes.items():
         setattr(provider, name, value)
-    provider.save()
+    provider.save(update_fields=[*attributes, "updated_on"])
     if provider.enabled and provider.driver_class and not CONNECTION.isdisjoint(attributes):
-        request_refresh(provider=provider, user=user)
-    return provider
+        return request_refresh(provider=provider, user=user)
+    return None
 
 
-def delete_provider(*, provider: Provider) -> None:
-    """Disconnect a provider: its inventory goes, its cloud stays as it is, its tasks end as errors."""
-    Provider.objects.filter(pk=provider.pk).delete()
+@transaction.atomic
+def delete_provider(*, provider: Provider, user: User | None) -> Task:
+    """Disconnect a provider: from now on it is gone to everybody, and a task deletes it with its inventory.
+
+    Its cloud stays as it is. What was to be done for it ends as an error. Raises `Provider.DoesNotExist` if that
+    was accepted before.
+    """
+    now = timezone.now()
+    if not Provider.objects.connected().filter(pk=provider.pk).update(deleted_on=now, updated_on=now):
+        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={provider.pk}")
+    end_queued_tasks(provider)
+    return request_deletion(provider=provider, user=user)
+
+
+def request_deletion(*, provider: Provider, user: User | None) -> Task:
+    """Have a provider deleted whose deletion was accepted."""
+    work = Work(
+        name=f"Deletion of {provider.name}",
+        message=f"Deleting provider {provider.name}",
+        arguments={"deletion": True},
+        context={"action": "delete", "provider": provider.name},
+    )
+    # The queue of its refreshes, so that none of them runs at the same time.
+    [task] = queue_work(f"providers/{provider.pk}", [work], user=user, provider=None)
+    # It is under way, for the provider is gone already: nobody cancels it any more.
+    task.state, task.started_on = Task.State.ACTIVE, timezone.now()
+    save_all([task], ["state", "started_on"])
+    return task
+
+
+def end_queued_tasks(provider: Provider) -> None:
+    """What nobody has begun for a provider that is deleted ends as an error."""
+    queued = Task.objects.unfinished().filter(provider=provider, state=Task.State.QUEUED)
+    queued.update(
+        state=Task.State.FINISHED,
+        status=Task.Status.ERROR,
+        message=DELETED,
+        pct_complete=100,
+        updated_on=timezone.now(),
+    )
 
 
 def request_refresh(*, provider: Provider, user: User | None, force: bool = False) -> Task:

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 
 from inventory.drivers.limits import storable
 from inventory.models import Provider, Task, Vm
+from inventory.models.provider import KEPT
 from inventory.prepared import Prepared, Slot, planned_cursor
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def queue_work(
 ) -> list[Task]:
     """Write the tasks of one queue, all or none, and wake a worker up once they are there.
 
-    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`.
+    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`, and `Provider.DoesNotExist` if the
+    provider's deletion was accepted.
     """
     _one_after_another(queue)
     [[waiting]] = _WAITING(queue=queue)
@@ -105,9 +107,10 @@ def keep_refused(
 #: Of the works, as JSON in one parameter, the columns of `_OF_WORK` in the order of the works.
 _WORKS = {
     "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
-        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS works(one, place) ORDER BY place""",
+        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS works(one, place) WHERE {kept} ORDER BY place""",
     "sqlite": """json_extract(value, '$.name'), json_extract(value, '$.message'),
-        json_extract(value, '$.arguments'), json_extract(value, '$.context') FROM json_each(%s) ORDER BY key""",
+        json_extract(value, '$.arguments'), json_extract(value, '$.context')
+        FROM json_each(%s) WHERE {kept} ORDER BY key""",
 }
 _OF_WORK = ("name", "message", "arguments", "context_data")
 
@@ -120,13 +123,16 @@ def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
     shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
     columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
-    chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor]}"
+    kept = f"EXISTS ({KEPT[connection.vendor]})" if like.provider_id else "%s IS NULL"
+    chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor].format(kept=kept)}"
     with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(works).decode()],
+            [*values, orjson.dumps(works).decode(), like.provider_id],
         )
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
+    if len(ids) < len(works):
+        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={like.provider_id}")
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 

@@ -29,7 +29,7 @@ class FirewallRuleViewSet(CollectionViewSet):
     """What security groups let through."""
 
     collection = "firewall_rules"
-    queryset = FirewallRule.objects.all()
+    queryset = FirewallRule.objects.connected()
     serializer_class = FirewallRuleSerializer
     relations = {
         "security_group": ToOne("security_groups", "security_group_id"),

@@ -108,8 +108,10 @@ def _source(given: dict[str, Any]) -> dict[str, str | None]:
 class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet):
     """The firewall rules of a security group."""
 
-    queryset = FirewallRule.objects.select_related("security_group", "source_security_group", "provider").defer(
-        "provider__credentials"
+    queryset = (
+        FirewallRule.objects.connected()
+        .select_related("security_group", "source_security_group", "provider")
+        .defer("provider__credentials")
     )
 
     @action(detail=False, methods=["post"], permission="secgroups.add_firewallrule", serializer_class=NewRuleInput)

@@ -42,7 +42,7 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
 
     kind = "security_group"
 
-    queryset = SecurityGroup.objects.select_related("provider").defer("provider__credentials")
+    queryset = SecurityGroup.objects.connected().select_related("provider").defer("provider__credentials")
 
     @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_securitygroup")
     def delete_group(self, request: Request, **kwargs: Any) -> Response:

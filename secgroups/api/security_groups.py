@@ -30,7 +30,7 @@ class SecurityGroupViewSet(CollectionViewSet):
     """Security groups, to be read."""
 
     collection = "security_groups"
-    queryset = SecurityGroup.objects.all()
+    queryset = SecurityGroup.objects.connected()
     serializer_class = SecurityGroupSerializer
     computed = {
         "total_vms": total(SecurityGroup, "vms"),

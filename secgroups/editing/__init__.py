@@ -12,6 +12,7 @@ from inventory.faults import unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding
 from inventory.models import Provider, Task
+from inventory.models.provider import DELETED
 from inventory.pacing import SharedPace
 from inventory.patience import Patience
 from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back
@@ -35,7 +36,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     provider = tasks[0].provider
     if provider is None:
         for task in tasks:
-            finish(task, Task.Status.ERROR, "The provider was deleted.")
+            finish(task, Task.Status.ERROR, DELETED)
         return
     put_back(tasks[1:])
     driver = provider.driver(SharedPace(provider))
@@ -63,7 +64,7 @@ def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
         cloud.done = True
         holding.ensure()
         with transaction.atomic():
-            recorded = edit.record()
+            recorded = edit.record() if provider.is_kept() else {}
             finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
     except UnreadableSecret:
         raise  # not of this task alone: the engine knows what to do

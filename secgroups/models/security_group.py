@@ -4,7 +4,7 @@ from django.db import models
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.models.base import NAME_LENGTH, Timestamped, index_of_many, index_of_text, unique_in_provider
-from secgroups.querysets import SecurityGroupQuerySet
+from secgroups.querysets import MembershipQuerySet, SecurityGroupQuerySet
 
 
 class SecurityGroup(Timestamped):
@@ -52,6 +52,8 @@ class Membership(models.Model):
     vm = models.ForeignKey(
         Vm, models.CASCADE, null=True, db_index=False, related_name="memberships", help_text="The port's VM."
     )
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [

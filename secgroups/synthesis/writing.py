@@ -64,7 +64,7 @@ def synthesize(
     instances were written since it was last called. Raises `AlreadyThere` for a seed that was used before.
     """
     clouds = {f"synthetic-{seed}-{cloud.name}": cloud for cloud in company(seed, size)}
-    if taken := sorted(Provider.objects.filter(name__in=clouds).values_list("name", flat=True)):
+    if taken := sorted(Provider.objects.connected().filter(name__in=clouds).values_list("name", flat=True)):
         raise AlreadyThere(f"{', '.join(taken)} is there already: delete it or take another seed")
     providers = []
     for name, cloud in clouds.items():

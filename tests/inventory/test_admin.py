@@ -9,8 +9,10 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from inventory.admin import task as task_admin
+from inventory.admin.columns import link_to
 from inventory.drivers.values import Check, Connection
 from inventory.models import CloudTenant, Provider, Task, Vm
 from tests.clouds import MemoryCloud
@@ -176,20 +178,55 @@ def test_a_provider_without_a_driver_can_still_be_switched_off(admin_client):
     assert not Provider.objects.get().enabled
 
 
+def test_another_connection_is_tried_at_once_and_the_task_is_named(admin_client, admin_user, provider):
+    answer = admin_client.post(page(provider), typed(provider_region="eu-west-2", verify_ssl="on"), follow=True)
+    queued = provider.tasks.get()
+    assert (queued.owner, queued.name) == (admin_user, "Refresh of Meadow")
+    assert f"/admin/inventory/task/{queued.pk}/change/" in answer.content.decode()
+    assert Provider.objects.get().provider_region == "eu-west-2"
+
+
+def test_a_provider_that_is_switched_on_is_read_at_once(admin_client, provider):
+    Provider.objects.update(enabled=False)
+    admin_client.post(page(provider), typed(verify_ssl="on"))
+    assert provider.tasks.count() == 1
+
+
+@pytest.mark.parametrize("fields", [{"name": "Brook", "verify_ssl": "on"}, {"enabled": "", "project": "x"}])
+def test_another_name_and_switching_off_ask_the_cloud_nothing(admin_client, provider, fields):
+    admin_client.post(page(provider), typed(**fields))
+    assert not Task.objects.exists()
+
+
+def test_a_name_that_is_taken_is_refused(admin_client, provider):
+    brook = Provider.objects.create(name="Brook", type=AMAZON)
+    answer = admin_client.post(page(brook), typed(verify_ssl="on"))
+    assert "already exists" in str(answer.context["adminform"].form.errors)
+    Provider.objects.filter(pk=provider.pk).update(deleted_on=timezone.now())
+    assert admin_client.post(page(brook), typed(verify_ssl="on")).status_code == 302
+
+
 def test_the_list_says_why_the_last_refresh_failed(admin_client, provider):
     Provider.objects.update(last_refresh_error="The cloud did not answer")
     assert "The cloud did not answer" in admin_client.get(PROVIDERS).content.decode()
 
 
-def test_a_provider_is_deleted_with_its_inventory(staff, staff_client, provider):
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_provider_is_deleted_with_its_inventory_by_a_task(staff, staff_client, provider, listed):
     allow(staff, "view_provider", "delete_provider")
     for name in ("web", "db"):
         Vm.objects.create(provider=provider, ems_ref=name, name=name, vendor="amazon", type="Vm")
-    url = f"{PROVIDERS}{provider.pk}/delete/"
-    assert dict(staff_client.get(url).context["model_count"])["VMs"] == 2
-    staff_client.post(url, {"post": "yes"})
-    assert not Provider.objects.exists()
-    assert not Vm.objects.exists()
+    url = PROVIDERS if listed else f"{PROVIDERS}{provider.pk}/delete/"
+    asked = {"action": "delete_selected", "_selected_action": [provider.pk]} if listed else {}
+    page = staff_client.post(url, asked) if listed else staff_client.get(url)
+    assert dict(page.context["model_count"])["VMs"] == 2
+    answer = staff_client.post(url, {**asked, "post": "yes"}, follow=True)
+    [task] = Task.objects.all()
+    assert (task.message, task.owner) == ("Deleting provider Meadow", staff)
+    assert list(answer.context["cl"].result_list) == [task]
+    assert [str(message) for message in answer.context["messages"]] == [f"Accepted: {link_to(task)}"]
+    assert not Provider.objects.connected().exists()
+    assert Provider.objects.exists()
 
 
 def test_the_page_of_a_provider_leads_to_what_it_has(admin_client, provider):

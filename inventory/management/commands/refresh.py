@@ -54,7 +54,8 @@ def _chosen(names: list[str]) -> list[Provider]:
     """The providers of these names; all that are enabled, without names."""
     if not names:
         return list(Provider.objects.enabled().defer("credentials"))
-    found = {provider.name: provider for provider in Provider.objects.filter(name__in=names).defer("credentials")}
+    named = Provider.objects.connected().filter(name__in=names).defer("credentials")
+    found = {provider.name: provider for provider in named}
     if unknown := [name for name in names if name not in found]:
         raise CommandError(f"No provider is called {', '.join(unknown)}")
     return [found[name] for name in names]

@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 def _named(name: str) -> Provider:
     """The provider of this name, or else of this id."""
-    providers = Provider.objects.defer("credentials")
+    providers = Provider.objects.connected().defer("credentials")
     found: Provider | None = providers.filter(name=name).first()
     if found is None and name.isdecimal():
         found = providers.filter(pk=int(name)).first()

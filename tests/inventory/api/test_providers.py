@@ -7,9 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Provider, Task
+from tests import cast as actors
 from tests.cast import AMAZON, Cast
 
 FILE = "ManageIQ::Providers::File::CloudManager"
@@ -207,8 +209,43 @@ def test_where_there_are_none_or_the_address_stays_none_are_asked_for(
 
 
 def test_a_provider_is_disconnected(admin_client: Client, cast: Cast) -> None:
-    assert admin_client.delete(f"/api/providers/{cast.acme.pk}").status_code == HTTPStatus.NO_CONTENT
-    assert not Provider.objects.filter(pk=cast.acme.pk).exists()
+    url = f"/api/providers/{cast.acme.pk}"
+    assert admin_client.delete(url).status_code == HTTPStatus.NO_CONTENT
+    assert admin_client.get(url).status_code == HTTPStatus.NOT_FOUND
+    assert admin_client.delete(url).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_deletion_is_a_task_of_whoever_asked_for_it(admin_client: Client, admin_user: User, cast: Cast) -> None:
+    other = actors.provider("other")
+    resources = [{"id": pk} for pk in (cast.acme.pk, other.pk, 0)]
+    answer = post(admin_client, "/api/providers", {"action": "delete", "resources": resources})
+    *accepted, refused = answer.json()["results"]
+    for result, provider in zip(accepted, (cast.acme, other), strict=True):
+        task = Task.objects.get(pk=result["task_id"])
+        assert result == {
+            "success": True,
+            "message": f"Deleting provider {provider.name}",
+            "task_id": str(task.pk),
+            "task_href": f"http://testserver/api/tasks/{task.pk}",
+            "href": f"http://testserver/api/providers/{provider.pk}",
+        }
+        assert (task.owner, task.state, task.provider) == (admin_user, "Active", None)
+        cancelled = post(admin_client, f"/api/tasks/{task.pk}", {"action": "cancel"})
+        assert cancelled.status_code == HTTPStatus.BAD_REQUEST
+    assert refused["success"] is False
+
+
+def test_a_name_is_taken_until_its_provider_is_deleted(admin_client: Client, cast: Cast) -> None:
+    other = actors.provider("other")
+    described = {"name": "acme", "type": "amazon", "credentials": {"userid": "me", "password": "secret"}}
+    for refused in (
+        post(admin_client, "/api/providers", described),
+        admin_client.patch(f"/api/providers/{other.pk}", {"name": "acme"}, content_type="application/json"),
+    ):
+        assert refused.status_code == HTTPStatus.BAD_REQUEST
+        assert refused.json()["error"]["message"] == "name: provider with this name already exists."
+    admin_client.delete(f"/api/providers/{cast.acme.pk}")
+    assert post(admin_client, "/api/providers", described).status_code == HTTPStatus.OK
 
 
 def test_resources_are_queried_by_id_href_and_guid(admin_client: Client, cast: Cast) -> None:

@@ -98,16 +98,17 @@ def test_a_page_is_a_part_of_the_whole_list(admin_client: Client, cast: Cast, be
 def test_what_is_skipped_is_no_more_than_ids(admin_client: Client, cast: Cast) -> None:
     with CaptureQueriesContext(connection) as queries:
         get(admin_client, "/api/vms?expand=resources&offset=2&attributes=name,total_security_groups")
-    assert [query for query in queries if re.search(r'IN \(SELECT \w+\."id" [^()]* OFFSET 2\)', query["sql"])]
+    skipping = r'IN \(SELECT \w+\."id" ((?!JOIN).)* OFFSET 2\)'
+    assert [query for query in queries if re.search(skipping, query["sql"])]
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite's table is the index of its ids")
-@pytest.mark.parametrize(("model", "index"), [(Vm, "inventory_vm_pkey"), (Instance, "vm_instances")])
+@pytest.mark.parametrize(("model", "index"), [(Vm, "vm_pages"), (Instance, "vm_instances")])
 def test_ids_are_skipped_in_an_index_alone(cast: Cast, model: type[Vm], index: str) -> None:
     with connection.cursor() as cursor:
         for way in ("seqscan", "indexscan", "bitmapscan"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
-    assert f"Index Only Scan using {index}" in model.objects.order_by("pk")[2:4].values("pk").explain()
+    assert f"Index Only Scan using {index}" in model.objects.connected().order_by("pk")[2:4].values("pk").explain()
 
 
 def test_a_list_without_anything_has_no_page(admin_client: Client) -> None:
