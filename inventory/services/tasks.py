@@ -123,12 +123,13 @@ def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
     shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
     columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
-    kept = f"EXISTS ({KEPT[connection.vendor]})" if like.provider_id else "%s IS NULL"
+    of_provider = [like.provider_id] if like.provider_id else []
+    kept = f"EXISTS ({KEPT[connection.vendor]})" if of_provider else "TRUE"
     chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor].format(kept=kept)}"
     with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(works).decode(), like.provider_id],
+            [*values, orjson.dumps(works).decode(), *of_provider],
         )
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
     if len(ids) < len(works):
