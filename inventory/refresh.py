@@ -220,9 +220,9 @@ def _scope(task: Task) -> Scope | None:
 
 @transaction.atomic
 def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
+    if not refresh.provider.is_kept():
+        raise CloudError(DELETED)
     for part in settings.REFRESH_PARTS:
-        if not refresh.provider.is_kept():
-            raise CloudError(DELETED)
         bring_in: Part = import_string(part)
         bring_in(refresh)
         progress()

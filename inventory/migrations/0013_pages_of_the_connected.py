@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0011_what_clouds_allow'),
+        ('inventory', '0012_retry_task'),
     ]
 
     operations = [
