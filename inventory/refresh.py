@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -15,10 +15,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from inventory.bulk import batches
 from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.drivers.limits import storable
-from inventory.drivers.values import Group, Inventory, Owned, Port, Scope
+from inventory.drivers.values import Group, Inventory, Network, Port, Scope, Tenant
 from inventory.faults import described, leave_to_others, unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.findings import Findings, counted, listed
@@ -111,6 +112,7 @@ class Refresh:
 
 
 Part = Callable[[Refresh], None]
+Listed = TypeVar("Listed", Network, Tenant)
 #: What may keep a refresh from being done, each with words for a person.
 FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
 #: The reading, and each part of the writing.
@@ -206,7 +208,7 @@ def _read(
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
     driver = provider.driver(Unhurried(provider, retries))
     inventory = driver.inventory_of(scope) if scope else driver.inventory()
-    if scope and scope.kind == "cloud_tenant" and not inventory.tenants:
+    if scope and scope.kind == "cloud_tenant" and scope.ref not in inventory.tenant_refs:
         raise CloudError(
             f"The cloud shows no tenant {scope.ref} any more: refresh {provider.name} to remove what was in it."
         )
@@ -235,25 +237,29 @@ def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
 
 def bring_in_tenants(refresh: Refresh) -> None:
     inventory = refresh.inventory
-    owned: Iterable[Owned] = chain(inventory.networks, inventory.groups, inventory.instances, inventory.ports)
-    shared_with = (ref for group in inventory.groups for ref in group.shared_with)
-    refresh.tenants = refresh.known(
-        CloudTenant, chain((one.tenant_ref for one in owned), shared_with)
-    ) | refresh.reconcile(
+    unlisted = _unlisted(
+        refresh, "cloud_tenants", CloudTenant, Tenant, inventory.tenants, inventory.tenant_refs, "description"
+    )
+    refresh.tenants = refresh.reconcile(
         "cloud_tenants",
         CloudTenant,
-        inventory.tenants,
+        [*inventory.tenants, *unlisted],
         lambda tenant: {"name": tenant.name, "description": tenant.description},
         within=refresh.within(cloud_tenant="ems_ref"),
     )
 
 
 def bring_in_networks(refresh: Refresh) -> None:
-    on: Iterable[Group | Port] = chain(refresh.inventory.groups, refresh.inventory.ports)
-    refresh.networks = refresh.known(CloudNetwork, (one.network_ref for one in on)) | refresh.reconcile(
+    inventory = refresh.inventory
+    on: Iterable[Group | Port] = chain(inventory.groups, inventory.ports)
+    refs = (one.network_ref for one in on)
+    columns = ("cidr", "cloud_tenant__ems_ref")
+    unlisted = _unlisted(refresh, "cloud_networks", CloudNetwork, Network, inventory.networks, refs, *columns)
+    associated = (ref for group in inventory.groups for ref in group.associated_network_refs)
+    refresh.networks = refresh.known(CloudNetwork, associated) | refresh.reconcile(
         "cloud_networks",
         CloudNetwork,
-        refresh.inventory.networks,
+        [*inventory.networks, *unlisted],
         lambda network: {
             "name": network.name,
             "cidr": network.cidr,
@@ -261,6 +267,27 @@ def bring_in_networks(refresh: Refresh) -> None:
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
+
+
+def _unlisted(
+    refresh: Refresh,
+    kind: str,
+    model: type[Row],
+    value: Callable[..., Listed],
+    listed: Iterable[Listed],
+    refs: Iterable[str | None],
+    *columns: str,
+) -> list[Listed]:
+    """What the cloud did not list though something there belongs to it: as its row has it, or named by its ref."""
+    left_out = refresh.findings.stays(kind)
+    missing = {ref for ref in refs if ref and not left_out(ref)} - {one.ref for one in listed}
+    rows = model._default_manager.filter(provider=refresh.provider)
+    known = {
+        row[0]: value(*row)
+        for batch in batches(sorted(missing))
+        for row in rows.filter(ems_ref__in=batch).values_list("ems_ref", "name", *columns)
+    }
+    return [known.get(ref) or value(ref, ref) for ref in sorted(missing)]
 
 
 def bring_in_instances(refresh: Refresh) -> None:

@@ -104,6 +104,7 @@ class _Changes:
             before,
             changes,
             minimum=self.driver.minimum_groups_per_port,
+            confined=self.driver.groups_have_networks,
             stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
         ).after(begun)  # of which not all can be done any more: then none of that stays
         if not begun.wanted:  # else "nothing was changed" holds only once that is taken back

@@ -49,7 +49,8 @@ def _networks(provider: Provider) -> Iterator[Network]:
 
 def _groups(provider: Provider) -> Iterator[Group]:
     groups = SecurityGroup.objects.filter(provider=provider)
-    return groups.order_by(ByCodePoint("ems_ref"), ByCodePoint("shared_with__ems_ref")).as_values()
+    related = ("shared_with__ems_ref", "associated_networks__ems_ref")
+    return groups.order_by(*map(ByCodePoint, ("ems_ref", *related))).as_values()
 
 
 def _rules(provider: Provider) -> Iterator[Rule]:

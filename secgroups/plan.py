@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from inventory.drivers.values import EVERYBODY, Group, Port
+from inventory.drivers.values import Group, Port
 
 Action = Literal["add", "remove"]
 #: Of each action: under way, done, and the preposition.
@@ -90,12 +90,14 @@ def plan(
     *,
     minimum: int = 0,
     stateless: Collection[str] = (),
+    confined: bool = False,
 ) -> Plan:
     """Fold the changes, in their order, into one plan.
 
-    `minimum` is how many groups the cloud leaves on a port; `stateless` are those (ref) of the ports that are so.
+    `minimum` is how many groups the cloud leaves on a port; `stateless` are those (ref) of the ports that are so;
+    `confined` says that the cloud confines each group to networks, also one whose network is not known.
     """
-    folding = _Folding(instance, ports, minimum, stateless)
+    folding = _Folding(instance, ports, minimum, stateless, confined)
     for change in changes:
         folding.made.outcomes[change.id] = folding.fold(change)
     folding.warn()
@@ -106,9 +108,10 @@ class _Folding:
     """The groups that each port will have after the changes so far."""
 
     def __init__(
-        self, instance: str, ports: Sequence[Port], minimum: int, stateless: Collection[str] = ()
+        self, instance: str, ports: Sequence[Port], minimum: int, stateless: Collection[str], confined: bool
     ) -> None:
         self.instance = instance
+        self.confined = confined
         self.ports = ports
         self.minimum = minimum
         self.stateless = set(stateless)
@@ -155,7 +158,7 @@ class _Folding:
         if group.ref in self.now[port.ref]:
             return None
         # What it had before these changes it can have, wherever that comes from.
-        foreign = None if group.ref in port.group_refs else _foreign(port, group)
+        foreign = None if group.ref in port.group_refs else _foreign(port, group, self.confined)
         return foreign or self._of_the_other_kind(port, group)
 
     def _of_the_other_kind(self, port: Port, group: Group) -> str | None:
@@ -198,16 +201,22 @@ class _Folding:
                 self.made.outcomes[change] = replace(outcome, status="Warn", message=outcome.message + warning)
 
 
-def _foreign(port: Port, group: Group) -> str | None:
-    """A group belongs to a network (EC2) or to a tenant (OpenStack), which may share it."""
-    if group.network_ref:
-        if group.network_ref == port.network_ref:
-            return None
-        return f"it is in network {port.network_ref}, and {group.name} belongs to {group.network_ref}"
-    users = {group.tenant_ref, *group.shared_with}
-    if None in users or port.tenant_ref is None or {EVERYBODY, port.tenant_ref} & users:
+def _foreign(port: Port, group: Group, confined: bool) -> str | None:
+    """Why a port can't have a group of another network (EC2) or tenant (OpenStack); None if it can."""
+    if group.fits(port, confined=confined):
         return None
-    return f"it is in tenant {port.tenant_ref}, and {group.name} belongs to {group.tenant_ref} alone"
+    if confined or group.network_ref:
+        return f"it is in {_called('network', port.network_ref)}, and {_owner(group.name, group.network_ref)}"
+    alone = " alone" if group.tenant_ref else ""
+    return f"it is in {_called('tenant', port.tenant_ref)}, and {_owner(group.name, group.tenant_ref)}{alone}"
+
+
+def _called(kind: str, ref: str | None) -> str:
+    return f"{kind} {ref}" if ref else f"an unknown {kind}"
+
+
+def _owner(group: str, ref: str | None) -> str:
+    return f"{group} belongs to {ref}" if ref else f"it is unknown to which {group} belongs"
 
 
 def _list(refs: Iterable[str]) -> str:

@@ -15,8 +15,8 @@ from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
 from inventory.querysets import OwnedQuerySet, TalliedQuerySet
 
-#: Of a row of `as_values` what is the same for each tenant that the group is shared with.
-_but_share = itemgetter(slice(-1))
+#: Of a row of `as_values` what is the same for each tenant that the group is shared with, and for each network.
+_but_related = itemgetter(slice(-2))
 
 
 class MembershipQuerySet(OwnedQuerySet):
@@ -25,7 +25,10 @@ class MembershipQuerySet(OwnedQuerySet):
 
 class SecurityGroupQuerySet(TalliedQuerySet):
     def as_values(self) -> Iterator[Group]:
-        """These groups in the words of the drivers, in their order, which may go on by `shared_with__ems_ref`."""
+        """These groups in the words of the drivers, in their order.
+
+        That may go on by `shared_with__ems_ref` and `associated_networks__ems_ref`.
+        """
         rows = self.values_list(
             "ems_ref",
             "name",
@@ -35,26 +38,36 @@ class SecurityGroupQuerySet(TalliedQuerySet):
             "stateful",
             "shared",
             "shared_with__ems_ref",
+            "associated_networks__ems_ref",
         )
-        for (ref, name, description, tenant, network, stateful, shared), shares in groupby(rows, _but_share):
-            tenants = tuple(share for *_, share in shares if share)
+        for (ref, name, description, tenant, network, stateful, shared), related in groupby(rows, _but_related):
+            # The two joins make a row of each pair.
+            pairs = [(share, associated) for *_, share, associated in related]
+            shares, associated = (tuple(dict.fromkeys(filter(None, refs))) for refs in zip(*pairs, strict=True))
             everybody = (EVERYBODY,) if shared else ()
-            yield Group(ref, name, description, tenant, network, stateful, (*everybody, *tenants))
+            yield Group(ref, name, description, tenant, network, stateful, (*everybody, *shares), associated)
 
     def available_to(self, vm: Vm) -> Self:
         """The groups that an instance can have.
 
-        A group that its cloud confines to a network (EC2) goes on ports in that network; any other (OpenStack)
-        goes on instances of its own tenant and of those that it is shared with. What an instance has it can have,
-        wherever that comes from (EC2 lets groups of another network be associated).
+        Where the cloud confines a group to networks (EC2), it goes on ports in its own and in those that it is
+        associated with; elsewhere (OpenStack) on instances of its own tenant and of those that it is shared with.
+        An unknown network or tenant is none of these. What an instance has it can have, wherever it comes from.
         """
+        fitting = self._in_networks_of(vm) if vm.provider.confines_groups else self._for_tenant_of(vm)
+        has = Q(pk__in=self.model._default_manager.filter(vms=vm.pk).values("pk"))
+        return self.filter(fitting | has, provider=vm.provider_id)
+
+    def _in_networks_of(self, vm: Vm) -> Q:
         networks = NetworkPort.objects.filter(vm=vm.pk).values("cloud_network")
-        of_tenant = Q(cloud_network=None, cloud_tenant=vm.cloud_tenant_id)
-        groups, shared = self.model._default_manager, Q(shared=True)
-        if vm.cloud_tenant_id is not None:
-            shared |= Q(pk__in=groups.filter(shared_with=vm.cloud_tenant_id).values("pk"))
-        has = Q(pk__in=groups.filter(vms=vm.pk).values("pk"))
-        return self.filter(Q(cloud_network__in=networks) | of_tenant | shared | has, provider=vm.provider_id)
+        associations = self.model.associated_networks.through.objects.filter(cloudnetwork__in=networks)
+        return Q(cloud_network__in=networks) | Q(pk__in=associations.values("securitygroup"))
+
+    def _for_tenant_of(self, vm: Vm) -> Q:
+        if vm.cloud_tenant_id is None:
+            return Q(shared=True)
+        shared = self.model._default_manager.filter(shared_with=vm.cloud_tenant_id).values("pk")
+        return Q(shared=True) | Q(cloud_tenant=vm.cloud_tenant_id) | Q(pk__in=shared)
 
 
 class FirewallRuleQuerySet(TalliedQuerySet):

@@ -56,7 +56,9 @@ def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
 
 
 def _new_row(vm: Vm, port: Port) -> NetworkPort:
+    # Its own tenant, which the cloud says and the instance does not: a port may be of another account.
+    tenant = CloudTenant.objects.filter(provider=vm.provider, ems_ref=port.tenant_ref).first()
     network = CloudNetwork.objects.filter(provider=vm.provider, ems_ref=port.network_ref).first()
-    attributes = port_attributes(port) | {"vm": vm, "cloud_tenant": vm.cloud_tenant, "cloud_network": network}
+    attributes = port_attributes(port) | {"vm": vm, "cloud_tenant": tenant, "cloud_network": network}
     row, _ = NetworkPort.objects.get_or_create(provider=vm.provider, ems_ref=port.ref, defaults=attributes)
     return row

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
-from django.db.models import Q
+from django.db.models import Model, Q
 
 from inventory.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
@@ -57,20 +57,31 @@ def _placed(refresh: Refresh) -> list[Group]:
 
 def bring_in_shares(refresh: Refresh) -> None:
     """Which tenants may use the groups of others."""
-    wanted = {
-        (refresh.groups[group.ref], refresh.tenants[ref])
-        for group in refresh.inventory.groups
-        for ref in group.shared_with
-        if ref in refresh.tenants
-    }
-    shares = SecurityGroup.shared_with.through.objects
-    theirs = shares.filter(securitygroup__provider=refresh.provider)
+    shares = {group.ref: group.shared_with for group in refresh.inventory.groups}
+    _bring_in_relation(refresh, SecurityGroup.shared_with.through, shares, refresh.tenants)
+
+
+def bring_in_associations(refresh: Refresh) -> None:
+    """In which networks the groups of others may be used."""
+    networks = {group.ref: group.associated_network_refs for group in refresh.inventory.groups}
+    _bring_in_relation(refresh, SecurityGroup.associated_networks.through, networks, refresh.networks)
+
+
+def _bring_in_relation(
+    refresh: Refresh, through: type[Model], related: Mapping[str, Iterable[str]], ids: Mapping[str, int]
+) -> None:
+    """Relate each group (ref) to exactly these (refs), as far as they have rows (`ids`)."""
+    columns = [field.attname for field in through._meta.concrete_fields if field.is_relation]
+    groups = {refresh.groups[group]: refs for group, refs in related.items() if group in refresh.groups}
+    wanted = {(group, ids[ref]) for group, refs in groups.items() for ref in refs if ref in ids}
+    rows = through._default_manager
+    theirs = rows.filter(securitygroup__provider=refresh.provider)
     if refresh.scope:
-        theirs = theirs.filter(securitygroup__in=[refresh.groups[group.ref] for group in refresh.inventory.groups])
-    known = {(group, tenant): pk for pk, group, tenant in theirs.values_list("pk", "securitygroup", "cloudtenant")}
-    for gone in batches(known[share] for share in known.keys() - wanted):
-        shares.filter(pk__in=gone).delete()
-    copy_rows(SecurityGroup.shared_with.through, ["securitygroup_id", "cloudtenant_id"], wanted - known.keys())
+        theirs = theirs.filter(securitygroup__in=groups)
+    known = {(group, other): pk for pk, group, other in theirs.values_list("pk", *columns)}
+    for gone in batches(known[pair] for pair in known.keys() - wanted):
+        rows.filter(pk__in=gone).delete()
+    copy_rows(through, columns, wanted - known.keys())
 
 
 def group_attributes(driver: Driver | type[Driver], group: Group) -> Attributes:

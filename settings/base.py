@@ -185,6 +185,7 @@ REFRESH_PARTS = [
     "inventory.refresh.bring_in_ports",
     "secgroups.refresh.bring_in_groups",
     "secgroups.refresh.bring_in_shares",
+    "secgroups.refresh.bring_in_associations",
     "secgroups.refresh.bring_in_rules",
     "secgroups.refresh.bring_in_memberships",
 ]

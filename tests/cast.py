@@ -24,6 +24,7 @@ from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, T
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
+OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Annotated, Literal, TypeVar
 
 from inventory.drivers.limits import Between, Exact, Shown
@@ -71,6 +72,11 @@ class Check:
     needed: bool = False
 
 
+def same(ref: str | None, other: str | None) -> bool:
+    """Whether both refs are known and equal: what is unknown is never equal to anything."""
+    return bool(ref) and ref == other
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     ref: Id
@@ -90,7 +96,8 @@ class Network:
 class Group:
     """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC).
 
-    `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all.
+    `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all;
+    `associated_network_refs` the networks beside its own in which it may be used.
     """
 
     ref: Id
@@ -100,6 +107,22 @@ class Group:
     network_ref: Ref | None = None
     stateful: bool = True
     shared_with: tuple[Id, ...] = ()
+    associated_network_refs: tuple[Id, ...] = ()
+
+    def usable_by(self, tenant_ref: str | None) -> bool:
+        """Whether a tenant may use this group, by owning it or because it is shared."""
+        tenants = (self.tenant_ref, *self.shared_with)
+        return EVERYBODY in self.shared_with or any(same(tenant_ref, tenant) for tenant in tenants)
+
+    def fits(self, port: Port, *, confined: bool = False) -> bool:
+        """Whether a port can have this group: by its network where the cloud confines groups, else by its tenant.
+
+        `confined` says that the cloud does, also of a group whose network is not known.
+        """
+        if confined or self.network_ref:
+            networks = (self.network_ref, *self.associated_network_refs)
+            return any(same(port.network_ref, network) for network in networks)
+        return self.usable_by(port.tenant_ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +236,17 @@ class Inventory:
     instances: tuple[Instance, ...] = ()
     ports: tuple[Port, ...] = ()
     misfits: tuple[Misfit, ...] = ()
+
+    @property
+    def tenant_refs(self) -> set[str]:
+        """Every tenant that is listed, that owns something of this, or that a group is shared with.
+
+        A project that Keystone does not list (deleted, of another domain) still owns what carries its id.
+        """
+        owned: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports)
+        owners = (one.tenant_ref for one in owned)
+        shares = (ref for group in self.groups for ref in group.shared_with if ref != EVERYBODY)
+        return set(filter(None, chain((tenant.ref for tenant in self.tenants), owners, shares)))
 
     def within(self, scope: Scope) -> Inventory:
         """What of this belongs to one thing; nothing if that is not here."""

@@ -107,6 +107,11 @@ class Provider(Timestamped):
     def supports_security_groups(self) -> bool:
         return self.driver_class is not None and self.driver_class.supports_security_groups
 
+    @property
+    def confines_groups(self) -> bool:
+        """Whether the cloud confines each security group to networks."""
+        return self.driver_class is not None and self.driver_class.groups_have_networks
+
     def driver(self, pace: Pace = AT_ONCE) -> Driver:
         """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown type."""
         return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, pace)))

@@ -11,7 +11,7 @@ from secgroups.services.edits import (
     rule_creation,
     rule_deletion,
 )
-from secgroups.services.refusals import keep_refused_change
+from secgroups.services.refused_changes import keep_refused_change
 
 __all__ = [
     "Accepted",

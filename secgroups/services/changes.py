@@ -12,12 +12,13 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from inventory.lookups import Numbers, Texts
-from inventory.models import Vm
+from inventory.models import Provider, Vm
 from inventory.prepared import Prepared, Slot
 from inventory.services import Work, queue_work
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.refusals import out_of_reach, read_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,24 @@ def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: Use
     A name that the inventory does not know is accepted, because the inventory may be behind the cloud: the cloud
     is asked when the task is carried out.
     """
-    decided = _decide(vm, action, asked)
+    decided = _decide(vm, action, asked, user)
     works = [work for work in decided if isinstance(work, Work)]
     tasks = iter(queue_work(f"vms/{vm.pk}", works, user=user, provider=vm.provider, vm=vm)) if works else iter(())
     return [Accepted(work.message, next(tasks)) if isinstance(work, Work) else work for work in decided]
 
 
-def _decide(vm: Vm, action: Action, asked: Sequence[Asked]) -> list[Work | Refused]:
+def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[Work | Refused]:
     if not vm.provider.supports_security_groups:
-        return [Refused(cannot(action, one.label, vm.name)) for one in asked]
+        reason = read_only(vm.provider)
+        return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
     candidates = _Candidates(vm, asked)
     ports = _refs_of_ports(vm) if any(one.ports for one in asked) else {}
-    return [_decide_one(vm, action, one, candidates.fitting(one), ports) for one in asked]
+    return [
+        Refused(f"{cannot(action, one.label, vm.name)}: {refusal}")
+        if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), user))
+        else _work(vm, action, one, fitting, ports)
+        for one in asked
+    ]
 
 
 def _refs_of_ports(vm: Vm) -> dict[str, str]:
@@ -71,13 +78,12 @@ class _Candidate(NamedTuple):
 
 
 @cache
-def _available(has_tenant: bool) -> Prepared:
-    """What reads the candidates for an instance that is of a tenant, or of none."""
+def _available(kind: str, has_tenant: bool) -> Prepared:
+    """What reads the candidates for an instance at this type of provider that is of a tenant, or of none."""
 
     def rows() -> QuerySet[Any, Any]:
-        vm = Vm(
-            id=Slot("vm"), provider_id=Slot("provider"), cloud_tenant_id=Slot("tenant") if has_tenant else None
-        )
+        provider = Provider(id=Slot("provider"), type=kind)
+        vm = Vm(id=Slot("vm"), provider=provider, cloud_tenant_id=Slot("tenant") if has_tenant else None)
         named = Q(name__among=Slot("names")) | Q(pk__among=Slot("ids")) | Q(ems_ref__among=Slot("refs"))
         groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
         return groups.values_list(*_Candidate._fields)
@@ -92,7 +98,7 @@ class _Candidates:
         self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
         self._of_ref: dict[str, _Candidate] = {}
         self._of_id: dict[int, _Candidate] = {}
-        found = _available(vm.cloud_tenant_id is not None)(
+        found = _available(vm.provider.type, vm.cloud_tenant_id is not None)(
             vm=vm.pk,
             provider=vm.provider_id,
             tenant=vm.cloud_tenant_id,
@@ -114,13 +120,8 @@ class _Candidates:
         return (found,) if found else ()
 
 
-def _decide_one(
-    vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: dict[str, str]
-) -> Work | Refused:
+def _work(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: dict[str, str]) -> Work:
     gerund, _, preposition = WORDS[action]
-    refusal = _refusal(vm, asked, fitting)
-    if refusal:
-        return Refused(f"{cannot(action, asked.label, vm.name)}: {refusal}")
     name = fitting[0].name if fitting else asked.label
     group = {"name": name, "ems_ref": fitting[0].ems_ref if fitting else asked.ems_ref}
     message = f"{gerund} security group {name} {preposition} {vm.name}"
@@ -134,15 +135,17 @@ def _decide_one(
     )
 
 
-def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate]) -> str | None:
+def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate], user: User) -> str | None:
     """Why this can't be asked of the cloud; None if it can."""
     if len(fitting) > 1:
         ids = ", ".join(str(group.pk) for group in fitting)
         return f"several security groups have this name, choose one by its id: {ids}"
     if fitting:
         return None
+    located = SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")
     if asked.id is not None:
-        return f"{vm.name} can have no security group with this id"
-    if asked.ems_ref and SecurityGroup.objects.filter(provider=vm.provider_id, ems_ref=asked.ems_ref).exists():
-        return f"{vm.name} can't have this group, it belongs to another network or tenant"
+        group = located.filter(pk=asked.id).first()
+        return out_of_reach(vm, group) if group else f"there is no security group with the id {asked.id}"
+    if asked.ems_ref and (group := located.filter(provider=vm.provider_id, ems_ref=asked.ems_ref).first()):
+        return out_of_reach(vm, group)
     return None

@@ -15,6 +15,7 @@ from inventory.models import CloudNetwork, CloudTenant, Provider
 from inventory.services import Work, queue_work
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.refusals import foreign_source, read_only
 from secgroups.words import WORDS, Verb, cannot, group_called, rule_called
 
 
@@ -126,8 +127,8 @@ def rule_creation(
         end_port=end_port,
         source=source.name if source else source_ip_range,
     )
-    if source and source.provider_id != group.provider_id:
-        return Refused(f"{cannot('create', subject)}: the source is a group of another provider")
+    if source and (refusal := foreign_source(group, source)):
+        return Refused(f"{cannot('create', subject)}: {refusal}")
     refs = {"group_ref": group.ems_ref, "source_group_ref": source and source.ems_ref}
     shown = rule | {"source_security_group": source and _named(source)}
     context = {"security_group": _named(group), "firewall_rule": shown}
@@ -167,7 +168,7 @@ def _edit(
     context: Mapping[str, Any],
 ) -> Edit | Refused:
     if not provider.supports_security_groups:
-        return Refused(f"{cannot(verb, subject)}: {provider.name} can't manage security groups")
+        return Refused(f"{cannot(verb, subject)}: {read_only(provider)}")
     message = f"{WORDS[verb][0]} {subject}"
     return Edit(
         provider,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from inventory import reconcile
 from inventory.bulk import new_ids
 from inventory.drivers.failures import CloudUnavailable
-from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
+from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import STEPS, Refresh, carry_out, refresh
@@ -109,10 +109,11 @@ def statements_of_a_refresh(cast: Cast, cloud: MemoryCloud, prefix: str, count: 
 def test_the_number_of_statements_does_not_grow_with_the_inventory(cast: Cast, cloud: MemoryCloud) -> None:
     few, many = (statements_of_a_refresh(cast, cloud, str(count), count) for count in (1, 60))
     assert few == many
-    # The provider twice, six kinds of rows, shares, the lock of the groups, memberships, two savepoints, outcome.
-    assert many[1] == 14
+    # The provider twice, six kinds of rows, shares, associations, the lock of the groups, memberships, two
+    # savepoints, the outcome.
+    assert many[1] == 15
     # Keys and rows of four kinds; shares; ports locked, their memberships read and written.
-    assert many[0] == 14 + 2 * 4 + 1 + 3
+    assert many[0] == 15 + 2 * 4 + 1 + 3
 
 
 def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
@@ -240,7 +241,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 9
+    assert len(steps) == STEPS == 10
 
 
 @pytest.mark.parametrize(
@@ -311,3 +312,73 @@ def test_a_rule_and_a_membership_of_a_group_that_was_not_read_are_left_out(cast:
     refresh(cast.acme, Grip())
     assert not FirewallRule.objects.exists()
     assert actors.memberships(cast.staging.single) == {"eni-staging-single-1": {"sg-staging-web"}}
+
+
+class TestWhatTheCloudDoesNotList:
+    def test_a_tenant_stays_while_something_belongs_to_it(self, cast: Cast, cloud: MemoryCloud) -> None:
+        """A project that was deleted, whose servers and groups stay, or one that a short list leaves out."""
+        CloudTenant.objects.update(description="as it was")
+        cloud.tenant_list.clear()
+        cloud.group_list.append(
+            Group("sg-other", "other", tenant_ref="t-deleted", shared_with=("t-far", EVERYBODY))
+        )
+        refresh(cast.acme, Grip())
+        tenants = {one.ems_ref: (one.name, one.description) for one in CloudTenant.objects.all()}
+        assert tenants == {
+            "t-account": ("account", "as it was"),
+            "t-deleted": ("t-deleted", None),
+            "t-far": ("t-far", None),
+        }
+        assert Vm.objects.get(ems_ref="i-staging-single").cloud_tenant == cast.tenant
+
+    def test_a_tenant_to_which_nothing_belongs_any_more_goes(self, cast: Cast, cloud: MemoryCloud) -> None:
+        actors.tenant(cast.acme, "left")
+        refresh(cast.acme, Grip())
+        assert [one.ems_ref for one in CloudTenant.objects.all()] == ["t-account"]
+
+    def test_a_tenant_that_is_listed_later_gets_its_name(self, cast: Cast, cloud: MemoryCloud) -> None:
+        cloud.group_list.append(Group("sg-other", "other", tenant_ref="t-new"))
+        refresh(cast.acme, Grip())
+        known = CloudTenant.objects.get(ems_ref="t-new")
+        cloud.tenant_list.append(Tenant("t-new", "the new one"))
+        refresh(cast.acme, Grip())
+        assert CloudTenant.objects.get(name="the new one") == known
+
+    def test_a_network_stays_while_something_is_in_it(self, cast: Cast, cloud: MemoryCloud) -> None:
+        cloud.network_list.clear()
+        cloud.group_list.append(Group("sg-other", "other", network_ref="vpc-hidden"))
+        refresh(cast.acme, Grip())
+        assert {one.ems_ref: one.name for one in CloudNetwork.objects.all()} == {
+            "vpc-production": "production",
+            "vpc-staging": "staging",
+            "vpc-hidden": "vpc-hidden",
+        }
+        assert CloudNetwork.objects.get(ems_ref="vpc-staging").cloud_tenant == cast.tenant
+
+    @pytest.mark.parametrize("scope", [Scope("instance", "i-staging-single"), Scope("security_group", "sg-new")])
+    def test_a_part_brings_its_tenant_and_network_in(self, scope: Scope, cast: Cast, cloud: MemoryCloud) -> None:
+        cloud.group_list.append(Group("sg-new", "new", tenant_ref="t-new", network_ref="vpc-new"))
+        cloud.set_port("eni-staging-single-1", group_refs=("sg-staging-default", "sg-new"))
+        refresh(cast.acme, Grip(), scope=scope)
+        group = SecurityGroup.objects.get(ems_ref="sg-new")
+        assert group.cloud_tenant == CloudTenant.objects.get(ems_ref="t-new")
+        assert group.cloud_network == CloudNetwork.objects.get(ems_ref="vpc-new")
+
+
+class TestAssociations:
+    @pytest.mark.parametrize("scope", [None, Scope("security_group", "sg-staging-web")])
+    def test_they_are_brought_in(self, scope: Scope | None, cast: Cast, cloud: MemoryCloud) -> None:
+        [web] = [one for one in cloud.group_list if one.ref == "sg-staging-web"]
+        rest = [one for one in cloud.group_list if one is not web]
+        for networks in [("vpc-production", "vpc-hidden"), ("vpc-staging",), ()]:
+            cloud.group_list = [*rest, replace(web, associated_network_refs=networks)]
+            refresh(cast.acme, Grip(), scope=scope)
+            known = {one.ems_ref for one in cast.staging.web.associated_networks.all()}
+            assert known == set(networks) - {"vpc-hidden"}
+            [value] = SecurityGroup.objects.filter(pk=cast.staging.web.pk).as_values()
+            assert set(value.associated_network_refs) == known
+
+    def test_a_part_leaves_those_of_other_groups(self, cast: Cast, cloud: MemoryCloud) -> None:
+        cast.staging.db.associated_networks.add(cast.production.network)
+        refresh(cast.acme, Grip(), scope=Scope("security_group", "sg-staging-web"))
+        assert cast.staging.db.associated_networks.count() == 1

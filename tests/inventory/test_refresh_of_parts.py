@@ -14,7 +14,7 @@ from django.utils import timezone
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
 from inventory.guard import TooManyGone
-from inventory.models import NetworkPort, Provider, Task, Vm
+from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import carry_out, refresh
 from inventory.services import request_refresh, request_refresh_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -180,7 +180,14 @@ class TestATenant:
     def test_one_that_the_cloud_does_not_show_leaves_everything_as_it_was(
         self, cast: Cast, cloud: MemoryCloud
     ) -> None:
-        cloud.tenant_list.clear()
+        for known in (
+            cloud.tenant_list,
+            cloud.network_list,
+            cloud.instance_list,
+            cloud.group_list,
+            cloud.port_list,
+        ):
+            known.clear()
         task = request_refresh_of(scope=ACCOUNT, name="account", provider=cast.acme, user=None, force=True)
         carry_out([task], Grip())
         assert (task.status, task.message) == (
@@ -188,6 +195,15 @@ class TestATenant:
             "The cloud shows no tenant t-account any more: refresh acme to remove what was in it.",
         )
         assert Vm.objects.count() == 4
+
+    def test_one_that_is_not_listed_is_read_while_something_belongs_to_it(
+        self, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        cloud.tenant_list.clear()
+        cloud.terminate("i-staging-double")
+        refresh(cast.acme, Grip(), scope=ACCOUNT)
+        assert Vm.objects.count() == 3
+        assert CloudTenant.objects.get(ems_ref="t-account").name == "account"
 
 
 @pytest.mark.parametrize("scope", [ACCOUNT, DOUBLE, WEB])

@@ -58,8 +58,9 @@ def test_every_edit_of_a_provider_without_groups_is_refused(cast: Cast) -> None:
         rule_creation(group, direction="inbound", source_ip_range="10.0.0.0/8"),
         rule_deletion(rule),
     ]
+    reason = f"Portcullis has no driver for provider acme of type {cast.acme.type}"
     assert [str(one.message) for one in decided if isinstance(one, Refused)] == [
-        f"Cannot {what}: acme can't manage security groups"
+        f"Cannot {what}: {reason}"
         for what in (
             "create security group new",
             "edit security group web",

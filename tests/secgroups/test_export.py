@@ -29,11 +29,11 @@ FILE = "ManageIQ::Providers::File::CloudManager"
 
 #: Something of everything, each part in the order of the export.
 EVERYTHING = Inventory(
-    tenants=(Tenant("t-1", "acme", "a tenant"), Tenant("t-2", "umbra")),
+    tenants=(Tenant("t-1", "acme", "a tenant"), Tenant("t-2", "umbra"), Tenant("t-3", "sol")),
     networks=(Network("n-1", "production", "10.0.0.0/8", "t-1"), Network("n-2", "bare")),
     groups=(
         Group("sg-1", "web", 'für "alle"', "t-1", "n-1", False, ("*", "t-2")),
-        Group("sg-2", "db", None, "t-1", None, True, ("t-2",)),
+        Group("sg-2", "db", None, "t-1", None, True, ("t-2", "t-3"), ("n-1", "n-2")),
         Group("sg-3", "bare"),
     ),
     rules=(

@@ -8,7 +8,7 @@ from django.test import Client
 from inventory.models import Vm
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
-from tests.cast import Cast
+from tests.cast import OPENSTACK, Cast
 
 
 def rule(cast: Cast, ref: str, protocol: str | None, port: int | None = None, end: int | None = None) -> None:
@@ -102,12 +102,42 @@ def test_an_instance_in_two_networks_can_have_the_groups_of_both(cast: Cast) -> 
     assert available(cast.production.single) == everything_in("production") | everything_in("staging")
 
 
-def test_a_group_of_no_network_is_for_the_instances_of_its_tenant(cast: Cast) -> None:
-    other = actors.tenant(cast.acme, "other")
-    actors.group(cast.production.network, "ours", cloud_network=None)
-    actors.group(cast.production.network, "theirs", cloud_network=None, cloud_tenant=other)
-    for vm in (cast.production.single, cast.staging.single):
-        assert available(vm) == everything_in(vm.name.partition("-")[0]) | {"sg-production-ours"}
+@pytest.fixture
+def stack(cast: Cast) -> Cast:
+    """The cast on a cloud whose groups belong to tenants, and each instance has its default group."""
+    cast.acme.type = OPENSTACK
+    cast.acme.save()
+    SecurityGroup.objects.update(cloud_network=None, cloud_tenant=None)
+    return cast
+
+
+def test_elsewhere_a_group_is_for_the_instances_of_its_tenant(stack: Cast) -> None:
+    other = actors.tenant(stack.acme, "other")
+    actors.group(stack.production.network, "ours", cloud_network=None)
+    actors.group(stack.production.network, "theirs", cloud_network=None, cloud_tenant=other)
+    for vm in (stack.production.single, stack.staging.single):
+        vm = Vm.objects.get(pk=vm.pk)
+        assert available(vm) == {"sg-production-ours", f"sg-{vm.name.partition('-')[0]}-default"}
+
+
+def test_a_tenant_that_is_not_known_is_no_tenant(stack: Cast) -> None:
+    Vm.objects.update(cloud_tenant=None)
+    assert available(Vm.objects.get(pk=stack.production.single.pk)) == {"sg-production-default"}
+
+
+def test_a_network_that_is_not_known_is_no_network(cast: Cast) -> None:
+    actors.group(cast.production.network, "lost", cloud_network=None)
+    vm = cast.production.single
+    vm.network_ports.update(cloud_network=None)
+    assert available(vm) == {"sg-production-default"}
+
+
+def test_a_group_is_for_the_networks_that_it_is_associated_with(cast: Cast) -> None:
+    cast.staging.web.associated_networks.add(cast.production.network)
+    assert available(cast.production.single) == everything_in("production") | {"sg-staging-web"}
+    assert available(cast.staging.single) == everything_in("staging")
+    third = actors.network(cast.tenant, "third")
+    assert available(actors.vm(third, "single", ports=1)) == set()
 
 
 def test_an_instance_without_ports_can_have_no_group_of_a_network(cast: Cast) -> None:

@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from inventory.models import Task, Vm
+from inventory.models import CloudTenant, Task, Vm
+from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.services import Accepted, Asked, Refused, request_changes
 from tests import cast as actors
-from tests.cast import Cast
+from tests.cast import OPENSTACK, Cast
 
 
 @pytest.fixture
@@ -107,8 +108,7 @@ def test_a_name_that_fits_several_is_refused_with_the_ids_to_choose_from(cast: C
 
 def test_an_id_of_no_group_is_refused(vm: Vm) -> None:
     assert refusal(vm, Asked(id=987654)) == (
-        "Cannot add security group 987654 to production-single: "
-        "production-single can have no security group with this id"
+        "Cannot add security group 987654 to production-single: there is no security group with the id 987654"
     )
 
 
@@ -117,14 +117,68 @@ def test_an_id_of_no_group_is_refused(vm: Vm) -> None:
 )
 def test_an_id_of_another_networks_group_is_refused(action: Action, refused: str, cast: Cast, vm: Vm) -> None:
     message = refusal(vm, Asked("web", id=cast.staging.web.pk), action)
-    assert message == f"{refused} production-single: production-single can have no security group with this id"
+    assert message == (
+        f"{refused} production-single: web belongs to network vpc-staging, in which production-single has no port"
+    )
 
 
 def test_an_ems_ref_of_another_networks_group_is_refused(vm: Vm) -> None:
     assert refusal(vm, Asked(ems_ref="sg-staging-web")) == (
         "Cannot add sg-staging-web to production-single: "
-        "production-single can't have this group, it belongs to another network or tenant"
+        "web belongs to network vpc-staging, in which production-single has no port"
     )
+
+
+def test_a_group_of_a_network_that_is_not_known_is_refused(cast: Cast, vm: Vm) -> None:
+    lost = actors.group(cast.production.network, "lost", cloud_network=None)
+    assert refusal(vm, Asked(id=lost.pk)) == (
+        f"Cannot add security group {lost.pk} to production-single: the network of lost is unknown"
+    )
+
+
+def test_a_group_of_another_provider_is_refused(cast: Cast, vm: Vm) -> None:
+    other = actors.network(actors.tenant(actors.provider("other")), "production")
+    foreign = actors.group(other, "foreign")
+    assert refusal(vm, Asked("foreign", id=foreign.pk)) == (
+        "Cannot add foreign to production-single: "
+        "foreign is a group of provider other, production-single is in acme"
+    )
+
+
+class TestWhereGroupsBelongToTenants:
+    @pytest.fixture
+    def vm(self, cast: Cast, user: User) -> Vm:
+        cast.acme.type = OPENSTACK
+        cast.acme.save()
+        return Vm.objects.get(pk=cast.production.single.pk)
+
+    def foreign(self, cast: Cast, tenant: CloudTenant | None) -> SecurityGroup:
+        return actors.group(cast.production.network, "mail", cloud_network=None, cloud_tenant=tenant)
+
+    def why(self, vm: Vm, group: SecurityGroup) -> str:
+        by_id, by_ref = (
+            refusal(vm, asked) for asked in (Asked("mail", id=group.pk), Asked(ems_ref=group.ems_ref))
+        )
+        assert by_ref.startswith(f"Cannot add {group.ems_ref} to production-single: ")
+        reason = by_id.removeprefix("Cannot add mail to production-single: ")
+        assert by_ref.endswith(f": {reason}")
+        return reason
+
+    def test_a_group_of_another_tenant_is_refused(self, cast: Cast, vm: Vm) -> None:
+        assert self.why(vm, self.foreign(cast, actors.tenant(cast.acme, "other"))) == (
+            "mail belongs to tenant t-other and is not shared with tenant t-account of production-single"
+        )
+
+    def test_a_group_whose_tenant_is_not_known_is_refused(self, cast: Cast, vm: Vm) -> None:
+        assert self.why(vm, self.foreign(cast, None)) == "the tenant of mail is unknown"
+
+    def test_an_instance_whose_tenant_is_not_known_can_have_no_group_of_one(self, cast: Cast, vm: Vm) -> None:
+        Vm.objects.filter(pk=vm.pk).update(cloud_tenant=None)
+        vm.refresh_from_db()
+        for tenant in (cast.tenant, None):
+            group = self.foreign(cast, tenant)
+            assert self.why(vm, group) == "the tenant of production-single is unknown"
+            group.delete()
 
 
 @pytest.mark.parametrize("kind", ["ManageIQ::Providers::Vmware::InfraManager", "nonsense"])
@@ -132,8 +186,9 @@ def test_a_provider_that_can_not_manage_groups_refuses(kind: str, cast: Cast, vm
     cast.acme.type = kind
     cast.acme.save()
     vm.refresh_from_db()
-    assert refusal(vm, Asked("web")) == "Cannot add web to production-single"
-    assert refusal(vm, Asked(id=3), "remove") == "Cannot remove security group 3 from production-single"
+    reason = f"Portcullis has no driver for provider acme of type {kind}"
+    assert refusal(vm, Asked("web")) == f"Cannot add web to production-single: {reason}"
+    assert refusal(vm, Asked(id=3), "remove") == f"Cannot remove security group 3 from production-single: {reason}"
 
 
 def test_ports_are_named_by_id_or_by_ems_ref(cast: Cast, user: User) -> None:

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from inventory.drivers.values import EVERYBODY, Group, Tenant
 from inventory.models import Vm
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
 from tests import cast as actors
-from tests.cast import Cast
+from tests.cast import OPENSTACK, Cast
 from tests.clouds import Grip, MemoryCloud
 
 OURS, THEIRS = "t-account", "t-other"
+
+
+class Stack(MemoryCloud):
+    """A cloud whose groups belong to tenants."""
+
+    groups_have_networks = False
+
+
+@pytest.fixture
+def cast(cast: Cast, settings: Any) -> Cast:
+    settings.DRIVERS = {OPENSTACK: f"{__name__}.Stack"}
+    cast.acme.type = OPENSTACK
+    cast.acme.save()
+    return cast
+
+
+@pytest.fixture
+def cloud(cloud: MemoryCloud, cast: Cast, settings: Any) -> MemoryCloud:
+    settings.DRIVERS = {OPENSTACK: f"{__name__}.Stack"}
+    return cloud
 
 
 def read(cast: Cast, cloud: MemoryCloud, *shared_with: str) -> SecurityGroup:
@@ -29,14 +53,15 @@ def as_value(group: SecurityGroup) -> Group:
 
 
 def available(cast: Cast) -> bool:
-    return SecurityGroup.objects.available_to(cast.production.single).filter(ems_ref="sg-shared").exists()
+    vm = Vm.objects.get(pk=cast.production.single.pk)
+    return SecurityGroup.objects.available_to(vm).filter(ems_ref="sg-shared").exists()
 
 
 def test_a_group_is_for_the_tenants_that_it_is_shared_with(cast: Cast, cloud: MemoryCloud) -> None:
-    group = read(cast, cloud, OURS, "t-third", "t-unknown")
-    assert {tenant.ems_ref for tenant in group.shared_with.all()} == {OURS, "t-third"}
+    group = read(cast, cloud, OURS, "t-third", "t-unlisted")
+    assert {tenant.ems_ref for tenant in group.shared_with.all()} == {OURS, "t-third", "t-unlisted"}
     assert available(cast)
-    assert set(as_value(group).shared_with) == {OURS, "t-third"}
+    assert set(as_value(group).shared_with) == {OURS, "t-third", "t-unlisted"}
 
 
 def test_what_is_shared_no_longer_is_not(cast: Cast, cloud: MemoryCloud) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
-from inventory.drivers.values import EVERYBODY, Check, Group, Instance, Inventory, Port, Rule, Scope
+from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse, NotAllowed
+from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
 
 if TYPE_CHECKING:
     from inventory.drivers.ec2.client import Client
@@ -20,6 +20,8 @@ Filters = Mapping[str, Sequence[str]]
 
 #: Most values that EC2 takes in the filters of one request.
 FILTER_VALUES = 200
+#: The filter for the VPC that every account is given.
+DEFAULT: Filters = {"is-default": ["true"]}
 #: The filters for groups with a rule that names a group.
 NAMING = ("ip-permission.group-id", "egress.ip-permission.group-id")
 
@@ -50,21 +52,15 @@ class Ec2Driver(Driver):
         # vain. Rules are the exception: a group that is listed must not be without them.
         ports = self._ports({})
         instances = self._instances(self._client.read("describe_instances", "Reservations"))
-        groups = self._groups({})
+        groups = self._groups({}, self._associations({}))
         known = {group.ref for group in groups}
         rules = tuple(
             reading.rule(item, known)
             for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
-        networks = tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs")))
-        return Inventory(
-            tenants=reading.tenants(networks, groups, instances, ports),
-            networks=networks,
-            groups=groups,
-            rules=rules,
-            instances=instances,
-            ports=ports,
-        )
+        networks = self._vpcs({})
+        # No tenants: EC2 lists no accounts. Each is known by what it owns.
+        return Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:
@@ -99,17 +95,16 @@ class Ec2Driver(Driver):
         vpcs = sorted({port.network_ref for port in ports if port.network_ref})
         if not vpcs:
             return ()
-        theirs = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs})
-        # Such a group is not confined to its own VPC, which is what `network_ref` would say.
-        associated = self.groups_by_ref(self._associated(vpcs))
-        others = (replace(group, network_ref=None, shared_with=(EVERYBODY,)) for group in associated)
+        associations = self._associations({"vpc-id": vpcs})
+        theirs = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs}, associations)
+        filters = ({"group-id": chunk} for chunk in _chunks(associations))
+        others = (group for chosen in filters for group in self._groups(chosen, associations))
         return tuple({group.ref: group for group in (*theirs, *others) if group.name == name}.values())
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
         # By a filter, because one unknown id among `GroupIds` is an error for all of them.
-        ids = sorted(set(refs))
-        chunks = (ids[start : start + FILTER_VALUES] for start in range(0, len(ids), FILTER_VALUES))
-        return tuple(group for chunk in chunks for group in self._groups({"group-id": chunk}))
+        filters = ({"group-id": chunk} for chunk in _chunks(refs))
+        return tuple(one for chosen in filters for one in self._groups(chosen, self._associations(chosen)))
 
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
         if not group_refs:
@@ -121,14 +116,17 @@ class Ec2Driver(Driver):
         return _request_id(answer)
 
     def placed(self, group: Group) -> Group:
-        wanted = {"vpc-id": [group.network_ref]} if group.network_ref else {"is-default": ["true"]}
-        vpc = next(map(reading.network, self._client.read("describe_vpcs", "Vpcs", wanted)), None)
+        vpc = next(iter(self._vpcs({"vpc-id": [group.network_ref]} if group.network_ref else DEFAULT)), None)
         if vpc is None and group.network_ref:
             raise CloudRefused(f"The VPC {group.network_ref} does not exist any more.")
         if vpc is None:
             raise CloudRefused("The account has no default VPC in this region: name a network.")
-        if group.tenant_ref not in {None, vpc.tenant_ref}:
-            raise CloudRefused(f"The VPC {vpc.ref} belongs to the account {vpc.tenant_ref}.")
+        # Whose VPC it is does not matter: a participant makes groups of its own in one that is shared with it.
+        account = self._account() if group.tenant_ref else None
+        if account and account != group.tenant_ref:
+            raise CloudRefused(
+                f"With these credentials a group belongs to the account {account}, not to {group.tenant_ref}."
+            )
         # EC2 wants a description, and keeps it for good.
         return replace(group, description=group.description or group.name, network_ref=vpc.ref)
 
@@ -159,7 +157,7 @@ class Ec2Driver(Driver):
         read = self._client.read("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]})
         items = list(read)
         peers = {ref for item in items if (ref := (item.get("ReferencedGroupInfo") or {}).get("GroupId"))}
-        known = {group.ref for group in self.groups_by_ref(peers)}
+        known = {group.ref for chunk in _chunks(peers) for group in self._groups({"group-id": chunk})}
         return tuple(reading.rule(item, known) for item in items)
 
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
@@ -198,8 +196,31 @@ class Ec2Driver(Driver):
         found = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
         return tuple(map(reading.port, found))
 
-    def _groups(self, filters: Filters) -> tuple[Group, ...]:
-        return tuple(map(reading.group, self._client.read("describe_security_groups", "SecurityGroups", filters)))
+    def _groups(self, filters: Filters, associations: reading.Associations | None = None) -> tuple[Group, ...]:
+        found = self._client.read("describe_security_groups", "SecurityGroups", filters)
+        return tuple(reading.group(item, associations) for item in found)
+
+    def _associations(self, filters: Filters) -> reading.Associations:
+        """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
+        operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
+        wanted = {**filters, "state": ["associated"]}
+        try:
+            return reading.associations(self._client.read(operation, key, wanted, optional=True))
+        except NotAllowed:
+            return {}
+
+    def _vpcs(self, filters: Filters) -> tuple[Network, ...]:
+        return tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs", filters)))
+
+    def _account(self) -> str | None:
+        """The account of these credentials: it owns the default VPC and every instance. None if there is neither.
+
+        EC2 itself never says whose credentials it was called with (that is STS, another endpoint).
+        """
+        if default := self._vpcs(DEFAULT):
+            return default[0].tenant_ref
+        reservations = self._client.read("describe_instances", "Reservations")
+        return next((owner for one in reservations if (owner := one.get("OwnerId"))), None)
 
     def _users(self, ref: str) -> str:
         """What keeps a group from being deleted: interfaces that have it, groups with rules that name it."""
@@ -213,11 +234,10 @@ class Ec2Driver(Driver):
         told = [("It is on the network interfaces", on), ("Rules of these groups name it", rules)]
         return " ".join(f"{words}: {', '.join(refs)}." for words, refs in told if refs)
 
-    def _associated(self, vpcs: Sequence[str]) -> list[str]:
-        """The ids of other VPCs' groups that may be used in these."""
-        filters = {"vpc-id": vpcs, "state": ["associated"]}
-        operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
-        return [item["GroupId"] for item in self._client.read(operation, key, filters, optional=True)]
+
+def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
+    ids = sorted(set(refs))
+    return (ids[start : start + FILTER_VALUES] for start in range(0, len(ids), FILTER_VALUES))
 
 
 def _request_id(answer: Mapping[str, Any]) -> str | None:

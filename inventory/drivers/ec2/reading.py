@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from inventory.drivers.protocols import protocol_named
-from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule, Tenant
+from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule
 
 Item = Mapping[str, Any]
+#: Of each group (id) the VPCs (ids) that it is associated with.
+Associations = Mapping[str, Collection[str]]
 
 #: States on the way out: EC2 lists such an instance for about an hour more, but it is nobody's any longer.
 GONE = frozenset({"shutting-down", "terminated"})
@@ -23,33 +25,33 @@ PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
 
 
-def tenants(*resources: Iterable[Network | Group | Instance | Port]) -> tuple[Tenant, ...]:
-    """The accounts that own something here: ours, and those that share a VPC or a group with us.
-
-    EC2 itself never says whose credentials it was called with (that is STS, another endpoint, which a compatible
-    cloud may not have). So an account that owns nothing at all has no tenant until it does; nothing needs one.
-    """
-    owners = {resource.tenant_ref for kind in resources for resource in kind}
-    return tuple(Tenant(ref=owner, name=owner) for owner in sorted(filter(None, owners)))
-
-
 def network(vpc: Item) -> Network:
     return Network(
         ref=vpc["VpcId"],
         name=_name_tag(vpc.get("Tags")) or vpc["VpcId"],
         cidr=vpc.get("CidrBlock"),
-        tenant_ref=vpc.get("OwnerId"),
+        tenant_ref=vpc.get("OwnerId") or None,
     )
 
 
-def group(item: Item) -> Group:
+def group(item: Item, associations: Associations | None = None) -> Group:
     return Group(
         ref=item["GroupId"],
         name=item.get("GroupName", item["GroupId"]),
         description=item.get("Description") or None,
-        tenant_ref=item.get("OwnerId"),
+        tenant_ref=item.get("OwnerId") or None,
         network_ref=item.get("VpcId") or None,
+        associated_network_refs=tuple(sorted((associations or {}).get(item["GroupId"], ()))),
     )
+
+
+def associations(items: Iterable[Item]) -> Associations:
+    """The other VPCs in which each group may be used."""
+    found: dict[str, set[str]] = {}
+    for item in items:
+        if item.get("State", "associated") == "associated" and (vpc := item.get("VpcId")):
+            found.setdefault(item["GroupId"], set()).add(vpc)
+    return found
 
 
 def account(arn: str | None) -> str | None:
@@ -91,8 +93,8 @@ def port(interface: Item) -> Port:
         ref=interface["NetworkInterfaceId"],
         name=_name_tag(interface.get("TagSet")) or interface.get("Description") or None,
         instance_ref=(interface.get("Attachment") or {}).get("InstanceId"),
-        tenant_ref=interface.get("OwnerId"),
-        network_ref=interface.get("VpcId"),
+        tenant_ref=interface.get("OwnerId") or None,
+        network_ref=interface.get("VpcId") or None,
         mac_address=interface.get("MacAddress"),
         status=interface.get("Status"),
         ip_addresses=_addresses(interface),
@@ -107,7 +109,7 @@ def _instance(item: Item, owner: str | None, region: str) -> Instance:
         name=_name_tag(item.get("Tags")) or item["InstanceId"],
         power_state=POWER_STATES.get(state, "unknown"),
         raw_power_state=state,
-        tenant_ref=owner,
+        tenant_ref=owner or None,
         flavor_name=item.get("InstanceType"),
         availability_zone_name=(item.get("Placement") or {}).get("AvailabilityZone"),
         # Not cut from the zone: that of a local zone (us-west-2-lax-1a) doesn't end with one letter.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
@@ -18,7 +19,6 @@ from inventory.drivers.failures import (
 )
 from inventory.drivers.openstack import reading, writing
 from inventory.drivers.values import (
-    EVERYBODY,
     Check,
     Group,
     Instance,
@@ -28,6 +28,7 @@ from inventory.drivers.values import (
     Rule,
     Scope,
     Tenant,
+    same,
 )
 
 if TYPE_CHECKING:
@@ -67,22 +68,23 @@ class OpenStackDriver(Driver):
         groups = self._groups()
         rules = self._rules()
         networks = tuple(self._networks())
-        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, ports)
+        attached = reading.ports(ports, instances)
+        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, attached)
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:
             case "cloud_tenant":
                 return self._inventory_of_project(scope)
             case "instance":
-                if not (server := self._server(scope.ref)):
+                if not (instance := self._instance(scope.ref)):
                     return Inventory()
-                ports = self._ports(device_id=scope.ref)
+                ports = self._ports_of(instance)
                 groups = self.groups_by_ref({ref for port in ports for ref in port.group_refs})
-                return Inventory(groups=groups, instances=self._read([server]), ports=ports)
+                return Inventory(groups=groups, instances=(instance,), ports=ports)
             case "security_group":
                 if not (groups := self.groups_by_ref([scope.ref])):
                     return Inventory()
-                ports = self._ports(security_groups=scope.ref)
+                ports = self._ports_with(scope.ref)
                 return Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports)
 
     def _inventory_of_project(self, scope: Scope) -> Inventory:
@@ -96,18 +98,29 @@ class OpenStackDriver(Driver):
             for rule in self._rules(security_group_id=chunk)
         )
         networks = tuple(self._networks(project_id=scope.ref))
-        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, ports).within(scope)
+        attached = reading.ports(ports, instances)
+        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, attached).within(scope)
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
-        ports = self._ports(device_id=instance_ref)
-        if not ports and not self._server(instance_ref):
+        instance = self._instance(instance_ref)
+        if instance is None:
             raise InstanceGone(f"The instance {instance_ref} does not exist any more.")
-        return ports
+        self._seen[instance_ref] = instance
+        return self._ports_of(instance)
+
+    def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
+        # A server never changes its project. One that is gone has no ports.
+        seen = self._seen.get(instance_ref)
+        return (self._ports_of(seen) if seen else ()) or self.ports(instance_ref)
+
+    @cached_property
+    def _seen(self) -> dict[str, Instance]:
+        """The instances that Nova was asked for."""
+        return {}
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
-        tenants = {port.tenant_ref for port in ports}
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
-        return tuple(one for one in self._groups(name=name) if _usable(one, tenants))
+        return tuple(one for one in self._groups(name=name) if any(map(one.fits, ports)))
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
         return tuple(group for chunk in _chunks(refs) for group in self._groups(id=chunk))
@@ -122,7 +135,7 @@ class OpenStackDriver(Driver):
         return replace(group, tenant_ref=group.tenant_ref or self._client.project_ref)
 
     def namesakes(self, group: Group) -> tuple[Group, ...]:
-        return tuple(one for one in self._groups(name=group.name) if one.tenant_ref == group.tenant_ref)
+        return tuple(one for one in self._groups(name=group.name) if same(one.tenant_ref, group.tenant_ref))
 
     def create_group(self, group: Group) -> tuple[Group, str | None]:
         answer, request_id = self._client.write("POST", "/security-groups", writing.group(group))
@@ -159,8 +172,20 @@ class OpenStackDriver(Driver):
     def _neutron(self, collection: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         return self._client.read("network", f"/{collection}", collection.replace("-", "_"), **parameters)
 
-    def _ports(self, **parameters: Any) -> tuple[Port, ...]:
-        return tuple(map(reading.port, self._neutron("ports", fields=reading.PORT_FIELDS, **parameters)))
+    def _ports(self, **parameters: Any) -> list[dict[str, Any]]:
+        """Ports as Neutron has them, which become ours once it is known whose servers they name."""
+        return list(self._neutron("ports", fields=reading.PORT_FIELDS, **parameters))
+
+    def _ports_of(self, instance: Instance) -> tuple[Port, ...]:
+        found = reading.ports(self._ports(device_id=instance.ref), [instance])
+        return tuple(port for port in found if port.instance_ref)
+
+    def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
+        """The ports that have a group; only servers of a port's own project can have it."""
+        found = self._ports(security_groups=group_ref)
+        projects = {port["project_id"] for port in found if port.get("device_id") and port.get("project_id")}
+        instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
+        return reading.ports(found, instances)
 
     def _rules(self, **parameters: Any) -> tuple[Rule, ...]:
         return tuple(map(reading.rule, self._neutron("security-group-rules", **parameters)))
@@ -202,29 +227,24 @@ class OpenStackDriver(Driver):
         except CredentialsRefused:
             return [reading.tenant(self._client.own_project())]  # no administrator
 
-    def _server(self, ref: str) -> dict[str, Any] | None:
+    def _instance(self, ref: str) -> Instance | None:
         """A server that is there to stay."""
         try:
             server: dict[str, Any] = self._client.get("compute", f"/servers/{ref}")["server"]
         except InstanceGone:
             return None
-        return server if str(server.get("status")) not in reading.GONE else None
+        return next(iter(self._read([server])), None)
 
     def _users(self, group_ref: str) -> str:
         """Which ports keep a group from being deleted."""
         try:
-            found = list(self._neutron("ports", security_groups=group_ref, fields=("id", "device_id")))
+            found = self._ports_with(group_ref)
         except CloudError:
-            found = []
-        ports = ", ".join(f"{port['id']} of {port['device_id'] or 'no instance'}" for port in found)
+            found = ()
+        ports = ", ".join(f"{port.ref} of {port.instance_ref or 'no instance'}" for port in found)
         return f"It is on the ports: {ports}." if ports else ""
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:
     ids = sorted(set(refs))
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
-
-
-def _usable(group: Group, tenants: Collection[str | None]) -> bool:
-    """Whether a group can be on a port of one of these tenants."""
-    return group.tenant_ref in tenants or not {EVERYBODY, *tenants}.isdisjoint(group.shared_with)

@@ -6,7 +6,17 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from inventory.drivers.protocols import protocol_named
-from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, PowerState, Rule, Tenant
+from inventory.drivers.values import (
+    EVERYBODY,
+    Group,
+    Instance,
+    Network,
+    Port,
+    PowerState,
+    Rule,
+    Tenant,
+    same,
+)
 
 Item = Mapping[str, Any]
 
@@ -82,8 +92,8 @@ def shares(policies: Iterable[Item]) -> dict[str, set[str]]:
     """The tenants that each group is shared with, from Neutron's RBAC policies."""
     found: dict[str, set[str]] = {}
     for policy in policies:
-        target = policy.get("target_project") or policy.get("target_tenant") or ""
-        found.setdefault(policy["object_id"], set()).add(EVERYBODY if target == "*" else target)
+        if target := policy.get("target_project") or policy.get("target_tenant"):
+            found.setdefault(policy["object_id"], set()).add(EVERYBODY if target == "*" else target)
     return found
 
 
@@ -109,7 +119,7 @@ def instance(server: Item, region: str | None) -> Instance:
         name=server.get("name", server["id"]),
         power_state=POWER_STATES.get(str(server.get("status")), "unknown"),
         raw_power_state=server.get("status", "UNKNOWN"),
-        tenant_ref=server.get("tenant_id"),
+        tenant_ref=server.get("tenant_id") or None,
         flavor_name=(server.get("flavor") or {}).get("original_name"),
         availability_zone_name=server.get("OS-EXT-AZ:availability_zone") or None,
         location=region,
@@ -117,13 +127,23 @@ def instance(server: Item, region: str | None) -> Instance:
     )
 
 
-def port(item: Item) -> Port:
-    revision = item.get("revision_number")
+def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, ...]:
+    """Ports, each with its instance if that is among these."""
+    projects = {one.ref: one.tenant_ref for one in instances}
+    return tuple(port(item, projects) for item in items)
+
+
+def port(item: Item, projects: Mapping[str, str | None]) -> Port:
+    """`projects` has the project of each server.
+
+    Whoever owns a port may write any server into its `device_id`: it is the server's only if its project is.
+    """
+    revision, project, server = item.get("revision_number"), item.get("project_id"), item.get("device_id")
     return Port(
         ref=item["id"],
         name=item.get("name") or None,
-        instance_ref=item.get("device_id") or None,
-        tenant_ref=item.get("project_id") or None,
+        instance_ref=server if server and same(project, projects.get(server)) else None,
+        tenant_ref=project or None,
         network_ref=item.get("network_id"),
         mac_address=item.get("mac_address"),
         status=item.get("status"),

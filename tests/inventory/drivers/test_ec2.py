@@ -8,7 +8,7 @@ import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.failures import CloudRefused, InstanceGone
-from inventory.drivers.values import Group, Network, Port, Rule, Tenant
+from inventory.drivers.values import Group, Network, Port, Rule, Scope
 from tests.live.ec2 import Cast, by_ref, driver_of
 from tests.live.faults import FaultProxy
 
@@ -31,7 +31,7 @@ def cast(ec2_api: Any) -> Cast:
 class TestReading:
     def test_the_account_is_the_one_tenant(self, driver: Ec2Driver, cast: Cast) -> None:
         cast.instance(cast.web)
-        assert driver.inventory().tenants == (Tenant(ref=ACCOUNT, name=ACCOUNT),)
+        assert driver.inventory().tenant_refs == {ACCOUNT}
 
     def test_it_reads_a_vpc_by_the_name_of_its_tag(self, driver: Ec2Driver, cast: Cast) -> None:
         cast.api.create_tags(Resources=[cast.vpc], Tags=[{"Key": "Name", "Value": "production"}])
@@ -162,6 +162,7 @@ class TestPaging:
             [
                 "DescribeVpcs",
                 "DescribeSecurityGroups",
+                "DescribeSecurityGroupVpcAssociations",
                 "DescribeSecurityGroupRules",
                 "DescribeInstances",
                 "DescribeNetworkInterfaces",
@@ -186,7 +187,8 @@ class TestPaging:
         refs = [f"sg-{number:08x}" for number in range(250)]
         found = driver_of(ec2_proxy.url).groups_by_ref([*refs, cast.web])
         assert [group.ref for group in found] == [cast.web]
-        asked = [sum("Value" in name for name in call.parameters) for call in ec2_proxy.calls]
+        calls = [call for call in ec2_proxy.calls if call.action == "DescribeSecurityGroups"]
+        asked = [sum("Value" in name for name in call.parameters) for call in calls]
         assert asked == [200, 51]
 
 
@@ -207,6 +209,17 @@ class TestPorts:
         cast.api.terminate_instances(InstanceIds=[ref])
         with pytest.raises(InstanceGone, match=f"{ref} is terminated"):
             driver.ports(ref)
+
+
+def associated(vpc: str, *groups: str) -> str:
+    """The answer that has these groups associated with a VPC."""
+    items = "".join(
+        f"<item><groupId>{ref}</groupId><vpcId>{vpc}</vpcId><state>associated</state></item>" for ref in groups
+    )
+    return (
+        "<DescribeSecurityGroupVpcAssociationsResponse><requestId>r</requestId><securityGroupVpcAssociationSet>"
+        f"{items}</securityGroupVpcAssociationSet></DescribeSecurityGroupVpcAssociationsResponse>"
+    )
 
 
 class TestFindingGroups:
@@ -237,26 +250,38 @@ class TestFindingGroups:
 
     def test_the_wildcards_of_a_name_are_escaped_for_ec2(self, ec2_proxy: FaultProxy, cast: Cast) -> None:
         driver_of(ec2_proxy.url).groups_named(r"a*b?c\d", [Port("eni-1", network_ref=cast.vpc)])
-        assert ec2_proxy.calls[0].parameters["Filter.1.Value.1"] == r"a\*b\?c\\d"
+        [asked] = [call.parameters for call in ec2_proxy.calls if call.action == "DescribeSecurityGroups"]
+        assert asked["Filter.1.Value.1"] == r"a\*b\?c\\d"
 
     def test_it_finds_a_group_of_another_vpc_that_is_associated_with_this_one(
         self, ec2_proxy: FaultProxy, cast: Cast
     ) -> None:
         other_vpc, _ = cast.network("10.2")
         shared, unwanted = cast.group("shared", other_vpc), cast.group("unwanted", other_vpc)
-        items = "".join(f"<item><groupId>{ref}</groupId></item>" for ref in (shared, unwanted))
-        ec2_proxy.answer(
-            "DescribeSecurityGroupVpcAssociations",
-            "<DescribeSecurityGroupVpcAssociationsResponse><requestId>r</requestId><securityGroupVpcAssociationSet>"
-            f"{items}</securityGroupVpcAssociationSet></DescribeSecurityGroupVpcAssociationsResponse>",
-        )
+        ec2_proxy.answer("DescribeSecurityGroupVpcAssociations", associated(cast.vpc, shared, unwanted))
         (group,) = driver_of(ec2_proxy.url).groups_named("shared", [Port("eni-1", network_ref=cast.vpc)])
-        assert (group.ref, group.network_ref) == (shared, None)
+        assert (group.ref, group.network_ref) == (shared, other_vpc)
+        assert group.fits(Port("eni-1", network_ref=cast.vpc))
+        assert not group.fits(Port("eni-1", network_ref="vpc-3"))
         (asked,) = [c.parameters for c in ec2_proxy.calls if c.action == "DescribeSecurityGroupVpcAssociations"]
         assert (asked["Filter.1.Value.1"], asked["Filter.2.Value.1"]) == (cast.vpc, "associated")
 
-    def test_an_endpoint_that_does_not_know_associations_has_none(self, ec2_proxy: FaultProxy, cast: Cast) -> None:
-        ec2_proxy.refuse("DescribeSecurityGroupVpcAssociations", "InvalidAction")
+    def test_every_way_to_find_a_group_has_its_associations(self, ec2_proxy: FaultProxy, cast: Cast) -> None:
+        other_vpc, _ = cast.network("10.2")
+        shared = cast.group("shared", other_vpc)
+        for read in (
+            lambda driver: driver.groups_by_ref([shared]),
+            lambda driver: driver.inventory().groups,
+            lambda driver: driver.inventory_of(Scope("security_group", shared)).groups,
+        ):
+            ec2_proxy.answer("DescribeSecurityGroupVpcAssociations", associated(cast.vpc, shared))
+            assert by_ref(read(driver_of(ec2_proxy.url)), shared).associated_network_refs == (cast.vpc,)
+
+    @pytest.mark.parametrize("code", ["InvalidAction", "UnauthorizedOperation"])
+    def test_an_endpoint_that_does_not_tell_associations_has_none(
+        self, code: str, ec2_proxy: FaultProxy, cast: Cast
+    ) -> None:
+        ec2_proxy.refuse("DescribeSecurityGroupVpcAssociations", code)
         found = driver_of(ec2_proxy.url).groups_named("web", [Port("eni-1", network_ref=cast.vpc)])
         assert [group.ref for group in found] == [cast.web]
 

@@ -15,7 +15,7 @@ from tests.live.faults import FaultProxy
 
 pytestmark = pytest.mark.live
 
-ACCOUNT = "123456789012"
+ACCOUNT, OTHER = "123456789012", "210987654321"
 NO_GROUP = "sg-0123456789abcdef0"
 
 
@@ -32,6 +32,13 @@ def cast(ec2_api: Any) -> Cast:
 def shown(rule: Rule) -> Rule:
     """A rule without what the cloud calls it."""
     return replace(rule, ref="", group_ref="")
+
+
+def vpcs(*refs_and_owner: str) -> str:
+    """The answer that has these, a ref and its owner; none without them."""
+    refs, owner = refs_and_owner[:-1], refs_and_owner[-1:]
+    items = "".join(f"<item><vpcId>{ref}</vpcId><ownerId>{owner[0]}</ownerId></item>" for ref in refs)
+    return f"<DescribeVpcsResponse><requestId>1</requestId><vpcSet>{items}</vpcSet></DescribeVpcsResponse>"
 
 
 class TestGroups:
@@ -55,11 +62,36 @@ class TestGroups:
         with pytest.raises(CloudRefused, match="no default VPC in this region: name a network"):
             driver_of(ec2_proxy.url).placed(Group("", "new"))
 
-    def test_a_network_that_is_gone_or_of_another_account_is_refused(self, driver: Ec2Driver, cast: Cast) -> None:
+    def test_a_network_that_is_gone_is_refused(self, driver: Ec2Driver) -> None:
         with pytest.raises(CloudRefused, match="The VPC vpc-0 does not exist any more"):
             driver.placed(Group("", "new", network_ref="vpc-0"))
-        with pytest.raises(CloudRefused, match=f"belongs to the account {ACCOUNT}"):
-            driver.placed(Group("", "new", tenant_ref="210987654321", network_ref=cast.vpc))
+
+    def test_an_account_that_is_not_that_of_the_credentials_is_refused(
+        self, driver: Ec2Driver, cast: Cast
+    ) -> None:
+        with pytest.raises(CloudRefused, match=f"belongs to the account {ACCOUNT}, not to {OTHER}"):
+            driver.placed(Group("", "new", tenant_ref=OTHER, network_ref=cast.vpc))
+
+    def test_a_participant_makes_groups_in_a_network_that_is_shared_with_it(
+        self, ec2_proxy: FaultProxy, cast: Cast
+    ) -> None:
+        driver, wanted = driver_of(ec2_proxy.url), Group("", "new", "new", ACCOUNT, "vpc-shared")
+        ec2_proxy.answer("DescribeVpcs", vpcs("vpc-shared", OTHER))
+        assert driver.placed(wanted) == wanted
+        ec2_proxy.answer("DescribeVpcs", vpcs("vpc-shared", OTHER))
+        with pytest.raises(CloudRefused, match=f"belongs to the account {ACCOUNT}, not to {OTHER}"):
+            driver.placed(replace(wanted, tenant_ref=OTHER))
+
+    def test_an_account_without_a_default_network_is_known_by_its_instances(
+        self, ec2_proxy: FaultProxy, cast: Cast
+    ) -> None:
+        driver, wanted = driver_of(ec2_proxy.url), Group("", "new", "new", OTHER, "vpc-shared")
+        for answer in (vpcs("vpc-shared", OTHER), vpcs()) * 2:
+            ec2_proxy.answer("DescribeVpcs", answer)
+        assert driver.placed(wanted) == wanted
+        cast.instance(cast.web)
+        with pytest.raises(CloudRefused, match=f"belongs to the account {ACCOUNT}, not to {OTHER}"):
+            driver.placed(wanted)
 
     def test_namesakes_are_of_exactly_that_name_in_that_network(self, driver: Ec2Driver, cast: Cast) -> None:
         other, _ = cast.network("10.2")

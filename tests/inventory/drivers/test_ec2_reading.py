@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.values import Group, Network, Rule, Tenant
+from inventory.drivers.values import Rule
 
 OURS, THEIRS = "111111111111", "222222222222"
 
@@ -84,14 +84,16 @@ def test_an_empty_description_is_none() -> None:
     assert reading.group({"GroupId": "sg-1", "GroupName": "web", "Description": ""}).description is None
 
 
-def test_each_account_that_owns_something_is_a_tenant() -> None:
-    networks = [Network("vpc-1", "shared", tenant_ref=THEIRS)]
-    groups = [Group("sg-1", "web", tenant_ref=OURS), Group("sg-2", "db", tenant_ref=OURS), Group("sg-3", "old")]
-    assert reading.tenants(networks, groups) == (Tenant(OURS, OURS), Tenant(THEIRS, THEIRS))
-
-
-def test_an_account_that_owns_nothing_has_no_tenant() -> None:
-    assert reading.tenants([], []) == ()
+def test_a_group_has_the_networks_that_it_is_associated_with() -> None:
+    items = [
+        {"GroupId": "sg-1", "VpcId": "vpc-3", "State": "associated"},
+        {"GroupId": "sg-1", "VpcId": "vpc-2", "State": "associated"},
+        {"GroupId": "sg-1", "VpcId": "vpc-4", "State": "disassociating"},
+        {"GroupId": "sg-2", "State": "associated"},
+    ]
+    associations = reading.associations(items)
+    web, db = (reading.group({"GroupId": ref, "GroupName": "web"}, associations) for ref in ("sg-1", "sg-2"))
+    assert (web.associated_network_refs, db.associated_network_refs) == (("vpc-2", "vpc-3"), ())
 
 
 @pytest.mark.parametrize("state", ["shutting-down", "terminated"])

@@ -16,7 +16,7 @@ from inventory.drivers.values import Connection, Group, Instance, Inventory, Net
 EVERYTHING = Inventory(
     tenants=(Tenant("t-1", "acme", "a tenant"), Tenant("t-2", "umbra")),
     networks=(Network("n-1", "production", "10.0.0.0/8", "t-1"),),
-    groups=(Group("sg-1", "web", "für alle", "t-1", "n-1", False, ("*", "t-2")), Group("sg-2", "db")),
+    groups=(Group("sg-1", "web", "für alle", "t-1", "n-1", False, ("*", "t-2"), ("n-2",)), Group("sg-2", "db")),
     rules=(
         Rule("r-1", "sg-1", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "http"),
         Rule("r-2", "sg-1", "outbound", source_group_ref="sg-2"),

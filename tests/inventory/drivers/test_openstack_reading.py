@@ -108,6 +108,29 @@ def test_who_sees_no_policies_learns_from_neutron_what_is_shared_with_him() -> N
     assert reading.group({"id": "sg-1", "name": "a", "shared": False}, {}, "t-1").shared_with == ()
 
 
+def test_a_share_with_nobody_is_none() -> None:
+    assert reading.shares([{"object_id": "sg-1", "target_tenant": ""}, {"object_id": "sg-1"}]) == {}
+
+
+@pytest.mark.parametrize(
+    ("project", "owner", "attached"),
+    [("t-1", "t-1", True), ("t-2", "t-1", False), ("", "", False), (None, None, False), ("t-1", None, False)],
+)
+def test_a_port_is_a_servers_only_if_they_are_of_one_project(
+    project: str | None, owner: str | None, attached: bool
+) -> None:
+    server = reading.instance(server_item(tenant_id=owner), "RegionOne")
+    [port] = reading.ports([{"id": "p-1", "device_id": "s-1", "project_id": project}], [server])
+    assert port.instance_ref == ("s-1" if attached else None)
+
+
+@pytest.mark.parametrize("device", ["s-9", "", None])
+def test_a_port_of_no_server_has_none(device: str | None) -> None:
+    server = reading.instance(server_item(), "RegionOne")
+    [port] = reading.ports([{"id": "p-1", "device_id": device, "project_id": "t-1"}], [server])
+    assert port.instance_ref is None
+
+
 def a_rule(direction: Direction = "inbound", **fields: Any) -> Rule:
     return Rule("", "sg-1", direction, **fields)
 

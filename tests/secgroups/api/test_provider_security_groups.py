@@ -139,7 +139,10 @@ class TestCreate:
     def test_a_provider_that_cannot_manage_groups_refuses(self, admin_client: Client, cast: Cast) -> None:
         other = actors.provider("other", type="ManageIQ::Providers::Kubernetes")
         message = refused(admin_client, f"/api/providers/{other.pk}/security_groups", {"name": "new"})
-        assert message == "Cannot create security group new: other can't manage security groups"
+        assert message == (
+            "Cannot create security group new: Portcullis has no driver for provider other "
+            "of type ManageIQ::Providers::Kubernetes"
+        )
 
     def test_a_disabled_provider_ends_the_task_as_an_error(
         self, admin_client: Client, cast: Cast, cloud: MemoryCloud, url: str

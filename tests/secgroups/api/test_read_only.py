@@ -16,7 +16,7 @@ from tests.cast import Cast
 from tests.contracts import grant
 
 FILE = "ManageIQ::Providers::File::CloudManager"
-REASON = "acme can't manage security groups"
+REASON = "provider acme is read-only (type file)"
 OPEN = {"direction": "inbound", "host_protocol": "tcp", "port": 22, "source_ip_range": "10.0.0.0/8"}
 
 
@@ -48,7 +48,7 @@ def test_groups_are_neither_added_nor_removed(
     admin_client: Client, company: Cast, collection: str, action: str, preposition: str
 ) -> None:
     url = f"/api/{collection}/{company.production.single.pk}/security_groups"
-    said = f"Cannot {action} {{}} {preposition} production-single"
+    said = f"Cannot {action} {{}} {preposition} production-single: {REASON}"
     assert refusals(admin_client, url, {"action": action, "resource": {"name": "web"}}) == [said.format("web")]
     assert refusals(admin_client, f"{url}/{action}", {"name": "web"}) == [said.format("web")]
     many = {"action": action, "resources": [{"name": "web"}, {"ems_ref": "sg-9"}]}
@@ -100,7 +100,7 @@ def test_rules_are_not_deleted(admin_client: Client, company: Cast, rule: Firewa
 def test_the_admin_refuses_in_the_same_words(admin_client: Client, company: Cast) -> None:
     url = f"/admin/inventory/vm/security-groups/add/?ids={company.production.single.pk}"
     answer = admin_client.post(url, {"groups": [company.production.web.pk]}, follow=True)
-    assert "Cannot add web (sg-production-web) to production-single" in answer.content.decode()
+    assert f"Cannot add web (sg-production-web) to production-single: {REASON}" in answer.content.decode()
     assert {task.state for task in Task.objects.all()} == {"Finished"}
 
 

@@ -115,8 +115,8 @@ def test_a_group_is_named_in_every_way(admin_client: Client, cast: Cast, name: s
         (
             {"ems_ref": "sg-staging-web"},
             (
-                "Cannot add sg-staging-web to production-single: production-single can't have this group, "
-                "it belongs to another network or tenant"
+                "Cannot add sg-staging-web to production-single: web belongs to network vpc-staging, "
+                "in which production-single has no port"
             ),
         ),
     ],
@@ -142,7 +142,10 @@ def test_a_vm_of_another_kind_of_provider_is_refused_and_is_no_instance(admin_cl
         HTTPStatus.BAD_REQUEST,
     )
 
-    assert answer["results"][0]["message"] == "Cannot add web to production-single"
+    assert answer["results"][0]["message"] == (
+        "Cannot add web to production-single: Portcullis has no driver for provider acme "
+        "of type ManageIQ::Providers::Vmware::InfraManager"
+    )
     assert admin_client.get(f"/api/instances/{vm.pk}").status_code == HTTPStatus.NOT_FOUND
 
 

@@ -1,0 +1,19 @@
+"""Keeping what was refused, for those who ask for many changes at once and look at their tasks."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from inventory.models import Task, Vm
+from inventory.services import Work, keep_refused
+from secgroups.plan import WORDS, Action
+from secgroups.services.changes import Asked
+
+
+def keep_refused_change(*, vm: Vm, action: Action, asked: Asked, reason: str, user: User) -> Task:
+    """A finished task for a change of an instance that was refused."""
+    gerund, _, preposition = WORDS[action]
+    name = f"{gerund} security group {asked.label} {preposition} {vm.name}"
+    group = {"name": asked.label, "ems_ref": asked.ems_ref}
+    work = Work(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
+    return keep_refused(f"vms/{vm.pk}", work, user=user, provider=vm.provider, vm=vm)
