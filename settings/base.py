@@ -208,6 +208,9 @@ COLLECTIONS = {
 }
 #: Most resources in one page, and in one request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
+#: Most requests with an `Idempotency-Key` that are kept of one user, and most bytes of one's answer.
+IDEMPOTENCY_KEYS = env.int("IDEMPOTENCY_KEYS", default=10_000)
+IDEMPOTENCY_ANSWER = env.int("IDEMPOTENCY_ANSWER", default=1_000_000)
 #: Most requests of one process that wait for a task (`?wait=30`) at a time; others are answered at once.
 API_WAITING = env.int("API_WAITING", default=2)
 
@@ -257,6 +260,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Site ---
+
+#: Nobody sends files here; what is too large for the body of a request is not kept on disk either.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

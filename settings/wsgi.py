@@ -6,9 +6,11 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from inventory.rest.chunks import Unchunked
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
-application = get_wsgi_application()
+application = Unchunked(get_wsgi_application())
 
 # What every request needs is loaded before a server that preloads makes its processes, so that they share it, and
 # the collector never looks at it again: that would stop a request for tens of milliseconds.

@@ -23,5 +23,5 @@ class CloudNetworkViewSet(CollectionViewSet):
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),
         "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
-        "security_groups": ToMany("security_groups", "cloud_network"),
+        "security_groups": ToMany("security_groups", "cloud_network", back="cloud_network"),
     }

@@ -36,6 +36,6 @@ class NetworkPortViewSet(CollectionViewSet):
     computed = {"ipaddresses": F("ipaddresses")}
     relations = {
         "device": ToOne("vms", "vm_id"),
-        "security_groups": ToMany("security_groups", "network_ports"),
+        "security_groups": ToMany("security_groups", "network_ports", back="network_ports", few=True),
         "cloud_network": ToOne("cloud_networks", "cloud_network_id"),
     }

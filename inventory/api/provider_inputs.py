@@ -49,13 +49,16 @@ class TypeField(serializers.CharField):
         return known
 
 
-#: What `connection_configurations` has; of several the first counts.
+#: What ManageIQ's clients say of an authentication beside its values; there is one.
+_ROLE = frozenset({"role", "authtype"})
+
+#: What `connection_configurations` has.
 CONNECTIONS = {
     "type": "array",
     "minItems": 1,
-    "items": {
-        "type": "object",
-        "properties": {
+    "maxItems": 1,
+    "items": closed(
+        {
             "endpoint": closed(
                 {
                     "role": TEXT,
@@ -67,18 +70,20 @@ CONNECTIONS = {
                     "certificate_authority": TEXT,
                 }
             ),
-            "authentication": {
-                "type": "object",
-                "properties": {
+            "authentication": closed(
+                {
+                    "role": TEXT,
+                    "authtype": TEXT,
                     "userid": FILLED,
                     "password": FILLED,
                     "auth_type": {"enum": list(get_args(AuthType))},
                 },
-                "required": ["userid", "password"],
-            },
+                "userid",
+                "password",
+            ),
         },
-        "required": ["authentication"],
-    },
+        "authentication",
+    ),
 }
 
 
@@ -147,15 +152,28 @@ class ProviderTest(ProviderInput):
 
 
 def _with_connection(data: Any) -> Any:
-    """The attributes with `connection_configurations`, ManageIQ's other form, taken apart."""
-    configurations = data.get("connection_configurations") if isinstance(data, dict) else None
-    if not isinstance(configurations, list) or not configurations or not isinstance(configurations[0], dict):
+    """The attributes with `connection_configurations`, ManageIQ's other form, taken apart.
+
+    Nothing of it is lost: there is one connection, and it doesn't say again what the provider's attributes say.
+    """
+    if not isinstance(data, dict) or "connection_configurations" not in data:
         return data
-    rest = {key: value for key, value in data.items() if key != "connection_configurations"}
-    endpoint, authentication = configurations[0].get("endpoint"), configurations[0].get("authentication")
-    named = {key: value for key, value in endpoint.items() if key != "role"} if isinstance(endpoint, dict) else {}
-    if isinstance(authentication, dict):
-        named["credentials"] = {
-            key: value for key, value in authentication.items() if key in {"userid", "password", "auth_type"}
-        }
-    return named | rest
+    attributes = dict(data)
+    configurations = attributes.pop("connection_configurations")
+    match configurations:
+        case [dict(connection)] if connection.keys() <= {"endpoint", "authentication"}:
+            endpoint, authentication = connection.get("endpoint", {}), connection.get("authentication")
+        case _:
+            raise _no_connection("There must be one connection, with an endpoint and an authentication.")
+    if not (isinstance(endpoint, dict) and isinstance(authentication, dict | None)):
+        raise _no_connection("An endpoint and an authentication are JSON objects.")
+    said = {name: value for name, value in endpoint.items() if name != "role"}
+    if authentication is not None:
+        said["credentials"] = {name: value for name, value in authentication.items() if name not in _ROLE}
+    if twice := sorted(said.keys() & attributes.keys()):
+        raise _no_connection(f"It says again what stands beside it: {', '.join(twice)}.")
+    return attributes | said
+
+
+def _no_connection(message: str) -> serializers.ValidationError:
+    return serializers.ValidationError({"connection_configurations": message})

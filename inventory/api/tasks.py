@@ -13,6 +13,7 @@ from inventory.models import Task
 from inventory.rest.acting import DeleteMixin
 from inventory.rest.actions import Answer, result
 from inventory.rest.hrefs import Hrefs
+from inventory.rest.parameters import SELECTING
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.rest.waiting import LONGEST, seconds_in, wait_until
@@ -50,6 +51,7 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     collection = "tasks"
     queryset = Task.objects.all()
     serializer_class = TaskSerializer
+    parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
 
     @classmethod
     def view_permissions(cls) -> list[str]:

@@ -25,7 +25,7 @@ class UserViewSet(CollectionViewSet):
     collection = "users"
     queryset = User.objects.described()
     serializer_class = UserSerializer
-    relations = {"groups": ToMany("groups", "user")}
+    relations = {"groups": ToMany("groups", "user", few=True)}
 
     @classmethod
     def view_permissions(cls) -> list[str]:

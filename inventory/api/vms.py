@@ -62,8 +62,8 @@ class VmViewSet(RefreshMixin):
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),
         "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
-        "security_groups": ToMany("security_groups", "vms"),
-        "network_ports": ToMany("network_ports", "vm"),
+        "security_groups": ToMany("security_groups", "vms", few=True),
+        "network_ports": ToMany("network_ports", "vm", back="device", few=True),
     }
     subcollections = {"security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms", few=True)}
 

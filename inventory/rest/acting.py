@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache, cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 from rest_framework.exceptions import APIException
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from inventory.rest.actions import Answer, Command, edited_attributes, result
+from inventory.rest.conditional import IF_MATCH
 from inventory.rest.errors import BadInput, NotFound, message_of
+from inventory.rest.hrefs import id_in
+from inventory.rest.parameters import check_parameters
+from inventory.rest.serializers import EmptyInput
 from inventory.rest.views import ApiView
 
 #: What is said of a resource in a body that does not say which it is.
@@ -61,6 +67,11 @@ class ActingViewSet(ViewSetMixin, ApiView):
         """The row of an id, from what the caller may see here, else 404."""
         raise NotImplementedError
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if IF_MATCH in request.META and not self.detail and request.method not in SAFE_METHODS:
+            raise BadInput("If-Match is understood at the address of one resource alone")
+
     @cached_property
     def command(self) -> Command:
         """What the request asks for: by its method, by its address, or by its body."""
@@ -70,7 +81,12 @@ class ActingViewSet(ViewSetMixin, ApiView):
             raise BadInput("The request must have a body")
         if self.request.method in {"PUT", "PATCH"}:
             return Command("edit", (edited_attributes(self.request.data),), many=False)
-        return Command.parse(self.request.data)
+        return Command.parse(self.request.data, None if self.action == "act" else self.running.url_path)
+
+    @property
+    def running(self) -> Any:
+        """The declared action that this request runs, once that is known."""
+        return getattr(type(self), str(self.action))
 
     @property
     def asked(self) -> Any:
@@ -79,13 +95,36 @@ class ActingViewSet(ViewSetMixin, ApiView):
         named = (a for a in self.declared_actions() if name in {a.url_path, *a.kwargs.get("aliases", ())})
         return next(named, None)
 
+    def check_parameters(self, request: Request) -> None:
+        """Those of the action, which of a POST is known only by its body: there it is asked anew."""
+        if self.action not in {None, "act"}:
+            check_parameters(request.query_params, self.understood(str(self.action)))
+
+    @classmethod
+    def understood(cls, action: str) -> Collection[str]:
+        """The query parameters of an action."""
+        return cls.parameters.get(action, ())
+
     def may_write(self) -> bool:
         if self.action != "act":
             return self.writes
+        found = self.asked
+        return found is None or bool(found.kwargs.get("writes", True))
+
+    def authorize(self) -> None:
+        """Who did it before may have lost the permission since."""
         try:
-            return self.asked is None or bool(self.asked.kwargs.get("writes", True))
+            found = self.asked if self.action == "act" else self.running
         except APIException:
-            return True  # a body that makes no sense, which is said by whoever runs it
+            return  # a body that makes no sense asks for nothing
+        if found:
+            self._begin(found)
+
+    def _begin(self, action: Any) -> None:
+        """Take this for what the request does; 403 if the caller may not."""
+        self.action, self.permission = action.__name__, action.kwargs.get("permission")
+        self.check_permissions(self.request)
+        self.check_parameters(self.request)
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
@@ -93,11 +132,17 @@ class ActingViewSet(ViewSetMixin, ApiView):
         if found is None or (self.detail and not found.detail):
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
             raise BadInput(f"Unsupported Action {self.command.action} for the {self.collection} {kind} specified")
-        self.action = found.__name__
-        self.permission = found.kwargs.get("permission")
-        self.check_permissions(request)
-        answer: Response = getattr(self, found.__name__)(request, **kwargs)
-        return answer
+        self._begin(found)
+        run: Callable[[], Response] = partial(getattr(self, found.__name__), request, **kwargs)
+        if IF_MATCH not in request.META:
+            return run()
+        with transaction.atomic():
+            self.require_unchanged()
+            return run()
+
+    def require_unchanged(self) -> None:
+        """412 if the resource of this address is not as `If-Match` says; the transaction keeps it so."""
+        raise NotImplementedError
 
     @property
     def allowed_methods(self) -> list[str]:
@@ -129,7 +174,10 @@ class ActingViewSet(ViewSetMixin, ApiView):
         """Run an action on the resource of this address, or on each that the body names."""
         if not self.detail:
             return self.for_each(lambda named: act(self.named(named), named))
-        answer = act(self.resource(self.kwargs["pk"]), self.command.resources[0])
+        [given] = self.command.resources
+        row = self.resource(self.kwargs["pk"])
+        self.check_keys(given)
+        answer = _seeing_others(act, row, given)
         return Response(answer, status=200 if answer.get("success", True) else 400)
 
     def for_each(self, act: Callable[[dict[str, Any]], Answer]) -> Response:
@@ -138,7 +186,8 @@ class ActingViewSet(ViewSetMixin, ApiView):
 
     def _attempt(self, act: Callable[[dict[str, Any]], Answer], resource: dict[str, Any]) -> Answer:
         try:
-            return act(resource)
+            self.check_keys(resource)
+            return _seeing_others(act, resource)
         except APIException as error:
             if not (self.command.many or isinstance(error, NotFound)):
                 raise
@@ -150,12 +199,43 @@ class ActingViewSet(ViewSetMixin, ApiView):
         refused = not self.command.many and not all(answer.get("success", True) for answer in answered)
         return Response({"results": answered}, status=400 if refused else 200)
 
+    # --- Resources of the body ---
+
+    @classmethod
+    def named_by(cls, action: Any) -> tuple[str, ...]:
+        """How a resource of the body says which it is, for an action that asks that."""
+        return ("id", "href") if action.detail else ()
+
+    def check_keys(self, resource: dict[str, Any]) -> None:
+        """`BadInput` for what the action does not take, and at the address of a resource for another's name."""
+        taken = self.running.kwargs.get("serializer_class", EmptyInput)
+        taken.check_keys(resource, *self.named_by(self.running))
+        named = _ids(resource, self.collection)
+        if len({*named, *_ids({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
+            raise BadInput("The request names several resources by its address, id and href")
+
     def named(self, resource: dict[str, Any]) -> Any:
         """The row that a resource of the body names, by `id` or `href`."""
         if not {"id", "href"} & resource.keys():
             raise BadInput(UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
+
+
+def _seeing_others(act: Callable[..., Answer], *args: Any) -> Answer:
+    """Run an action again that met what another request has just written: what checks its input sees that now.
+
+    What an action writes it writes in one transaction, of which nothing is left.
+    """
+    try:
+        return act(*args)
+    except IntegrityError:
+        return act(*args)
+
+
+def _ids(resource: Mapping[str, Any], collection: str) -> set[int | None]:
+    """What a resource is said to be."""
+    return {id_in(resource[name], collection) for name in ("id", "href") if name in resource}
 
 
 class EditMixin(ActingViewSet):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ from inventory.rest.errors import BadInput
 Answer = dict[str, Any]
 #: What clients call a POST without an action.
 DEFAULT = "create"
+#: What a body has that says its resources by themselves.
+ENVELOPE = ("action", "resource", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +32,35 @@ class Command:
         """Read a body; `action` where the URL names it. `BadInput` says what is wrong with it."""
         if not isinstance(data, Mapping):
             raise BadInput("The body must be a JSON object")
-        named = data.get("action", DEFAULT)
+        named = data.get("action", action or DEFAULT)
         if not isinstance(named, str):
             raise BadInput("The action must be a text")
+        if action not in {None, named}:
+            raise BadInput(f"The URL is of the action {action}, and the body of {named}")
         if "resource" in data and "resources" in data:
             raise BadInput("The body must have either a resource or resources, not both")
+        if not {"resource", "resources"} & data.keys():
+            return cls(named, (_rest(data),), many=False)
+        if unknown := sorted(data.keys() - set(ENVELOPE)):
+            raise BadInput(f"Unknown key in the body: {', '.join(unknown)}")
         if "resources" in data:
-            return cls(action or named, _listed(data["resources"]), many=True)
-        return cls(action or named, (_object(data.get("resource", _rest(data))),), many=False)
+            return cls(named, _listed(data["resources"]), many=True)
+        return cls(named, (_object(data["resource"]),), many=False)
 
 
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the body says beside the action: the resource itself. A form's empty fields say nothing."""
-    if not isinstance(data, QueryDict):
-        return {key: value for key, value in data.items() if key != "action"}
-    filled = data.copy()
-    for name in data:
-        if name in {"action", "csrfmiddlewaretoken"} or not any(data.getlist(name)):
-            del filled[name]
-    return filled
+    """What the body says beside the action: the resource itself."""
+    if isinstance(data, QueryDict):
+        return form_of(data, lambda name: name not in {"action", "csrfmiddlewaretoken"})
+    return {key: value for key, value in data.items() if key != "action"}
+
+
+def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
+    """The fields of a form with these names. Not by its `copy()`, which fails where one is a file."""
+    kept = QueryDict(mutable=True)
+    for name in filter(keep, form):
+        kept.setlist(name, form.getlist(name))
+    return kept
 
 
 def _listed(resources: object) -> tuple[dict[str, Any], ...]:
@@ -73,18 +85,24 @@ def edited_attributes(data: object) -> dict[str, Any]:
         return _rest(data)
     if not isinstance(data, list):
         return _object(data)
-    return dict(_edit(_object(change)) for change in data)
+    changes = [_edit(_object(change)) for change in data]
+    if len(edited := dict(changes)) < len(changes):
+        raise BadInput("An attribute can be changed once in a PATCH")
+    return edited
 
 
 def _edit(change: dict[str, Any]) -> tuple[str, Any]:
+    if unknown := sorted(change.keys() - {"action", "path", "value"}):
+        raise BadInput(f"Unknown key in a change of a PATCH: {', '.join(unknown)}")
     action, path = change.get("action"), change.get("path")
     if action not in ("edit", "add", "remove"):  # no set: anything can stand here, also what has no hash
         raise BadInput(f"Unsupported Action {action} in a PATCH: it must be edit, add or remove")
     if not isinstance(path, str) or not path:
         raise BadInput("A change in a PATCH must name an attribute in its path")
-    if action != "remove" and "value" not in change:
-        raise BadInput(f"The change of {path} in a PATCH must have a value")
-    return path.removeprefix("/"), change.get("value") if action != "remove" else None
+    if ("value" in change) == (action == "remove"):
+        needed = "can have no value" if action == "remove" else "must have a value"
+        raise BadInput(f"The change of {path} in a PATCH {needed}")
+    return path.removeprefix("/"), change.get("value")
 
 
 def result(success: bool, message: str, **links: Any) -> Answer:

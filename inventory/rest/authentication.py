@@ -65,6 +65,7 @@ class TokenAuthentication(KnoxAuthentication):
         if not token.strip():
             raise AuthenticationFailed("Empty Authentication Token (X-Auth-Token)")
         try:
+            _check_text(token)
             user, found = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
             raise AuthenticationFailed("Invalid Authentication Token (X-Auth-Token)") from None
@@ -104,6 +105,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
+        _check_text(userid)
         known = caches["passwords"]
         for values in self._users(name=userid):
             user = _made(User, values)
@@ -116,6 +118,12 @@ class BasicAuthentication(authentication.BasicAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+def _check_text(named: str) -> None:
+    """No database can be asked for a text with NUL, nor keeps one."""
+    if "\0" in named:
+        raise AuthenticationFailed("Invalid username/password.")
 
 
 def _digest(user: User, password: str) -> str:
@@ -138,7 +146,7 @@ def limited_to_group(request: Request) -> User | AnonymousUser:
     name = unquote(request.META.get("HTTP_X_MIQ_GROUP", ""))
     if not name or isinstance(user, AnonymousUser):
         return user
-    member = GroupMember.objects.filter(pk=user.pk, groups__name=name).first()
+    member = None if "\0" in name else GroupMember.objects.filter(pk=user.pk, groups__name=name).first()
     if member is None:
         raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
     member.group = member.groups.get(name=name)

@@ -24,10 +24,16 @@ class ToOne:
 
 @dataclass(frozen=True, slots=True)
 class ToMany:
-    """A relation to many resources of `collection`; `lookup` leads from their model back to the own one."""
+    """A relation to many resources of `collection`; `lookup` leads from their model back to the own one.
+
+    Where no subcollection of its name lists them all, `back` does: the relation from their collection to this one.
+    `few` as of a `Subcollection`.
+    """
 
     collection: str
     lookup: str
+    back: str | None = None
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)

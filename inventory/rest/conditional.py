@@ -1,4 +1,4 @@
-"""Answers that the caller has already."""
+"""Answers that the caller has already, and changes of what the caller has seen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 import orjson
 from django.utils.http import parse_etags, quote_etag
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.rest.renderers import JSONRenderer, dumped
+
+IF_MATCH = "HTTP_IF_MATCH"
 
 
 def unless_known(request: Request, resource: dict[str, Any]) -> Response:
@@ -22,8 +25,24 @@ def unless_known(request: Request, resource: dict[str, Any]) -> Response:
     if not isinstance(request.accepted_renderer, JSONRenderer):
         return Response(resource)
     text = dumped(resource)
-    etag = quote_etag(blake2b(text, digest_size=16).hexdigest())
+    etag = _etag(text)
     known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     if known == ["*"] or etag in {tag.removeprefix("W/") for tag in known}:
         return Response(status=304, headers={"ETag": etag})
     return Response(orjson.Fragment(text), headers={"ETag": etag})
+
+
+class PreconditionFailed(APIException):
+    status_code = 412
+    default_detail = "The resource has changed since it was read (If-Match). Read it again."
+
+
+def ensure_unchanged(request: Request, resource: dict[str, Any]) -> None:
+    """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, read without parameters."""
+    known = parse_etags(request.META[IF_MATCH])
+    if known != ["*"] and _etag(dumped(resource)) not in known:
+        raise PreconditionFailed
+
+
+def _etag(text: bytes) -> str:
+    return quote_etag(blake2b(text, digest_size=16).hexdigest())

@@ -31,7 +31,7 @@ class TruthFilter(filters.TypedChoiceFilter):
 
     def __init__(self, **kwargs: Any) -> None:
         choices = [("", ""), ("true", "true"), ("false", "false")]
-        super().__init__(choices=choices, coerce=lambda value: value == "true", **kwargs)
+        super().__init__(choices=choices, coerce=lambda value: value == "true", empty_value=None, **kwargs)
 
 
 @extend_schema_field({"type": "integer", "minimum": LEAST, "maximum": MOST})
@@ -63,18 +63,23 @@ class TimeFilter(filters.IsoDateTimeFilter):
 
 
 class TextFilter(filters.CharFilter):
-    """A text, or what it contains in either case; that django-filter would leave to each database."""
+    """A text as it is, blanks and emptiness included, where django-filter's own takes the empty one for none.
+
+    What contains it in either case is not left to each database.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, empty_value="", **kwargs)
 
     def filter(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         around = _AROUND.get(self.lookup_expr)
-        if value and around:
-            before, after = around
-            return rows.filter(Like(Folded(F(self.field_name)), (*before, fold(value), *after)))
-        found: QuerySet[Any] = super().filter(rows, value)
-        return found
+        if around is None:
+            return rows.filter(**{f"{self.field_name}__{self.lookup_expr}": value})
+        before, after = around
+        return rows.filter(Like(Folded(F(self.field_name)), (*before, fold(value), *after)))
 
 
-class TextsFilter(filters.BaseInFilter, filters.CharFilter):
+class TextsFilter(filters.BaseInFilter, TextFilter):
     pass
 
 
@@ -117,7 +122,7 @@ KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
     serializers.IntegerField: Kind(NumberFilter, _ORDER, NumbersFilter),
     serializers.DateTimeField: Kind(TimeFilter, _ORDER, in_form="gte"),
     serializers.UUIDField: Kind(filters.UUIDFilter, many=UuidsFilter),
-    serializers.ChoiceField: Kind(filters.CharFilter, many=TextsFilter),
+    serializers.ChoiceField: Kind(TextFilter, many=TextsFilter),
     serializers.CharField: Kind(TextFilter, tuple(_AROUND), TextsFilter, in_form="icontains"),
 }
 
@@ -141,12 +146,22 @@ def narrowed(rows: Chosen, filterset: type[FilterSet], query: QueryDict) -> Chos
     each request, which takes longer than the query.
     """
     wrong = []
-    for name in sorted(name for name in query.keys() & filterset.base_filters.keys() if query.get(name)):
+    for name in sorted(query.keys() & filterset.base_filters.keys()):
         asked = filterset.base_filters[name]
         try:
-            rows = asked.filter(rows, asked.field.clean(asked.field.widget.value_from_datadict(query, {}, name)))
+            value = _cleaned(asked.field, query, name)
         except forms.ValidationError as error:
             wrong.append(f"{name}: {' '.join(error.messages)}")
+        else:
+            rows = rows.filter(pk__in=()) if value == [] else asked.filter(rows, value)
     if wrong:
         raise BadInput("; ".join(wrong))
     return rows
+
+
+def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:
+    """The value of a parameter. An empty one is a text, and no number, time or truth value."""
+    value = field.clean(field.widget.value_from_datadict(query, {}, name))
+    if value is None or (isinstance(value, list) and None in value):
+        raise forms.ValidationError("A value is missing.")
+    return value

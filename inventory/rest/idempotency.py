@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial, wraps
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, cast
 
 import orjson
+from django.conf import settings
 from django.db import transaction
+from django.http import QueryDict
 from django.http.request import HttpHeaders
 from django.utils import timezone
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import IdempotencyKey
 from inventory.rest.errors import BadInput, Conflict
+from inventory.rest.negotiation import is_form
 from inventory.rest.renderers import dumped
 
 HEADER = "Idempotency-Key"
@@ -39,11 +43,34 @@ CLAIM = timedelta(seconds=30)
 Handler = Callable[..., Response]
 
 
-def once(handler: Handler, on_error: Callable[[Exception], Response], writes: Callable[[], bool]) -> Handler:
-    """A handler that does each key once.
+class View(Protocol):
+    """What a view knows of its request."""
 
-    `on_error` makes the answers of foreseen errors, which count too; `writes` says whether the request may write.
-    """
+    def may_write(self) -> bool:
+        """Whether it may write to the database; `APIException` if it makes no sense."""
+
+    def authorize(self) -> None:
+        """Refuses who may not do now what it asks for."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The answer to a foreseen error, which counts too."""
+
+
+class TooManyKeys(APIException):
+    status_code = 429
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"{settings.IDEMPOTENCY_KEYS} requests with an {HEADER} are kept already")
+        self.wait = max((until - timezone.now()).total_seconds(), 1)
+
+
+class TooLongAnswer(APIException):
+    status_code = 413
+    default_detail = f"The answer is too long to be kept for the {HEADER}. Send fewer resources in one request."
+
+
+def once(handler: Handler, view: View) -> Handler:
+    """A handler that does each key once."""
 
     @wraps(handler)
     def answer(request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -52,17 +79,25 @@ def once(handler: Handler, on_error: Callable[[Exception], Response], writes: Ca
             return handler(request, *args, **kwargs)
         claim = _claim(request, key)
         if claim.status is not None:
+            view.authorize()
             return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
         try:
-            together = transaction.atomic if writes() else nullcontext
-            attempt = partial(_attempt, partial(handler, request, *args, **kwargs), on_error, together)
-            with together():
-                return _kept(claim, attempt())
+            return _answered(claim, view, partial(handler, request, *args, **kwargs))
         except BaseException:
             IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
             raise
 
     return answer
+
+
+def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response]) -> Response:
+    try:
+        writes = view.may_write()
+    except APIException as error:
+        return _kept(claim, view.handle_exception(error), writes=False)
+    together = transaction.atomic if writes else nullcontext
+    with together():
+        return _kept(claim, _attempt(handle, view.handle_exception, together), writes)
 
 
 def forget_old_keys() -> None:
@@ -81,26 +116,45 @@ def _key(request: Request) -> str | None:
 
 def _claim(request: Request, key: str) -> IdempotencyKey:
     """The row of this key: one that is answered, or one that is now ours to answer."""
-    now, user = timezone.now(), request.user.pk
+    now, user = timezone.now(), cast(int, request.user.pk)
     fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
     mine = IdempotencyKey.objects.filter(user=user, key=key)
     mine.filter(claimed_on__lt=now - KEPT).delete()
     mine.filter(status=None, claimed_on__lt=now - CLAIM).update(attempt=fresh.attempt, claimed_on=now)
     if not mine.exists():
+        _ensure_room(user, now)
         IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
-    claim = mine.get()
-    if claim.fingerprint != fresh.fingerprint:
+    claim = mine.first()
+    if claim and claim.fingerprint != fresh.fingerprint:
         raise BadInput(f"{HEADER} {key} was used for another request")
-    if claim.status is None and claim.attempt != fresh.attempt:
+    if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
         raise Conflict(f"The first request with the {HEADER} {key} is still being answered")
     return claim
+
+
+def _ensure_room(user: int, now: datetime) -> None:
+    """Raises `TooManyKeys` where as many as may be are kept of a user. None is forgotten for another: it would be
+    done twice."""
+    kept, last = IdempotencyKey.objects.filter(user=user), settings.IDEMPOTENCY_KEYS - 1
+    if kept[last : last + 1].exists():
+        kept.filter(claimed_on__lt=now - KEPT).delete()
+        if kept[last : last + 1].exists():
+            raise TooManyKeys(kept.earliest("claimed_on").claimed_on + KEPT)
 
 
 def _fingerprint(request: Request) -> str:
     digest = sha256(request.get_full_path().encode())
     digest.update(b"\0")
-    digest.update(request._request.body)
+    digest.update(_body(request))
     return digest.hexdigest()
+
+
+def _body(request: Request) -> bytes:
+    """What the body says: of a form its fields, which no client sends twice between the same boundaries."""
+    if not is_form(request):
+        return bytes(request._request.body)
+    form = cast(QueryDict, request.data)
+    return dumped(sorted((name, values) for name, values in form.lists() if name != "csrfmiddlewaretoken"))
 
 
 def _attempt(
@@ -116,13 +170,18 @@ def _attempt(
         return on_error(error)
 
 
-def _kept(claim: IdempotencyKey, response: Response) -> Response:
-    """The answer, for repeats as well, unless it says to ask again."""
-    status = response.status_code
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).delete()
-    else:
-        kept = {"status": status, "answer": dumped(response.data).decode()}
-        if not IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt).update(**kept):
-            raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
+def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
+    """The answer, for repeats as well, unless it says to ask again.
+
+    One that is too long to be kept undoes what was written; where nothing was a repeat may do it again.
+    """
+    status, answer = response.status_code, dumped(response.data)
+    too_long = len(answer) > settings.IDEMPOTENCY_ANSWER
+    if too_long and writes:
+        raise TooLongAnswer
+    mine = IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt)
+    if too_long or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        mine.delete()
+    elif not mine.update(status=status, answer=answer.decode()):
+        raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
     return response

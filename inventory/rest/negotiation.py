@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import IO, Any
 
 import orjson
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -25,10 +23,7 @@ class JSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = stream.read(most + 1)
-        if len(body) > most:
-            raise RequestDataTooBig
+        body = stream.read()  # of no more than DATA_UPLOAD_MAX_MEMORY_SIZE: the view has looked at its length
         if b"\\u0000" in body:
             raise ParseError("The body must not contain NUL characters")  # no database can store one in a text
         try:
@@ -44,7 +39,7 @@ class Negotiation(DefaultContentNegotiation):
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        form = (request.content_type or "").startswith("multipart/form-data")
+        form = is_form(request)
         return next(parser for parser in parsers if isinstance(parser, MultiPartParser) == form)
 
     def select_renderer(
@@ -59,6 +54,11 @@ class Negotiation(DefaultContentNegotiation):
         if preferred is None:
             raise NotAcceptable("The answer can be application/json or text/html")
         return next(r for r in offered if r.media_type == preferred), preferred
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a browser's form."""
+    return (request.content_type or "").startswith("multipart/form-data")
 
 
 @lru_cache(maxsize=100)  # a client always sends the same

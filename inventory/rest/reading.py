@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.lookups import Numbers
 from inventory.rest.choosing import Chosen, Parent
-from inventory.rest.collections import Relation, ToOne, viewset_at, viewset_of
+from inventory.rest.collections import ToMany, ToOne, viewset_at, viewset_of
+from inventory.rest.embedding import EmbeddedPage
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.plans import Plan, Resource
 from inventory.rest.selection import Selection
@@ -64,18 +66,25 @@ class Reader:
             for pk, resource in resources.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
-            self._relate(resources, name, viewset.relations[name], attributes)
+            self._relate(resources, viewset, name, attributes)
         for name in selection.embedded:
             self._embed(resources, viewset, name)
         return read
 
     def _relate(
-        self, resources: dict[int, Resource], name: str, relation: Relation, attributes: tuple[str, ...] | None
+        self,
+        resources: dict[int, Resource],
+        viewset: type[CollectionViewSet],
+        name: str,
+        attributes: tuple[str, ...] | None,
     ) -> None:
+        relation = viewset.relations[name]
         target = viewset_of(relation.collection)
         prefix = self.hrefs.resource(target.collection, "")
         if not isinstance(relation, ToOne):
-            self._put(resources, name, target, relation.lookup, lambda pk: prefix)
+            page = EmbeddedPage(viewset, self.visible(target), relation, settings.API_PAGE_LIMIT)
+            every = self._address_of_every(viewset, name, relation)
+            self._put(resources, name, target, page, lambda pk: prefix, every)
             return
         ids = {resource[name] for resource in resources.values()} - {None}
         plan = Plan.of(target, Selection(attributes or tuple(target.columns())))
@@ -90,24 +99,44 @@ class Reader:
         below = viewset.subcollections[name]
         target = viewset_at(below.viewset)
         before, after = self.hrefs.resource(viewset.collection, ""), f"/{target.collection}/"
-        self._put(resources, name, target, below.lookup, lambda pk: f"{before}{pk}{after}")
+        page = EmbeddedPage(viewset, self.visible(target), below, settings.API_PAGE_LIMIT)
+        self._put(
+            resources, name, target, page, lambda pk: f"{before}{pk}{after}", lambda pk: f"{before}{pk}/{name}?"
+        )
+
+    def _address_of_every(
+        self, viewset: type[CollectionViewSet], name: str, relation: ToMany
+    ) -> Callable[[Any], str]:
+        """Where all are listed that a relation leads to, for more parameters."""
+        if name in viewset.subcollections:
+            return lambda pk: f"{self.hrefs.resource(viewset.collection, pk)}/{name}?"
+        every = f"{self.hrefs.collection(relation.collection)}?"
+        return lambda pk: f"{every}filter[]={relation.back}.id={pk}&" if relation.back else every
 
     def _put(
         self,
         resources: dict[int, Resource],
         name: str,
         target: type[CollectionViewSet],
-        lookup: str,
+        page: EmbeddedPage,
         prefix: Callable[[Any], str],
+        every: Callable[[Any], str],
     ) -> None:
-        """Put into each resource, by this name, those that `lookup` leads back from, each once."""
-        rows = self.visible(target).filter(**{f"{lookup}__among": Numbers(resources)}).order_by("pk")
+        """Put into each resource, by this name, a page of those that lead back to it, each once.
+
+        Where it is cut, `every` says where the rest is.
+        """
         plan = Plan.of(target, Selection(tuple(target.columns())))
         found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
-        for owner, resource in plan.owned(rows, lookup, prefix):
+        rows, cut = page.of(resources)
+        for owner, resource in plan.owned(rows, page.link.lookup, prefix):
             found[owner][resource["id"]] = resource
         for pk, resource in resources.items():
-            resource[name] = list(found[pk].values())
+            ones = list(found[pk].values())
+            if len(ones) > page.limit or pk in cut:
+                ones = ones[: page.limit]
+                resource.setdefault("more", {})[name] = f"{every(pk)}offset={page.limit}"
+            resource[name] = ones
 
 
 def _loads(viewset: type[CollectionViewSet], selection: Selection) -> dict[Load, list[str]]:

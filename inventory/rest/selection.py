@@ -15,6 +15,9 @@ from inventory.rest.query.values import listed
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
 
+#: What `attributes` can name beside the attributes of a collection; `all` are the plain ones.
+_APART = frozenset({"id", "href", "actions", "all"})
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -46,11 +49,11 @@ class Selection:
         unknown = [
             name
             for name in asked
-            if name not in {*plain, *computed, *relations, "id", "href", "actions"} and not _dotted(name, viewset)
+            if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, viewset)
         ]
         if unknown:
             raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
-        limited = plain or not {"id", "href", "actions"}.isdisjoint(asked)
+        limited = "all" not in asked and (plain or not {"id", "href", "actions"}.isdisjoint(asked))
         return cls(
             plain=plain if limited else tuple(viewset.columns()),
             computed=computed,
@@ -58,6 +61,14 @@ class Selection:
             embedded=embedded,
             actions="actions" in asked or not limited,
         )
+
+
+def hidden(query: QueryDict) -> list[str]:
+    """What `hide` leaves out of a list; `BadInput` for what can't be."""
+    names = names_in(query, "hide")
+    if unknown := [name for name in names if name != "resources"]:
+        raise BadInput(f"Invalid hide specified: {', '.join(unknown)}")
+    return names
 
 
 def names_in(query: QueryDict, parameter: str) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
+from functools import cache
 from typing import Any, ClassVar
 
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.rest.actions import form_of
 from inventory.rest.errors import BadInput
 from inventory.rest.schema.shapes import ID, Schema
 
@@ -39,7 +40,10 @@ class ResourceSerializer(serializers.ModelSerializer[Any]):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """The input of an action; what it does not know is an error, because it would be lost."""
+    """The input of an action; what it does not know is an error, because it would be lost.
+
+    Text is taken as it is, with the blanks around it.
+    """
 
     #: Attributes that another client may send in place of ours, each with ours and what it looks like.
     stand_ins: ClassVar[Mapping[str, tuple[str, Schema]]] = {}
@@ -47,22 +51,50 @@ class StrictSerializer(serializers.Serializer[Any]):
     without: ClassVar[Sequence[Schema]] = ()
 
     @classmethod
+    @cache
+    def keys(cls) -> frozenset[str]:
+        """What a resource may have."""
+        return frozenset({*cls().fields, *cls.stand_ins})
+
+    @classmethod
+    def check_keys(cls, resource: Mapping[str, Any], *named_by: str) -> None:
+        """`BadInput` for what a resource has beside these attributes and what the resource is `named_by`."""
+        # A browser's form has `credentials.userid` for what is nested in JSON.
+        names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
+        if unknown := sorted(names - cls.keys() - set(named_by)):
+            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+
+    @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:
         """The values of one resource of the body, beside what names the resource; 400 if they are wrong.
 
         With an `instance`, those of its attributes that are given.
         """
-        data = copy(resource)
-        for name in ("id", "href"):
-            data.pop(name, None)  # type: ignore[attr-defined]
+        names = resource.keys() - {"id", "href"}
+        if isinstance(resource, QueryDict):
+            data: Any = form_of(resource, names.__contains__)
+        else:
+            data = {name: resource[name] for name in names}
         serializer = cls(instance, data=data, partial=instance is not None)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.CharField):
+                field.trim_whitespace = False
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, QueryDict):
+            # The fields that were left empty say nothing, but are there to be known.
+            self.check_keys(data)
+            data = form_of(data, lambda name: any(data.getlist(name)))
         if isinstance(data, Mapping):
-            # A browser's form has `credentials.userid` for what is nested in JSON.
-            names = {key.partition(".")[0] if isinstance(data, QueryDict) else key for key in data}
-            if unknown := sorted(names - self.fields.keys()):
-                raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            self.check_keys(data)
         return super().to_internal_value(data)
+
+
+class EmptyInput(StrictSerializer):
+    """The input of an action that takes nothing."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
@@ -22,6 +23,7 @@ from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.idempotency import once
+from inventory.rest.parameters import check_parameters
 from inventory.rest.schema.shapes import ENTRY_POINT, TOKEN
 
 
@@ -36,18 +38,33 @@ class ApiView(APIView):
 
     #: How errors call what stands at this address.
     place = "Collection"
+    #: The query parameters that each of its methods understands; of a viewset each of its actions.
+    parameters: ClassVar[Mapping[str, Collection[str]]] = {}
     post: Callable[..., Response]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
+        if request.query_params:
+            self.check_parameters(request)
         if request.method == "POST" and hasattr(self, "post"):
-            self.post = once(self.post, self.handle_exception, self.may_write)
+            self.post = once(self.post, self)
+
+    def check_parameters(self, request: Request) -> None:
+        """Refuse a query parameter that means nothing here; a method that there is not is refused as such."""
+        method = str(request.method).lower()
+        if hasattr(self, method):
+            check_parameters(request.query_params, self.parameters.get("get" if method == "head" else method, ()))
 
     def may_write(self) -> bool:
         """Whether this request may write to the database."""
         return True
+
+    def authorize(self) -> None:
+        """Refuse who may not do now what the request asks for: what `initial` has looked at is enough."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """The answer, marked as this caller's: a proxy must not hand it to another."""
@@ -76,6 +93,7 @@ class Auth(ApiView):
     """Tokens for `X-Auth-Token`."""
 
     place = "Collection auth"
+    parameters = {"get": ("requester_type",)}
 
     @extend_schema(
         parameters=[OpenApiParameter("requester_type", {"type": "string", "enum": list(settings.TOKEN_TTL)})],
@@ -135,6 +153,9 @@ class Nowhere(ApiView):
     """Every other address under the API: says which part of it is wrong."""
 
     schema = None  # no address of the API
+
+    def check_parameters(self, request: Request) -> None:
+        """The address is wrong, whatever it is asked for."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils.text import capfirst
 from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
@@ -20,16 +21,17 @@ from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.choosing import Chosen, Parent, Total
 from inventory.rest.collections import Relation, Subcollection, viewset_of
-from inventory.rest.conditional import unless_known
+from inventory.rest.conditional import ensure_unchanged, unless_known
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, narrowed
 from inventory.rest.hrefs import Hrefs, as_uuid, id_in
 from inventory.rest.paging import Page
+from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
 from inventory.rest.plans import Column, Resource, columns_of
 from inventory.rest.query import order, where
 from inventory.rest.reading import Computed, Reader
-from inventory.rest.selection import Selection, names_in
+from inventory.rest.selection import Selection, hidden, names_in
 
 
 class CollectionViewSet(ActingViewSet):
@@ -45,6 +47,7 @@ class CollectionViewSet(ActingViewSet):
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     lookup_value_regex = "[^/]+"
+    parameters = {"list": LISTING, "retrieve": SELECTING, "query": SELECTING}
 
     @classmethod
     def model_name(cls) -> str:
@@ -75,6 +78,13 @@ class CollectionViewSet(ActingViewSet):
     def get_view_name(self) -> str:
         return str(capfirst(self.queryset.model._meta.verbose_name_plural))
 
+    @classmethod
+    @cache
+    def understood(cls, action: str) -> Collection[str]:
+        """The query parameters of an action; of a list also those of its attributes."""
+        understood = cls.parameters.get(action, ())
+        return {*understood, *cls.filterset().base_filters} if action == "list" else understood
+
     # --- Where it stands ---
 
     @cached_property
@@ -91,6 +101,10 @@ class CollectionViewSet(ActingViewSet):
         """404 if the address is below a resource that the caller does not see."""
         if self.parent and not self.reader.chosen(self.parent.viewset).filter(pk=self.parent.pk).ids():
             raise NotFound(self.parent.viewset.model_name(), self.kwargs[f"{self.parent_collection}_pk"])
+
+    def authorize(self) -> None:
+        super().authorize()
+        self.require_parent()
 
     def _not_found(self, named: object) -> NoReturn:
         """404 that names what is missing: the parent, or this."""
@@ -156,7 +170,7 @@ class CollectionViewSet(ActingViewSet):
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
 
-    @action(detail=False, methods=["post"], shows=True)
+    @action(detail=False, methods=["post"], shows=True, writes=False)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()
@@ -166,6 +180,12 @@ class CollectionViewSet(ActingViewSet):
         rows = self.rows().filter(pk__among=Numbers({self._pk(one, guids) for one in named}))
         read = {int(one["id"]): one for one in self.reader.read(type(self), rows, selection, self.base)}
         return self.for_each(lambda one: read.get(self._pk(one, guids)) or self._refuse(one))
+
+    @classmethod
+    def named_by(cls, action: Any) -> tuple[str, ...]:
+        if action.url_path != "query":
+            return super().named_by(action)
+        return ("id", "href", "guid") if "guid" in cls.columns() else ("id", "href")
 
     def _pks_by_guid(self, resources: Iterable[dict[str, Any]]) -> dict[UUID, int]:
         guids = {guid for one in resources if (guid := self._guid(one))}
@@ -177,9 +197,11 @@ class CollectionViewSet(ActingViewSet):
 
     def _pk(self, resource: dict[str, Any], guids: Mapping[UUID, int]) -> int:
         """The id of the resource that the body names; 0, which none has, if it names none."""
+        pk = id_in(resource.get("id", resource.get("href")), self.collection) or 0
         if guid := self._guid(resource):
-            return guids.get(guid, 0)
-        return id_in(resource.get("id", resource.get("href")), self.collection) or 0
+            found = guids.get(guid, 0)
+            return found if pk in {0, found} else 0
+        return pk
 
     def _refuse(self, resource: dict[str, Any]) -> NoReturn:
         for name in ("guid", "id", "href"):
@@ -188,9 +210,10 @@ class CollectionViewSet(ActingViewSet):
         raise BadInput(UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
-        """A row as a full resource."""
+        """A row as a full resource, to who has just made or changed it, and may not see any."""
         selection = selection or Selection(tuple(self.columns()))
-        [resource] = self.reader.read(type(self), self.chosen.filter(pk=row.pk), selection, self.base)
+        rows = Chosen(type(self), self.queryset).filter(pk=row.pk)
+        [resource] = self.reader.read(type(self), rows, selection, self.base)
         return resource
 
     def list(self, request: Request, **kwargs: Any) -> Response:
@@ -208,7 +231,7 @@ class CollectionViewSet(ActingViewSet):
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)
-        if "resources" not in names_in(request.query_params, "hide"):
+        if "resources" not in hidden(query):
             answer["resources"] = shown
         answer["actions"] = self.offered(detail=False, href=self.href)
         answer["links"] = page.links(self.href, request.query_params, total, page.following(ids, total))
@@ -216,13 +239,22 @@ class CollectionViewSet(ActingViewSet):
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
-        selection = Selection.asked_by(request.query_params, type(self))
+        return unless_known(request, self._alone(pk, Selection.asked_by(request.query_params, type(self))))
+
+    def _alone(self, pk: object, selection: Selection) -> Resource:
+        """A resource as it is read alone, else 404."""
         found = self.reader.read(type(self), _named(self.chosen, pk), selection, self.base)
         if not found:
             self._not_found(pk)
         resource = found[0]
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
-        return unless_known(request, resource | ({"actions": actions} if actions else {}))
+        return resource | ({"actions": actions} if actions else {})
+
+    def require_unchanged(self) -> None:
+        pk = self.kwargs["pk"]
+        row = self.queryset.model._base_manager.filter(pk=id_in(pk, self.collection) or 0).order_by()
+        list(row.select_for_update().values_list("pk"))
+        ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), type(self))))
 
     def _shown(self, rows: Chosen) -> tuple[Sequence[int], Sequence[Resource]]:
         """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""

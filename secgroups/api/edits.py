@@ -40,6 +40,8 @@ class EditingViewSet(CollectionViewSet):
 
         def decided(resource: dict[str, Any]) -> Decided:
             try:
+                if not self.running.detail:  # else with the row that it is about
+                    self.check_keys(resource)
                 return decide(resource)
             except APIException as error:
                 name = resource.get("name", resource.get("id", resource.get("href")))
@@ -63,6 +65,7 @@ class EditingViewSet(CollectionViewSet):
         def decided(given: dict[str, Any]) -> Decided:
             row = here or self.named(given)
             try:
+                self.check_keys(given)
                 return decide(row, given), href_of(row)
             except APIException as error:
                 return Refused(f"{cannot(verb, f'{subject} {row}')}: {message_of(error)}"), href_of(row)

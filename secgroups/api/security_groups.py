@@ -40,9 +40,9 @@ class SecurityGroupViewSet(CollectionViewSet):
         "ext_management_system": ToOne("providers", "provider_id"),
         "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
         "cloud_network": ToOne("cloud_networks", "cloud_network_id"),
-        "firewall_rules": ToMany("firewall_rules", "security_group"),
+        "firewall_rules": ToMany("firewall_rules", "security_group", few=True),
         "vms": ToMany("vms", "security_groups"),
-        "network_ports": ToMany("network_ports", "security_groups"),
+        "network_ports": ToMany("network_ports", "security_groups", back="security_groups"),
     }
     subcollections = {
         "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),

@@ -8,14 +8,17 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.api.tasks import task_links
 from inventory.models import Vm
+from inventory.models.base import NAME_LENGTH
 from inventory.rest.actions import Answer, result
 from inventory.rest.errors import message_of
 from inventory.rest.hrefs import id_in
+from inventory.rest.serializers import StrictSerializer
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action, cannot
 from secgroups.services import Accepted, Asked, Refused, request_changes
@@ -23,13 +26,16 @@ from secgroups.services import Accepted, Asked, Refused, request_changes
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
 
-class GroupInput(serializers.Serializer[Any]):
-    """A group by one of its names; `ports` narrows the change to these ports of the instance."""
+class GroupInput(StrictSerializer):
+    """A group by its names, which are of one group; `ports` narrows the change to these ports of the instance."""
 
-    name = serializers.CharField(required=False, max_length=255, trim_whitespace=False)
+    name = serializers.CharField(required=False, max_length=NAME_LENGTH)
     id = serializers.CharField(required=False)
+    href = serializers.CharField(required=False)
     ems_ref = serializers.CharField(required=False, max_length=255)
-    ports = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=1000)
+    ports = serializers.ListField(
+        child=serializers.CharField(max_length=255), required=False, allow_empty=False, max_length=1000
+    )
 
 
 @cache
@@ -73,12 +79,15 @@ def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refus
     refused = cannot(wanted, label, vm.name)
     try:
         named = _form().run_validation(resource)
-    except serializers.ValidationError as error:
+    except APIException as error:
         return Refused(f"{refused}: {message_of(error)}")
-    address = named.get("id") or resource.get("href")
-    pk = id_in(address, "security_groups")
-    if address and pk is None:
-        return Refused(f"{refused}: {address} is no security group")
-    if not (address or named.get("ems_ref") or named.get("name")):
+    addresses = [named[key] for key in ("id", "href") if key in named]
+    ids = {id_in(address, "security_groups") for address in addresses}
+    if None in ids:
+        return Refused(f"{refused}: {addresses[0]} is no security group")
+    if len(ids) > 1:
+        return Refused(f"{refused}: id and href name different security groups")
+    if not (ids or named.get("ems_ref") or named.get("name")):
         return Refused(f"{refused}: no name of a security group given")
+    pk = next(iter(ids), None)
     return Asked(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from inventory.lookups import Numbers, Texts
-from inventory.models import Provider, Vm
+from inventory.models import NetworkPort, Provider, Vm
 from inventory.prepared import Prepared, Slot
 from inventory.services import Work, queue_work
 from secgroups.models import SecurityGroup
@@ -23,7 +23,7 @@ from secgroups.services.refusals import out_of_reach, read_only
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A group as somebody named it; of several names `id` goes before `ems_ref` before `name`.
+    """A group as somebody named it; several names must be of the same.
 
     `ports` (primary keys or ems_refs, as text) narrows the change to these ports of the instance.
     """
@@ -55,18 +55,38 @@ def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[
         reason = read_only(vm.provider)
         return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
     candidates = _Candidates(vm, asked)
-    ports = _refs_of_ports(vm) if any(one.ports for one in asked) else {}
+    ports = _Ports(vm, {port for one in asked for port in one.ports})
     return [
         Refused(f"{cannot(action, one.label, vm.name)}: {refusal}")
-        if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), user))
+        if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), ports, user))
         else _work(vm, action, one, fitting, ports)
         for one in asked
     ]
 
 
-def _refs_of_ports(vm: Vm) -> dict[str, str]:
-    """The ems_refs of the ports of an instance, by their primary keys as text."""
-    return {str(pk): ref for pk, ref in vm.network_ports.values_list("pk", "ems_ref")}
+class _Ports:
+    """The ports that somebody named by their id or ems_ref, read in one query, if any were."""
+
+    def __init__(self, vm: Vm, named: set[str]) -> None:
+        known = NetworkPort.objects.filter(
+            Q(pk__among=Numbers({int(port) for port in named if _is_id(port)})) | Q(ems_ref__among=Texts(named)),
+            provider=vm.provider_id,
+        )
+        ports = list(known.values_list("pk", "ems_ref", "vm")) if named else []
+        self._refs = {name: ref for pk, ref, owner in ports if owner == vm.pk for name in (str(pk), ref)}
+        self._others = {name for pk, ref, owner in ports if owner != vm.pk for name in (str(pk), ref)}
+
+    def refs(self, named: Sequence[str]) -> list[str]:
+        """Their ems_refs; one that the inventory does not know is asked of the cloud."""
+        return [self._refs.get(port, port) for port in named]
+
+    def foreign(self, named: Sequence[str]) -> list[str]:
+        """Those that the instance does not have: the ports of others, and ids, which are the inventory's own."""
+        return [port for port in named if port not in self._refs and (port in self._others or _is_id(port))]
+
+
+def _is_id(port: str) -> bool:
+    return port.isascii() and port.isdigit() and len(port) < 19
 
 
 class _Candidate(NamedTuple):
@@ -120,12 +140,12 @@ class _Candidates:
         return (found,) if found else ()
 
 
-def _work(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: dict[str, str]) -> Work:
+def _work(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports) -> Work:
     gerund, _, preposition = WORDS[action]
     name = fitting[0].name if fitting else asked.label
     group = {"name": name, "ems_ref": fitting[0].ems_ref if fitting else asked.ems_ref}
     message = f"{gerund} security group {name} {preposition} {vm.name}"
-    narrowed = [ports.get(port, port) for port in asked.ports]
+    narrowed = ports.refs(asked.ports)
     context = {"action": action, "instance": vm.name, "security_group": group}
     return Work(
         name=message,
@@ -135,11 +155,17 @@ def _work(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], p
     )
 
 
-def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate], user: User) -> str | None:
+def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports, user: User) -> str | None:
     """Why this can't be asked of the cloud; None if it can."""
     if len(fitting) > 1:
         ids = ", ".join(str(group.pk) for group in fitting)
         return f"several security groups have this name, choose one by its id: {ids}"
+    if fitting:
+        [found] = fitting
+        if not (asked.name in {None, found.name} and asked.ems_ref in {None, found.ems_ref}):
+            return f"it has another name or ems_ref: {found.name}, {found.ems_ref}"
+    if foreign := ports.foreign(asked.ports):
+        return f"{vm.name} has no port {', '.join(foreign)}"
     if fitting:
         return None
     located = SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")

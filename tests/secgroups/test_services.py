@@ -72,12 +72,14 @@ def test_a_group_can_be_named_in_three_ways(by: str, cast: Cast, vm: Vm) -> None
     assert accepted(vm, ways[by]).arguments["group"] == {"name": "web", "ems_ref": "sg-production-web"}
 
 
-def test_an_id_goes_before_an_ems_ref_before_a_name(cast: Cast, vm: Vm) -> None:
+def test_names_of_different_groups_are_refused(cast: Cast, vm: Vm) -> None:
     site = cast.production
-    by_id = accepted(vm, Asked("default", id=site.web.pk, ems_ref=site.db.ems_ref))
-    assert by_id.arguments["group"]["name"] == "web"
-    by_ref = accepted(vm, Asked("default", ems_ref=site.db.ems_ref))
-    assert by_ref.arguments["group"]["name"] == "db"
+    other = "it has another name or ems_ref: web, sg-production-web"
+    assert refusal(vm, Asked("default", id=site.web.pk)).endswith(other)
+    assert refusal(vm, Asked(id=site.web.pk, ems_ref=site.db.ems_ref)).endswith(other)
+    assert refusal(vm, Asked("default", ems_ref=site.web.ems_ref)).endswith(other)
+    same = accepted(vm, Asked("web", id=site.web.pk, ems_ref=site.web.ems_ref))
+    assert same.arguments["group"]["name"] == "web"
 
 
 def test_a_name_is_that_of_the_group_in_the_network_of_the_instance(cast: Cast, user: User) -> None:
@@ -197,11 +199,12 @@ def test_ports_are_named_by_id_or_by_ems_ref(cast: Cast, user: User) -> None:
     assert task.arguments["ports"] == task.context_data["ports"] == [first.ems_ref, second.ems_ref]
 
 
-def test_a_port_of_another_instance_is_not_translated(cast: Cast, vm: Vm) -> None:
-    """The plan then says that the instance has no such port."""
+def test_a_port_of_another_instance_is_refused(cast: Cast, vm: Vm) -> None:
     theirs = cast.production.double.network_ports.first()
     assert theirs is not None
-    assert accepted(vm, Asked("web", ports=(str(theirs.pk),))).arguments["ports"] == [str(theirs.pk)]
+    for named in (str(theirs.pk), theirs.ems_ref, "987654"):
+        refused = refusal(vm, Asked("web", ports=(named,)))
+        assert refused == f"Cannot add web to production-single: production-single has no port {named}"
 
 
 def test_the_answers_are_in_the_order_of_the_questions(cast: Cast, vm: Vm) -> None:

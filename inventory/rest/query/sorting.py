@@ -31,6 +31,8 @@ def order(viewset: type[CollectionViewSet], query: QueryDict) -> tuple[str | Ord
         return BY_ID
     wanted = [_attribute(viewset, name) for name in listed(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in listed(query, "sort_order")]
+    if len(directions) > len(wanted):
+        raise BadInput("sort_order has more directions than sort_by has attributes")
     options = [_one_of(OPTIONS, word, "sort_options") for word in listed(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]

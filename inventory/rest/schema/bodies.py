@@ -10,10 +10,8 @@ from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from inventory.rest.actions import DEFAULT
-from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, listed
-
-#: What a body has beside the attributes of a resource.
-_ENVELOPE = ("action", "resource", "resources")
+from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
+from inventory.rest.serializers import EmptyInput
 
 
 @dataclass(frozen=True)
@@ -26,20 +24,13 @@ class Input:
     one_of: tuple[str, ...] = ()
     #: What a resource looks like that needs none of them.
     without: tuple[Schema, ...] = ()
-    #: Whether it takes nothing else.
-    closed: bool = False
 
     @classmethod
     def of(cls, action: Any, types: AutoSchema) -> Self:
-        """What the action's serializer takes; without one an action takes anything and looks at nothing."""
-        serializer_class = action.kwargs.get("serializer_class")
-        if serializer_class is None:
-            return cls()
+        """What the action's serializer takes, and nothing else."""
+        serializer_class = action.kwargs.get("serializer_class", EmptyInput)
         mapped = types._map_serializer(serializer_class(), "request")
-        strict = mapped.get("additionalProperties") is False
-        given = cls(mapped["properties"], tuple(mapped.get("required", ())), closed=strict)
-        if not strict:
-            return given
+        given = cls(mapped.get("properties", {}), tuple(mapped.get("required", ())))
         return replace(given, without=tuple(serializer_class.without))._standing_in(serializer_class.stand_ins)
 
     def _standing_in(self, stand_ins: Mapping[str, tuple[str, Schema]]) -> Self:
@@ -66,9 +57,7 @@ class Input:
             found["required"] = list(self.required)
         if self.one_of:
             found["anyOf"] = [*({"required": [name]} for name in self.one_of), *self.without]
-        if self.closed:
-            found["additionalProperties"] = False
-        return found
+        return found | {"additionalProperties": False}
 
 
 def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
@@ -80,20 +69,13 @@ def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool)
     if names:
         named["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
     required = [] if names in (None, [DEFAULT]) else ["action"]
-    ways = [_with({**named, "resource": one, "resources": False}, *required, "resource")]
+    ways = [closed({**named, "resource": one}, *required, "resource")]
     if many:
         some = listed(one) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}
-        ways.append(_with({**named, "resource": False, "resources": some}, *required, "resources"))
+        ways.append(closed({**named, "resources": some}, *required, "resources"))
     flat = given.schema(**named)
-    if not given.closed:  # else it knows no such attribute
-        flat["properties"] |= {name: False for name in _ENVELOPE if name not in named}
     flat["required"] = [*required, *given.required]
     return [*ways, flat]
-
-
-def _with(properties: dict[str, Any], *required: str) -> Schema:
-    """An object with these; nobody looks at what else it has."""
-    return {"type": "object", "properties": properties, "required": list(required)}
 
 
 def patches_of(given: Input) -> list[Schema]:
@@ -104,8 +86,8 @@ def patches_of(given: Input) -> list[Schema]:
 
 
 def _change(actions: list[str], name: str, **value: Schema) -> Schema:
-    properties = {"action": {"enum": actions}, "path": {"const": name}, **value}
-    return _with(properties, *properties)
+    properties: dict[str, Schema] = {"action": {"enum": actions}, "path": {"const": name}, **value}
+    return closed(properties, *properties)
 
 
 def _can_be_null(schema: Schema) -> bool:

@@ -55,6 +55,10 @@ class Inspector(AutoSchema):
     def viewset(self) -> Any:
         return type(self.view)
 
+    @property
+    def changes_one(self) -> bool:
+        return self.is_collection and self.view.detail and self.method != "GET"
+
     @cached_property
     def resources(self) -> Resources:
         return Resources(self)
@@ -108,6 +112,8 @@ class Inspector(AutoSchema):
             return found
         if self.view.action in {*_READS, "query"}:
             found += parameters.selecting(self.viewset)
+        if self.changes_one:
+            found += [parameters.IF_MATCH]
         if self.view.action == "list":
             found += parameters.listing(self.viewset)
         if self.view.action == "retrieve":
@@ -147,9 +153,8 @@ class Inspector(AutoSchema):
             return [given.partial().schema()]
         if action.url_path == "edit":
             given = given.partial()
-        if not self.view.detail and (action.detail or action.url_path == "query"):
-            guid = {"guid"} & self.viewset.columns().keys() if action.url_path == "query" else ()
-            given, name = given.named(["id", "href", *guid]), f"Named{name}"
+        if not self.view.detail and (names := self.viewset.named_by(action)):
+            given, name = given.named(names), f"Named{name}"
         one = self.resources.component(name, given.schema)
         asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.view.action == "act" else None
         return bodies_of(given, one, asked, many=not self.view.detail)
@@ -215,6 +220,8 @@ class Inspector(AutoSchema):
             found += [HTTPStatus.NOT_FOUND]
         if self.method == "POST":
             found += [HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS]
+        if self.changes_one:
+            found += [HTTPStatus.PRECONDITION_FAILED]
         if self.method in {"POST", "PUT", "PATCH"}:
             found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
         return [*found, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]

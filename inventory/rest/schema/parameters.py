@@ -46,7 +46,7 @@ def selecting(viewset: Viewset) -> list[OpenApiParameter]:
         ),
         _names(
             "attributes",
-            [*attributes, "actions"],
+            [*attributes, "all", "actions"],
             "Only these, beside `href` and `id`; computed ones and relations are shown only when named here.",
         ),
     ]
@@ -69,7 +69,7 @@ def listing(viewset: Viewset) -> list[OpenApiParameter]:
             {"type": "integer", "minimum": 0},
             "The id before the page, in the order by id; then `offset` counts for the links alone.",
         ),
-        parameter("hide", TEXT, "`resources` leaves the list out, and the counts remain."),
+        _names("hide", ["resources"], "`resources` leaves the list out, and the counts remain."),
         parameter(
             "filter[]",
             {"type": "array", "items": TEXT},
@@ -116,6 +116,12 @@ IF_NONE_MATCH = parameter(
     "If-None-Match",
     TEXT,
     "The ETag of an answer that the caller has already.",
+    location=OpenApiParameter.HEADER,
+)
+IF_MATCH = parameter(
+    "If-Match",
+    TEXT,
+    "The ETag that the resource, read without parameters, must still have.",
     location=OpenApiParameter.HEADER,
 )
 ETAG = parameter(

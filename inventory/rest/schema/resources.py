@@ -87,6 +87,10 @@ class Resources:
             properties[name] = self._related(relation)
         for name, below in viewset.subcollections.items():
             properties[name] = listed(self._some_of(viewset_at(below.viewset)))
+        to_many = {name for name, relation in viewset.relations.items() if not isinstance(relation, ToOne)}
+        if names := {*viewset.subcollections, *to_many}:
+            rest = dict.fromkeys(sorted(names), HREF)
+            properties["more"] = closed(rest, description="Where the rest is of what is cut after a page.")
         return closed({**properties, "actions": self.offered}, description=viewset.__doc__)
 
     def _plain(self, viewset: Viewset) -> dict[str, Schema]:

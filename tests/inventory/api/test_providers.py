@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
+from inventory.api import providers
 from inventory.models import Provider, Task
 from tests import cast as actors
 from tests.cast import AMAZON, Cast
+from tests.contracts import grant
 
+JSON = "application/json"
+BASIC = {"Authorization": f"Basic {b64encode(b'root:secret').decode()}"}
 FILE = "ManageIQ::Providers::File::CloudManager"
 GIVEN = {
     "name": "aws",
@@ -255,3 +264,64 @@ def test_resources_are_queried_by_id_href_and_guid(admin_client: Client, cast: C
     results = answer.json()["results"]
     assert [result.get("name") for result in results] == ["acme", "acme", "acme", None]
     assert results[3]["success"] is False
+
+
+NEW = {"name": "taken", "type": "amazon", "credentials": {"userid": "a", "password": "b"}}
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}], ids=["", "key"])
+@pytest.mark.parametrize("how", ["create", "many", "edit", "put"])
+def test_a_name_that_another_request_takes_meanwhile_is_as_one_that_is_taken(
+    admin_client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch, how: str, key: dict[str, str]
+) -> None:
+    for service in ("connect_provider", "edit_provider"):
+
+        def meanwhile(run: Any, **given: Any) -> Provider:
+            Provider.objects.get_or_create(name="taken", type=AMAZON)
+            saved: Provider = run(**given)
+            return saved
+
+        monkeypatch.setattr(providers, service, partial(meanwhile, getattr(providers, service)))
+    url = f"/api/providers/{cast.acme.pk}"
+    ask = {
+        "create": lambda: admin_client.post("/api/providers", NEW, JSON, headers=key),
+        "many": lambda: admin_client.post("/api/providers", {"resources": [NEW]}, JSON, headers=key),
+        "edit": lambda: admin_client.post(url, {"action": "edit", "name": "taken"}, JSON, headers=key),
+        "put": lambda: admin_client.put(url, {"name": "taken"}, JSON),
+    }[how]
+    answer = ask()
+    assert b"A provider with this name already exists" in answer.content
+    assert answer.status_code == (HTTPStatus.OK if how == "many" else HTTPStatus.BAD_REQUEST)
+    assert Provider.objects.filter(name="taken").count() <= 1
+    assert not Task.objects.exists()
+
+
+def test_who_may_connect_and_not_see_is_told_so(client: Client, django_user_model: type[User], db: None) -> None:
+    client.force_login(grant(django_user_model.objects.create_user("sam"), "inventory.add_provider"))
+    answer = client.post("/api/providers", NEW, JSON)
+    assert answer.status_code in {HTTPStatus.OK, HTTPStatus.FORBIDDEN}, answer.content
+
+
+def test_a_name_that_is_taken_is_refused(admin_client: Client, cast: Cast) -> None:
+    taken = {"name": cast.acme.name}
+    for answer in (
+        admin_client.post("/api/providers", NEW | taken, JSON),
+        admin_client.put(f"/api/providers/{Provider.objects.create(name='other', type=AMAZON).pk}", taken, JSON),
+    ):
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert answer.json()["error"]["message"] == "name: A provider with this name already exists."
+
+
+@pytest.mark.usefixtures("shared_database")
+def test_of_those_who_take_a_name_at_once_one_has_it() -> None:
+    def connect(_: int) -> Any:
+        with closing(connection):
+            return Client(headers=BASIC).post("/api/providers", NEW, JSON).status_code
+
+    def make_user() -> None:
+        with closing(connection):
+            User.objects.create_superuser("root", password="secret")
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(make_user).result()
+        assert sorted(pool.map(connect, range(4))) == [200, 400, 400, 400]

@@ -10,6 +10,8 @@ from django.test import Client
 
 from inventory.rest.actions import Command, edited_attributes
 from inventory.rest.errors import BadInput
+from secgroups.api.provider_security_groups import GroupEditInput
+from secgroups.models import SecurityGroup
 
 
 def test_one_resource_stands_under_its_key() -> None:
@@ -31,9 +33,15 @@ def test_without_an_action_it_is_create() -> None:
 
 
 def test_the_fields_of_a_form_that_were_left_empty_say_nothing() -> None:
-    form = QueryDict("action=add&name=web&id=&csrfmiddlewaretoken=x")
+    form = QueryDict("action=edit&name=web&description=&csrfmiddlewaretoken=x")
     [resource] = Command.parse(form).resources
-    assert dict(resource.items()) == {"name": "web"}
+    assert GroupEditInput.validated(resource, SecurityGroup()) == {"name": "web"}
+
+
+def test_the_address_of_an_action_and_the_body_name_the_same() -> None:
+    assert Command.parse({"action": "add", "name": "web"}, "add") == Command.parse({"name": "web"}, "add")
+    with pytest.raises(BadInput, match="The URL is of the action add, and the body of remove"):
+        Command.parse({"action": "remove", "name": "web"}, "add")
 
 
 @pytest.mark.parametrize("body", [None, [], "add", 3, [{"action": "add"}]])
@@ -54,6 +62,8 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
         ({"resource": "web"}, "must be a JSON object"),
         ({"resource": None}, "must be a JSON object"),
         ({"resource": {}, "resources": [{}]}, "not both"),
+        ({"resource": {}, "force": True, "dry_run": True}, "Unknown key in the body: dry_run, force"),
+        ({"resources": [{}], "filter": []}, "Unknown key in the body: filter"),
         ({"resources": [{}] * 1001}, "Too many resources specified: at most 1000"),
     ],
 )
@@ -81,12 +91,19 @@ def test_a_patch_changes_and_removes_what_its_paths_name() -> None:
         ({"action": "edit", "value": 1}, "must name an attribute in its path"),
         ({"action": "edit", "path": 3, "value": 1}, "must name an attribute in its path"),
         ({"action": "edit", "path": "name"}, "The change of name in a PATCH must have a value"),
+        ({"action": "remove", "path": "name", "value": 1}, "The change of name in a PATCH can have no value"),
+        ({"action": "edit", "path": "name", "value": 1, "op": 1}, "Unknown key in a change of a PATCH: op"),
         ("name", "A resource must be a JSON object"),
     ],
 )
 def test_what_is_wrong_with_a_patch_is_said(change: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         edited_attributes([change])
+
+
+def test_a_patch_changes_an_attribute_once() -> None:
+    with pytest.raises(BadInput, match="once in a PATCH"):
+        edited_attributes([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
 
 
 @pytest.mark.usefixtures("company")

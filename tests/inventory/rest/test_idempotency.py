@@ -11,15 +11,19 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.test import Client
+from django.test.client import encode_multipart
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from inventory.models import IdempotencyKey, Task
 from inventory.rest import idempotency
 from inventory.tasks import forget_what_is_over
 from secgroups.services import changes as services
 from tests.cast import Cast
+from tests.contracts import everything_to_see, grant
 
 ADD = {"action": "add", "resource": {"name": "web"}}
+QUERY = {"action": "query", "resources": [{"id": 1}]}
 
 
 def post(client: Client, url: str, body: Any = ADD, key: str = "k1") -> Any:
@@ -190,3 +194,109 @@ def test_the_key_and_the_tasks_are_written_in_one_transaction(
     monkeypatch.setattr(services, "queue_work", looked_at)
     post(admin_client, url)
     assert answered == [True]
+
+
+@pytest.mark.parametrize("body", [b'{"action": ', b"[1]", b'{"action": "add", "resource": 3}'])
+def test_what_is_broken_is_refused_again_and_never_taken_for_empty(
+    admin_client: Client, url: str, body: bytes
+) -> None:
+    first, again = post(admin_client, url, body), post(admin_client, url, body)
+    assert first.status_code == again.status_code == HTTPStatus.BAD_REQUEST
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = post(admin_client, url)
+    assert other.status_code == HTTPStatus.BAD_REQUEST
+    assert "was used for another request" in other.json()["error"]["message"]
+    assert not Task.objects.exists()
+
+
+def test_a_browsers_form_is_done_once_whatever_boundaries_it_has(admin_user: User, cast: Cast) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(admin_user)
+    browser.cookies["csrftoken"] = token = get_random_string(32)
+    form = {"action": "refresh", "csrfmiddlewaretoken": token}
+    path = f"/api/providers/{cast.acme.pk}"
+    for number, boundary in enumerate(["one", "two"]):
+        kind, body = f"multipart/form-data; boundary={boundary}", encode_multipart(boundary, form)
+        answer = browser.post(path, body, content_type=kind, headers={"Idempotency-Key": "k1"})
+        assert answer.status_code == HTTPStatus.OK, answer.content
+        assert ("Idempotency-Replayed" in answer.headers) == bool(number)
+    assert Task.objects.count() == 1
+    other = browser.post(path, form | {"force": "true"}, headers={"Idempotency-Key": "k1"})
+    assert other.status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_a_claim_that_is_deleted_meanwhile_is_a_conflict(
+    admin_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_work = services.queue_work
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        IdempotencyKey.objects.all().delete()
+        return queue_work(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "queue_work", meanwhile)
+        assert post(admin_client, url).status_code == HTTPStatus.CONFLICT
+    with monkeypatch.context() as patched:
+        patched.setattr(IdempotencyKey.objects, "bulk_create", lambda *args, **kwargs: None)
+        assert post(admin_client, url).status_code == HTTPStatus.CONFLICT
+    assert not Task.objects.exists()
+
+
+def test_who_lost_the_permission_gets_no_answer_again(client: Client, cast: Cast, url: str) -> None:
+    user = everything_to_see(User.objects.create_user("sam"))
+    client.force_login(grant(user, "inventory.change_vm_security_groups"))
+    for path, body in ((url, ADD), (f"{url}/add", {"name": "web"}), ("/api/vms", QUERY)):
+        assert post(client, path, body, key=path).status_code == HTTPStatus.OK
+    user.user_permissions.clear()
+    for path, body in ((url, ADD), (f"{url}/add", {"name": "web"}), ("/api/vms", QUERY)):
+        assert post(client, path, body, key=path).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_below_what_is_gone_there_is_no_answer_either(admin_client: Client, cast: Cast, url: str) -> None:
+    post(admin_client, url)
+    cast.production.single.delete()
+    assert post(admin_client, url).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_what_deleted_its_own_resource_is_answered_again(admin_client: Client, cast: Cast) -> None:
+    task = Task.objects.create(name="old", state=Task.State.FINISHED)
+    first, again = (post(admin_client, f"/api/tasks/{task.pk}", {"action": "delete"}) for _ in range(2))
+    assert first.status_code == again.status_code == HTTPStatus.OK
+    assert first.content == again.content
+
+
+def test_so_many_are_kept_of_each_user(admin_client: Client, client: Client, url: str, settings: Any) -> None:
+    settings.IDEMPOTENCY_KEYS = 2
+    for key in ("k1", "k2"):
+        assert post(admin_client, url, key=key).status_code == HTTPStatus.OK
+    refused = post(admin_client, url, key="k3")
+    assert refused.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert refused.json()["error"]["message"] == "2 requests with an Idempotency-Key are kept already"
+    assert 0 < int(refused.headers["Retry-After"]) <= idempotency.KEPT.total_seconds()
+    assert post(admin_client, url, key="k2").headers["Idempotency-Replayed"] == "true"
+    client.force_login(User.objects.create_superuser("other"))
+    assert post(client, url, key="k3").status_code == HTTPStatus.OK
+    IdempotencyKey.objects.filter(key="k1").update(claimed_on=timezone.now() - idempotency.KEPT)
+    assert post(admin_client, url, key="k3").status_code == HTTPStatus.OK
+
+
+def test_an_answer_that_is_too_long_to_be_kept_undoes_what_was_done(
+    admin_client: Client, url: str, settings: Any
+) -> None:
+    settings.IDEMPOTENCY_ANSWER = 100
+    refused = post(admin_client, url)
+    assert refused.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert not Task.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_a_long_answer_to_what_changes_nothing_is_made_again(
+    admin_client: Client, cast: Cast, settings: Any
+) -> None:
+    settings.IDEMPOTENCY_ANSWER = 100
+    query = {"action": "query", "resources": [{"id": cast.production.single.pk}]}
+    answers = [post(admin_client, "/api/vms", query) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [HTTPStatus.OK] * 2
+    assert not any("Idempotency-Replayed" in answer.headers for answer in answers)

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import validate
 
-from inventory.rest.collections import viewset_at, viewset_of
+from inventory.rest.collections import ToMany, viewset_at, viewset_of
 from inventory.rest.schema.document import Generator, document
 from inventory.rest.schema.shapes import ENDPOINT, SECURITY
 from inventory.validators import validate_endpoint
@@ -104,7 +104,11 @@ def test_every_attribute_relation_and_subcollection_is_described(schema: Schema,
     viewset = dict(viewsets())[path]
     resource = inner(schema, answer_of(schema["paths"][f"{path}/{{id}}"]["get"]))
     declared = {"href", "id", "actions", *viewset.columns(), *viewset.computed_names()}
-    assert resource["properties"].keys() == declared | {*viewset.relations, *viewset.subcollections}
+    to_many = {name for name, relation in viewset.relations.items() if isinstance(relation, ToMany)}
+    declared |= {*viewset.relations, *viewset.subcollections}
+    assert resource["properties"].keys() - {"more"} == declared
+    rest = resource["properties"].get("more", {"properties": {}})
+    assert rest["properties"].keys() == to_many | viewset.subcollections.keys()
     page = inner(schema, answer_of(schema["paths"][path]["get"]))
     assert page["properties"]["name"] == {"const": viewset.collection}
     assert inner(schema, page["properties"]["resources"]["items"]) == resource

@@ -224,9 +224,10 @@ def test_each_action_asks_its_permission_and_is_offered_with_it(
     address = url if action == "create" else f"{url}/{cast.production.web.pk}"
     offered = lambda: {one["name"] for one in client.get(address).json().get("actions", ())}  # noqa: E731
     assert action not in offered()
-    post(client, address, {"action": action, "name": "new"}, HTTPStatus.FORBIDDEN)
+    body = {"action": action, "resource": {} if action == "delete" else {"name": "new"}}
+    post(client, address, body, HTTPStatus.FORBIDDEN)
     grant(user, f"secgroups.{ {'create': 'add', 'edit': 'change'}.get(action, action) }_securitygroup")
     assert action in offered()
     assert not Task.objects.exists()
-    post(client, address, {"action": action, "name": "new"})
+    post(client, address, body)
     assert Task.objects.get().userid == "sam"
