@@ -15,7 +15,7 @@ from schemathesis.generation.meta import StatefulPhaseData
 from tests.fuzz import checks  # noqa: F401  (registers them)
 
 LONGEST_KEY = 255
-NOWHERE = re.compile("X-MIQ-Group|(.+_)?id(__.+)?")
+NOWHERE = re.compile("X-MIQ-Group|If-Match|(.+_)?id(__.+)?")
 _HREF = re.compile(r'"href":"https?://[^/"]+(/api/[a-z0-9_/]+)"')
 _ID = re.compile(r"\b[0-9]+\b")
 _numbers = count()
@@ -27,8 +27,8 @@ _seen: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=50))
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """Leave out parameters that lead nowhere.
 
-    A made-up X-MIQ-Group is 401 whatever else is asked. Filters by id would be linked with each answer that has
-    ids, 20,000 times.
+    A made-up X-MIQ-Group is 401 whatever else is asked, a made-up If-Match 412. Filters by id would be linked with
+    each answer that has ids, 20,000 times.
     """
     for operation in (one for operations in raw_schema["paths"].values() for one in operations.values()):
         operation["parameters"] = [

@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import validate
 
 from inventory.rest.collections import ToMany, viewset_at, viewset_of
+from inventory.rest.parameters import SELECTING
 from inventory.rest.schema.document import Generator, document
 from inventory.rest.schema.shapes import ENDPOINT, SECURITY
 from inventory.validators import validate_endpoint
@@ -235,3 +236,14 @@ def test_the_docs_need_no_other_host(admin_client: Client) -> None:
         file = admin_client.get(source)
         file.close()
         assert file.status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("path", [path for path, _ in viewsets()])
+def test_the_parameters_that_are_described_are_those_that_are_understood(schema: Schema, path: str) -> None:
+    viewset = dict(viewsets())[path]
+    for address, action in ((path, "list"), (f"{path}/{{id}}", "retrieve")):
+        described = schema["paths"][address]["get"]["parameters"]
+        assert {one["name"] for one in described if one["in"] == "query"} == set(viewset.understood(action))
+    for operation in (operations["post"] for operations in schema["paths"].values() if "post" in operations):
+        described = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+        assert described == (SELECTING if operation["operationId"].endswith("_query") else set())
