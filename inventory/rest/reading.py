@@ -132,11 +132,13 @@ class Reader:
         for owner, resource in plan.owned(rows, page.link.lookup, prefix):
             found[owner][resource["id"]] = resource
         for pk, resource in resources.items():
-            ones = list(found[pk].values())
-            if len(ones) > page.limit or pk in cut:
-                ones = ones[: page.limit]
+            resource[name] = list(found[pk].values())
+        if not cut and max(map(len, found.values()), default=0) <= page.limit:
+            return
+        for pk, resource in resources.items():
+            if pk in cut or len(resource[name]) > page.limit:
+                resource[name] = resource[name][: page.limit]
                 resource.setdefault("more", {})[name] = f"{every(pk)}offset={page.limit}"
-            resource[name] = ones
 
 
 def _loads(viewset: type[CollectionViewSet], selection: Selection) -> dict[Load, list[str]]:
