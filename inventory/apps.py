@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.apps import apps as global_apps
+from django.db.models.signals import post_migrate
 
 
 class InventoryConfig(AppConfig):
@@ -8,3 +12,14 @@ class InventoryConfig(AppConfig):
         # They register themselves.
         from inventory import checks  # noqa: F401
         from inventory.rest.query import expressions  # noqa: F401
+
+        post_migrate.connect(make_default_zone, sender=self)
+
+
+def make_default_zone(using: str, apps: Any = global_apps, **kwargs: Any) -> None:
+    """As Django's sites have theirs: not by a migration, after which the tests' flush would delete it."""
+    try:
+        zones = apps.get_model("inventory", "Zone").objects
+    except LookupError:
+        return  # before the migration that makes the table
+    zones.using(using).get_or_create(name="default", defaults={"description": "Default Zone"})

@@ -58,6 +58,7 @@ class ConnectionForm(forms.ModelForm[Provider]):
             "url",
             "hostname",
             "port",
+            "path",
             "security_protocol",
             "verify_ssl",
             "certificate_authority",

@@ -148,10 +148,13 @@ class UserQuerySet(ResourceQuerySet):
         return self.filter(pk=user.pk)
 
     def described(self) -> Self:
-        """With the name that people know them by, and null for an address that is not given."""
+        """With the name that people know them by, null for an address that is not given, and their first group."""
         name = Trim(Concat("first_name", Value(" "), "last_name"))
+        memberships = self.model.groups.through.objects.filter(user=OuterRef("pk")).order_by("group")
         return self.annotate(
-            full_name=Coalesce(NullIf(name, Value("")), "username"), address=NullIf("email", Value(""))
+            full_name=Coalesce(NullIf(name, Value("")), "username"),
+            address=NullIf("email", Value("")),
+            current_group=Subquery(memberships.values("group")[:1]),
         )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 
 from inventory.drivers.endpoints import FILE_URL
+
+#: What follows host and port in an address: nothing that would make another host or a query of it.
+validate_path = RegexValidator(r"^[A-Za-z0-9._~/-]*\Z", "Enter a path of letters, digits and . _ ~ / -.")
 
 
 def validate_endpoint(url: str) -> None:

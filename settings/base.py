@@ -205,6 +205,7 @@ COLLECTIONS = {
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "users": "inventory.api.UserViewSet",
     "groups": "inventory.api.GroupViewSet",
+    "zones": "inventory.api.ZoneViewSet",
 }
 #: Most resources in one page, and in one request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)

@@ -20,7 +20,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
@@ -74,6 +74,7 @@ def company(owner: User) -> Cast:
         )
     for name in ("operators", "readers"):
         Group.objects.create(name=name).user_set.add(User.objects.create_user(f"one of {name}"))
+    Zone.objects.create(name="other", description="Not in reality.")
     for number in (1, 2):
         Task.objects.create(
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"

@@ -75,7 +75,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             "Advanced",
             {
                 "fields": [
-                    ("hostname", "port", "security_protocol"),
+                    ("hostname", "port", "path", "security_protocol"),
                     "verify_ssl",
                     "certificate_authority",
                     ("project", "uid_ems"),

@@ -8,6 +8,7 @@ from inventory.api.providers import ProviderViewSet
 from inventory.api.tasks import TaskViewSet
 from inventory.api.users import UserViewSet
 from inventory.api.vms import InstanceViewSet, VmViewSet
+from inventory.api.zones import ZoneViewSet
 
 __all__ = [
     "CloudNetworkViewSet",
@@ -19,4 +20,5 @@ __all__ = [
     "TaskViewSet",
     "UserViewSet",
     "VmViewSet",
+    "ZoneViewSet",
 ]

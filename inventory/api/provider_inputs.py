@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
 from django.conf import settings
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from inventory import drivers
+from inventory.api.connection_shapes import STAND_INS
+from inventory.api.connections import flattened
 from inventory.drivers.values import AuthType
-from inventory.models import Provider
-from inventory.models.provider import ENTER_AGAIN
-from inventory.rest.schema.shapes import ENDPOINT, FILLED, TEXT, closed
+from inventory.models import Provider, Zone
+from inventory.models.provider import ENTER_AGAIN, NAME_TAKEN
+from inventory.rest.hrefs import id_in
 from inventory.rest.serializers import StrictSerializer
 
-#: Of a constraint with a condition REST framework makes no validator.
-NAME_TAKEN = "provider with this name already exists."
+#: A client's word for TLS that trusts the `certificate_authority` that comes with it.
+CUSTOM_CA = "ssl-with-validation-custom-ca"
+#: An address of Keystone that is of the API before v3.
+KEYSTONE_V2 = re.compile(r"/v2(\.0)?/*$")
 
 
 class CredentialsSerializer(StrictSerializer):
@@ -49,42 +55,48 @@ class TypeField(serializers.CharField):
         return known
 
 
-#: What ManageIQ's clients say of an authentication beside its values; there is one.
-_ROLE = frozenset({"role", "authtype"})
+class SecurityProtocolField(serializers.ChoiceField):
+    """Also by the names that ManageIQ's clients have for the same."""
 
-#: What `connection_configurations` has.
-CONNECTIONS = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": 1,
-    "items": closed(
-        {
-            "endpoint": closed(
-                {
-                    "role": TEXT,
-                    "url": ENDPOINT,
-                    "hostname": TEXT,
-                    "port": {"type": "integer", "minimum": 0, "maximum": 65535},
-                    "security_protocol": {"enum": Provider.SecurityProtocol.values},
-                    "verify_ssl": {"type": "boolean"},
-                    "certificate_authority": TEXT,
-                }
-            ),
-            "authentication": closed(
-                {
-                    "role": TEXT,
-                    "authtype": TEXT,
-                    "userid": FILLED,
-                    "password": FILLED,
-                    "auth_type": {"enum": list(get_args(AuthType))},
-                },
-                "userid",
-                "password",
-            ),
-        },
-        "authentication",
-    ),
-}
+    others: ClassVar[dict[str, str]] = {
+        "ssl-no-validation": Provider.SecurityProtocol.TLS.value,
+        "ssl-without-validation": Provider.SecurityProtocol.TLS.value,
+        CUSTOM_CA: Provider.SecurityProtocol.VERIFIED_TLS.value,
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[*Provider.SecurityProtocol.values, *self.others], **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        named = super().to_internal_value(data)
+        return self.others.get(named, named)
+
+
+class ZoneField(serializers.Field):  # type: ignore[type-arg]
+    """The zone of all providers, by its name, its id or its address, or an object of one of these."""
+
+    def to_internal_value(self, data: Any) -> Zone:
+        named = next(iter(data.values()), None) if isinstance(data, Mapping) else data
+        zone: Zone | None = Zone.objects.filter(pk=id_in(named, "zones") or 0).first()
+        zone = zone or Zone.objects.filter(name=named if isinstance(named, str) else "").first()
+        if zone is None:
+            raise serializers.ValidationError(f"There is no zone {named}: the only one is {Zone.DEFAULT}.")
+        return zone
+
+
+class ManageIQSerializer(serializers.Serializer[Any]):
+    """What ManageIQ's clients say of a provider beside its attributes: it is checked, and nothing of it kept.
+
+    It is either so anyway (there is one zone, and one version of Keystone's API), or about what Portcullis does
+    not do: it has no tenants of its own to map a cloud's to, and listens to no events.
+    """
+
+    zone = ZoneField(required=False, allow_null=True)
+    zone_id = ZoneField(required=False, allow_null=True)
+    api_version = serializers.ChoiceField(["v3"], required=False, allow_null=True)
+    tenant_mapping_enabled = serializers.BooleanField(required=False, allow_null=True)
+    event_stream_selection = serializers.CharField(required=False, allow_null=True, allow_blank=True)
+    ddf = serializers.BooleanField(required=False, allow_null=True)
 
 
 class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
@@ -92,7 +104,8 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
 
     type = TypeField()
     credentials = CredentialsSerializer()
-    stand_ins = {"connection_configurations": ("credentials", CONNECTIONS)}
+    security_protocol = SecurityProtocolField(required=False, allow_null=True, allow_blank=True)
+    stand_ins = STAND_INS
     without = [{"properties": {"type": {"enum": drivers.types_without_credentials()}}}]
 
     class Meta:
@@ -104,6 +117,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             "url",
             "hostname",
             "port",
+            "path",
             "security_protocol",
             "verify_ssl",
             "certificate_authority",
@@ -113,16 +127,49 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             "credentials",
         ]
         extra_kwargs: ClassVar[dict[str, Any]] = {
-            "name": {"validators": [UniqueValidator(Provider.objects.connected(), NAME_TAKEN)]},
+            # Of the constraint, which has a condition, DRF makes no validator.
+            "name": {"validators": [UniqueValidator(Provider.objects.connected(), message=NAME_TAKEN)]},
             "verify_ssl": {"initial": True},
             "enabled": {"initial": True},
         }
 
     def to_internal_value(self, data: Any) -> Any:
-        given = _with_connection(data)
+        given = self._of_manageiq(data) if isinstance(data, Mapping) and not isinstance(data, QueryDict) else data
         if isinstance(given, Mapping) and given.get("type") in drivers.types_without_credentials():
             self.fields["credentials"].required = False
-        return super().to_internal_value(given)
+        value = super().to_internal_value(given)
+        if given.get("security_protocol") == CUSTOM_CA and not self._resulting(value, "certificate_authority"):
+            raise serializers.ValidationError({"certificate_authority": f"{CUSTOM_CA} is for the one given here."})
+        return value
+
+    def _of_manageiq(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes, once what is said of a provider in ManageIQ's way is understood."""
+        beside = ManageIQSerializer(data=data)
+        beside.is_valid(raise_exception=True)
+        rest = {name: value for name, value in data.items() if name not in beside.fields}
+        return flattened(rest, whole=not self.partial)
+
+    def _resulting(self, attrs: Mapping[str, Any], name: str) -> Any:
+        """What an attribute will be."""
+        return attrs[name] if name in attrs else getattr(self.instance, name, None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Its address is a `url`, or a `hostname` with `port` and `path`: who gives these gives up the former."""
+        told = [name for name in ("hostname", "port", "path") if attrs.get(name)]
+        changed = [name for name in told if attrs[name] != getattr(self.instance, name, None)]
+        if self.instance and changed and "url" not in attrs and self.instance.url:
+            if not self._resulting(attrs, "hostname"):
+                raise serializers.ValidationError({changed[0]: "It goes with a hostname; the provider has a url."})
+            attrs["url"] = None
+        url, path = self._resulting(attrs, "url"), self._resulting(attrs, "path")
+        if "path" in told and url:
+            raise serializers.ValidationError({"path": "It goes with a hostname; the url has its own."})
+        driver_class = Provider(type=self._resulting(attrs, "type")).driver_class
+        openstack = driver_class is not None and driver_class.vendor == "openstack"
+        for name, address in (("url", url), ("path", path)):
+            if openstack and KEYSTONE_V2.search(address or ""):
+                raise serializers.ValidationError({name: "Keystone is asked by its API v3 only."})
+        return attrs
 
 
 class ProviderEdit(ProviderInput):
@@ -137,6 +184,7 @@ class ProviderEdit(ProviderInput):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Who may edit a provider need not know its credentials, and must not learn them by sending them away."""
+        attrs = super().validate(attrs)
         if self.instance and "credentials" not in attrs and self.instance.sends_elsewhere(attrs):
             raise serializers.ValidationError({"credentials": ENTER_AGAIN})
         return attrs
@@ -149,31 +197,3 @@ class ProviderTest(ProviderInput):
         extra_kwargs: ClassVar[dict[str, Any]] = ProviderInput.Meta.extra_kwargs | {
             "name": {"required": False, "validators": []}
         }
-
-
-def _with_connection(data: Any) -> Any:
-    """The attributes with `connection_configurations`, ManageIQ's other form, taken apart.
-
-    Nothing of it is lost: there is one connection, and it doesn't say again what the provider's attributes say.
-    """
-    if not isinstance(data, dict) or "connection_configurations" not in data:
-        return data
-    attributes = dict(data)
-    configurations = attributes.pop("connection_configurations")
-    match configurations:
-        case [dict(connection)] if connection.keys() <= {"endpoint", "authentication"}:
-            endpoint, authentication = connection.get("endpoint", {}), connection.get("authentication")
-        case _:
-            raise _no_connection("There must be one connection, with an endpoint and an authentication.")
-    if not (isinstance(endpoint, dict) and isinstance(authentication, dict | None)):
-        raise _no_connection("An endpoint and an authentication are JSON objects.")
-    said = {name: value for name, value in endpoint.items() if name != "role"}
-    if authentication is not None:
-        said["credentials"] = {name: value for name, value in authentication.items() if name not in _ROLE}
-    if twice := sorted(said.keys() & attributes.keys()):
-        raise _no_connection(f"It says again what stands beside it: {', '.join(twice)}.")
-    return attributes | said
-
-
-def _no_connection(message: str) -> serializers.ValidationError:
-    return serializers.ValidationError({"connection_configurations": message})

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import drivers
+from inventory.api.provider_forms import provider_forms
 from inventory.api.provider_inputs import ProviderEdit, ProviderInput, ProviderTest
 from inventory.api.refreshing import RefreshMixin
 from inventory.api.tasks import task_links
@@ -42,6 +43,7 @@ class ProviderSerializer(ResourceSerializer):
             "provider_region",
             "hostname",
             "port",
+            "path",
             "url",
             "security_protocol",
             "verify_ssl",
@@ -94,6 +96,10 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         "vms": Subcollection("inventory.api.VmViewSet", "provider"),
         "security_groups": Subcollection("secgroups.api.ProviderSecurityGroupViewSet", "provider"),
     }
+
+    def metadata(self) -> dict[str, Any]:
+        """The types that can be connected; with `type`, what a form for one asks for."""
+        return provider_forms(self.request.query_params.get("type"))
 
     @action(
         detail=False,

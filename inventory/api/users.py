@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from inventory.models import User
 from inventory.rest.collections import ToMany
-from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
 
@@ -13,10 +13,11 @@ class UserSerializer(ResourceSerializer):
     name = serializers.CharField(source="full_name")
     email = serializers.CharField(source="address", allow_null=True)
     lastlogon = serializers.DateTimeField(source="last_login", allow_null=True)
+    current_group_id = IdField(source="current_group", allow_null=True)
 
     class Meta:
         model = User
-        fields = ["userid", "name", "email", "lastlogon"]
+        fields = ["userid", "name", "email", "lastlogon", "current_group_id"]
 
 
 class UserViewSet(CollectionViewSet):

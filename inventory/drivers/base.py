@@ -7,7 +7,7 @@ Each request to its cloud is sent by its `pace`, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from inventory.drivers.pace import AT_ONCE, Pace
@@ -21,6 +21,10 @@ class Driver(ABC):
     vendor: ClassVar[str]
     #: The word for this cloud inside ManageIQ's class names (`ManageIQ::Providers::<namespace>::CloudManager`).
     namespace: ClassVar[str]
+    #: What a form calls it.
+    title: ClassVar[str]
+    #: The attributes of a provider that a form asks for to connect one, and whether it can't do without.
+    asked_for: ClassVar[Mapping[str, bool]]
     #: Whether there is somebody to be at the cloud: else a provider needs no `credentials`.
     needs_credentials: ClassVar[bool] = True
     #: Whether groups can be added to and removed from instances; asked before anything is queued.

@@ -9,6 +9,7 @@ from inventory.models.provider import Provider
 from inventory.models.tally import Tally
 from inventory.models.task import CallRate, Lease, Task
 from inventory.models.vm import Instance, Vm
+from inventory.models.zone import Zone
 
 __all__ = [
     "AuthToken",
@@ -26,4 +27,5 @@ __all__ = [
     "Task",
     "User",
     "Vm",
+    "Zone",
 ]

@@ -16,12 +16,15 @@ from inventory.drivers.values import Connection
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models.base import Timestamped
 from inventory.querysets import ProviderQuerySet
-from inventory.validators import validate_endpoint
+from inventory.validators import validate_endpoint, validate_path
 
 DriverClass = type[Driver]
 
 #: Where credentials go, and who could read them on their way.
-ADDRESS = frozenset({"certificate_authority", "hostname", "port", "security_protocol", "url", "verify_ssl"})
+ADDRESS = frozenset(
+    {"certificate_authority", "hostname", "path", "port", "security_protocol", "url", "verify_ssl"}
+)
+NAME_TAKEN = "A provider with this name already exists."
 #: What a task says that can't be done any more.
 DELETED = "The provider was deleted."
 #: Finds a provider unless its deletion was accepted, and keeps what is of it until the transaction ends: by a lock
@@ -50,6 +53,13 @@ class Provider(Timestamped):
     provider_region = models.CharField(max_length=255, null=True, blank=True)
     hostname = models.CharField(max_length=255, null=True, blank=True)
     port = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(65535)])
+    path = models.CharField(
+        max_length=255,
+        null=True,
+        blank=True,
+        validators=[validate_path],
+        help_text="What follows hostname and port, such as /identity.",
+    )
     url = models.CharField(
         max_length=2048,
         null=True,
@@ -84,7 +94,7 @@ class Provider(Timestamped):
                 fields=["name"],
                 condition=models.Q(deleted_on=None),
                 name="provider_name_unique",
-                violation_error_message="A provider with this name already exists.",
+                violation_error_message=NAME_TAKEN,
             )
         ]
         indexes = [
@@ -163,10 +173,11 @@ class Provider(Timestamped):
 
     @property
     def endpoint(self) -> str | None:
-        """`url`, or what `hostname`, `port` and `security_protocol` say; None is the cloud's own endpoint."""
+        """`url`, or what `hostname`, `port`, `path` and `security_protocol` say; None is the cloud's own."""
         if self.url or not self.hostname:
             return self.url or None
         port = self.port or (self.driver_class and self.driver_class.default_port)
         scheme = "http" if self.security_protocol == self.SecurityProtocol.PLAIN else "https"
         host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        return f"{scheme}://{host}" + (f":{port}" if port else "")
+        path = (self.path or "").strip("/")
+        return f"{scheme}://{host}" + (f":{port}" if port else "") + (f"/{path}" if path else "")

@@ -26,6 +26,9 @@ from inventory.rest.views import ApiView
 #: What is said of a resource in a body that does not say which it is.
 UNNAMED = "A resource must have an id or an href"
 
+#: The methods that stand for an action on one resource, beside a POST that names it.
+METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
+
 
 class ActingViewSet(ViewSetMixin, ApiView):
     """What can be done to a collection: DRF's extra actions, and nothing else.
@@ -153,9 +156,11 @@ class ActingViewSet(ViewSetMixin, ApiView):
     def offered(self, *, detail: bool, href: str) -> list[dict[str, str]]:
         """The actions that the caller may do here; on a collection also those of its resources."""
         return [
-            {"name": action.url_path, "method": "post", "href": href}
+            {"name": action.url_path, "method": method, "href": href}
             for action in self.declared_actions()
             if (action.detail or not detail) and self._may(action)
+            for method in ("post", *(METHODS.get(action.url_path, ()) if detail else ()))
+            if method == "post" or method in self.action_map
         ]
 
     def _may(self, action: Any) -> bool:

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.core.cache import caches
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
@@ -31,8 +31,9 @@ M = TypeVar("M", bound=Model)
 
 #: The backend whose users have their password's hash in the database, as `user.backend` calls it.
 ACCOUNTS = f"{AccountBackend.__module__}.{AccountBackend.__qualname__}"
-#: Instead of HTTP Basic's challenge, which would make browsers ask for a password over the login page.
-CHALLENGE = 'X-Auth-Token realm="Portcullis"'
+#: That there is one makes DRF answer 401 instead of 403. It is not sent: HTTP Basic's would make browsers ask for
+#: a password over the login page, and Python's urllib dies of every other.
+CHALLENGE = "X-Auth-Token"
 #: Which part of its lifetime a token must have used before it is renewed, so that not every request writes.
 RENEWED_AFTER = 1 / 60
 
@@ -93,7 +94,7 @@ class TokenAuthentication(KnoxAuthentication):
 
 
 class BasicAuthentication(authentication.BasicAuthentication):
-    """HTTP Basic without its challenge. A password that was right a minute ago is not hashed slowly again.
+    """HTTP Basic. A password that was right a minute ago is not hashed slowly again.
 
     What is remembered is a keyed digest of the name, the password and the hash that the database has of it, in
     this process alone. The user is read in each request all the same: who has another password, is not active or
@@ -167,4 +168,20 @@ def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
         "group_href": group and hrefs.resource("groups", group.pk),
         "role": "super_administrator" if powerful else group and group.name,
         "groups": [one.name for one in groups],
+        "miq_groups": [
+            {"href": hrefs.resource("groups", one.pk), "id": str(one.pk), "description": one.name}
+            for one in groups
+        ],
+    }
+
+
+def authorization(request: Request) -> dict[str, Any]:
+    """What the entry point says of what the caller may do: their permissions, by the names that actions ask."""
+    allowed = cast(User, request.user).get_all_permissions()
+    known = Permission.objects.order_by().values_list("content_type__app_label", "codename", "name")
+    names = {f"{app}.{codename}": name for app, codename, name in known}
+    return {
+        "product_features": {
+            one: {"name": one, "description": names[one]} for one in sorted(allowed & names.keys())
+        }
     }

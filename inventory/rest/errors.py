@@ -93,8 +93,6 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("A request failed for want of the database: %s", error)
         headers["Retry-After"] = str(DATABASE_WAIT)
-    if challenge := getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
     return Response(body(status, message_of(error)), status=status, headers=headers)

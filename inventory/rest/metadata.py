@@ -19,5 +19,5 @@ class CollectionMetadata(BaseMetadata):
             "virtual_attributes": sorted(view.computed_names()),
             "relationships": sorted(view.relations),
             "subcollections": sorted(view.subcollections),
-            "data": {},
+            "data": view.metadata(),
         }

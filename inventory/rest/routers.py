@@ -12,7 +12,7 @@ from rest_framework_nested.routers import NestedMixin
 
 from inventory.rest.collections import viewset_at, viewset_of
 from inventory.rest.schema.views import DocsView, SchemaView
-from inventory.rest.views import Auth, EntryPoint, Nowhere, ping
+from inventory.rest.views import Auth, EntryPoint, Nowhere, ProductInfo, ping
 
 _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
@@ -51,6 +51,7 @@ def api_urls() -> list[URLPattern | URLResolver]:
         path("", EntryPoint.as_view(), name="entry-point"),
         path("ping", ping, name="ping"),
         path("auth", Auth.as_view(), name="auth"),
+        path("product_info", ProductInfo.as_view(), name="product-info"),
         path("schema", SchemaView.as_view(), name="schema"),
         path("docs", DocsView.as_view(), name="docs"),
         *(URLResolver(_Beginning(name), _urls_of(name)) for name in settings.COLLECTIONS),

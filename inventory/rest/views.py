@@ -18,13 +18,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.models import AuthToken
-from inventory.rest.authentication import identity, limited_to_group
+from inventory.rest.authentication import authorization, identity, limited_to_group
 from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.idempotency import once
 from inventory.rest.parameters import check_parameters
 from inventory.rest.schema.shapes import ENTRY_POINT, TOKEN
+from inventory.rest.selection import names_in
 
 
 def _let_go(answer: Any) -> None:
@@ -119,13 +120,37 @@ class Auth(ApiView):
         return Response(status=204)
 
 
+#: What this is.
+PRODUCT = {"name": "Portcullis", "name_full": "Portcullis", "license": "Apache-2.0"}
+
+
+class ProductInfo(ApiView):
+    """What this is, for everybody: clients show it before a login."""
+
+    place = "Product Info"
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(responses={200: {"type": "object"}}, auth=[{}])  # type: ignore[list-item]
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """What this is."""
+        return Response(PRODUCT)
+
+
 class EntryPoint(ApiView):
     """The entry point: who you are here, and what there is."""
 
     place = "Entry Point"
 
-    @extend_schema(responses={200: ENTRY_POINT})
+    @extend_schema(
+        parameters=[OpenApiParameter("attributes", {"enum": ["authorization", "all"]})],
+        responses={200: ENTRY_POINT},
+    )
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """Who you are here, and what there is; with `attributes=authorization` also what you may do."""
+        asked = names_in(request.query_params, "attributes")
+        if unknown := [name for name in asked if name not in {"authorization", "all"}]:
+            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
             {
@@ -136,7 +161,8 @@ class EntryPoint(ApiView):
                 "settings": {"locale": settings.LANGUAGE_CODE, "max_results_per_page": settings.API_PAGE_LIMIT},
                 "identity": identity(request, hrefs),
                 "server_info": {"version": settings.VERSION, "time": timezone.now()},
-                "product_info": {"name": "Portcullis", "name_full": "Portcullis", "license": "Apache-2.0"},
+                "product_info": PRODUCT,
+                **({"authorization": authorization(request)} if "authorization" in asked else {}),
                 "collections": [
                     {
                         "name": name,

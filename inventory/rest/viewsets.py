@@ -85,6 +85,10 @@ class CollectionViewSet(ActingViewSet):
         understood = cls.parameters.get(action, ())
         return {*understood, *cls.filterset().base_filters} if action == "list" else understood
 
+    def metadata(self) -> dict[str, Any]:
+        """What OPTIONS says beside the names that the collection declares."""
+        return {}
+
     # --- Where it stands ---
 
     @cached_property

@@ -20,6 +20,7 @@ CONNECTION = {
     "credentials",
     "enabled",
     "hostname",
+    "path",
     "port",
     "project",
     "provider_region",

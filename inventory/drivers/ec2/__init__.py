@@ -31,6 +31,13 @@ class Ec2Driver(Driver):
 
     vendor: ClassVar[str] = "amazon"
     namespace: ClassVar[str] = "Amazon"
+    title: ClassVar[str] = "Amazon EC2"
+    asked_for: ClassVar[Mapping[str, bool]] = {
+        "provider_region": False,
+        "url": False,
+        "verify_ssl": False,
+        "certificate_authority": False,
+    }
     supports_group_edits: ClassVar[bool] = False
     groups_have_networks: ClassVar[bool] = True
     minimum_groups_per_port: ClassVar[int] = 1

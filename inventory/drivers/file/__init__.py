@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.conf import settings
@@ -17,6 +18,8 @@ class FileDriver(ReadOnlyDriver):
 
     vendor: ClassVar[str] = "file"
     namespace: ClassVar[str] = "File"
+    title: ClassVar[str] = "Exported inventory"
+    asked_for: ClassVar[Mapping[str, bool]] = {"url": True}
     needs_credentials: ClassVar[bool] = False
 
     def inventory(self) -> Inventory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -43,6 +43,17 @@ class OpenStackDriver(Driver):
 
     vendor: ClassVar[str] = "openstack"
     namespace: ClassVar[str] = "Openstack"
+    title: ClassVar[str] = "OpenStack"
+    asked_for: ClassVar[Mapping[str, bool]] = {
+        "hostname": True,
+        "port": False,
+        "path": False,
+        "security_protocol": False,
+        "certificate_authority": False,
+        "provider_region": False,
+        "project": False,
+        "uid_ems": False,
+    }
     rules_end_with_their_source: ClassVar[bool] = True
     default_port: ClassVar[int | None] = 5000
 

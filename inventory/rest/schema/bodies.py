@@ -37,9 +37,9 @@ class Input:
         given = self
         for name, (ours, schema) in stand_ins.items():
             given = replace(given, properties={**given.properties, name: schema})
-            if ours in given.required:
+            if ours in self.required:
                 others = tuple(required for required in given.required if required != ours)
-                given = replace(given, required=others, one_of=(ours, name))
+                given = replace(given, required=others, one_of=tuple(dict.fromkeys((*given.one_of, ours, name))))
         return given
 
     def named(self, by: Sequence[str]) -> Self:

@@ -129,6 +129,7 @@ ENTRY_POINT = whole(
                 "group_href": _OR_NONE | {"format": "uri"},
                 "role": _OR_NONE,
                 "groups": NAMES,
+                "miq_groups": listed(whole({"href": HREF, "id": ID, "description": TEXT})),
             },
         ),
         "server_info": {"type": "object"},
@@ -136,6 +137,7 @@ ENTRY_POINT = whole(
         "collections": listed(whole({"name": TEXT, "href": HREF, "description": TEXT})),
     }
 )
+ENTRY_POINT["properties"]["authorization"] = whole({"product_features": {"type": "object"}})  # if it is asked for
 TOKEN = whole(
     {
         "auth_token": TEXT,

@@ -39,6 +39,11 @@ class TestGroups(CollectionContract):
     asks_permission = False
 
 
+class TestZones(CollectionContract):
+    collection = "zones"
+    asks_permission = False
+
+
 class TestTasks(CollectionContract):
     collection = "tasks"
     asks_permission = False

@@ -252,7 +252,7 @@ def test_a_name_is_taken_until_its_provider_is_deleted(admin_client: Client, cas
         admin_client.patch(f"/api/providers/{other.pk}", {"name": "acme"}, content_type="application/json"),
     ):
         assert refused.status_code == HTTPStatus.BAD_REQUEST
-        assert refused.json()["error"]["message"] == "name: provider with this name already exists."
+        assert refused.json()["error"]["message"] == "name: A provider with this name already exists."
     admin_client.delete(f"/api/providers/{cast.acme.pk}")
     assert post(admin_client, "/api/providers", described).status_code == HTTPStatus.OK
 

@@ -61,7 +61,7 @@ def get(client: Client, ada: User) -> Callable[..., Any]:
 def message(answer: Any) -> str:
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
     assert answer.json()["error"]["kind"] == "unauthorized"
-    assert "Basic" not in answer.headers["WWW-Authenticate"]
+    assert "WWW-Authenticate" not in answer.headers
     return str(answer.json()["error"]["message"])
 
 
@@ -359,6 +359,10 @@ def test_the_entry_point_says_who_is_asking(get: Any, ada: User) -> None:
         "group_href": f"http://testserver/api/groups/{operators.pk}",
         "role": "operators",
         "groups": ["operators", "red readers"],
+        "miq_groups": [
+            {"href": f"http://testserver/api/groups/{group.pk}", "id": str(group.pk), "description": group.name}
+            for group in ada.groups.order_by("pk")
+        ],
     }
     assert get("/api", **basic(), X_MIQ_Group="red readers").json()["identity"]["group"] == "red readers"
 
@@ -374,6 +378,36 @@ def test_the_entry_point_says_what_there_is(admin_client: Client, settings: Any)
     assert all(one["description"] for one in answer["collections"])
     identity = answer["identity"]
     assert (identity["role"], identity["group"], identity["group_href"]) == ("super_administrator", None, None)
+
+
+def test_the_entry_point_says_what_the_caller_may_do_where_that_is_asked(get: Any, ada: User) -> None:
+    assert "authorization" not in get("/api", **basic()).json()
+    ada.user_permissions.add(permission("refresh_provider"))
+    path, name = "/api?attributes=authorization", "inventory.refresh_provider"
+    features = get(path, **basic()).json()["authorization"]["product_features"]
+    assert features[name] == {"name": name, "description": "Can refresh a provider"}
+    assert "inventory.add_provider" not in features
+    limited = get(path, **basic(), X_MIQ_Group="red readers").json()["authorization"]["product_features"]
+    assert "inventory.refresh_provider" not in limited
+    answer = get("/api?attributes=colour", **basic())
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "Invalid attributes specified: colour"
+
+
+@pytest.mark.django_db
+def test_the_product_is_known_without_a_login(client: Client) -> None:
+    for headers in ({}, {"X-Auth-Token": "wrong"}):
+        for path in ("/api/product_info", "/api/v1.0.0/product_info/"):
+            assert client.get(path, headers=headers).json()["name"] == "Portcullis"
+    assert client.post("/api/product_info", {}).status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_a_user_has_the_first_of_their_groups_as_the_current_one(get: Any, ada: User) -> None:
+    [me] = get("/api/users?expand=resources", **basic()).json()["resources"]
+    assert me["current_group_id"] == str(Group.objects.get(name="operators").pk)
+    assert get(f"/api/users?current_group_id={me['current_group_id']}", **basic()).json()["subquery_count"] == 1
+    ada.groups.clear()
+    assert get(me["href"], **basic()).json()["current_group_id"] is None
 
 
 def test_users_see_themselves_and_their_groups_and_with_a_permission_all(get: Any, ada: User) -> None:

@@ -151,6 +151,17 @@ def test_a_resource_read_alone_says_what_can_be_done(
         assert {action["name"] for action in answer["actions"]} >= {"edit", "delete", "refresh"}
 
 
+def test_an_action_is_offered_with_each_method_that_stands_for_it(admin_client: Client, cast: Cast) -> None:
+    def methods(url: str, name: str) -> list[str]:
+        return [action["method"] for action in get(admin_client, url)["actions"] if action["name"] == name]
+
+    url = f"/api/providers/{cast.acme.pk}"
+    assert methods(url, "edit") == ["post", "put", "patch"]
+    assert methods(url, "delete") == ["post", "delete"]
+    assert methods(url, "refresh") == ["post"]
+    assert methods("/api/providers", "edit") == methods("/api/providers", "delete") == ["post"]
+
+
 def test_actions_are_left_out_where_the_caller_may_do_none(
     client: Client, cast: Cast, django_user_model: type[User]
 ) -> None:

@@ -1,0 +1,66 @@
+"""What ManageIQ's clients may send of a provider in place of its attributes, as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from inventory.api.connections import DEFAULT
+from inventory.drivers.values import AuthType
+from inventory.models import Provider
+from inventory.rest.schema.shapes import ANY_ID, ENDPOINT, FILLED, TEXT, Schema, any_of, closed, listed
+
+_ROLE: Schema = TEXT | {"description": f"{DEFAULT}, or nothing, is the cloud; others are accepted and not kept."}
+_ENDPOINT = closed(
+    {
+        "role": _ROLE,
+        "url": ENDPOINT,
+        "hostname": TEXT,
+        "ipaddress": TEXT,
+        "port": {"type": "integer", "minimum": 0, "maximum": 65535},
+        "path": {"type": "string", "pattern": "^/[a-z]*$"},
+        "security_protocol": {"enum": Provider.SecurityProtocol.values},
+        "verify_ssl": {"type": "boolean"},
+        "certificate_authority": TEXT,
+    }
+)
+_AUTHENTICATION: Schema = {
+    "type": "object",
+    "properties": {
+        "userid": FILLED,
+        "password": FILLED,
+        "auth_type": {"enum": [*get_args(AuthType), DEFAULT]},
+        "authtype": _ROLE,
+    },
+    "required": ["userid", "password"],
+}
+_CONNECTION: Schema = {
+    "type": "object",
+    "properties": {"endpoint": _ENDPOINT, "authentication": _AUTHENTICATION},
+    "required": ["authentication"],
+}
+_CREDENTIALS = closed({name: _AUTHENTICATION["properties"][name] for name in ("userid", "password", "auth_type")})
+_CREDENTIALS["required"] = ["userid", "password"]
+_ZONE = any_of([ANY_ID, {"type": "object", "properties": {"id": ANY_ID, "name": TEXT, "href": TEXT}}])
+_SWITCH: Schema = {"type": "boolean"}
+
+
+def _of_roles(one: Schema) -> Schema:
+    """A list in which each says its role, or an object that has each under its role."""
+    by_role: Schema = {"type": "object", "additionalProperties": one, "minProperties": 1}
+    return any_of([listed(one) | {"minItems": 1}, by_role])
+
+
+#: Each with the attribute that it may stand for, or itself.
+STAND_INS: dict[str, tuple[str, Schema]] = {
+    "credentials": ("credentials", any_of([_CREDENTIALS, listed(_AUTHENTICATION) | {"minItems": 1}])),
+    "connection_configurations": ("credentials", listed(_CONNECTION) | {"minItems": 1}),
+    "authentications": ("credentials", _of_roles(_AUTHENTICATION)),
+    "endpoints": ("url", _of_roles(_ENDPOINT)),
+    "ipaddress": ("hostname", FILLED),
+    "zone": ("zone", _ZONE),
+    "zone_id": ("zone", _ZONE),
+    "api_version": ("api_version", {"const": "v3"}),
+    "tenant_mapping_enabled": ("tenant_mapping_enabled", _SWITCH),
+    "event_stream_selection": ("event_stream_selection", TEXT),
+    "ddf": ("ddf", _SWITCH),
+}

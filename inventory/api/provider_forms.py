@@ -1,0 +1,64 @@
+"""The forms with which providers are connected, as ManageIQ's UI draws them: a list of components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from inventory import drivers
+from inventory.api.connections import DEFAULT, ENDPOINT
+from inventory.api.provider_inputs import CredentialsSerializer, ProviderInput
+from inventory.rest.errors import BadInput
+
+_COMPONENTS = {serializers.BooleanField: "switch", serializers.ChoiceField: "select"}
+
+
+def provider_forms(requested: str | None) -> dict[str, Any]:
+    """The types that can be connected; of the `requested` one also the fields of its form."""
+    known = {
+        "supported_providers": [
+            {"title": drivers.driver_class(name).title, "type": name, "kind": "cloud"} for name in settings.DRIVERS
+        ]
+    }
+    if requested is None:
+        return known
+    name = drivers.provider_type(requested)
+    if name is None:
+        raise BadInput(f"Invalid provider - {requested}: it must be one of {', '.join(settings.DRIVERS)}")
+    return known | {"provider_form_schema": {"fields": _fields(name)}}
+
+
+def _fields(provider_type: str) -> list[dict[str, Any]]:
+    """Those of its own, and those of its connection under the role of that."""
+    driver_class, declared = drivers.driver_class(provider_type), ProviderInput().fields
+    fields = [_component("name", declared["name"], required=True)]
+    for name, required in driver_class.asked_for.items():
+        place = f"endpoints.{DEFAULT}.{name}" if name in ENDPOINT else name
+        fields.append(_component(place, declared[name], required=required))
+    if driver_class.needs_credentials:
+        credentials = CredentialsSerializer().fields
+        fields += [
+            _component(f"authentications.{DEFAULT}.{name}", credentials[name], required=True)
+            for name in ("userid", "password")
+        ]
+    return fields
+
+
+def _component(name: str, field: serializers.Field[Any, Any, Any, Any], *, required: bool) -> dict[str, Any]:
+    component = next((word for kind, word in _COMPONENTS.items() if isinstance(field, kind)), "text-field")
+    if field.style.get("input_type") == "password":
+        component = "password-field"
+    found: dict[str, Any] = {
+        "component": component,
+        "id": name,
+        "name": name,
+        "label": field.label or name.rpartition(".")[2].capitalize(),
+        "isRequired": required,
+    }
+    if required:
+        found["validate"] = [{"type": "required"}]
+    if isinstance(field, serializers.ChoiceField):
+        found["options"] = [{"label": label, "value": value} for value, label in field.choices.items()]
+    return found
