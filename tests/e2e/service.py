@@ -77,7 +77,7 @@ class Service:
                 stdout=out,
                 stderr=err,
             )
-        self.url = until(self._address)
+        self.url = until(self._address, seconds=60)
         assert self.get("/api/ping", raw=True) == "pong"
         [self.group] = {child.group for child in self.children()}
 
