@@ -9,7 +9,7 @@ from django.conf import settings
 
 from inventory import drivers
 from inventory.models import Provider
-from inventory.models.provider import ADDRESS, ENTER_AGAIN
+from inventory.models.provider import ENTER_AGAIN
 
 
 class WriteOnlyInput(forms.TextInput):
@@ -48,6 +48,12 @@ class ConnectionForm(forms.ModelForm[Provider]):
         help_text="On Amazon the secret access key, of an application credential its secret.",
     )
 
+    interface = forms.ChoiceField(
+        choices=Provider.Interface.choices,
+        required=False,
+        help_text="Which endpoints of the catalog are used. Only OpenStack has several.",
+    )
+
     class Meta:
         model = Provider
         fields = [
@@ -64,6 +70,7 @@ class ConnectionForm(forms.ModelForm[Provider]):
             "certificate_authority",
             "project",
             "uid_ems",
+            "interface",
         ]
         help_texts = {
             "url": "Of the endpoint; empty for the cloud's own. Of a file, file:///NAME with its name among the "
@@ -82,12 +89,13 @@ class ConnectionForm(forms.ModelForm[Provider]):
             self.add_error("password", "Give the user id and the password together.")
         elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):
             self.add_error("password", "This cloud needs a user id and a password.")
-        elif not cleaned.get("password") and self._goes_elsewhere():
+        elif not cleaned.get("password") and self.instance.sends_elsewhere(cleaned):
             self.add_error("password", ENTER_AGAIN)
         return cleaned
 
-    def _goes_elsewhere(self) -> bool:
-        return bool(ADDRESS.intersection(self.changed_data)) and self.instance.has_credentials
+    def clean_interface(self) -> str:
+        """As it is, where a form is sent without it."""
+        return self.cleaned_data["interface"] or self.instance.interface
 
     def described(self) -> Provider:
         """The provider with what was typed; without new credentials it keeps those that are stored."""

@@ -173,6 +173,9 @@ DRIVERS = {
     "ManageIQ::Providers::Openstack::CloudManager": "inventory.drivers.openstack.OpenStackDriver",
     "ManageIQ::Providers::File::CloudManager": "inventory.drivers.file.FileDriver",
 }
+#: The largest answer of a cloud, unpacked, in megabytes, and the longest time that one may take, in seconds.
+CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)
+CLOUD_ANSWER_TIME = env.int("CLOUD_ANSWER_TIME", default=300)
 #: The one folder in which providers of type file have their files.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
 #: Most MiB of such a file.

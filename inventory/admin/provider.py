@@ -79,6 +79,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
                     "verify_ssl",
                     "certificate_authority",
                     ("project", "uid_ems"),
+                    "interface",
                 ],
                 "classes": ["collapse"],
             },

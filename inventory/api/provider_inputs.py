@@ -123,6 +123,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             "certificate_authority",
             "project",
             "uid_ems",
+            "interface",
             "enabled",
             "credentials",
         ]

@@ -49,6 +49,7 @@ class ProviderSerializer(ResourceSerializer):
             "verify_ssl",
             "project",
             "uid_ems",
+            "interface",
             "enabled",
             "last_refresh_date",
             "last_refresh_error",

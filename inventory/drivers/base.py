@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from inventory.drivers.pace import AT_ONCE, Pace
-from inventory.drivers.values import Check, Connection, Group, Inventory, Port, Rule, Scope
+from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Port, Rule, Scope
 
 
 class Driver(ABC):
@@ -40,9 +40,18 @@ class Driver(ABC):
     #: Fewest groups that the cloud leaves on a port.
     minimum_groups_per_port: ClassVar[int] = 0
 
+    #: Whether its lists may leave out instances that are there: it is told before it reads which are known.
+    leaves_out_instances: ClassVar[bool] = False
+    #: What the inventory has, by ref: an instance that the cloud says little or nothing about stays as it is here.
+    known_instances: Mapping[str, Instance] = {}
+
     def __init__(self, connection: Connection, pace: Pace = AT_ONCE) -> None:
         self.connection = connection
         self.pace = pace
+
+    def remember(self, instances: Mapping[str, Instance]) -> None:
+        """Take the instances that the inventory has, by ref, before `inventory` or `inventory_of`."""
+        self.known_instances = instances
 
     @abstractmethod
     def verify(self) -> tuple[Check, ...]:

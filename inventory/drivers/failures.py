@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Most characters of what a cloud says that are passed on.
+MOST_WORDS = 2000
+
 
 class CloudError(Exception):
     """The cloud did not do it; `permanent` says that asking again will not help.
@@ -17,15 +20,24 @@ class CloudError(Exception):
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.request_id = request_id
+        self.message = _storable(message)
+        self.request_id = request_id and _storable(request_id)
 
     def __str__(self) -> str:
         return f"{self.message} (request {self.request_id})" if self.request_id else self.message
 
 
+def _storable(words: str) -> str:
+    """What every database takes: the words of a cloud may have anything in them, and any length."""
+    return words[:MOST_WORDS].replace("\0", "").encode(errors="replace").decode()
+
+
 class CloudRefused(CloudError):
     """The cloud understood and said no (a limit, another network, a wrong value); nothing was changed."""
+
+
+class NotOffered(CloudRefused):
+    """The cloud does not have what was asked for: an extension, an action, the address itself."""
 
 
 class CredentialsRefused(CloudError):
@@ -66,6 +78,10 @@ class Throttled(CloudError):
         self.retry_after = retry_after
 
 
+#: An optional request that ends so is one for something that is not there for us.
+ABSENT = (NotOffered, NotAllowed)
+
+
 class Outdated(CloudError):
     """What was to be written has changed since it was read, and was not written: to be read again at once."""
 
@@ -85,3 +101,11 @@ class Unfit(CloudError):
     def __init__(self, message: str, *, done: bool) -> None:
         super().__init__(message)
         self.done = done
+
+
+class ForeignAnswer(CloudUnavailable):
+    """A good status with something else than what was asked for: a login page, a proxy's page, nothing."""
+
+
+class AnswerTooLarge(CloudError):
+    """The answer is larger than the settings allow, and was not read to its end."""

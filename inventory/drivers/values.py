@@ -33,6 +33,7 @@ Number = Annotated[int, Between(-1, 65535)]
 PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
 Direction = Literal["inbound", "outbound"]
 AuthType = Literal["password", "application_credential"]
+Interface = Literal["public", "internal", "admin"]
 Kind = Literal["cloud_tenant", "instance", "security_group"]
 
 #: In `Group.shared_with`: every tenant.
@@ -55,6 +56,8 @@ class Connection:
     project: str | None = None
     domain: str | None = None
     auth_type: AuthType = "password"
+    #: Which endpoints of the catalog are used (OpenStack).
+    interface: Interface = "public"
     #: Seconds to wait for each part of an answer.
     timeout: float = 60.0
 

@@ -12,7 +12,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.boundary import Checked
 from inventory.drivers.failures import CloudError
 from inventory.drivers.pace import AT_ONCE, Pace
-from inventory.drivers.values import Connection
+from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models.base import Timestamped
 from inventory.querysets import ProviderQuerySet
@@ -22,7 +22,7 @@ DriverClass = type[Driver]
 
 #: Where credentials go, and who could read them on their way.
 ADDRESS = frozenset(
-    {"certificate_authority", "hostname", "path", "port", "security_protocol", "url", "verify_ssl"}
+    {"certificate_authority", "hostname", "interface", "path", "port", "security_protocol", "url", "verify_ssl"}
 )
 NAME_TAKEN = "A provider with this name already exists."
 #: What a task says that can't be done any more.
@@ -138,6 +138,7 @@ class Provider(Timestamped):
             project=self.project,
             domain=self.uid_ems,
             auth_type=self.credentials.get("auth_type", "password"),
+            interface=cast(Interface, self.interface),
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ CONNECTION = {
     "enabled",
     "hostname",
     "path",
+    "interface",
     "port",
     "project",
     "provider_region",

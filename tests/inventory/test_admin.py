@@ -418,6 +418,7 @@ def test_a_stored_provider_is_tested_with_what_is_stored_unless_it_is_typed(admi
         {"security_protocol": "non-ssl"},
         {"verify_ssl": ""},
         {"certificate_authority": "theirs"},
+        {"interface": "internal"},
     ],
 )
 def test_stored_credentials_are_not_sent_to_another_address(admin_client, provider, asked, change):

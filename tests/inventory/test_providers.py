@@ -77,11 +77,20 @@ def test_its_driver_is_connected_with_everything_that_is_known() -> None:
         certificate_authority="-----BEGIN",
         project="admin",
         uid_ems="default",
+        interface="internal",
     )
     driver = provider.driver()
     assert isinstance(driver, Ec2Driver)
     assert driver.connection == Connection(
-        "https://cloud", "eu-1", "AKID", "secret", True, "-----BEGIN", "admin", "default"
+        "https://cloud",
+        "eu-1",
+        "AKID",
+        "secret",
+        True,
+        "-----BEGIN",
+        "admin",
+        "default",
+        interface="internal",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 #: What an injected answer says that its request was.
@@ -25,6 +25,9 @@ class Call:
     action: str
     parameters: dict[str, str]
     headers: dict[str, str]
+    path: str = ""
+    #: What it came with, where that is JSON.
+    body: Any = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Answer:
     body: bytes
     content_type: str = "text/xml"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Instead(Answer):
+    """Takes the place of the answer to what was done all the same."""
 
 
 #: What to do with a call: answer it instead of the endpoint, do something before it is passed on, or, with None,
@@ -68,6 +76,10 @@ class FaultProxy:
         """Answer the next call of `action` with this."""
         self._faults[action].append(Answer(status, body.encode(), content_type))
 
+    def answer_with(self, action: str, *answers: Answer) -> None:
+        """Answer the next calls of `action` with these."""
+        self._faults[action].extend(answers)
+
     def lose_answer(self, action: str) -> None:
         """Let the next call of `action` through, and hang up instead of passing the answer on."""
         self._faults[action].append(None)
@@ -95,7 +107,7 @@ class FaultProxy:
         if invocation not in self._met:
             return self._forward(method, path, headers, body)
         fault = self._met[invocation]
-        if fault is None:
+        if fault is None or isinstance(fault, Instead):
             self._forward(method, path, headers, body)
         elif not isinstance(fault, Answer):
             fault()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import count
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tests.live.faults import REQUEST_ID, Answer, Call, FaultProxy
@@ -29,7 +30,7 @@ class OpenStackFaults(FaultProxy):
 
     def _understood(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[Call, str]:
         collection = urlsplit(path).path.split("/")[2:3]
-        return Call(" ".join([method, *collection]), {}, headers), str(next(self._numbers))
+        return Call(" ".join([method, *collection]), {}, headers, path, _content(body)), str(next(self._numbers))
 
     def _forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         passed_on = {name: value for name, value in headers.items() if name not in {"Host", "Accept-Encoding"}}
@@ -42,3 +43,7 @@ class OpenStackFaults(FaultProxy):
     def _behind(self, path: str) -> SplitResult:
         url = next((url for prefix, url in self._services.items() if path.startswith(prefix)), None)
         return urlsplit(url) if url else self._target
+
+
+def _content(body: bytes) -> Any:
+    return json.loads(body) if body else None

@@ -144,6 +144,7 @@ class Ec2Driver(Driver):
     def create_group(self, group: Group) -> tuple[Group, str | None]:
         answer = self._client.call(
             "create_security_group",
+            "GroupId",
             GroupName=group.name,
             Description=group.description,
             VpcId=group.network_ref,
@@ -186,7 +187,7 @@ class Ec2Driver(Driver):
 
     def _instance(self, ref: str) -> tuple[Instance]:
         # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
-        answer = self._client.call("describe_instances", InstanceIds=[ref])
+        answer = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
         found = self._instances(answer["Reservations"])
         if not found:
             raise InstanceGone(f"The instance {ref} is terminated or about to be.")
@@ -232,8 +233,7 @@ class Ec2Driver(Driver):
     def _users(self, ref: str) -> str:
         """What keeps a group from being deleted: interfaces that have it, groups with rules that name it."""
         try:
-            interfaces = self._client.read("describe_network_interfaces", "NetworkInterfaces", {"group-id": [ref]})
-            on = sorted(interface["NetworkInterfaceId"] for interface in interfaces)
+            on = sorted(port.ref for port in self._ports({"group-id": [ref]}))
             naming = (self._groups({name: [ref]}) for name in NAMING)
             rules = sorted({group.ref for groups in naming for group in groups} - {ref})
         except CloudError:

@@ -18,9 +18,17 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from inventory.drivers.ec2.errors import FOREIGN, ForeignAnswer, UnknownAction, cloud_errors
+from inventory.drivers.answers import guarded
+from inventory.drivers.ec2.errors import FOREIGN, Unserved, cloud_errors, refuse_page
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
-from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.failures import (
+    ABSENT,
+    AnswerTooLarge,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialsRefused,
+    ForeignAnswer,
+)
 from inventory.drivers.pace import Pace
 from inventory.drivers.values import Connection
 
@@ -44,9 +52,9 @@ class Client:
         self._pace = pace
         self.region: str = self._ec2.meta.region_name
 
-    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The answer to one request."""
-        return self._pace.send(operation, partial(self._send, operation, parameters))
+    def call(self, operation: str, key: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """The answer to one request, which has this `key`."""
+        return self._pace.send(operation, partial(self._send, operation, key, parameters))
 
     def read(
         self,
@@ -56,26 +64,35 @@ class Client:
         *,
         optional: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """What all pages have under `key`; nothing where the action is `optional` and the endpoint lacks it."""
+        """What all pages have under `key`; nothing where it is `optional` and not there for us."""
         parameters: dict[str, Any] = {
             "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
             "MaxResults": PAGE_SIZE,
         }
+        seen: set[str] = set()
         try:
             while True:
-                page = self.call(operation, **parameters)
-                yield from page.get(key, ())
+                page = self.call(operation, key, **parameters)
+                yield from page[key]
                 if not (following := page.get("NextToken")):
                     return
+                if following in seen:
+                    raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
+                seen.add(following)
                 parameters["NextToken"] = following
-        except (UnknownAction, ForeignAnswer):
+        except (*ABSENT, Unserved):
             if not optional:
                 raise
 
-    def _send(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        with cloud_errors():
-            answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
-        if not answer["ResponseMetadata"].get("RequestId"):
+    def _send(self, operation: str, key: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            with cloud_errors():
+                answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
+        except AnswerTooLarge as error:
+            if operation.startswith("describe_"):
+                raise
+            raise CloudUnavailable(error.message) from error  # whether it was done is unknown
+        if not answer["ResponseMetadata"].get("RequestId") or (key and key not in answer):
             # Of any other page botocore makes an answer in which there is nothing.
             raise ForeignAnswer(FOREIGN)
         return answer
@@ -102,9 +119,17 @@ def connect(connection: Connection) -> EC2Client:
         client = _make(connection, authority.name if authority else connection.verify_ssl)
     except (BotoCoreError, ValueError) as error:
         raise CloudRefused(f"The provider's URL or region is wrong: {error}") from error
+    _guard(client)
     if authority:
         weakref.finalize(client, authority.close)
     return client
+
+
+def _guard(client: Any) -> None:
+    """Have the answers guarded: there is no public way to a client's HTTP, whose pools are not made yet."""
+    pools = client._endpoint.http_session._pool_classes_by_scheme
+    pools.update(guarded(pools))
+    client.meta.events.register("before-parse.ec2", refuse_page)
 
 
 def _make(connection: Connection, verify: bool | str) -> EC2Client:

@@ -6,8 +6,10 @@ throttling and signatures also their other spellings, which compatible clouds an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -21,6 +23,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
+from inventory.drivers.answers import MALFORMED
 from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
 from inventory.drivers.failures import (
     AlreadyThere,
@@ -28,30 +31,30 @@ from inventory.drivers.failures import (
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
+    ForeignAnswer,
     GroupNotFound,
     InstanceGone,
     InUse,
     NotAllowed,
+    NotOffered,
     RuleNotFound,
     Throttled,
 )
-
-
-class UnknownAction(CloudRefused):
-    """The endpoint doesn't have this action of EC2."""
 
 
 class WouldWork(CloudRefused):
     """It was asked for with `DryRun`, and may be done."""
 
 
-class ForeignAnswer(CloudUnavailable):
-    """No answer of EC2 came back: a proxy's page, or an endpoint that fails on an action it doesn't have."""
+class Unserved(ForeignAnswer):
+    """A failure that is none of EC2's, on an action that the endpoint may not have."""
 
 
 Meaning = tuple[type[CloudError], str]
 
-FOREIGN = "The endpoint did not answer in the language of EC2: is the URL right?"
+FOREIGN = "The endpoint did not answer in the language of EC2: is the URL right, and no login page in the way?"
+#: How endpoints that don't know an action fail on it.
+_UNSERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED}
 
 #: What is said where TLS can't come about at all.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
@@ -82,7 +85,7 @@ _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
 _TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may, be it from here or elsewhere.")
 
 _BY_CODE: dict[str, Meaning] = {
-    "InvalidAction": (UnknownAction, "This endpoint does not have the action."),
+    "InvalidAction": (NotOffered, "This endpoint does not have the action."),
     # groups
     "InvalidGroup.NotFound": _NO_SUCH_GROUP,
     "InvalidGroupId.Malformed": _NO_SUCH_GROUP,
@@ -153,10 +156,17 @@ def cloud_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         raise _answered(error) from error
-    except ResponseParserError as error:
-        raise ForeignAnswer(FOREIGN) from error
     except BotoCoreError as error:
         raise _unanswered(error) from error
+    except (ResponseParserError, *MALFORMED) as error:  # the latter for a number that is none, and the like
+        raise ForeignAnswer(FOREIGN) from error
+
+
+def refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Tell a page with a bad status from an error of EC2, before botocore looks for one in it."""
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status >= HTTPStatus.BAD_REQUEST and b"<Code>" not in body:
+        raise (Unserved if status in _UNSERVED else ForeignAnswer)(f"{FOREIGN} It was HTTP {status}.")
 
 
 def _answered(error: ClientError) -> CloudError:
@@ -186,6 +196,8 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
 
 
 def _unanswered(error: BotoCoreError) -> CloudError:
+    if isinstance(known := error.kwargs.get("error"), CloudError):
+        return known  # of a guarded answer: botocore wraps what it does not know
     words = f"{error} {error.kwargs.get('error', '')}"  # with what was beneath
     if isinstance(error, SSLError) and any(sign in words for sign in _NO_TLS):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
+from inventory.drivers.answers import understood
 from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule
 
@@ -25,6 +26,7 @@ PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
 
 
+@understood
 def network(vpc: Item) -> Network:
     return Network(
         ref=vpc["VpcId"],
@@ -34,6 +36,7 @@ def network(vpc: Item) -> Network:
     )
 
 
+@understood
 def group(item: Item, associations: Associations | None = None) -> Group:
     return Group(
         ref=item["GroupId"],
@@ -60,6 +63,7 @@ def account(arn: str | None) -> str | None:
     return parts[4] or None if len(parts) > 4 else None
 
 
+@understood
 def rule(item: Item, groups: Collection[str]) -> Rule:
     """`groups` are the ids of the inventory's groups: only one of them is a source *group*."""
     protocol = protocol_named(item["IpProtocol"])
@@ -79,6 +83,7 @@ def rule(item: Item, groups: Collection[str]) -> Rule:
     )
 
 
+@understood
 def instances(reservation: Item, region: str) -> list[Instance]:
     """The instances of a reservation that are not on their way out."""
     return [
@@ -88,6 +93,7 @@ def instances(reservation: Item, region: str) -> list[Instance]:
     ]
 
 
+@understood
 def port(interface: Item) -> Port:
     return Port(
         ref=interface["NetworkInterfaceId"],

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inventory.drivers.ec2.errors import ForeignAnswer, UnknownAction, WouldWork
-from inventory.drivers.failures import CloudRefused, GroupNotFound, NotAllowed, RuleNotFound
+from inventory.drivers.ec2.errors import WouldWork
+from inventory.drivers.failures import (
+    CloudRefused,
+    ForeignAnswer,
+    GroupNotFound,
+    NotAllowed,
+    NotOffered,
+    RuleNotFound,
+)
 from inventory.drivers.values import Check
 
 if TYPE_CHECKING:
@@ -58,7 +65,7 @@ def checks(client: Client) -> Iterator[Check]:
             yield Check(name, True, f"May {name}.", needed=True)
         except NotAllowed as error:
             yield Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed=True)
-        except UnknownAction:
+        except NotOffered:
             yield Check(name, False, f"This endpoint does not know {_action(operation)}.", needed=True)
     yield _check(client, "modify_network_interface_attribute", CHANGE, _as_it_is(interfaces))
     for operation, (name, parameters) in WRITES.items():

@@ -1,39 +1,47 @@
 """OpenStack's APIs as one connection sees them: what the machine's environment and files say is not looked at.
 
-The only module, with `errors`, that imports openstacksdk, and so the one that the driver imports late. Answers are
-taken as the JSON that they are: resources of the SDK cost ten times as much, and an inventory has many.
+The only modules that import keystoneauth are this one, `errors`, `login` and `session`, and so the driver imports
+them late. Answers are taken as the JSON that they are: resources of the SDK cost ten times as much, and an
+inventory has many.
 """
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import lru_cache, partial
-from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal, Self, TypeVar
 
-import requests
-from keystoneauth1.identity import v3
-from keystoneauth1.session import Session
-from openstack.connection import Connection as Sdk
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.discover import version_to_string
+from requests import Response
 
-from inventory.drivers.endpoints import authority_file, check_url, is_loopback
-from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.answers import FOREIGN
+from inventory.drivers.failures import (
+    ABSENT,
+    AnswerTooLarge,
+    CloudRefused,
+    CloudUnavailable,
+    ForeignAnswer,
+)
+from inventory.drivers.openstack import decoding
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
+from inventory.drivers.openstack.login import keystone_url, login, reachable
+from inventory.drivers.openstack.session import session
 from inventory.drivers.pace import AT_ONCE, Pace
 from inventory.drivers.values import Connection
 
 Service = Literal["identity", "compute", "network"]
+Item = decoding.Item
+Read = TypeVar("Read")
 
-#: To connect, in seconds.
-CONNECT_TIMEOUT = 5.0
-#: Resources in one page: what Nova gives at most unless its operator allows more.
+#: The major version of each API.
+VERSIONS: Mapping[Service, str] = {"identity": "3", "compute": "2", "network": "2"}
+#: Resources in one page of Neutron.
 PAGE_SIZE = 1000
-#: Of Nova: a server has its description and the name of its flavor. In every release since Pike (2017).
-COMPUTE_VERSION = "2.47"
-#: The domain, and the project, of those who name none.
-DEFAULT_DOMAIN, DEFAULT_PROJECT = "default", "admin"
+#: Of Nova: with the first, a server has its description and the name of its flavor (in every release since Pike,
+#: 2017); with the second, servers of a cell that is down are listed as well (since Stein, 2019).
+OLD_COMPUTE, COMPUTE = (2, 47), (2, 69)
 
 
 class Client:
@@ -42,15 +50,15 @@ class Client:
     _pace = AT_ONCE
 
     def __init__(self, connection: Connection) -> None:
-        self._session = _session(connection)
-        self._keystone = _keystone(connection)
+        self._session = session(connection)
+        self._keystone = keystone_url(connection)
+        self._where: dict[str, Any] = {"interface": connection.interface, "region_name": connection.region}
+        self._adapters: dict[Service, Adapter] = {}
         with cloud_errors():
-            self._session.auth = _login(self._session, connection)
-            self._sdk = Sdk(session=self._session, region_name=connection.region)
+            auth = self._session.auth = login(self._session, connection)
             self.project_ref: str = self._session.get_project_id() or ""
-            catalog = self._session.auth.get_access(self._session).service_catalog
-            network = catalog.endpoint_data_for("network", interface="public", region_name=connection.region)
-            self.region: str | None = network.region_name
+            catalog = auth.get_access(self._session).service_catalog
+            self.region: str | None = catalog.endpoint_data_for("network", **self._where).region_name
 
     def at(self, pace: Pace) -> Self:
         """The same login, at this pace."""
@@ -58,51 +66,97 @@ class Client:
         paced._pace = pace
         return paced
 
-    def get(self, service: Service, path: str, **parameters: Any) -> dict[str, Any]:
-        """The answer to a request that changes nothing."""
-        answer: dict[str, Any] = self._request(service, "GET", path, params=parameters).json()
-        return answer
+    def get(self, service: Service, path: str, key: str, **parameters: Any) -> Item:
+        """The one thing that the answer has under `key`."""
+        return self._ask(service, path, partial(decoding.item, key=key), parameters)
 
-    def read(self, service: Service, path: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """What all pages of a list have under `key`."""
-        parameters = {"limit": PAGE_SIZE, **parameters}
-        while True:
-            page = self.get(service, path, **parameters)
-            yield from page[key]
-            links = page.get(f"{key}_links") or ()
-            following = next((link["href"] for link in links if link["rel"] == "next"), None)
-            if not following or not page[key]:
-                return
-            # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
-            parameters["marker"] = dict(parse_qsl(urlsplit(following).query))["marker"]
+    def read(
+        self, service: Service, path: str, key: str, *, optional: bool = False, **parameters: Any
+    ) -> Iterator[Item]:
+        """What all pages of a list have under `key`; nothing where it is `optional` and not there for us."""
+        if service == "network":
+            parameters = {"limit": PAGE_SIZE, **parameters}
+        seen: set[str] = set()
+        try:
+            while True:
+                page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
+                yield from page
+                if marker is None or not page:
+                    return
+                if marker in seen:
+                    raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
+                seen.add(marker)
+                parameters["marker"] = marker
+        except ABSENT:
+            if not optional:
+                raise
 
     def write(
-        self, method: Literal["POST", "PUT", "DELETE"], path: str, body: Any = None, **headers: str
-    ) -> tuple[dict[str, Any], str | None]:
-        """Change something at Neutron, with a request that is sent once; its answer and its id."""
-        answer = self._request("network", method, path, json=body, headers=headers)
-        return (answer.json() if answer.content else {}), answer.headers.get("X-Openstack-Request-Id")
+        self,
+        method: Literal["POST", "PUT", "DELETE"],
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        **headers: str,
+    ) -> tuple[Item, str | None]:
+        """Change something at Neutron, with a request that is sent once; what its answer has under `key`, its id.
+
+        Without a `key` the answer has to be empty.
+        """
+        send = partial(self._send, "network", method, path, {"json": body, "headers": headers})
+        read = partial(decoding.item, key=key) if key else decoding.nothing
+
+        def written() -> tuple[Item, str | None]:
+            try:
+                answer = send()
+            except AnswerTooLarge as error:
+                raise CloudUnavailable(error.message) from error  # whether it was done is unknown
+            return read(answer), answer.headers.get("X-Openstack-Request-Id")
+
+        return self._pace.send(_action("network", method, path), written)
 
     def own_project(self) -> Mapping[str, Any]:
         """The project that these credentials are scoped to."""
         with cloud_errors():
-            projects = _reachable(self._session, self._keystone)
+            projects = reachable(self._session, self._keystone)
         nameless = {"id": self.project_ref, "name": self.project_ref}
         return next((project for project in projects if project["id"] == self.project_ref), nameless)
 
-    def _request(self, service: Service, method: str, path: str, **options: Any) -> requests.Response:
-        action = f"{method} {service}/{path.strip('/').partition('/')[0]}"
-        return self._pace.send(action, partial(self._send, service, method, path, options))
+    def _ask(
+        self, service: Service, path: str, read: Callable[[Response], Read], parameters: Mapping[str, Any]
+    ) -> Read:
+        """What there is to `read` in the answer to a request that changes nothing."""
+        return self._pace.send(
+            _action(service, "GET", path),
+            lambda: read(self._send(service, "GET", path, {"params": parameters})),
+        )
 
-    def _send(self, service: Service, method: str, path: str, options: Mapping[str, Any]) -> requests.Response:
-        version = {"microversion": COMPUTE_VERSION} if service == "compute" else {}
+    def _send(self, service: Service, method: str, path: str, options: Mapping[str, Any]) -> Response:
         with cloud_errors():
+            adapter = self._adapter(service)
             # No repetition here: who asks has its own patience, and a write may have been done.
-            answer: requests.Response = getattr(self._sdk, service).request(
-                path, method, connect_retries=0, **version, **options
-            )
+            answer: Response = adapter.request(path, method, raise_exc=False, connect_retries=0, **options)
         raise_for(answer)
         return answer
+
+    def _adapter(self, service: Service) -> Adapter:
+        """Where a service is; kept once it has told its versions, so that no answer that was none is kept."""
+        if service in self._adapters:
+            return self._adapters[service]
+        major = VERSIONS[service]
+        asking = Adapter(self._session, service, **self._where, min_version=major, max_version=f"{major}.latest")
+        found = asking.get_endpoint_data()
+        told = found is not None and found.api_version is not None
+        if found is None or not (told or f"/v{major}" in (found.service_url or "")):
+            raise ForeignAnswer(f"The service {service} did not tell its versions. {FOREIGN}")
+        made = Adapter(self._session, service, endpoint_override=found.service_url)
+        if service == "compute":
+            chosen = COMPUTE if (found.max_microversion or OLD_COMPUTE) >= COMPUTE else OLD_COMPUTE
+            made.default_microversion = version_to_string(chosen)
+            told = bool(found.max_microversion)
+        if told:
+            self._adapters[service] = made
+        return made
 
 
 @lru_cache(maxsize=128)
@@ -111,66 +165,6 @@ def client(connection: Connection) -> Client:
     return Client(connection)
 
 
-def _session(connection: Connection) -> Session:
-    if not (connection.userid and connection.password):
-        raise CredentialsRefused("The provider has no user (userid) or no password.")
-    if not connection.url:
-        raise CloudRefused("The provider has no address: give the url or the hostname of Keystone.")
-    check_url(connection.url, "Keystone")
-    authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
-    http = requests.Session()
-    # Off, it neither looks for proxies, which lead away from this machine, nor for certificates and passwords.
-    http.trust_env = not is_loopback(connection.url)
-    session = Session(
-        session=http,
-        verify=authority.name if authority else connection.verify_ssl,
-        app_name="Portcullis",
-    )
-    session.timeout = (CONNECT_TIMEOUT, connection.timeout)  # type: ignore[assignment]  # requests takes the two
-    if authority:
-        weakref.finalize(session, authority.close)
-    return session
-
-
-def _keystone(connection: Connection) -> str:
-    return (connection.url or "").rstrip("/").removesuffix("/v3") + "/v3"
-
-
-def _login(session: Session, connection: Connection) -> v3.Auth:
-    """Who to be; a password's owner is asked which projects there are, and one of them is chosen."""
-    url = _keystone(connection)
-    if connection.auth_type == "application_credential":
-        return v3.ApplicationCredential(
-            url,
-            application_credential_id=connection.userid,
-            application_credential_secret=connection.password,
-        )
-    password = partial(
-        v3.Password,
-        url,
-        username=connection.userid,
-        password=connection.password,
-        user_domain_id=connection.domain or DEFAULT_DOMAIN,
-    )
-    session.auth = password(unscoped=True)
-    return password(project_id=_chosen(connection, _reachable(session, url))["id"])
-
-
-def _reachable(session: Session, url: str) -> list[Mapping[str, Any]]:
-    """The projects that one can be scoped to."""
-    found: list[Mapping[str, Any]] = session.get(f"{url}/auth/projects", authenticated=True).json()["projects"]
-    return found
-
-
-def _chosen(connection: Connection, projects: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    usable = [project for project in projects if project.get("enabled", True)]
-    wanted = connection.project or DEFAULT_PROJECT
-    found = [project for project in usable if wanted in (project["name"], project["id"])]
-    if connection.project and not found:
-        names = ", ".join(sorted(project["name"] for project in usable)) or "none"
-        raise CredentialsRefused(
-            f"The user {connection.userid} has no role in a project {connection.project}; it has one in: {names}."
-        )
-    if not usable:
-        raise CredentialsRefused(f"The user {connection.userid} has no role in any project.")
-    return found[0] if found else usable[0]
+def _action(service: Service, method: str, path: str) -> str:
+    """By what the calls of a cloud are limited: `PUT network/ports`."""
+    return f"{method} {service}/{path.strip('/').partition('/')[0]}"

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from typing import Any
 
 from keystoneauth1 import exceptions as keystone
-from openstack.exceptions import SDKException
 from requests import RequestException, Response
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
+from inventory.drivers.answers import FOREIGN, MALFORMED
 from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
 from inventory.drivers.failures import (
     AlreadyThere,
@@ -22,10 +23,12 @@ from inventory.drivers.failures import (
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
+    ForeignAnswer,
     GroupNotFound,
     InstanceGone,
     InUse,
     NotAllowed,
+    NotOffered,
     Outdated,
     RuleNotFound,
     Throttled,
@@ -62,12 +65,15 @@ _BY_STATUS: Mapping[int, Meaning] = {
         NotAllowed,
         "The user may not do this: it needs a role in the project that allows it.",
     ),
-    HTTPStatus.NOT_FOUND: (CloudRefused, "It does not exist, or the address is not that of the service."),
+    HTTPStatus.NOT_FOUND: (NotOffered, "It does not exist, or the address is not that of the service."),
     HTTPStatus.CONFLICT: (CloudRefused, "Something that is there already is in the way."),
     HTTPStatus.PRECONDITION_FAILED: (Outdated, "Somebody else has changed it meanwhile."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Throttled, "The cloud is asked more often than it allows."),
     HTTPStatus.TOO_MANY_REQUESTS: (Throttled, "The cloud is asked more often than it allows."),
+    HTTPStatus.NOT_IMPLEMENTED: (NotOffered, "The cloud does not have this."),
 }
+#: The longest pause that a cloud can ask for, in seconds.
+LONGEST_PAUSE = 3600.0
 _FAILED: Meaning = (CloudUnavailable, "The cloud failed; if this goes on, its operators have to look after it.")
 _REFUSED: Meaning = (CloudRefused, "The cloud refused.")
 
@@ -90,7 +96,7 @@ def cloud_errors() -> Iterator[None]:
         if error.response is not None:
             raise_for(error.response)
         raise _error(_meaning("", error.http_status), error.message or "", error.request_id, None) from error
-    except (keystone.ClientException, SDKException, RequestException, ValueError) as error:
+    except (keystone.ClientException, RequestException, *MALFORMED) as error:
         raise _unanswered(error) from error
 
 
@@ -99,7 +105,7 @@ def _said(answer: Response) -> tuple[str, str]:
     try:
         [(kind, told)] = answer.json().items()
         return str(told.get("type") or kind), str(told.get("message") or "")
-    except (ValueError, AttributeError):
+    except MALFORMED:
         return "", f"HTTP {answer.status_code} {answer.reason}"
 
 
@@ -113,7 +119,8 @@ def _error(meaning: Meaning, said: str, request_id: str | None, retry_after: str
     kind, words = meaning
     told: dict[str, Any] = {"request_id": request_id}
     if issubclass(kind, Throttled):
-        told["retry_after"] = float(retry_after) if retry_after and retry_after.isdigit() else None
+        pause = retry_after if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+        told["retry_after"] = min(float(pause), LONGEST_PAUSE) if pause else None
     return kind(f"{words} OpenStack said: {said}" if said else words, **told)
 
 
@@ -124,8 +131,11 @@ def _unanswered(error: Exception) -> CloudError:
         return CloudRefused(f"{about_tls(words)} {words}")
     if isinstance(error, keystone.EndpointNotFound) or "service catalog" in words:
         return CloudRefused(f"Keystone knows no endpoint of a service there: is the region right? {words}")
-    if isinstance(error, keystone.ConnectTimeout):
+    if isinstance(error, keystone.ConnectTimeout) or "Read timed out" in words:
         return CloudUnavailable(f"{NO_ANSWER} {words}")
-    if isinstance(error, keystone.ConnectionError | RequestException):
+    if isinstance(getattr(error, "original", None), ChunkedEncodingError | ContentDecodingError):
+        return CloudUnavailable(f"The answer broke off, or can't be unpacked. {words}")
+    if isinstance(error, keystone.ConnectionError):
         return CloudUnavailable(f"{about_the_network(words)} {words}")
-    return CloudRefused(f"This is not how OpenStack answers: is the provider's address right? {words}")
+    # Among them what keystoneauth says of a discovery or a login that it does not understand.
+    return ForeignAnswer(f"{FOREIGN} {words}")

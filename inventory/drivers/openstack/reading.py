@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
+from inventory.drivers.answers import understood
 from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import (
     EVERYBODY,
@@ -39,6 +41,8 @@ NETWORK_FIELDS = ("id", "name", "project_id")
 
 #: States of a server that is nobody's any longer.
 GONE = frozenset({"DELETED", "SOFT_DELETED"})
+#: The state of a server whose cell is down.
+UNKNOWN = "UNKNOWN"
 POWER_STATES: dict[str, PowerState] = {
     "ACTIVE": "on",
     "SHUTOFF": "off",
@@ -54,12 +58,23 @@ ETHERTYPES: dict[str, str] = {"IPv4": "IPV4", "IPv6": "IPV6"}
 ANYWHERE: dict[str, str] = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
+@understood
 def tenant(project: Item) -> Tenant:
     return Tenant(
         ref=project["id"], name=project.get("name", project["id"]), description=project.get("description") or None
     )
 
 
+@understood
+def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
+    """Of each network the range of its first subnet."""
+    found: dict[str, str] = {}
+    for subnet in subnets:
+        found.setdefault(subnet["network_id"], subnet["cidr"])
+    return found
+
+
+@understood
 def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     """`cidrs` has the first subnet's of each network."""
     return Network(
@@ -70,6 +85,7 @@ def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     )
 
 
+@understood
 def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reader: str | None = None) -> Group:
     """`shares` are the tenants that each group is shared with.
 
@@ -88,6 +104,7 @@ def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reade
     )
 
 
+@understood
 def shares(policies: Iterable[Item]) -> dict[str, set[str]]:
     """The tenants that each group is shared with, from Neutron's RBAC policies."""
     found: dict[str, set[str]] = {}
@@ -97,6 +114,7 @@ def shares(policies: Iterable[Item]) -> dict[str, set[str]]:
     return found
 
 
+@understood
 def rule(item: Item) -> Rule:
     """A rule without any source lets everybody in, which is said as the range that it is."""
     return Rule(
@@ -113,7 +131,17 @@ def rule(item: Item) -> Rule:
     )
 
 
-def instance(server: Item, region: str | None) -> Instance:
+def unknown(known: Instance) -> Instance:
+    """A server that is there, of which the cloud can't say how it is."""
+    return replace(known, power_state="unknown", raw_power_state=UNKNOWN)
+
+
+@understood
+def instance(server: Item, region: str | None, known: Instance | None = None) -> Instance:
+    """A server; of one whose cell is down Nova says little, and what was `known` before stays."""
+    if "name" not in server and server["status"] == UNKNOWN:
+        before = known or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
+        return unknown(replace(before, tenant_ref=server.get("tenant_id") or before.tenant_ref))
     return Instance(
         ref=server["id"],
         name=server.get("name", server["id"]),
@@ -133,6 +161,7 @@ def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, .
     return tuple(port(item, projects) for item in items)
 
 
+@understood
 def port(item: Item, projects: Mapping[str, str | None]) -> Port:
     """`projects` has the project of each server.
 

@@ -8,6 +8,7 @@ what is there already.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from inventory.drivers.failures import CloudError, CredentialsRefused, NotAllowed, Outdated
@@ -16,23 +17,25 @@ from inventory.drivers.values import Check
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client, Service
 
-#: Service and path of each list, and what it lists.
-LISTS: tuple[tuple[Service, str, str], ...] = (
-    ("compute", "/servers/detail", "instances"),
-    ("network", "/ports", "ports"),
-    ("network", "/security-groups", "security groups"),
-    ("network", "/security-group-rules", "firewall rules"),
-    ("network", "/networks", "networks"),
+#: Service, path and key of each list, and what it lists.
+LISTS: tuple[tuple[Service, str, str, str], ...] = (
+    ("compute", "/servers/detail", "servers", "instances"),
+    ("network", "/ports", "ports", "ports"),
+    ("network", "/security-groups", "security_groups", "security groups"),
+    ("network", "/security-group-rules", "security_group_rules", "firewall rules"),
+    ("network", "/networks", "networks", "networks"),
 )
+#: Most of a list that is looked through for one of the project's own.
+PAGE = 1000
 NEVER = {"If-Match": "revision_number=-1"}
 
 
 def checks(client: Client) -> Iterator[Check]:
     """Raises `CredentialsRefused` if they are not taken any more."""
-    for service, path, what in LISTS:
+    for service, path, key, what in LISTS:
         name = f"list {what}"
         try:
-            client.get(service, path, limit=1)
+            next(client.read(service, path, key, limit=1), None)
             yield Check(name, True, f"May {name}.", needed=True)
         except NotAllowed as error:
             yield Check(name, False, f"May not {name}. {error}", needed=True)
@@ -44,7 +47,7 @@ def checks(client: Client) -> Iterator[Check]:
 def _every_project(client: Client) -> Check:
     own = client.own_project()
     try:
-        client.get("compute", "/servers/detail", all_tenants=1, limit=1)
+        next(client.read("compute", "/servers/detail", "servers", all_tenants=1, limit=1), None)
         return Check("see every project", True, "Sees every project.")
     except CredentialsRefused:
         return Check("see every project", False, f"Sees the project {own['name']} only.")
@@ -56,8 +59,8 @@ def _change(client: Client, collection: str, attribute: str, name: str) -> Check
     if found is None:
         return Check(name, None, f"Whether it may {name} is not known: there are no {collection} to try it on.")
     try:
-        body = {collection.replace("-", "_").removesuffix("s"): {attribute: found[attribute]}}
-        client.write("PUT", f"/{collection}/{found['id']}", body, **NEVER)
+        key = collection.replace("-", "_").removesuffix("s")
+        client.write("PUT", f"/{collection}/{found['id']}", {key: {attribute: found.get(attribute)}}, key, **NEVER)
     except NotAllowed as error:
         return Check(name, False, f"May not {name}: the user needs another role, such as member. {error}")
     except Outdated:
@@ -69,7 +72,9 @@ def _change(client: Client, collection: str, attribute: str, name: str) -> Check
 
 def _one(client: Client, collection: str, attribute: str) -> dict[str, Any] | None:
     # Without a filter by project, which would make its default group: hence a page of those that are seen.
-    read = client.get("network", f"/{collection}", fields=("id", "project_id", attribute), limit=1000)
-    found: list[dict[str, Any]] = read[collection.replace("-", "_")]
-    own = (one for one in found if one["project_id"] == client.project_ref)
+    read = client.read(
+        "network", f"/{collection}", collection.replace("-", "_"), fields=("id", "project_id", attribute)
+    )
+    found = list(islice(read, PAGE))
+    own = (one for one in found if one.get("project_id") == client.project_ref)
     return next(own, found[0] if found else None)

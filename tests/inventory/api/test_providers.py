@@ -185,6 +185,7 @@ ELSEWHERE: list[dict[str, Any]] = [
     {"security_protocol": "non-ssl"},
     {"verify_ssl": False},
     {"certificate_authority": "theirs"},
+    {"interface": "internal"},
 ]
 
 
@@ -325,3 +326,16 @@ def test_of_those_who_take_a_name_at_once_one_has_it() -> None:
     with ThreadPoolExecutor(4) as pool:
         pool.submit(make_user).result()
         assert sorted(pool.map(connect, range(4))) == [200, 400, 400, 400]
+
+
+def test_which_endpoints_of_a_catalog_are_used_can_be_said(admin_client: Client, cast: Cast) -> None:
+    url = f"/api/providers/{cast.acme.pk}"
+    assert admin_client.get(url).json()["interface"] == "public"
+    for given, status in (("internal", HTTPStatus.OK), ("private", HTTPStatus.BAD_REQUEST)):
+        keys = {"userid": "a", "password": "b"}
+        answer = admin_client.patch(
+            url, {"interface": given, "credentials": keys}, content_type="application/json"
+        )
+        assert answer.status_code == status
+    assert admin_client.get(url).json()["interface"] == "internal"
+    assert Provider.objects.get(pk=cast.acme.pk).connection.interface == "internal"

@@ -15,10 +15,12 @@ from inventory.drivers.failures import (
     CloudRefused,
     CloudUnavailable,
     CredentialsRefused,
+    ForeignAnswer,
     GroupNotFound,
     InstanceGone,
     InUse,
     NotAllowed,
+    NotOffered,
     Outdated,
     RuleNotFound,
     Throttled,
@@ -66,6 +68,7 @@ def meant(response: Response) -> CloudError:
         (401, "", CredentialsRefused, "check the provider's credentials"),
         (403, "", NotAllowed, "it needs a role"),
         (400, "", CloudRefused, "The cloud refused."),
+        (501, "", NotOffered, "does not have this"),
         (500, "", CloudUnavailable, "The cloud failed"),
         (503, "", CloudUnavailable, "The cloud failed"),
     ],
@@ -94,7 +97,7 @@ def test_every_service_has_its_own_form_of_an_error(body: Any) -> None:
 def test_a_server_that_is_not_there_is_told_from_an_address_that_is_wrong() -> None:
     gone = {"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}
     assert type(meant(answer(404, gone))) is InstanceGone
-    assert type(meant(answer(404, {"error": {"code": 404, "message": "Not Found"}}))) is CloudRefused
+    assert type(meant(answer(404, {"error": {"code": 404, "message": "Not Found"}}))) is NotOffered
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", [], "text", {"a": 1}, {"a": {}, "b": {}}])
@@ -123,7 +126,8 @@ def test_what_has_changed_meanwhile_is_to_be_read_again_at_once() -> None:
         (keystone.ConnectFailure("NameResolutionError"), CloudUnavailable, "The host's name is not known"),
         (keystone.ConnectTimeout("too long"), CloudUnavailable, "did not answer in time"),
         (keystone.ConnectFailure("refused"), CloudUnavailable, "can't be reached"),
-        (ValueError("no JSON"), CloudRefused, "is the provider's address right?"),
+        (keystone.DiscoveryFailure("no versions"), ForeignAnswer, "no login page of a proxy in the way?"),
+        (ValueError("no JSON"), ForeignAnswer, "is the provider's address right"),
     ],
 )
 def test_no_answer_says_what_happened_and_what_to_do(

@@ -1,0 +1,120 @@
+"""What the answers of all clouds have to keep to, beneath the HTTP libraries of their SDKs.
+
+The libraries follow a redirect with the password in hand, take an answer of any size, and have time-outs for each
+read only: a server that sends a byte a second would hold a worker for ever. Both that are used, `requests` and
+botocore, rest on urllib3, and urllib3 rests on `http.client`, whose connections make answers of `response_class`.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http.client import HTTPResponse
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from inventory.drivers.failures import AnswerTooLarge, CloudRefused, ForeignAnswer
+
+Given = ParamSpec("Given")
+Read = TypeVar("Read")
+
+#: What Python raises on data of another shape than the code that reads it expects.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+FOREIGN = (
+    "The cloud answered something else than what it was asked: is the provider's address right, and no login page "
+    "of a proxy in the way?"
+)
+#: Not among them: 300, with which Keystone and Nova list their versions.
+REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
+MEGABYTE = 1024 * 1024
+
+
+def check_size(size: int) -> None:
+    """Raises `AnswerTooLarge` if an answer may not have so many bytes."""
+    if size > settings.CLOUD_ANSWER_SIZE * MEGABYTE:
+        raise AnswerTooLarge(
+            f"The cloud's answer is larger than {settings.CLOUD_ANSWER_SIZE} MB. If that is what it should be, "
+            "raise the setting CLOUD_ANSWER_SIZE."
+        )
+
+
+class GuardedResponse(HTTPResponse):
+    """An answer of at most `CLOUD_ANSWER_SIZE`, within `CLOUD_ANSWER_TIME` of its request, and no redirect."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Guarded(sock))
+
+    def begin(self) -> None:
+        super().begin()
+        if self.status in REDIRECTS:
+            raise CloudRefused(
+                f"The endpoint redirects to {_place(self.getheader('Location'))}. Credentials are never sent on: "
+                "correct the address of the provider, or that of the service in the cloud's catalog."
+            )
+
+
+class _Guarded(io.RawIOBase):
+    """A socket as it is read for one answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket, self._raw = sock, sock.makefile("rb", buffering=0)
+        self._pause = sock.gettimeout()
+        self._ends = time.monotonic() + settings.CLOUD_ANSWER_TIME
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The answer took longer than CLOUD_ANSWER_TIME allows.")
+        self._socket.settimeout(left if self._pause is None else min(left, self._pause))
+        read = self._raw.readinto(buffer)
+        self._size += read or 0
+        check_size(self._size)
+        return read
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def guarded(pools: Mapping[str, type[Any]]) -> dict[str, type[Any]]:
+    """urllib3's classes of connection pools by scheme, with answers that are guarded."""
+    return {scheme: _guarded_pool(pool) for scheme, pool in pools.items()}
+
+
+def _guarded_pool(pool: type[Any]) -> type[Any]:
+    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": GuardedResponse})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+def _place(location: str | None) -> str:
+    """Where a redirect leads, without what an address may have of secrets."""
+    try:
+        parts = urlsplit(location or "")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that is none"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else "another path"
+
+
+def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
+    """For what reads an answer: raise `ForeignAnswer` where the answer lacks something or has another type."""
+
+    @wraps(read)
+    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
+        try:
+            return read(*args, **kwargs)
+        except MALFORMED as error:
+            raise ForeignAnswer(f"{FOREIGN} ({error!r})") from error
+
+    return reading

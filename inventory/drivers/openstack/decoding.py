@@ -1,0 +1,47 @@
+"""What a good status came with: the JSON that was asked for, or `ForeignAnswer`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from requests import Response
+
+from inventory.drivers.answers import understood
+
+Item = dict[str, Any]
+
+
+@understood
+def item(answer: Response, key: str) -> Item:
+    """The one thing under `key`."""
+    return _identified(answer.json()[key])
+
+
+@understood
+def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
+    """The list under `key`, and the marker of the page that follows it."""
+    body = answer.json()
+    found = body[key]
+    if not isinstance(found, list):
+        raise TypeError(key)
+    links = body.get(f"{key}_links") or ()
+    following = next((link["href"] for link in links if link["rel"] == "next"), None)
+    # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
+    marker = dict(parse_qsl(urlsplit(following).query))["marker"] if following else None
+    return list(map(_identified, found)), marker
+
+
+@understood
+def nothing(answer: Response) -> Item:
+    """What the deletion of something is answered with."""
+    if answer.content:
+        raise ValueError("no content expected")
+    return {}
+
+
+def _identified(found: Any) -> Item:
+    """A thing without an id can't be told from others, nor be asked for again."""
+    if not isinstance(found, dict) or not isinstance(found["id"], str) or not found["id"]:
+        raise TypeError("a thing with its id expected")
+    return found

@@ -1,0 +1,80 @@
+"""Who to be at Keystone, and in which project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.openstack import decoding
+from inventory.drivers.values import Connection
+
+Project = Mapping[str, Any]
+
+#: The domain, and the project, of those who name none.
+DEFAULT_DOMAIN, DEFAULT_PROJECT = "default", "admin"
+
+
+def keystone_url(connection: Connection) -> str:
+    return (connection.url or "").rstrip("/").removesuffix("/v3") + "/v3"
+
+
+def login(session: Session, connection: Connection) -> v3.Auth:
+    """Who to be; a password's owner is asked which projects there are, and one of them is chosen."""
+    url = keystone_url(connection)
+    if connection.auth_type == "application_credential":
+        return v3.ApplicationCredential(
+            url,
+            application_credential_id=connection.userid,
+            application_credential_secret=connection.password,
+        )
+    password = partial(
+        v3.Password,
+        url,
+        username=connection.userid,
+        password=connection.password,
+        user_domain_id=connection.domain or DEFAULT_DOMAIN,
+    )
+    session.auth = password(unscoped=True)
+    return password(project_id=chosen(connection, reachable(session, url))["id"])
+
+
+def reachable(session: Session, url: str) -> Sequence[Project]:
+    """The projects that one can be scoped to."""
+    projects, _ = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
+    return projects
+
+
+def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
+    """The project to be in: that of this id, or of this name, in the domain of the user before all others.
+
+    A name that only other domains have has to be that of one project: which of several is meant is not guessed.
+    """
+    usable = [project for project in projects if project.get("enabled", True)]
+    if not usable:
+        raise CredentialsRefused(f"The user {connection.userid} has no role in any project.")
+    wanted, domain = connection.project or DEFAULT_PROJECT, connection.domain or DEFAULT_DOMAIN
+    by_id = [project for project in usable if project["id"] == wanted]
+    named = [project for project in usable if project.get("name") == wanted]
+    at_home = [project for project in named if project.get("domain_id") == domain]
+    found = by_id or at_home or named
+    if not found and connection.project:
+        raise CredentialsRefused(
+            f"The user {connection.userid} has no role in a project {wanted}; it has one in: {_listed(usable)}."
+        )
+    found = found or usable
+    if len(found) > 1:
+        raise CredentialsRefused(
+            f"The user {connection.userid} has a role in several projects that could be meant: give the id of one "
+            f"of them as the project. They are: {_listed(found)}."
+        )
+    return found[0]
+
+
+def _listed(projects: Sequence[Project]) -> str:
+    told = (f"{project.get('name')} ({project['id']}, domain {project.get('domain_id')})" for project in projects)
+    return ", ".join(sorted(told))

@@ -1,0 +1,159 @@
+"""What keeps an answer from being taken, whatever is in it: where it leads, its size, its time; for all."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from inventory.drivers.base import Driver
+from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.failures import AnswerTooLarge, CloudError, CloudRefused, CloudUnavailable
+from inventory.drivers.openstack import OpenStackDriver
+from inventory.drivers.values import Connection
+from tests.live.faults import Answer, FaultProxy, running
+from tests.live.openstack_fake import FakeOpenStack
+
+DRIVERS = [Ec2Driver, OpenStackDriver]
+both = pytest.mark.parametrize("driver", DRIVERS)
+SECRET = "correct-horse-battery"
+
+
+class Always(FaultProxy):
+    """Answers every request with the same."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("http://127.0.0.1:9")
+        self.answered = answer
+        self.bodies: list[bytes] = []
+
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        self.bodies.append(body + repr(headers).encode())
+        return self.answered
+
+
+def refusal(driver: type[Driver], url: str, **connection: Any) -> CloudError:
+    with pytest.raises(CloudError) as refused:
+        driver(Connection(url=url, userid="AKID", password=SECRET, **connection)).inventory()
+    return refused.value
+
+
+class TestRedirects:
+    @both
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_none_is_followed(self, driver: type[Driver], status: int) -> None:
+        with running(Always(Answer(200, b"{}"))) as other:
+            location = f"{other.url.replace('//', '//user:pass@')}/v3/auth/tokens?token=hush"
+            with running(Always(Answer(status, b"", headers={"Location": location}))) as first:
+                error = refusal(driver, first.url)
+        assert type(error) is CloudRefused
+        assert error.message.startswith(f"The endpoint redirects to {other.url}. Credentials are never sent on")
+        assert (len(first.bodies), other.bodies) == (1, [])
+        assert not [word for word in ("user", "pass@", "hush", SECRET) if word in error.message.split(". ")[0]]
+
+    @both
+    @pytest.mark.parametrize(
+        ("location", "place"), [("/login", "another path"), ("http://[::1", "an address that is none")]
+    )
+    def test_where_it_leads_is_told(self, driver: type[Driver], location: str, place: str) -> None:
+        with running(Always(Answer(302, b"", headers={"Location": location}))) as first:
+            assert f"redirects to {place}." in refusal(driver, first.url).message
+
+    @pytest.mark.parametrize("action", ["GET ports", "GET servers", "GET projects", "GET auth"])
+    def test_no_token_is_sent_on(self, action: str) -> None:
+        with running(Always(Answer(200, b"{}"))) as other, running(FakeOpenStack()) as cloud:
+            cloud.answer_with(action, Answer(307, b"", headers={"Location": other.url}))
+            with pytest.raises(CloudRefused, match="redirects to"):
+                cloud.driver().inventory()
+            assert other.bodies == []
+
+    def test_a_write_is_not_sent_on(self) -> None:
+        with running(Always(Answer(200, b"{}"))) as other, running(FakeOpenStack()) as cloud:
+            cloud.answer_with("DELETE security-groups", Answer(307, b"", headers={"Location": other.url}))
+            with pytest.raises(CloudRefused, match="redirects to"):
+                cloud.driver().delete_group("sg-1")
+            assert other.bodies == []
+
+
+class TestSizes:
+    @both
+    def test_a_larger_one_is_an_error_at_once(self, driver: type[Driver], settings: Any) -> None:
+        settings.CLOUD_ANSWER_SIZE = 1
+        with running(Always(Answer(200, b"x" * 2_000_000))) as large:
+            error = refusal(driver, large.url)
+        assert type(error) is AnswerTooLarge
+        assert error.permanent
+        assert "larger than 1 MB" in error.message
+        assert "CLOUD_ANSWER_SIZE" in error.message
+        assert len(large.bodies) == 1
+
+    def test_what_it_unpacks_to_counts(self, settings: Any) -> None:
+        settings.CLOUD_ANSWER_SIZE = 1
+        bomb = Answer(200, gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
+        with running(Always(bomb)) as large:
+            assert type(refusal(OpenStackDriver, large.url)) is AnswerTooLarge
+
+    def test_nothing_is_unpacked_for_ec2(self, settings: Any) -> None:
+        settings.CLOUD_ANSWER_SIZE = 1
+        bomb = Answer(200, gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
+        with running(Always(bomb)) as large:
+            assert isinstance(refusal(Ec2Driver, large.url), CloudUnavailable)
+
+    def test_what_is_smaller_is_unpacked(self) -> None:
+        with running(FakeOpenStack()) as cloud:
+            packed = gzip.compress(b'{"ports": [{"id": "port-9"}]}')
+            cloud.answer_with("GET ports", Answer(200, packed, headers={"Content-Encoding": "gzip"}))
+            assert [port.ref for port in cloud.driver().inventory().ports] == ["port-9"]
+
+    def test_what_cannot_be_unpacked_is_no_answer(self) -> None:
+        with running(FakeOpenStack()) as cloud:
+            cloud.answer_with("GET ports", Answer(200, b"no gzip", headers={"Content-Encoding": "gzip"}))
+            with pytest.raises(CloudUnavailable, match="can't be unpacked"):
+                cloud.driver().inventory()
+
+
+def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection, suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(head)
+                    connection.settimeout(0.02)
+                    while True:
+                        connection.sendall(drop)
+                        with suppress(TimeoutError):
+                            if not connection.recv(1):
+                                break
+
+    return serve
+
+
+class TestTimes:
+    @both
+    @pytest.mark.parametrize(
+        ("head", "drop"),
+        [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b" "),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+            (b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"),
+            (b"", b"H"),
+        ],
+        ids=["its body", "its chunks", "its headers", "its first line"],
+    )
+    def test_one_that_never_ends_is_left(
+        self, driver: type[Driver], head: bytes, drop: bytes, settings: Any
+    ) -> None:
+        settings.CLOUD_ANSWER_TIME = 0.3
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            Thread(target=drips(head, drop), args=(server,), daemon=True).start()
+            error = refusal(driver, f"http://127.0.0.1:{server.getsockname()[1]}")
+            server.shutdown(socket.SHUT_RDWR)
+        assert isinstance(error, CloudUnavailable)
+        assert error.message.startswith("The cloud did not answer in time")

@@ -1,0 +1,112 @@
+"""What the EC2 driver makes of a good status that comes with something else than what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from inventory.drivers.failures import CloudRefused, ForeignAnswer, NotAllowed
+from inventory.drivers.values import Group, Port
+from tests.live.ec2 import driver_of
+from tests.live.faults import FaultProxy, fault_proxy
+
+pytestmark = pytest.mark.live
+
+LIST = "DescribeSecurityGroups"
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultProxy]:
+    """Nothing stands behind it."""
+    with fault_proxy("http://127.0.0.1:9") as faults:
+        yield faults
+
+
+def groups(inside: str, rest: str = "") -> str:
+    items = f"<securityGroupInfo>{inside}</securityGroupInfo>" if inside else ""
+    return (
+        f"<DescribeSecurityGroupsResponse><requestId>r-1</requestId>{items}{rest}</DescribeSecurityGroupsResponse>"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        '{"SecurityGroups": []}',
+        "<!doctype html><p>Log in",
+        "<page/>",
+        groups("<item><groupId>sg-1</groupId>")[:90],
+        groups(""),
+        "<DescribeVpcsResponse><requestId>r-1</requestId><vpcSet/></DescribeVpcsResponse>",
+        groups("<item><groupName>web</groupName></item>"),
+        groups("<item><groupId>sg-1</groupId></item>"),
+    ],
+)
+def test_it_is_no_answer(proxy: FaultProxy, body: str) -> None:
+    proxy.answer(LIST, body)
+    with pytest.raises(ForeignAnswer) as error:
+        driver_of(proxy.url).groups_by_ref(["sg-1"])
+    assert not error.value.permanent
+
+
+def test_a_number_that_is_none_is_no_answer(proxy: FaultProxy) -> None:
+    rule = "<item><securityGroupRuleId>r</securityGroupRuleId><fromPort>ssh</fromPort></item>"
+    proxy.answer(
+        "DescribeSecurityGroupRules",
+        f"<Response><requestId>r-1</requestId><securityGroupRuleSet>{rule}</securityGroupRuleSet></Response>",
+    )
+    with pytest.raises(ForeignAnswer):
+        driver_of(proxy.url).rules_of("sg-1")
+
+
+def test_a_group_that_was_made_has_to_be_told(proxy: FaultProxy) -> None:
+    answer = "<CreateSecurityGroupResponse><requestId>r-1</requestId></CreateSecurityGroupResponse>"
+    proxy.answer("CreateSecurityGroup", answer)
+    with pytest.raises(ForeignAnswer):
+        driver_of(proxy.url).create_group(Group("", "web", "web", network_ref="vpc-1"))
+
+
+def test_a_page_that_was_read_already_is_an_error_at_once(proxy: FaultProxy) -> None:
+    page = groups("<item><groupId>sg-1</groupId><groupName>a</groupName></item>", "<nextToken>again</nextToken>")
+    for _ in range(9):
+        proxy.answer(LIST, page)
+    with pytest.raises(CloudRefused, match="has no end"):
+        list(driver_of(proxy.url)._client.read("describe_security_groups", "SecurityGroups"))
+    assert proxy.count(LIST) == 2
+
+
+OPTIONAL = "DescribeSecurityGroupVpcAssociations"
+
+
+@pytest.mark.parametrize("code", ["InvalidAction", "UnauthorizedOperation"])
+def test_an_action_that_is_not_there_for_us_is_done_without(proxy: FaultProxy, code: str) -> None:
+    read = driver_of(proxy.url)._client.read
+    proxy.refuse(OPTIONAL, code)
+    operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
+    assert list(read(operation, key, optional=True)) == []
+    proxy.refuse(OPTIONAL, "UnauthorizedOperation")
+    with pytest.raises(NotAllowed):
+        list(read(operation, key))
+
+
+@pytest.mark.parametrize(("status", "absent"), [(404, True), (501, True), (500, True), (200, False), (502, False)])
+def test_a_page_for_an_action_is_told_by_its_status(proxy: FaultProxy, status: int, absent: bool) -> None:
+    proxy.answer(OPTIONAL, "<!doctype html><p>None", status=status, content_type="text/html")
+    driver = driver_of(proxy.url)
+    found = driver._client.read(
+        "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations", optional=True
+    )
+    if absent:
+        assert list(found) == []
+    else:
+        with pytest.raises(ForeignAnswer):
+            list(found)
+
+
+def test_a_write_that_a_page_answers_is_not_taken_for_done(proxy: FaultProxy) -> None:
+    proxy.answer("ModifyNetworkInterfaceAttribute", "<page/>")
+    with pytest.raises(ForeignAnswer):
+        driver_of(proxy.url).change_groups(Port("eni-1"), ["sg-1"])

@@ -1,0 +1,346 @@
+"""What the OpenStack driver makes of a good status that comes with something else than what was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from inventory.drivers.failures import (
+    CloudError,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialsRefused,
+    ForeignAnswer,
+    NotAllowed,
+)
+from inventory.drivers.values import Group, Port, Scope
+from inventory.models import Provider, Vm
+from inventory.refresh import refresh
+from tests import cast as actors
+from tests.clouds import Clock, Grip
+from tests.live.faults import Answer, Instead, running
+from tests.live.openstack_fake import GROUP, OTHER, PORT, PROJECT, SERVER, FakeOpenStack
+from tests.secgroups.carrying import carried_out, queue
+
+pytestmark = pytest.mark.live
+
+LOGIN_PAGE = b"<!doctype html><title>Log in</title>"
+#: By what it is, a body with `KEY` for the one that the answer should have.
+BODIES = {
+    "a login page": LOGIN_PAGE.decode(),
+    "nothing": "",
+    "half an answer": '{"KEY": [{"id"',
+    "a list": "[]",
+    "null": "null",
+    "an empty object": "{}",
+    "null under its key": '{"KEY": null}',
+    "an object under its key": '{"KEY": {"id": "x"}}',
+    "things that are none": '{"KEY": [1]}',
+    "things without an id": '{"KEY": [{"name": "x"}]}',
+    "ids that are none": '{"KEY": [{"id": 7}]}',
+    "a next page without a marker": '{"KEY": [{"id": "x"}], "KEY_links": [{"rel": "next", "href": "http://x/"}]}',
+    "a number too deep": '{"KEY": ' + "[" * 100_000,
+}
+#: What is asked for, and what its answer has.
+LISTS = {
+    "GET ports": "ports",
+    "GET servers": "servers",
+    "GET security-groups": "security_groups",
+    "GET security-group-rules": "security_group_rules",
+    "GET networks": "networks",
+    "GET subnets": "subnets",
+    "GET rbac-policies": "rbac_policies",
+    "GET projects": "projects",
+    "GET auth": "projects",
+    "POST auth": "token",
+}
+
+
+def answer(body: str, key: str = "", status: int = 200) -> Answer:
+    return Answer(status, body.replace("KEY", key).encode(), "text/html")
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeOpenStack]:
+    with running(FakeOpenStack()) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def provider(cloud: FakeOpenStack, db: None, clock: Clock) -> Provider:
+    keys = {"userid": "admin", "password": "secret"}
+    kind = "ManageIQ::Providers::Openstack::CloudManager"
+    return actors.provider("openstack", type=kind, url=cloud.url, credentials=keys)
+
+
+class TestReading:
+    @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+    @pytest.mark.parametrize("action", LISTS)
+    def test_it_is_no_answer(self, cloud: FakeOpenStack, action: str, body: str) -> None:
+        cloud.answer_with(action, answer(body, LISTS[action]))
+        with pytest.raises(ForeignAnswer, match="something else than what it was asked") as error:
+            cloud.driver().inventory()
+        assert not error.value.permanent
+
+    @pytest.mark.parametrize("status", [202, 204, 300, 304])
+    def test_nothing_with_another_good_status_is_no_answer(self, cloud: FakeOpenStack, status: int) -> None:
+        cloud.answer_with("GET ports", Answer(status, b""))
+        with pytest.raises(ForeignAnswer):
+            cloud.driver().inventory()
+
+    def test_a_service_that_does_not_tell_its_versions_is_asked_again(self, cloud: FakeOpenStack) -> None:
+        driver = cloud.driver()
+        cloud.answer_with("GET", *[answer(LOGIN_PAGE.decode())] * 9)
+        with pytest.raises(ForeignAnswer, match="did not tell its versions"):
+            driver.inventory()
+        cloud.relent("GET")
+        assert driver.inventory().instances
+
+    def test_a_version_of_nova_that_was_not_told_is_asked_for_again(self, cloud: FakeOpenStack) -> None:
+        driver, scope = cloud.driver(), Scope("instance", SERVER)
+        driver.groups_by_ref([GROUP])
+        cloud.answer_with("GET", *[answer(LOGIN_PAGE.decode())] * 9)
+        cloud.answer_with("GET ", *[answer(LOGIN_PAGE.decode())] * 9)
+        assert driver.inventory_of(scope).instances
+        cloud.relent("GET")
+        cloud.relent("GET ")
+        assert driver.inventory_of(scope).instances
+        asked = [call.headers for call in cloud.calls if call.action == "GET servers"]
+        assert [headers["X-OpenStack-Nova-API-Version"] for headers in asked] == ["2.47", "2.69"]
+
+    @pytest.mark.parametrize(
+        ("action", "body"),
+        [
+            ("GET ports", {"ports": [{"id": "x", "fixed_ips": [1], "project_id": PROJECT}]}),
+            ("GET ports", {"ports": [{"id": "x", "security_groups": 5, "project_id": PROJECT}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x"}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": ["A"]}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": "A", "flavor": "tiny"}]}),
+            ("GET security-groups", {"security_groups": [{"id": "x"}]}),
+            ("GET security-group-rules", {"security_group_rules": [{"id": "x"}]}),
+            ("GET networks", {"networks": [{"id": "x"}]}),
+            ("GET subnets", {"subnets": [{"id": "x"}]}),
+            ("GET rbac-policies", {"rbac_policies": [{"id": "x", "target_tenant": "y"}]}),
+            ("GET projects", {"projects": [{"id": "x"}]}),
+        ],
+    )
+    def test_a_thing_that_lacks_something_is_no_answer(self, cloud: FakeOpenStack, action: str, body: Any) -> None:
+        cloud.answer_with(action, answer(json.dumps(body)))
+        with pytest.raises(ForeignAnswer):
+            cloud.driver().inventory()
+
+    def test_a_page_that_was_read_already_is_an_error_at_once(self, cloud: FakeOpenStack) -> None:
+        body = {"ports": [{"id": "x"}], "ports_links": [{"rel": "next", "href": "http://x/?marker=x"}]}
+        cloud.answer_with("GET ports", *[answer(json.dumps(body))] * 9)
+        with pytest.raises(CloudRefused, match="has no end"):
+            cloud.driver().inventory()
+        assert cloud.count("GET ports") == 2
+
+    @pytest.mark.parametrize("status", [403, 404, 501])
+    def test_an_extension_that_is_not_there_for_us_is_done_without(
+        self, cloud: FakeOpenStack, status: int
+    ) -> None:
+        cloud.answer_with("GET rbac-policies", answer("{}", status=status))
+        assert [group.shared_with for group in cloud.driver().inventory().groups] == [(), ()]
+
+    @pytest.mark.parametrize(("status", "error"), [(400, CloudRefused), (500, CloudUnavailable)])
+    def test_an_extension_that_fails_is_not_done_without(
+        self, cloud: FakeOpenStack, status: int, error: type[CloudError]
+    ) -> None:
+        cloud.answer_with("GET rbac-policies", answer("{}", status=status))
+        with pytest.raises(error):
+            cloud.driver().inventory()
+
+    def test_what_is_needed_is_not_done_without(self, cloud: FakeOpenStack) -> None:
+        cloud.answer_with("GET security-groups", answer("{}", status=403))
+        with pytest.raises(NotAllowed):
+            cloud.driver().inventory()
+
+    @pytest.mark.parametrize("pause", ["²", "9" * 400])
+    def test_a_pause_that_is_none_is_none(self, cloud: FakeOpenStack, pause: str) -> None:
+        cloud.answer_with("GET ports", Answer(429, b"{}", headers={"Retry-After": pause}))
+        with pytest.raises(CloudError) as error:
+            cloud.driver().inventory()
+        assert (error.value.retry_after or 0) <= 3600
+
+    def test_the_words_of_a_cloud_are_such_as_a_database_takes(self, cloud: FakeOpenStack) -> None:
+        told = {"NeutronError": {"type": "x", "message": "no\0thing \ud800" + "x" * 100_000}}
+        cloud.answer_with("GET ports", answer(json.dumps(told), status=400))
+        with pytest.raises(CloudRefused, match="nothing \\?x") as error:
+            cloud.driver().inventory()
+        assert len(str(error.value)) < 3000
+
+
+class TestRefreshing:
+    @pytest.mark.parametrize("action", LISTS)
+    def test_it_is_waited_for(self, cloud: FakeOpenStack, provider: Provider, action: str) -> None:
+        cloud.answer_with(action, answer(LOGIN_PAGE.decode()), answer('{"KEY": null}', LISTS[action]))
+        refresh(provider, Grip())
+        assert Vm.objects.get(provider=provider).name == "web-1"
+
+    def test_it_is_waited_for_no_longer_than_a_failure(
+        self, cloud: FakeOpenStack, provider: Provider, clock: Clock
+    ) -> None:
+        cloud.answer_with("GET ports", *[answer(LOGIN_PAGE.decode())] * 99)
+        with pytest.raises(ForeignAnswer):
+            refresh(provider, Grip())
+        assert sum(clock.pauses) <= 10
+        provider.refresh_from_db()
+        assert "login page" in (provider.last_refresh_error or "")
+
+
+class TestWriting:
+    @pytest.mark.parametrize("body", ["<html>", "", "{}", "[]", "null", '{"port": null}', '{"port": {}}'])
+    @pytest.mark.parametrize("kind", [Answer, Instead])
+    def test_a_write_is_resolved_by_reading(
+        self, cloud: FakeOpenStack, provider: Provider, kind: type[Answer], body: str
+    ) -> None:
+        """Whether it was done, and answered by a page, or was not."""
+        refresh(provider, Grip())
+        vm = Vm.objects.get(provider=provider)
+        cloud.answer_with("PUT ports", kind(200, body.encode()))
+        queue(vm, "add", "db")
+        [task] = carried_out(vm)
+        assert (task.status, cloud.port["security_groups"]) == ("Ok", [GROUP, OTHER])
+        assert cloud.count("PUT ports") == (1 if kind is Instead else 2)
+
+    @pytest.mark.parametrize("status", [200, 202])
+    def test_a_deletion_that_a_page_answers_is_not_taken_for_done(self, cloud: FakeOpenStack, status: int) -> None:
+        cloud.answer_with("DELETE security-groups", Answer(status, LOGIN_PAGE))
+        with pytest.raises(ForeignAnswer):
+            cloud.driver().delete_group(OTHER)
+
+    def test_what_was_made_has_to_be_told(self, cloud: FakeOpenStack) -> None:
+        cloud.answer_with("POST security-groups", answer('{"security_group": {"name": "x"}}'))
+        with pytest.raises(ForeignAnswer):
+            cloud.driver().create_group(Group("", "x", tenant_ref=PROJECT))
+
+    def test_an_answer_to_a_write_that_is_too_large_leaves_open_whether_it_was_done(
+        self, cloud: FakeOpenStack, settings: Any
+    ) -> None:
+        driver = cloud.driver()
+        driver.ports(SERVER)
+        settings.CLOUD_ANSWER_SIZE = 0
+        with pytest.raises(CloudUnavailable, match="CLOUD_ANSWER_SIZE"):
+            driver.change_groups(Port(PORT), [GROUP])
+
+
+class TestProjects:
+    def chosen(self, cloud: FakeOpenStack, projects: Any, **connection: Any) -> str:
+        cloud.projects = [{"id": ref, "name": name, "domain_id": domain} for ref, name, domain in projects]
+        cloud.driver(**connection)._client  # noqa: B018 - logs in
+        scopes = [call.body["auth"]["scope"] for call in cloud.calls if call.action == "POST auth"]
+        return str(scopes[-1]["project"]["id"])
+
+    TWINS = [("p-0", "admin", "other"), ("p-1", "admin", "default"), ("p-2", "admin", "third")]
+
+    @pytest.mark.parametrize(("domain", "ref"), [(None, "p-1"), ("other", "p-0"), ("third", "p-2")])
+    @pytest.mark.parametrize("project", [None, "admin"])
+    def test_of_two_with_one_name_it_is_that_of_the_domain(
+        self, cloud: FakeOpenStack, domain: str | None, ref: str, project: str | None
+    ) -> None:
+        assert self.chosen(cloud, self.TWINS, domain=domain, project=project) == ref
+
+    def test_an_id_is_that_of_any_domain(self, cloud: FakeOpenStack) -> None:
+        assert self.chosen(cloud, self.TWINS, project="p-2") == "p-2"
+
+    def test_an_id_goes_before_a_name_that_looks_like_it(self, cloud: FakeOpenStack) -> None:
+        assert self.chosen(cloud, [("p-0", "p-1", "default"), ("p-1", "x", "other")], project="p-1") == "p-1"
+
+    def test_a_name_that_one_other_domain_has_is_taken(self, cloud: FakeOpenStack) -> None:
+        assert self.chosen(cloud, [("p-0", "web", "other"), ("p-1", "x", "default")], project="web") == "p-0"
+
+    @pytest.mark.parametrize("project", [None, "admin"])
+    def test_which_of_several_is_meant_is_not_guessed(self, cloud: FakeOpenStack, project: str | None) -> None:
+        with pytest.raises(CredentialsRefused) as refused:
+            self.chosen(cloud, self.TWINS, domain="fourth", project=project)
+        assert all(f"admin ({ref}, domain {domain})" in str(refused.value) for ref, _, domain in self.TWINS)
+
+    def test_without_a_name_it_is_the_only_one(self, cloud: FakeOpenStack) -> None:
+        assert self.chosen(cloud, [("p-7", "web", "other")]) == "p-7"
+
+    def test_without_a_name_it_is_none_of_several(self, cloud: FakeOpenStack) -> None:
+        with pytest.raises(CredentialsRefused, match="give the id of one"):
+            self.chosen(cloud, [("p-7", "web", "default"), ("p-8", "db", "default")])
+
+
+class TestInterfaces:
+    def test_the_endpoints_are_those_of_the_interface(self, cloud: FakeOpenStack) -> None:
+        cloud.interfaces = ["internal"]
+        assert cloud.driver(interface="internal").inventory().instances
+        with pytest.raises(CloudRefused, match="knows no endpoint"):
+            cloud.driver().inventory()
+
+
+class TestServersLeftOut:
+    """Those of a cell that is down."""
+
+    DOWN = {"id": SERVER, "status": "UNKNOWN", "tenant_id": PROJECT, "links": []}
+
+    @pytest.mark.parametrize(("newest", "used"), [("2.96", "2.69"), ("2.69", "2.69"), ("2.68", "2.47")])
+    def test_nova_is_asked_in_the_version_that_lists_them(
+        self, cloud: FakeOpenStack, newest: str, used: str
+    ) -> None:
+        cloud.microversion = newest
+        cloud.driver().inventory()
+        [asked] = [call for call in cloud.calls if call.action == "GET servers"]
+        assert asked.headers["X-OpenStack-Nova-API-Version"] == used
+
+    def test_nova_is_asked_without_what_makes_it_leave_them_out(self, cloud: FakeOpenStack) -> None:
+        cloud.driver().inventory()
+        assert "/v2.1/servers/detail?all_tenants=1" in [call.path for call in cloud.calls]
+
+    def test_one_that_is_unknown_keeps_what_is_known(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        refresh(provider, Grip())
+        before = Vm.objects.get(provider=provider)
+        cloud.servers = [self.DOWN]
+        refresh(provider, Grip())
+        after = Vm.objects.get(provider=provider)
+        assert (after.pk, after.name, after.flavor_name) == (before.pk, "web-1", "m")
+        assert (after.power_state, after.raw_power_state) == ("unknown", "UNKNOWN")
+        assert after.cloud_tenant == before.cloud_tenant
+        assert [port.ems_ref for port in after.network_ports.all()] == [PORT]
+
+    def test_a_new_one_is_named_by_its_id(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        cloud.servers = [self.DOWN]
+        refresh(provider, Grip())
+        vm = Vm.objects.get(provider=provider)
+        assert (vm.name, vm.raw_power_state, vm.cloud_tenant.ems_ref) == (SERVER, "UNKNOWN", PROJECT)
+
+    @pytest.mark.parametrize(
+        "fault", [answer("{}", status=500), answer(LOGIN_PAGE.decode()), answer("{}", status=403)]
+    )
+    def test_one_that_is_not_listed_stays_unless_it_is_said_to_be_gone(
+        self, cloud: FakeOpenStack, provider: Provider, fault: Answer
+    ) -> None:
+        refresh(provider, Grip())
+        known = Vm.objects.get(provider=provider)
+        cloud.answer_with("GET servers", answer('{"servers": []}'), *[fault] * 99)
+        refresh(provider, Grip())
+        assert (Vm.objects.get(provider=provider).pk, Vm.objects.get().raw_power_state) == (known.pk, "UNKNOWN")
+        assert [port.ems_ref for port in known.network_ports.all()] == [PORT]
+
+    def test_one_that_is_there_all_the_same_stays(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        refresh(provider, Grip())
+        cloud.answer_with("GET servers", answer('{"servers": []}'))
+        refresh(provider, Grip())
+        assert Vm.objects.get(provider=provider).raw_power_state == "ACTIVE"
+
+    def test_one_that_is_said_to_be_gone_goes(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        refresh(provider, Grip())
+        cloud.servers = []
+        refresh(provider, Grip(), force=True)
+        assert not Vm.objects.filter(provider=provider).exists()
+
+    def test_only_one_of_a_cell_that_is_down_is_asked_for(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        cloud.servers = [{**cloud.servers[0], "id": f"s-{number}"} for number in range(50)]
+        refresh(provider, Grip())
+        asked = cloud.count("GET servers")
+        cloud.answer_with("GET servers", answer('{"servers": []}'))
+        cloud.servers = [{**self.DOWN, "id": f"s-{number}"} for number in range(50)]
+        refresh(provider, Grip())
+        assert Vm.objects.filter(provider=provider, raw_power_state="UNKNOWN").count() == 50
+        assert cloud.count("GET servers") - asked == 2
