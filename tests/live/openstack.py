@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +116,7 @@ class Plane:
     password: str
     #: Of each service.
     ports: dict[str, int]
+    databases: Path
 
     @cached_property
     def sdk(self) -> Sdk:
@@ -155,6 +157,27 @@ class Plane:
     def delete(self, collection: str, ref: str) -> None:
         self.sdk.network.delete(f"/{collection}/{ref}")
 
+    @contextmanager
+    def cell_down(self, server: str) -> Iterator[None]:
+        """As if the cell of this server failed: it is in the one that is down, and hidden where it was."""
+        self._move(server, "down", hidden=True)
+        try:
+            yield
+        finally:
+            self._move(server, "cell1", hidden=False)
+
+    def _move(self, server: str, cell: str, *, hidden: bool) -> None:
+        mapped = (
+            "UPDATE instance_mappings SET cell_id = (SELECT id FROM cell_mappings WHERE name = ?) "
+            "WHERE instance_uuid = ?"
+        )
+        self._execute("nova_api", mapped, cell, server)
+        self._execute("nova", "UPDATE instances SET hidden = ? WHERE uuid = ?", hidden, server)
+
+    def _execute(self, database: str, statement: str, *values: Any) -> None:
+        with closing(sqlite3.connect(self.databases / f"{database}.db", timeout=60)) as connection, connection:
+            connection.execute(statement, values)
+
     def _delete_groups(self, project: str) -> None:
         """After everything else: what has a group keeps it."""
         for group in self.sdk.network.security_groups(project_id=project):
@@ -178,7 +201,8 @@ def until(look: Callable[[], Found]) -> Found:
 @pytest.fixture(scope="session")
 def plane() -> Plane:
     told, ports = (json.loads((Path(os.environ["OPENSTACK"]) / name).read_text()) for name in FILES)
-    return Plane(told["url"], told["userid"], told["password"], ports)
+    databases = Path(os.environ["OPENSTACK"]).resolve() / "state" / "db"
+    return Plane(told["url"], told["userid"], told["password"], ports, databases)
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ class ControlPlane:
         self._plug_in()
         keystone = layout.url("keystone", "/v3")
         self._once_each([(f"database of {name}", ["databases.py", name, keystone]) for name in DATABASES])
+        self._once_each([("cell that is down", ["databases.py", "cell", keystone])])
         self._start("identity", layout)
         self._once_each([("service users and catalog", ["seed.py", "catalog", json.dumps(_catalog(layout))])])
         for process in PROCESSES:

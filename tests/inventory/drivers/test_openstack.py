@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -326,6 +328,80 @@ class TestLoggingIn:
                 OpenStackDriver(Connection(url=plane.url, userid=user.name, password=PASSWORD)).inventory()
         finally:
             plane.sdk.identity.delete_user(user)
+
+
+class TestDomains:
+    """Two projects have one name."""
+
+    @pytest.fixture
+    def twins(self, plane: Plane) -> Iterator[dict[str, str]]:
+        """By their domain; a user of each domain has a role in both."""
+        identity, name = plane.sdk.identity, f"twin-{uuid4().hex[:8]}"
+        other = identity.create_domain(name=name)
+        domains = ("default", other.id)
+        projects = {domain: identity.create_project(name=name, domain_id=domain) for domain in domains}
+        users = [identity.create_user(name=name, password=PASSWORD, domain_id=domain) for domain in domains]
+        for user in users:
+            for project in projects.values():
+                identity.assign_project_role_to_user(project, user, identity.find_role("member"))
+        yield {domain: project.id for domain, project in projects.items()} | {"name": name}
+        for user in users:
+            identity.delete_user(user)
+        for project in projects.values():
+            identity.delete_project(project)
+        identity.update_domain(other, is_enabled=False)
+        identity.delete_domain(other)
+
+    def test_the_project_is_that_of_the_domain(self, plane: Plane, twins: dict[str, str]) -> None:
+        name = twins.pop("name")
+        for domain, project in twins.items():
+            connection = Connection(url=plane.url, userid=name, password=PASSWORD, project=name, domain=domain)
+            assert OpenStackDriver(connection).placed(Group("", "web")).tenant_ref == project
+            by_id = replace(connection, project=twins["default"])
+            assert OpenStackDriver(by_id).placed(Group("", "web")).tenant_ref == twins["default"]
+
+    def test_which_is_meant_is_not_guessed(self, plane: Plane, twins: dict[str, str]) -> None:
+        connection = Connection(url=plane.url, userid=twins["name"], password=PASSWORD)
+        with pytest.raises(CredentialsRefused, match="give the id of one of them") as refused:
+            OpenStackDriver(connection).inventory()
+        assert all(project in str(refused.value) for project in twins.values())
+
+
+class TestCells:
+    """The cell of a server is down."""
+
+    @pytest.mark.parametrize("newest", [None, (2, 999)], ids=["that lists it", "that leaves it out"])
+    def test_a_server_stays_with_what_is_known(
+        self, plane: Plane, project: Project, newest: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from inventory.drivers.openstack import client
+
+        if newest:  # than any: an older version is used
+            monkeypatch.setattr(client, "COMPUTE", newest)
+            monkeypatch.setattr(client, "client", client.Client)
+        port = project.port(project.group("web"))
+        server = project.server(port, name="production-1")
+        driver = plane.driver()
+        before = by_ref(driver.inventory().instances, server)
+        with plane.cell_down(server):
+            driver.known_instances = {server: before}
+            read = driver.inventory()
+        assert by_ref(read.instances, server) == replace(before, power_state="unknown", raw_power_state="UNKNOWN")
+        assert by_ref(read.ports, port).instance_ref == server
+        assert by_ref(driver.inventory().instances, server) == before
+
+    def test_one_that_is_not_known_is_named_by_its_id(self, plane: Plane, project: Project) -> None:
+        server = project.server(project.port())
+        with plane.cell_down(server):
+            found = by_ref(plane.driver().inventory().instances, server)
+        assert (found.name, found.raw_power_state, found.tenant_ref) == (server, "UNKNOWN", project.ref)
+
+    def test_one_that_was_deleted_is_gone(self, plane: Plane, project: Project) -> None:
+        server = project.server(project.port())
+        driver = plane.driver()
+        driver.known_instances = {server: by_ref(driver.inventory().instances, server)}
+        project.end(server)
+        assert server not in {instance.ref for instance in driver.inventory().instances}
 
 
 def share(plane: Plane, group: str, tenant: str) -> None:

@@ -73,36 +73,60 @@ def neutron(url):
                 connection.execute(rules.insert().values(**rule))
 
 
-def nova(url):
+def _nova():
+    """Nova as its own commands begin."""
     from nova import monkey_patch
 
     monkey_patch.patch(backend="threading")
     sys.argv = ["nova-manage"]
-    from nova import config, context, objects
-    from nova.db import migration
-    from oslo_utils.uuidutils import generate_uuid
+    from nova import config, objects
 
     config.parse_args(sys.argv, default_config_files=[f"{ETC}/nova.conf"])
     objects.register_all()
+
+
+def _make_cell(name, uuid, database, transport):
+    from nova import context, objects
+
+    objects.CellMapping(
+        context.get_admin_context(),
+        uuid=uuid,
+        name=name,
+        database_connection=f"sqlite:///{DATABASES}/{database}.db?timeout=60",
+        transport_url=transport,
+    ).create()
+
+
+def nova(url):
+    _nova()
+    from nova import objects
+    from nova.db import migration
+    from oslo_utils.uuidutils import generate_uuid
+
     migration.db_sync(database="api")
     migration.db_sync(database="main")
     # The cell of servers that were never scheduled has the same tables.
     shutil.copy(DATABASES / "nova.db", DATABASES / "nova_cell0.db")
-    cells = {
-        "cell0": (objects.CellMapping.CELL0_UUID, "nova_cell0", "none:///"),
-        "cell1": (generate_uuid(), "nova", "fake:///"),
-    }
-    for name, (uuid, database, transport) in cells.items():
-        objects.CellMapping(
-            context.get_admin_context(),
-            uuid=uuid,
-            name=name,
-            database_connection=f"sqlite:///{DATABASES}/{database}.db?timeout=60",
-            transport_url=transport,
-        ).create()
+    _make_cell("cell0", objects.CellMapping.CELL0_UUID, "nova_cell0", "none:///")
+    _make_cell("cell1", generate_uuid(), "nova", "fake:///")
 
 
-SERVICES = {"keystone": keystone, "placement": placement, "glance": glance, "neutron": neutron, "nova": nova}
+def cell(url):
+    """A cell that is down for good: it has a database without tables. Tests put servers into it."""
+    _nova()
+    from oslo_utils.uuidutils import generate_uuid
+
+    _make_cell("down", generate_uuid(), "cell_down", "none:///")
+
+
+SERVICES = {
+    "cell": cell,
+    "keystone": keystone,
+    "placement": placement,
+    "glance": glance,
+    "neutron": neutron,
+    "nova": nova,
+}
 
 
 def main():
