@@ -11,14 +11,13 @@ import io
 import socket
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from http.client import HTTPResponse
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
 from inventory.drivers.failures import AnswerTooLarge, CloudRefused, ForeignAnswer
+from inventory.drivers.values import Connection
 
 Given = ParamSpec("Given")
 Read = TypeVar("Read")
@@ -34,22 +33,22 @@ REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 MEGABYTE = 1024 * 1024
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, connection: Connection) -> None:
     """Raises `AnswerTooLarge` if an answer may not have so many bytes."""
-    if size > settings.CLOUD_ANSWER_SIZE * MEGABYTE:
+    if size > connection.answer_size * MEGABYTE:
         raise AnswerTooLarge(
-            f"The cloud's answer is larger than {settings.CLOUD_ANSWER_SIZE} MB. If that is what it should be, "
+            f"The cloud's answer is larger than {connection.answer_size} MB. If that is what it should be, "
             "raise the setting CLOUD_ANSWER_SIZE."
         )
 
 
 class GuardedResponse(HTTPResponse):
-    """An answer of at most `CLOUD_ANSWER_SIZE`, within `CLOUD_ANSWER_TIME` of its request, and no redirect."""
+    """An answer of at most `answer_size`, within `answer_time` of its request, and no redirect."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, connection: Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_Guarded(sock))
+        self.fp = io.BufferedReader(_Guarded(sock, connection))
 
     def begin(self) -> None:
         super().begin()
@@ -63,10 +62,11 @@ class GuardedResponse(HTTPResponse):
 class _Guarded(io.RawIOBase):
     """A socket as it is read for one answer."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, connection: Connection) -> None:
+        self._connection = connection
         self._socket, self._raw = sock, sock.makefile("rb", buffering=0)
         self._pause = sock.gettimeout()
-        self._ends = time.monotonic() + settings.CLOUD_ANSWER_TIME
+        self._ends = time.monotonic() + connection.answer_time
         self._size = 0
 
     def readable(self) -> bool:
@@ -79,7 +79,7 @@ class _Guarded(io.RawIOBase):
         self._socket.settimeout(left if self._pause is None else min(left, self._pause))
         read = self._raw.readinto(buffer)
         self._size += read or 0
-        check_size(self._size)
+        check_size(self._size, self._connection)
         return read
 
     def close(self) -> None:
@@ -87,14 +87,15 @@ class _Guarded(io.RawIOBase):
         super().close()
 
 
-def guarded(pools: Mapping[str, type[Any]]) -> dict[str, type[Any]]:
+def guarded(pools: Mapping[str, type[Any]], connection: Connection) -> dict[str, type[Any]]:
     """urllib3's classes of connection pools by scheme, with answers that are guarded."""
-    return {scheme: _guarded_pool(pool) for scheme, pool in pools.items()}
+    answers = {"response_class": partial(GuardedResponse, connection)}
+    return {scheme: _guarded_pool(pool, answers) for scheme, pool in pools.items()}
 
 
-def _guarded_pool(pool: type[Any]) -> type[Any]:
-    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": GuardedResponse})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+def _guarded_pool(pool: type[Any], answers: dict[str, Any]) -> type[Any]:
+    connections = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), answers)
+    return type(pool.__name__, (pool,), {"ConnectionCls": connections})
 
 
 def _place(location: str | None) -> str:

@@ -58,8 +58,11 @@ class Connection:
     auth_type: AuthType = "password"
     #: Which endpoints of the catalog are used (OpenStack).
     interface: Interface = "public"
-    #: Seconds to wait for each part of an answer.
+    #: Seconds to wait for each part of an answer, and for the whole of it.
     timeout: float = 60.0
+    answer_time: float = 300.0
+    #: Of the largest answer, unpacked, in megabytes.
+    answer_size: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import connection, models
 
@@ -139,6 +140,8 @@ class Provider(Timestamped):
             domain=self.uid_ems,
             auth_type=self.credentials.get("auth_type", "password"),
             interface=cast(Interface, self.interface),
+            answer_time=settings.CLOUD_ANSWER_TIME,
+            answer_size=settings.CLOUD_ANSWER_SIZE,
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:

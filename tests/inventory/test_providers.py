@@ -68,7 +68,8 @@ def test_certificates_are_verified_unless_somebody_said_otherwise(
     assert Provider(type=AMAZON, **attributes).driver().connection.verify_ssl is verified
 
 
-def test_its_driver_is_connected_with_everything_that_is_known() -> None:
+def test_its_driver_is_connected_with_everything_that_is_known(settings: Any) -> None:
+    settings.CLOUD_ANSWER_SIZE, settings.CLOUD_ANSWER_TIME = 7, 8
     provider = Provider(
         type=AMAZON,
         url="https://cloud",
@@ -91,6 +92,8 @@ def test_its_driver_is_connected_with_everything_that_is_known() -> None:
         "admin",
         "default",
         interface="internal",
+        answer_size=7,
+        answer_time=8,
     )
 
 

@@ -119,16 +119,16 @@ def connect(connection: Connection) -> EC2Client:
         client = _make(connection, authority.name if authority else connection.verify_ssl)
     except (BotoCoreError, ValueError) as error:
         raise CloudRefused(f"The provider's URL or region is wrong: {error}") from error
-    _guard(client)
+    _guard(client, connection)
     if authority:
         weakref.finalize(client, authority.close)
     return client
 
 
-def _guard(client: Any) -> None:
+def _guard(client: Any, connection: Connection) -> None:
     """Have the answers guarded: there is no public way to a client's HTTP, whose pools are not made yet."""
     pools = client._endpoint.http_session._pool_classes_by_scheme
-    pools.update(guarded(pools))
+    pools.update(guarded(pools, connection))
     client.meta.events.register("before-parse.ec2", refuse_page)
 
 

@@ -23,16 +23,23 @@ CHUNK = 16 * 1024
 class GuardedAdapter(HTTPAdapter):
     """The connections of `requests`, with answers that are guarded, also against what they unpack to."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        super().__init__()
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = guarded(self.poolmanager.pool_classes_by_scheme)
+        self._guard(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not known:
-            manager.pool_classes_by_scheme = guarded(manager.pool_classes_by_scheme)
+            self._guard(manager)
         return manager
+
+    def _guard(self, manager: Any) -> None:
+        manager.pool_classes_by_scheme = guarded(manager.pool_classes_by_scheme, self._connection)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer with its whole content, which `requests` reads later and without a limit otherwise."""
@@ -41,7 +48,7 @@ class GuardedAdapter(HTTPAdapter):
         try:
             for chunk in answer.iter_content(CHUNK):
                 content += chunk
-                check_size(len(content))
+                check_size(len(content), self._connection)
         finally:
             answer.close()
         answer._content = bytes(content)
@@ -57,7 +64,7 @@ def session(connection: Connection) -> Session:
     authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
     http = requests.Session()
     for scheme in ("http://", "https://"):
-        http.mount(scheme, GuardedAdapter())
+        http.mount(scheme, GuardedAdapter(connection))
     # Off, it neither looks for proxies, which lead away from this machine, nor for certificates and passwords.
     http.trust_env = not is_loopback(connection.url)
     made = Session(

@@ -82,27 +82,24 @@ class TestRedirects:
 
 class TestSizes:
     @both
-    def test_a_larger_one_is_an_error_at_once(self, driver: type[Driver], settings: Any) -> None:
-        settings.CLOUD_ANSWER_SIZE = 1
+    def test_a_larger_one_is_an_error_at_once(self, driver: type[Driver]) -> None:
         with running(Always(Answer(200, b"x" * 2_000_000))) as large:
-            error = refusal(driver, large.url)
+            error = refusal(driver, large.url, answer_size=1)
         assert type(error) is AnswerTooLarge
         assert error.permanent
         assert "larger than 1 MB" in error.message
         assert "CLOUD_ANSWER_SIZE" in error.message
         assert len(large.bodies) == 1
 
-    def test_what_it_unpacks_to_counts(self, settings: Any) -> None:
-        settings.CLOUD_ANSWER_SIZE = 1
+    def test_what_it_unpacks_to_counts(self) -> None:
         bomb = Answer(200, gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
         with running(Always(bomb)) as large:
-            assert type(refusal(OpenStackDriver, large.url)) is AnswerTooLarge
+            assert type(refusal(OpenStackDriver, large.url, answer_size=1)) is AnswerTooLarge
 
-    def test_nothing_is_unpacked_for_ec2(self, settings: Any) -> None:
-        settings.CLOUD_ANSWER_SIZE = 1
+    def test_nothing_is_unpacked_for_ec2(self) -> None:
         bomb = Answer(200, gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
         with running(Always(bomb)) as large:
-            assert isinstance(refusal(Ec2Driver, large.url), CloudUnavailable)
+            assert isinstance(refusal(Ec2Driver, large.url, answer_size=1), CloudUnavailable)
 
     def test_what_is_smaller_is_unpacked(self) -> None:
         with running(FakeOpenStack()) as cloud:
@@ -147,13 +144,10 @@ class TestTimes:
         ],
         ids=["its body", "its chunks", "its headers", "its first line"],
     )
-    def test_one_that_never_ends_is_left(
-        self, driver: type[Driver], head: bytes, drop: bytes, settings: Any
-    ) -> None:
-        settings.CLOUD_ANSWER_TIME = 0.3
+    def test_one_that_never_ends_is_left(self, driver: type[Driver], head: bytes, drop: bytes) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             Thread(target=drips(head, drop), args=(server,), daemon=True).start()
-            error = refusal(driver, f"http://127.0.0.1:{server.getsockname()[1]}")
+            error = refusal(driver, f"http://127.0.0.1:{server.getsockname()[1]}", answer_time=0.3)
             server.shutdown(socket.SHUT_RDWR)
         assert isinstance(error, CloudUnavailable)
         assert error.message.startswith("The cloud did not answer in time")

@@ -219,13 +219,11 @@ class TestWriting:
             cloud.driver().create_group(Group("", "x", tenant_ref=PROJECT))
 
     def test_an_answer_to_a_write_that_is_too_large_leaves_open_whether_it_was_done(
-        self, cloud: FakeOpenStack, settings: Any
+        self, cloud: FakeOpenStack
     ) -> None:
-        driver = cloud.driver()
-        driver.ports(SERVER)
-        settings.CLOUD_ANSWER_SIZE = 0
+        cloud.answer_with("PUT ports", Instead(200, b" " * 2_000_000))
         with pytest.raises(CloudUnavailable, match="CLOUD_ANSWER_SIZE"):
-            driver.change_groups(Port(PORT), [GROUP])
+            cloud.driver(answer_size=1).change_groups(Port(PORT), [GROUP])
 
 
 class TestProjects:
