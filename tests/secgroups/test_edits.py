@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from inventory.models import Task
+from secgroups.models import SecurityGroup
 from secgroups.services import (
     Accepted,
     Edit,
@@ -18,7 +19,7 @@ from secgroups.services import (
     rule_deletion,
 )
 from tests import cast as actors
-from tests.cast import Cast
+from tests.cast import OPENSTACK, Cast
 from tests.clouds import MemoryCloud
 
 
@@ -78,3 +79,44 @@ def test_a_network_is_refused_where_groups_are_in_none(
     refused = group_creation(cast.acme, name="new", cloud_network=cast.production.network)
     assert refused == Refused("Cannot create security group new: the groups of acme are in no network")
     assert isinstance(group_creation(cast.acme, name="new"), Edit)
+
+
+class TestTheSourceOfARule:
+    """Where groups belong to tenants. On EC2 those of peered networks can be named, which EC2 knows."""
+
+    @pytest.fixture
+    def stack(self, cast: Cast) -> Cast:
+        cast.acme.type = OPENSTACK
+        cast.acme.save()
+        return cast
+
+    def refused(self, group: SecurityGroup, source: SecurityGroup) -> bool:
+        rows = SecurityGroup.objects.select_related("provider")
+        group, source = (rows.get(pk=one.pk) for one in (group, source))
+        made = rule_creation(group, direction="inbound", source_security_group=source)
+        if isinstance(made, Refused):
+            assert made.message.endswith(
+                "the source belongs to another tenant, or to an unknown one, and is not shared with this one"
+            )
+        return isinstance(made, Refused)
+
+    def test_it_may_be_of_the_same_tenant_or_shared_with_it(self, stack: Cast) -> None:
+        web, db = stack.production.web, stack.production.db
+        assert not self.refused(web, db)
+        other = actors.tenant(stack.acme, "other")
+        SecurityGroup.objects.filter(pk=db.pk).update(cloud_tenant=other)
+        assert self.refused(web, db)
+        db.shared_with.add(stack.tenant)
+        assert not self.refused(web, db)
+        db.shared_with.clear()
+        SecurityGroup.objects.filter(pk=db.pk).update(shared=True)
+        assert not self.refused(web, db)
+
+    def test_an_unknown_tenant_is_not_the_same(self, stack: Cast) -> None:
+        web, db = stack.production.web, stack.production.db
+        SecurityGroup.objects.update(cloud_tenant=None)
+        assert self.refused(web, db)
+        assert not self.refused(web, web)
+
+    def test_it_may_be_of_another_network_on_ec2(self, cast: Cast) -> None:
+        assert not self.refused(cast.production.web, cast.staging.web)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from inventory.drivers.values import EVERYBODY, Group, Port
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 
-WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
+WEB, DB, OPS = (Group(f"sg-{name}", name, network_ref="vpc-1") for name in ("web", "db", "ops"))
 
 
 def a_port(ref: str = "p1", *groups: Group, network: str = "vpc-1", **attributes: Any) -> Port:
@@ -183,8 +184,8 @@ def test_undone_brings_back_what_was_and_keeps_what_others_did() -> None:
     assert written(made.undone(start), now) == {"p1": ("sg-ops", "sg-web"), "p2": ("sg-db", "sg-web")}
 
 
-def of_tenant(name: str, tenant: str, *shared_with: str, stateful: bool = True) -> Group:
-    return Group(f"sg-{name}", name, tenant_ref=tenant, shared_with=shared_with, stateful=stateful)
+def of_tenant(name: str, tenant: str, *shared_with: str) -> Group:
+    return Group(f"sg-{name}", name, tenant_ref=tenant, shared_with=shared_with)
 
 
 def test_a_group_of_another_tenant_is_refused() -> None:
@@ -210,7 +211,7 @@ def test_a_group_of_another_tenant_that_is_there_can_be_removed() -> None:
 
 
 def test_stateful_and_stateless_groups_do_not_come_together() -> None:
-    quick = of_tenant("quick", "ours", stateful=False)
+    quick = Group("sg-quick", "quick", network_ref="vpc-1", stateful=False)
     has_stateful, has_none = a_port("p1", DB), a_port("p2")
     outcome, writes = changed([has_stateful, has_none], "add", quick)
     assert outcome.message == (
@@ -226,7 +227,47 @@ def test_a_stateful_group_is_not_added_to_stateless_ones() -> None:
 
 def test_a_stateless_group_may_take_the_place_of_the_last_stateful_one() -> None:
     ports = [a_port("p1", DB)]
-    quick = of_tenant("quick", "ours", stateful=False)
+    quick = Group("sg-quick", "quick", network_ref="vpc-1", stateful=False)
     made = plan("vm-1", ports, [Change(1, "remove", DB), Change(2, "add", quick)])
     assert made.outcomes[2].status == "Ok"
     assert written(made, ports) == {"p1": ("sg-quick",)}
+
+
+@pytest.mark.parametrize(
+    ("group", "port", "confined", "reason"),
+    [
+        (Group("sg", "web"), {}, False, "it is in an unknown tenant, and it is unknown to which web belongs"),
+        (
+            Group("sg", "web"),
+            {"tenant_ref": "ours"},
+            False,
+            "it is in tenant ours, and it is unknown to which web belongs",
+        ),
+        (of_tenant("web", "ours"), {}, False, "it is in an unknown tenant, and web belongs to ours alone"),
+        (of_tenant("web", "ours"), {"tenant_ref": "ours"}, True, "network vpc-1, and it is unknown to which web"),
+        (Group("sg", "web", network_ref="vpc-1"), {"network_ref": None}, True, "it is in an unknown network"),
+    ],
+)
+def test_what_is_unknown_is_equal_to_nothing(
+    group: Group, port: dict[str, Any], confined: bool, reason: str
+) -> None:
+    ports = [replace(a_port(), **port)]
+    made = plan("vm-1", ports, [Change(7, "add", group)], confined=confined)
+    assert made.outcomes[7].status == "Error"
+    assert reason in made.outcomes[7].message
+    assert not written(made, ports)
+
+
+def test_what_a_port_has_it_may_keep_and_lose_whatever_is_known_of_it() -> None:
+    ports = [a_port("p1", WEB, DB)]
+    kept, removed = (plan("vm-1", ports, [Change(7, action, WEB)]) for action in ("add", "remove"))
+    assert (kept.outcomes[7].status, written(kept, ports)) == ("Ok", {})
+    assert written(removed, ports) == {"p1": ("sg-db",)}
+
+
+def test_a_group_goes_on_the_ports_in_the_networks_that_it_is_associated_with() -> None:
+    web = Group("sg-web", "web", network_ref="vpc-2", associated_network_refs=("vpc-1",))
+    ports = [a_port("p1"), a_port("p2", network="vpc-2"), a_port("p3", network="vpc-3")]
+    made = plan("vm-1", ports, [Change(7, "add", web)], confined=True)
+    assert written(made, ports).keys() == {"p1", "p2"}
+    assert "Left out port p3: it is in network vpc-3, and web belongs to vpc-2." in made.outcomes[7].message

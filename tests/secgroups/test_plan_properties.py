@@ -7,14 +7,14 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.drivers.values import Group, Port
+from inventory.drivers.values import EVERYBODY, Group, Port
 from secgroups.plan import Change, Plan, plan
 
 NETWORKS = ["vpc-1", "vpc-2"]
 #: Two that may go anywhere and one of each network.
 GROUPS = [
-    Group("sg-1", "one"),
-    Group("sg-2", "two"),
+    Group("sg-1", "one", shared_with=(EVERYBODY,)),
+    Group("sg-2", "two", shared_with=(EVERYBODY,)),
     *(Group(f"sg-{network}", "web", network_ref=network) for network in NETWORKS),
 ]
 PORTS = ["p1", "p2", "p3"]

@@ -35,7 +35,7 @@ from tests.clouds import (
     unavailable,
 )
 
-WEB, DB, OPS = (Group(f"sg-{name}", name) for name in ("web", "db", "ops"))
+WEB, DB, OPS = (Group(f"sg-{name}", name, network_ref="vpc-1") for name in ("web", "db", "ops"))
 BEFORE = {"p1": ("sg-web",), "p2": ("sg-web",)}
 AFTER = {"p1": ("sg-web", "sg-db"), "p2": ("sg-web", "sg-db")}
 LOST = [fail(CloudUnavailable("No answer.")), fail(Throttled("Slow down."))]
@@ -48,7 +48,8 @@ def cloud() -> MemoryCloud:
     cloud.instance_list = [Instance("i-1", "vm-1", "on", "running")]
     cloud.group_list = [WEB, DB, OPS]
     cloud.port_list = [
-        Port(ref, instance_ref="i-1", group_refs=groups, revision="1") for ref, groups in BEFORE.items()
+        Port(ref, instance_ref="i-1", network_ref="vpc-1", group_refs=groups, revision="1")
+        for ref, groups in BEFORE.items()
     ]
     return cloud
 
