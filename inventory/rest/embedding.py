@@ -2,49 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from inventory.lookups import Numbers
 from inventory.rest.collections import Subcollection, ToMany, links_of
+from inventory.rest.plans import Plan, Resource
+from inventory.rest.selection import Selection
 
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
 
+#: Of each owner that has more than a page the id of the first row behind it.
+Ends = Mapping[int, int]
+
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedPage:
-    """The first `limit` of these rows that belong to each of a viewset's resources, by a link from them to it."""
+class Embedded:
+    """What stands under a name in each of some resources: a page of those rows whose `link` leads back to it.
 
-    viewset: type[CollectionViewSet]
+    `prefix` begins the addresses of what one resource has; `every` is where all of it is listed, to which
+    parameters are added.
+    """
+
+    name: str
+    target: type[CollectionViewSet]
     rows: QuerySet[Any]
     link: Subcollection | ToMany
-    limit: int
+    prefix: Callable[[Any], str]
+    every: Callable[[Any], str]
 
-    def of(self, owners: Iterable[int]) -> tuple[QuerySet[Any], Collection[int]]:
-        """The rows of these owners by id, and those owners that have more.
+    def put_into(self, resources: Mapping[int, Resource], ends: Ends) -> None:
+        """Put it into each resource, each row once."""
+        limit = settings.API_PAGE_LIMIT
+        plan = Plan.of(self.target, Selection(tuple(self.target.columns())))
+        found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
+        for owner, resource in plan.owned(self._pages(resources, ends), self.link.lookup, self.prefix):
+            found[owner][resource["id"]] = resource
+        for pk, resource in resources.items():
+            resource[self.name] = list(found[pk].values())
+        if not ends and max(map(len, found.values()), default=0) <= limit:
+            return
+        for pk, resource in resources.items():
+            if pk in ends or len(resource[self.name]) > limit:
+                resource[self.name] = resource[self.name][:limit]
+                resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={limit}"
 
-        Where none has many it is not asked who has more: then there may be some rows too many, which is quicker.
-        """
-        ends = {} if self.link.few else self._ends(owners)
+    def _pages(self, owners: Iterable[int], ends: Ends) -> QuerySet[Any]:
         whole = Q(**{f"{self.link.lookup}__among": Numbers({pk for pk in owners if pk not in ends})})
         begun = (Q(**{self.link.lookup: pk}, pk__lt=end) for pk, end in ends.items())
-        return self.rows.filter(reduce(or_, begun, whole)).order_by("pk"), ends
+        return self.rows.filter(reduce(or_, begun, whole)).order_by("pk")
 
-    def _ends(self, owners: Iterable[int]) -> dict[int, int]:
-        """Of each owner that has more than a page the id of the first behind it."""
+    def behind_a_page(self) -> Subquery:
+        """In a query of the owners: the id of the first row that is not on the page."""
         links, row, owner = links_of(self.rows.model, self.link.lookup)
         if row == "pk":
             of_one = self.rows.filter(**{owner: OuterRef("pk")})
         else:
             linked = links.filter(**{owner: OuterRef(OuterRef("pk"))}).values(row).distinct()
             of_one = self.rows.filter(pk__in=linked)
-        behind = of_one.order_by("pk").values("pk")[self.limit : self.limit + 1]
-        every = self.viewset.queryset.model._default_manager.filter(pk__among=Numbers(owners)).order_by()
-        ends = every.annotate(_end=Subquery(behind)).filter(_end__isnull=False).values_list("pk", "_end")
-        return dict(ends)
+        limit = settings.API_PAGE_LIMIT
+        return Subquery(of_one.order_by("pk").values("pk")[limit : limit + 1])
+
+
+def embed(
+    viewset: type[CollectionViewSet], resources: Mapping[int, Resource], embedded: Sequence[Embedded]
+) -> None:
+    """Put all of these into a viewset's resources.
+
+    One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
+    too many is then quicker.
+    """
+    asked = [one for one in embedded if not one.link.few]
+    columns = {f"_behind_{number}": one.behind_a_page() for number, one in enumerate(asked)}
+    ends: list[dict[int, int]] = [{} for _ in asked]
+    if asked:
+        owners = viewset.queryset.model._default_manager.filter(pk__among=Numbers(resources)).order_by()
+        for pk, *behind in owners.annotate(**columns).values_list("pk", *columns):
+            for found, end in zip(ends, behind, strict=True):
+                if end is not None:
+                    found[pk] = end
+    remaining = iter(ends)
+    for one in embedded:
+        one.put_into(resources, {} if one.link.few else next(remaining))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.lookups import Numbers
 from inventory.rest.choosing import Chosen, Parent
 from inventory.rest.collections import ToMany, ToOne, viewset_at, viewset_of
-from inventory.rest.embedding import EmbeddedPage
+from inventory.rest.embedding import Embedded, embed
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.plans import Plan, Resource
 from inventory.rest.selection import Selection
@@ -66,79 +66,59 @@ class Reader:
             for pk, resource in resources.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
-            self._relate(resources, viewset, name, attributes)
-        for name in selection.embedded:
-            self._embed(resources, viewset, name)
+            if isinstance(relation := viewset.relations[name], ToOne):
+                self._relate(resources, name, relation, attributes)
+        if embedded := [*self._related(viewset, selection), *self._below(viewset, selection)]:
+            embed(viewset, resources, embedded)
         return read
 
     def _relate(
-        self,
-        resources: dict[int, Resource],
-        viewset: type[CollectionViewSet],
-        name: str,
-        attributes: tuple[str, ...] | None,
+        self, resources: dict[int, Resource], name: str, relation: ToOne, attributes: tuple[str, ...] | None
     ) -> None:
-        relation = viewset.relations[name]
         target = viewset_of(relation.collection)
-        prefix = self.hrefs.resource(target.collection, "")
-        if not isinstance(relation, ToOne):
-            page = EmbeddedPage(viewset, self.visible(target), relation, settings.API_PAGE_LIMIT)
-            every = self._address_of_every(viewset, name, relation)
-            self._put(resources, name, target, page, lambda pk: prefix, every)
-            return
         ids = {resource[name] for resource in resources.values()} - {None}
         plan = Plan.of(target, Selection(attributes or tuple(target.columns())))
-        found = plan.resources(self.visible(target).filter(pk__among=Numbers(ids)), prefix)
+        rows = self.visible(target).filter(pk__among=Numbers(ids))
+        found = plan.resources(rows, self.hrefs.resource(target.collection, ""))
         ones = {int(one["id"]): one for one in found}
         for resource in resources.values():
             one = ones.get(resource[name])
             resource[name] = {key: one[key] for key in attributes} if one and attributes else one
 
-    def _embed(self, resources: dict[int, Resource], viewset: type[CollectionViewSet], name: str) -> None:
-        """Put a subcollection into each resource, with the addresses that it has below it."""
-        below = viewset.subcollections[name]
-        target = viewset_at(below.viewset)
+    def _related(self, viewset: type[CollectionViewSet], selection: Selection) -> Iterator[Embedded]:
+        """The relations to many."""
+        for name in selection.relations:
+            if isinstance(relation := viewset.relations[name], ToMany):
+                target = viewset_of(relation.collection)
+                prefix = self.hrefs.resource(target.collection, "")
+                every = self._listing(viewset, name, relation)
+                yield Embedded(name, target, self.visible(target), relation, partial(_same, prefix), every)
+
+    def _below(self, viewset: type[CollectionViewSet], selection: Selection) -> Iterator[Embedded]:
+        """The subcollections, with the addresses that their resources have below each resource."""
+        for name in selection.embedded:
+            below = viewset.subcollections[name]
+            target = viewset_at(below.viewset)
+            every = self._listing(viewset, name)
+            yield Embedded(name, target, self.visible(target), below, self._prefix(viewset, target), every)
+
+    def _prefix(self, viewset: type[CollectionViewSet], target: type[CollectionViewSet]) -> Callable[[Any], str]:
         before, after = self.hrefs.resource(viewset.collection, ""), f"/{target.collection}/"
-        page = EmbeddedPage(viewset, self.visible(target), below, settings.API_PAGE_LIMIT)
-        self._put(
-            resources, name, target, page, lambda pk: f"{before}{pk}{after}", lambda pk: f"{before}{pk}/{name}?"
-        )
+        return lambda pk: f"{before}{pk}{after}"
 
-    def _address_of_every(
-        self, viewset: type[CollectionViewSet], name: str, relation: ToMany
+    def _listing(
+        self, viewset: type[CollectionViewSet], name: str, relation: ToMany | None = None
     ) -> Callable[[Any], str]:
-        """Where all are listed that a relation leads to, for more parameters."""
-        if name in viewset.subcollections:
+        """Where all of what a resource has is listed, for more parameters."""
+        if relation is None or name in viewset.subcollections:
             return lambda pk: f"{self.hrefs.resource(viewset.collection, pk)}/{name}?"
-        every = f"{self.hrefs.collection(relation.collection)}?"
-        return lambda pk: f"{every}filter[]={relation.back}.id={pk}&" if relation.back else every
+        every, back = f"{self.hrefs.collection(relation.collection)}?", relation.back
+        return lambda pk: f"{every}filter[]={back}.id={pk}&" if back else every
 
-    def _put(
-        self,
-        resources: dict[int, Resource],
-        name: str,
-        target: type[CollectionViewSet],
-        page: EmbeddedPage,
-        prefix: Callable[[Any], str],
-        every: Callable[[Any], str],
-    ) -> None:
-        """Put into each resource, by this name, a page of those that lead back to it, each once.
 
-        Where it is cut, `every` says where the rest is.
-        """
-        plan = Plan.of(target, Selection(tuple(target.columns())))
-        found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
-        rows, cut = page.of(resources)
-        for owner, resource in plan.owned(rows, page.link.lookup, prefix):
-            found[owner][resource["id"]] = resource
-        for pk, resource in resources.items():
-            resource[name] = list(found[pk].values())
-        if not cut and max(map(len, found.values()), default=0) <= page.limit:
-            return
-        for pk, resource in resources.items():
-            if pk in cut or len(resource[name]) > page.limit:
-                resource[name] = resource[name][: page.limit]
-                resource.setdefault("more", {})[name] = f"{every(pk)}offset={page.limit}"
+def _same(prefix: str, pk: Any) -> str:
+    """The same prefix whatever a resource is embedded in."""
+    return prefix
 
 
 def _loads(viewset: type[CollectionViewSet], selection: Selection) -> dict[Load, list[str]]:

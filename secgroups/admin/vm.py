@@ -109,8 +109,8 @@ class VmAdmin(base.VmAdmin):
     def _request_changes(
         self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
     ) -> HttpResponseRedirect:
-        # The id decides; the name is what a refusal says, and there may be several groups of a name among these.
-        asked = [Asked(name=f"{group.name} ({group.ems_ref})", id=group.pk) for group in groups]
+        # There may be several groups of a name among these.
+        asked = [Asked(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
         refused = 0

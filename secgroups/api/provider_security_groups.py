@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.api.refreshing import RefreshMixin
-from inventory.models.base import NAME_LENGTH
 from inventory.rest.acting import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
@@ -25,7 +24,7 @@ KIND = "security group"
 class NewGroupInput(StrictSerializer):
     """A group to be made; where no tenant or network is named the cloud chooses."""
 
-    name = serializers.CharField(max_length=NAME_LENGTH)
+    name = serializers.CharField(max_length=255)
     description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
     cloud_tenant = ReferenceInput(required=False, allow_null=True)
     cloud_network = ReferenceInput(required=False, allow_null=True)
@@ -34,7 +33,7 @@ class NewGroupInput(StrictSerializer):
 class GroupEditInput(StrictSerializer):
     """What can be changed of a group."""
 
-    name = serializers.CharField(max_length=NAME_LENGTH, required=False)
+    name = serializers.CharField(max_length=255, required=False)
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 

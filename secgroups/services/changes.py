@@ -32,10 +32,12 @@ class Asked:
     id: int | None = None
     ems_ref: str | None = None
     ports: tuple[str, ...] = ()
+    #: What answers call it, where that is none of its names.
+    called: str | None = None
 
     @property
     def label(self) -> str:
-        return str(self.name or self.ems_ref or f"security group {self.id}")
+        return str(self.called or self.name or self.ems_ref or f"security group {self.id}")
 
 
 def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[Accepted | Refused]:
