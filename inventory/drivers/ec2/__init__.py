@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse, NotAllowed
+from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
 
 if TYPE_CHECKING:
@@ -212,10 +212,7 @@ class Ec2Driver(Driver):
         """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         wanted = {**filters, "state": ["associated"]}
-        try:
-            return reading.associations(self._client.read(operation, key, wanted, optional=True))
-        except NotAllowed:
-            return {}
+        return reading.associations(self._client.read(operation, key, wanted, optional=True))
 
     def _vpcs(self, filters: Filters) -> tuple[Network, ...]:
         return tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs", filters)))

@@ -48,6 +48,7 @@ def group(item: Item, associations: Associations | None = None) -> Group:
     )
 
 
+@understood
 def associations(items: Iterable[Item]) -> Associations:
     """The other VPCs in which each group may be used."""
     found: dict[str, set[str]] = {}

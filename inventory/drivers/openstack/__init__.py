@@ -249,7 +249,7 @@ class OpenStackDriver(Driver):
     def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
         region, known = self._client.region, self.known_instances
         found = (reading.instance(server, region, known.get(server["id"])) for server in servers)
-        return tuple(one for one in found if one.raw_power_state not in reading.GONE)
+        return tuple(one for one in found if str(one.raw_power_state) not in reading.GONE)
 
     def _tenants(self) -> list[Tenant]:
         try:

@@ -53,6 +53,7 @@ def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
     """The project to be in: that of this id, or of this name, in the domain of the user before all others.
 
     A name that only other domains have has to be that of one project: which of several is meant is not guessed.
+    Who names none is in `admin`, or else in the first project that there is, in their domain before all others.
     """
     usable = [project for project in projects if project.get("enabled", True)]
     if not usable:
@@ -66,7 +67,8 @@ def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
         raise CredentialsRefused(
             f"The user {connection.userid} has no role in a project {wanted}; it has one in: {_listed(usable)}."
         )
-    found = found or usable
+    if not found:
+        return next((project for project in usable if project.get("domain_id") == domain), usable[0])
     if len(found) > 1:
         raise CredentialsRefused(
             f"The user {connection.userid} has a role in several projects that could be meant: give the id of one "

@@ -139,14 +139,14 @@ def unknown(known: Instance) -> Instance:
 @understood
 def instance(server: Item, region: str | None, known: Instance | None = None) -> Instance:
     """A server; of one whose cell is down Nova says little, and what was `known` before stays."""
-    if "name" not in server and server["status"] == UNKNOWN:
+    if "name" not in server and server.get("status", UNKNOWN) == UNKNOWN:
         before = known or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
         return unknown(replace(before, tenant_ref=server.get("tenant_id") or before.tenant_ref))
     return Instance(
         ref=server["id"],
         name=server.get("name", server["id"]),
         power_state=POWER_STATES.get(str(server.get("status")), "unknown"),
-        raw_power_state=server.get("status", "UNKNOWN"),
+        raw_power_state=server.get("status", UNKNOWN),
         tenant_ref=server.get("tenant_id") or None,
         flavor_name=(server.get("flavor") or {}).get("original_name"),
         availability_zone_name=server.get("OS-EXT-AZ:availability_zone") or None,

@@ -115,22 +115,35 @@ class TestReading:
         ("action", "body"),
         [
             ("GET ports", {"ports": [{"id": "x", "fixed_ips": [1], "project_id": PROJECT}]}),
-            ("GET ports", {"ports": [{"id": "x", "security_groups": 5, "project_id": PROJECT}]}),
-            ("GET servers", {"servers": [{"id": "x", "name": "x"}]}),
-            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": ["A"]}]}),
             ("GET servers", {"servers": [{"id": "x", "name": "x", "status": "A", "flavor": "tiny"}]}),
-            ("GET security-groups", {"security_groups": [{"id": "x"}]}),
             ("GET security-group-rules", {"security_group_rules": [{"id": "x"}]}),
-            ("GET networks", {"networks": [{"id": "x"}]}),
             ("GET subnets", {"subnets": [{"id": "x"}]}),
             ("GET rbac-policies", {"rbac_policies": [{"id": "x", "target_tenant": "y"}]}),
-            ("GET projects", {"projects": [{"id": "x"}]}),
         ],
     )
     def test_a_thing_that_lacks_something_is_no_answer(self, cloud: FakeOpenStack, action: str, body: Any) -> None:
         cloud.answer_with(action, answer(json.dumps(body)))
         with pytest.raises(ForeignAnswer):
             cloud.driver().inventory()
+
+    @pytest.mark.parametrize(
+        ("action", "body"),
+        [
+            ("GET ports", {"ports": [{"id": "x", "security_groups": 5, "project_id": PROJECT}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x"}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": ["A"]}]}),
+            ("GET security-groups", {"security_groups": [{"id": "x"}]}),
+            ("GET networks", {"networks": [{"id": "x"}]}),
+            ("GET projects", {"projects": [{"id": "x"}]}),
+        ],
+    )
+    def test_a_thing_with_an_odd_value_is_left_to_the_boundary(
+        self, cloud: FakeOpenStack, action: str, body: Any
+    ) -> None:
+        cloud.answer_with(action, answer(json.dumps(body)))
+        found = cloud.driver().inventory()
+        things = (*found.ports, *found.instances, *found.groups, *found.networks, *found.tenants)
+        assert "x" in {one.ref for one in things}
 
     def test_a_page_that_was_read_already_is_an_error_at_once(self, cloud: FakeOpenStack) -> None:
         body = {"ports": [{"id": "x"}], "ports_links": [{"rel": "next", "href": "http://x/?marker=x"}]}
@@ -260,9 +273,10 @@ class TestProjects:
     def test_without_a_name_it_is_the_only_one(self, cloud: FakeOpenStack) -> None:
         assert self.chosen(cloud, [("p-7", "web", "other")]) == "p-7"
 
-    def test_without_a_name_it_is_none_of_several(self, cloud: FakeOpenStack) -> None:
-        with pytest.raises(CredentialsRefused, match="give the id of one"):
-            self.chosen(cloud, [("p-7", "web", "default"), ("p-8", "db", "default")])
+    def test_without_a_name_it_is_the_first_of_the_domain(self, cloud: FakeOpenStack) -> None:
+        projects = [("p-6", "mail", "other"), ("p-7", "web", "default"), ("p-8", "db", "default")]
+        assert self.chosen(cloud, projects) == "p-7"
+        assert self.chosen(cloud, projects, domain="third") == "p-6"
 
 
 class TestInterfaces:
