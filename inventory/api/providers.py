@@ -73,6 +73,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     """Connected cloud accounts and endpoints."""
 
     collection = "providers"
+    parameters = CollectionViewSet.parameters | {"metadata": {"type"}}
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     computed = {

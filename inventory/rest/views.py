@@ -141,6 +141,7 @@ class EntryPoint(ApiView):
     """The entry point: who you are here, and what there is."""
 
     place = "Entry Point"
+    parameters = {"get": ("attributes",)}
 
     @extend_schema(
         parameters=[OpenApiParameter("attributes", {"enum": ["authorization", "all"]})],

@@ -49,7 +49,13 @@ def allow(user: User, *codenames: str) -> None:
 
 def typed(**fields: str) -> dict[str, str]:
     """The provider form as a browser sends it."""
-    return {"name": "Meadow", "type": AMAZON, "enabled": "on", "provider_region": "eu-west-1"} | fields
+    return {
+        "name": "Meadow",
+        "type": AMAZON,
+        "enabled": "on",
+        "provider_region": "eu-west-1",
+        "interface": "public",
+    } | fields
 
 
 def page(provider: Provider) -> str:

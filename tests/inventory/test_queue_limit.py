@@ -134,4 +134,6 @@ def test_the_admin_says_which_instance_can_take_no_more(admin_client: Client, ca
     url = reverse("admin:inventory_vm_add_groups", query={"ids": f"{vm.pk},{site.single.pk}"})
     answer = admin_client.post(url, {"groups": [site.web.pk]}, follow=True)
     told = [str(message) for message in answer.context["messages"]]
-    assert told == [f"staging-double: 3 {FULL}.", "1 change accepted."]
+    assert told == ["1 change accepted.", "1 change refused: the tasks say why."]
+    refused = Task.objects.get(status=Task.Status.ERROR)
+    assert (refused.state, refused.vm, refused.message) == ("Finished", vm, f"3 {FULL}")

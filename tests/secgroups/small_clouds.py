@@ -28,6 +28,7 @@ class Stack:
 
     def read(self, service: str, path: str, key: str, **asked: Any) -> Iterator[Item]:
         kinds = {
+            "projects": self.projects,
             "ports": self.ports,
             "servers": self.servers,
             "security_groups": self.groups,
@@ -45,18 +46,16 @@ class Stack:
             and ("id" not in asked or item["id"] in asked["id"])
         )
 
-    def get(self, service: str, path: str) -> Item:
-        if path == "/projects":
-            return {"projects": self.projects}
+    def get(self, service: str, path: str, key: str) -> Item:
         found = [one for one in self.servers if path == f"/servers/{one['id']}"]
         if not found:
             raise InstanceGone(f"There is no {path}.")
-        return {"server": found[0]}
+        return found[0]
 
-    def write(self, method: str, path: str, body: Item, **headers: str) -> tuple[Item, str]:
+    def write(self, method: str, path: str, body: Item, key: str, **headers: str) -> tuple[Item, str]:
         [port] = [one for one in self.ports if path == f"/ports/{one['id']}"]
         port.update(body["port"])
-        return {"port": port}, "req-1"
+        return port, "req-1"
 
     def port_refs(self) -> list[str]:
         return [one["id"] for one in self.ports]
@@ -96,7 +95,7 @@ class Account:
         asked = [(columns[name], values) for name, values in (filters or {}).items()]
         return (one for one in kinds.get(key, ()) if all(column(one) in values for column, values in asked))
 
-    def call(self, operation: str, **asked: Any) -> Item:
+    def call(self, operation: str, key: str | None = None, **asked: Any) -> Item:
         if operation == "describe_instances":
             [ref] = asked["InstanceIds"]
             return {"Reservations": [one for one in self.instances if one["Instances"][0]["InstanceId"] == ref]}

@@ -148,8 +148,8 @@ def of_openstack(draw: Callable[[Any], Any]) -> Inventory:
         (openstack.network(net, {net["id"]: draw(ODD)}),),
         (openstack.group(group, {group["id"]: {"*"}}), openstack.group({"id": "g-1", "name": "web"})),
         (openstack.rule(rule),),
-        (openstack.instance(server, draw(TEXT)),),
-        (openstack.port(port),),
+        (instance := openstack.instance(server, draw(TEXT)),),
+        openstack.ports([port], [instance]),
     )
 
 
@@ -167,15 +167,13 @@ def of_ec2(draw: Callable[[Any], Any]) -> Inventory:
     port = item(NetworkInterfaceId="p-1", OwnerId="t-1", VpcId="n-1", MacAddress="02:00", Status="in-use")
     port |= {"TagSet": tags, "Attachment": item(InstanceId="s-1"), "Groups": [item(GroupId="g-1")]}
     port["PrivateIpAddresses"] = [item(PrivateIpAddress="10.0.0.1")]
-    networks, groups, ports = (ec2.network(vpc),), (ec2.group(group),), (ec2.port(port),)
-    instances = tuple(ec2.instances({"OwnerId": draw(TEXT), "Instances": [server]}, "region"))
+    associations = ec2.associations([item(GroupId="g-1", VpcId="n-1", State="associated")])
     return Inventory(
-        ec2.tenants(networks, groups, instances, ports),
-        networks,
-        groups,
-        (ec2.rule(rule, {"g-1"}),),
-        instances,
-        ports,
+        networks=(ec2.network(vpc),),
+        groups=(ec2.group(group, associations),),
+        rules=(ec2.rule(rule, {"g-1"}),),
+        instances=tuple(ec2.instances({"OwnerId": draw(TEXT), "Instances": [server]}, "region")),
+        ports=(ec2.port(port),),
     )
 
 

@@ -103,7 +103,7 @@ def clouds(upgraded: Upgraded, clock: Clock, monkeypatch: pytest.MonkeyPatch) ->
         replace(begun, ref="sg-behind", name="behind", network_ref="vpc-production"),
     ]
     private = clouds["private"]
-    private.minimum_groups_per_port = 0
+    private.minimum_groups_per_port, private.groups_have_networks = 0, False
     shares = {"group-alpha-web": ("t-beta",), "group-alpha-for-all": (EVERYBODY,)}
     private.group_list = [replace(group, shared_with=shares.get(group.ref, ())) for group in private.group_list]
     monkeypatch.setattr(Provider, "driver", lambda provider, *args, **kwargs: clouds[provider.name])

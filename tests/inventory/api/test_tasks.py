@@ -100,7 +100,7 @@ def test_ones_own_task_can_be_seen_but_not_ended_without_the_permission(
     assert "actions" not in client.get(f"/api/tasks/{own.pk}").json()
     assert post(client, own, action).status_code == HTTPStatus.FORBIDDEN
     grant(user, f"inventory.{action}_task")
-    assert [a["name"] for a in client.get(f"/api/tasks/{own.pk}").json()["actions"]] == [action]
+    assert {a["name"] for a in client.get(f"/api/tasks/{own.pk}").json()["actions"]} == {action}
     assert post(client, own, action).status_code != HTTPStatus.FORBIDDEN
 
 

@@ -42,13 +42,12 @@ def groups(inside: str, rest: str = "") -> str:
         groups(""),
         "<DescribeVpcsResponse><requestId>r-1</requestId><vpcSet/></DescribeVpcsResponse>",
         groups("<item><groupName>web</groupName></item>"),
-        groups("<item><groupId>sg-1</groupId></item>"),
     ],
 )
 def test_it_is_no_answer(proxy: FaultProxy, body: str) -> None:
     proxy.answer(LIST, body)
     with pytest.raises(ForeignAnswer) as error:
-        driver_of(proxy.url).groups_by_ref(["sg-1"])
+        driver_of(proxy.url)._groups({"group-id": ["sg-1"]})
     assert not error.value.permanent
 
 
