@@ -28,6 +28,7 @@ from inventory.drivers.failures import (
     CloudUnavailable,
     CredentialsRefused,
     ForeignAnswer,
+    NotOffered,
 )
 from inventory.drivers.pace import Pace
 from inventory.drivers.values import Connection
@@ -70,9 +71,10 @@ class Client:
             "MaxResults": PAGE_SIZE,
         }
         seen: set[str] = set()
+        send = self._send_optional if optional else self._send
         try:
             while True:
-                page = self.call(operation, key, **parameters)
+                page = self._pace.send(operation, partial(send, operation, key, parameters))
                 yield from page[key]
                 if not (following := page.get("NextToken")):
                     return
@@ -80,9 +82,16 @@ class Client:
                     raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
                 seen.add(following)
                 parameters["NextToken"] = following
-        except (*ABSENT, Unserved):
+        except ABSENT:
             if not optional:
                 raise
+
+    def _send_optional(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of an action that an endpoint may lack: what says so is not worth asking again."""
+        try:
+            return self._send(operation, key, parameters)
+        except Unserved as error:
+            raise NotOffered(error.message) from error
 
     def _send(self, operation: str, key: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from inventory.drivers.failures import CloudRefused, ForeignAnswer, NotAllowed
+from inventory.drivers.failures import CloudError, CloudRefused, ForeignAnswer, NotAllowed
+from inventory.drivers.pace import Pace
 from inventory.drivers.values import Group, Port
 from tests.live.ec2 import driver_of
 from tests.live.faults import FaultProxy, fault_proxy
@@ -21,6 +23,18 @@ def proxy() -> Iterator[FaultProxy]:
     """Nothing stands behind it."""
     with fault_proxy("http://127.0.0.1:9") as faults:
         yield faults
+
+
+class RememberingPace(Pace):
+    def __init__(self) -> None:
+        self.errors: list[CloudError] = []
+
+    def send(self, action: str, request: Callable[[], Any]) -> Any:
+        try:
+            return request()
+        except CloudError as error:
+            self.errors.append(error)
+            raise
 
 
 def groups(inside: str, rest: str = "") -> str:
@@ -95,6 +109,7 @@ def test_an_action_that_is_not_there_for_us_is_done_without(proxy: FaultProxy, c
 def test_a_page_for_an_action_is_told_by_its_status(proxy: FaultProxy, status: int, absent: bool) -> None:
     proxy.answer(OPTIONAL, "<!doctype html><p>None", status=status, content_type="text/html")
     driver = driver_of(proxy.url)
+    driver.pace = pace = RememberingPace()
     found = driver._client.read(
         "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations", optional=True
     )
@@ -103,6 +118,8 @@ def test_a_page_for_an_action_is_told_by_its_status(proxy: FaultProxy, status: i
     else:
         with pytest.raises(ForeignAnswer):
             list(found)
+    # A refresh repeats what is not permanent: each would take ten seconds longer for what is never there.
+    assert [error.permanent for error in pace.errors] == [absent]
 
 
 def test_a_write_that_a_page_answers_is_not_taken_for_done(proxy: FaultProxy) -> None:
