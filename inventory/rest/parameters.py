@@ -20,9 +20,8 @@ LISTING = SELECTING | {"after", "filter[]", "hide", "limit", "offset", "sort_by"
 
 def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
     """`BadInput` names what is not `understood`, and what is given several times."""
-    asked = [name for name in query if name not in IGNORED]
-    if unknown := [name for name in asked if name not in understood]:
+    asked = [(name, values) for name, values in query.lists() if name not in IGNORED]
+    if unknown := [name for name, _ in asked if name not in understood]:
         raise BadInput(f"Unknown parameter: {', '.join(sorted(unknown))}")
-    repeated = [name for name in asked if name not in REPEATED and len(query.getlist(name)) > 1]
-    if repeated:
+    if repeated := [name for name, values in asked if len(values) > 1 and name not in REPEATED]:
         raise BadInput(f"Parameter given several times: {', '.join(sorted(repeated))}")
