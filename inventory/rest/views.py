@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -47,12 +48,17 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if request.method not in SAFE_METHODS and self._length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
         if request.query_params:
             self.check_parameters(request)
         if request.method == "POST" and hasattr(self, "post"):
             self.post = once(self.post, self)
+
+    @property
+    def _length(self) -> int:
+        """The bytes of the request's body."""
+        return int(self.request.META.get("CONTENT_LENGTH") or 0)
 
     def check_parameters(self, request: Request) -> None:
         """Refuse a query parameter that means nothing here; a method that there is not is refused as such."""
