@@ -13,10 +13,11 @@ from threading import Event, Thread
 
 import requests
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 
-from inventory.models import Provider, Task, Vm
+from inventory.models import Lease, Provider, Task, Vm
 from tests.chaos.clients import Client, History, Target
 from tests.chaos.cloud import BadDays, OtherTool, groups_of
 from tests.chaos.installation import Installation
@@ -181,4 +182,11 @@ class Drama:
 
 
 def _refresh(provider: Provider) -> None:
-    call_command("refresh", provider.name, stdout=StringIO(), stderr=StringIO())
+    """Read the cloud once nobody else does: the lease of a worker that was killed has yet to end."""
+    while Lease.objects.filter(queue=f"providers/{provider.pk}", ends_on__gte=Now()).exists():
+        time.sleep(0.2)
+    said = StringIO()
+    try:
+        call_command("refresh", provider.name, stdout=StringIO(), stderr=said)
+    except CommandError as error:
+        raise CommandError(f"{error}. {said.getvalue()}") from error
