@@ -179,9 +179,9 @@ def test_only_the_rows_that_are_given_are_set_and_their_time_is_noted(cast: Cast
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite knows no length of a text")
 def test_a_value_that_is_too_long_is_refused_and_not_cut(cast: Cast) -> None:
     with pytest.raises(DataError), transaction.atomic():
-        copy_rows(CloudTenant, ["provider_id", "ems_ref", "name"], [(cast.acme.pk, "t-1", "x" * 256)])
+        copy_rows(CloudTenant, ["provider_id", "ems_ref", "name"], [(cast.acme.pk, "t-1", "x" * 257)])
     with pytest.raises(DataError), transaction.atomic():
-        update_rows(CloudTenant, ["name"], [(cast.tenant.pk, "x" * 256)])
+        update_rows(CloudTenant, ["name"], [(cast.tenant.pk, "x" * 257)])
 
 
 @pytest.mark.parametrize(("items", "lengths"), [(0, []), (1, [1]), (3, [3]), (7, [3, 3, 1])])
