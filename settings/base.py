@@ -140,7 +140,8 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=8)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: what is due stands in the database
+#: It keeps no file: what is due stands in the database.
+CELERY_BEAT_SCHEDULER = "inventory.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 
 #: How often every enabled provider is refreshed; zero or less turns the schedule off.
