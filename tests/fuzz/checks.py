@@ -29,6 +29,8 @@ DEPENDENT = (
     b"goes with a hostname",
     b"is for the one given",
     b"no zone",
+    b"enter them again",
+    b"credentials: This field is required",  # where the authentications are those of other roles
 )
 #: What a worker deletes on its cloud, later: a DELETE accepts that.
 DELETED_LATER = re.compile(r"(security_groups|firewall_rules)/{")
