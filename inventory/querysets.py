@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from django.apps import apps
@@ -14,6 +15,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.drivers.values import Instance
 from inventory.lookups import Connected
 from inventory.prepared import Slot
 
@@ -119,6 +121,22 @@ class VmQuerySet(TalliedQuerySet):
 
     def instances(self) -> Self:
         return self.filter(cloud=True)
+
+    def as_values(self) -> Iterator[Instance]:
+        """These instances in the words of the drivers, in their order."""
+        rows = self.values_list(
+            "ems_ref",
+            "name",
+            "power_state",
+            "raw_power_state",
+            "cloud_tenant__ems_ref",
+            "flavor_name",
+            "availability_zone_name",
+            "location",
+            "description",
+        )
+        for ref, name, state, raw_state, *rest in rows.iterator():
+            yield Instance(ref, name, state, raw_state or "", *rest)
 
 
 class TaskQuerySet(ResourceQuerySet):

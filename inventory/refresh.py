@@ -24,7 +24,6 @@ from inventory.faults import described, leave_to_others, unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.findings import Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
-from inventory.known import known_instances
 from inventory.leases import Holding
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.models.provider import DELETED
@@ -209,7 +208,8 @@ def _read(
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
     driver = provider.driver(Unhurried(provider, retries))
     if driver.leaves_out_instances:
-        driver.remember(known_instances(provider))
+        known = Vm.objects.filter(provider=provider).order_by().as_values()
+        driver.remember({instance.ref: instance for instance in known})
     inventory = driver.inventory_of(scope) if scope else driver.inventory()
     if scope and scope.kind == "cloud_tenant" and scope.ref not in inventory.tenant_refs:
         raise CloudError(

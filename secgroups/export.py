@@ -70,19 +70,8 @@ def _rules(provider: Provider) -> Iterator[Rule]:
 
 
 def _instances(provider: Provider) -> Iterator[Instance]:
-    rows = _of(provider, Vm.objects.instances()).values_list(
-        "ems_ref",
-        "name",
-        "power_state",
-        "raw_power_state",
-        "cloud_tenant__ems_ref",
-        "flavor_name",
-        "availability_zone_name",
-        "location",
-        "description",
-    )
-    for ref, name, state, raw_state, *rest in rows.iterator():
-        yield Instance(ref, name, state, raw_state or "", *rest)
+    instances: Iterator[Instance] = _of(provider, Vm.objects.instances()).as_values()  # type: ignore[attr-defined]
+    return instances
 
 
 def _ports(provider: Provider) -> Iterator[Port]:
