@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django import forms
@@ -18,7 +17,7 @@ from rest_framework import serializers
 from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query.expressions import Folded, Like, fold
-from inventory.rest.query.values import as_time
+from inventory.rest.query.values import Span, as_time
 from inventory.rest.serializers import IdField
 
 #: The numbers that the databases can hold.
@@ -51,7 +50,7 @@ class NumbersFilter(filters.BaseInFilter, NumberFilter):
 class TimeField(IsoDateTimeField):
     """A time as `filter[]` takes it, in UTC: PostgreSQL knows fewer time zones than a client may name."""
 
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: Any) -> Any:
         try:
             return as_time(value) if value else None
         except BadInput as error:
@@ -59,7 +58,16 @@ class TimeField(IsoDateTimeField):
 
 
 class TimeFilter(filters.IsoDateTimeFilter):
+    """A moment, or a day from its first moment to its last."""
+
     field_class = TimeField
+
+    def filter(self, rows: QuerySet[Any], value: Span) -> QuerySet[Any]:
+        name = self.field_name
+        if self.lookup_expr == "exact":
+            return rows.filter(**{f"{name}__gte": value.first, f"{name}__lte": value.last})
+        edge = value.last if self.lookup_expr in {"gt", "lte"} else value.first
+        return rows.filter(**{f"{name}__{self.lookup_expr}": edge})
 
 
 class TextFilter(filters.CharFilter):

@@ -168,7 +168,7 @@ class CollectionViewSet(ActingViewSet):
         """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
         found = narrowed(rows, self.filterset(), query)
-        filters = query.getlist("filter[]")
+        filters = [text for text in query.getlist("filter[]") if text.strip()]
         return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:

@@ -13,7 +13,7 @@ from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.expressions import ByCodePoint, Like, Regex
 from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text
-from inventory.rest.query.values import Whole, as_time, as_truth, as_uuid, as_whole
+from inventory.rest.query.values import Span, Whole, as_time, as_truth, as_uuid, as_whole
 
 #: No row, and every row.
 NOTHING, EVERYTHING = Q(pk__in=()), ~Q(pk__in=())
@@ -71,6 +71,8 @@ def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, 
         texts = [text for text in texts if text not in patterns]
         for pattern in sorted(patterns):
             found.append(Q(Like(attribute.expression, tuple(pattern.translate(_ANY_RUN).split("*")))))
+    if attribute.kind is Kind.TIME:
+        return reduce(or_, (found + [_within(attribute, as_time(text)) for text in texts]))
     values = [value for text in texts if (value := _value(attribute, text)) is not None]
     if len(values) == 1:
         found.append(Q(Exact(attribute.expression, values[0])))
@@ -86,8 +88,6 @@ def _value(attribute: Attribute, text: str) -> object:
             return as_whole(attribute.name, text).exactly
         case Kind.TRUTH:
             return as_truth(attribute.name, text)
-        case Kind.TIME:
-            return as_time(text)
         case Kind.UUID:
             return as_uuid(attribute.name, text)
     return text
@@ -99,10 +99,21 @@ def _in_order(attribute: Attribute, operator: Operator, text: str) -> Q:
         case Kind.NUMBER:
             return _number_in_order(attribute, operator, as_whole(attribute.name, text))
         case Kind.TIME:
-            return Q(compare(attribute.expression, as_time(text)))
+            return _time_in_order(attribute, operator, as_time(text))
         case Kind.TEXT:
             return Q(compare(ByCodePoint(attribute.expression), text))
     raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
+
+
+def _within(attribute: Attribute, span: Span) -> Q:
+    value = attribute.expression
+    return Q(GreaterThanOrEqual(value, span.first), LessThanOrEqual(value, span.last))
+
+
+def _time_in_order(attribute: Attribute, operator: Operator, span: Span) -> Q:
+    """What is after a day is after its last moment."""
+    edge = span.last if operator in {Operator.GREATER, Operator.AT_MOST} else span.first
+    return Q(_ORDERS[operator](attribute.expression, edge))
 
 
 def _number_in_order(attribute: Attribute, operator: Operator, number: Whole) -> Q:

@@ -2,7 +2,7 @@
 
 filter     = ["or "] attribute operator operand
 attribute  = name {"." name}
-operator   = "=" | "!=" | "==" | "!==" | "<" | "<=" | ">" | ">=" | "=~" | "!~"
+operator   = "=" | "!=" | "==" | "!==" | "<" | "<=" | ">" | ">=" | "=~" | "!~"     the longest that fits
 operand    = null | list | text
 null       = "NULL" | "nil"                 any case, without quotes
 list       = "[" item {"," item} "]"        without quotes around it
@@ -21,8 +21,7 @@ from inventory.rest.errors import BadInput
 #: Longest filter, in characters.
 LONGEST = 4000
 
-_ATTRIBUTE = re.compile(r"[\w.\-]*")
-_OPERATOR = re.compile(r"\s*([=!<>~]*)")
+_FILTER = re.compile(r"(or\s(?=.*\S))?\s*([\w.\-]+)\s*(!==?|[=!]~|[<>=]=?)(.*)", re.DOTALL | re.IGNORECASE)
 #: An item and its comma; one in quotes, which may have commas, ends where a quote stands before a comma.
 _LISTED = re.compile(r"""\s*((['"]).*?\2(?=\s*,)|[^,]*?)\s*,""", re.DOTALL)
 _NULLS = {"null", "nil"}
@@ -92,25 +91,12 @@ def parse(text: str) -> Condition:
         raise BadInput(f"A filter may have at most {LONGEST} characters")
     if "\0" in text:
         raise BadInput("A filter must not contain NUL characters")
-    stripped = text.strip()
-    alternative = stripped[:3].lower() == "or " and stripped[3:].strip() != ""
-    rest = stripped[3:].lstrip() if alternative else stripped
-    path, rest = _taken(_ATTRIBUTE, rest)
-    operator, rest = _taken(_OPERATOR, rest)
-    try:
-        known = Operator(operator.strip())
-    except ValueError:
-        raise BadInput(f"Unknown operator specified in filter {text}") from None
-    if not path:
-        raise BadInput(f"No attribute specified in filter {text}")
-    return Condition(tuple(path.split(".")), known, _operand(rest.strip(), text), alternative)
-
-
-def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
-    """What the pattern finds at the beginning, and the rest."""
-    found = pattern.match(text)
-    end = found.end() if found else 0
-    return text[:end], text[end:]
+    found = _FILTER.fullmatch(text.strip())
+    if not found:
+        raise BadInput(f"Unknown operator specified in filter {text}")
+    alternative, path, operator, written = found.groups()
+    operand = _operand(written.strip(), text)
+    return Condition(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
 
 
 def _operand(written: str, text: str) -> Operand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from inventory.rest.errors import BadInput
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+#: How Ruby and others write the zone.
+_UTC = re.compile(r" ?UTC$")
 
 
 class Whole(NamedTuple):
@@ -52,13 +54,21 @@ def as_truth(name: str, text: str) -> bool:
         raise BadInput(f"{name} is true or false, which {text} is not") from None
 
 
-def as_time(text: str) -> datetime:
-    """An ISO 8601 date or time; without a zone it is UTC, a date is its first moment."""
+class Span(NamedTuple):
+    """The first and the last moment of a day; of a time they are one."""
+
+    first: datetime
+    last: datetime
+
+
+def as_time(text: str) -> Span:
+    """An ISO 8601 date or time, in UTC where it has no zone; `UTC` may stand for the zone."""
     try:
-        day: date | None = parse_date(text)
-        moment = datetime.combine(day, time()) if day else parse_datetime(text)
-        if moment:
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if day := parse_date(text):
+            return Span(datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC))
+        if moment := parse_datetime(_UTC.sub("Z", text)):
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return Span(moment, moment)
     except (ValueError, OverflowError):
         pass
     raise BadInput(f"Bad format for datetime: {text}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from inventory.models import Provider
+from inventory.models import Provider, Vm
 from secgroups.models import SecurityGroup
 from tests.cast import Cast
 
@@ -51,6 +52,24 @@ def names(client: Client, url: str) -> list[str]:
 )
 def test_parameters_leave_what_fits_them_all(admin_client: Client, query: str, expected: list[str]) -> None:
     assert names(admin_client, f"/api/vms?{query}") == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("created_on=2026-01-02", True),
+        ("created_on=2026-01-01", False),
+        ("created_on=2026-01-02 12:30:00 UTC", True),
+        ("created_on=2026-01-02T12:30:01", False),
+        ("created_on__lt=2026-01-02", False),
+        ("created_on__lte=2026-01-02", True),
+        ("created_on__gt=2026-01-02", False),
+        ("created_on__gte=2026-01-02", True),
+    ],
+)
+def test_a_date_is_the_whole_day(admin_client: Client, query: str, fits: bool) -> None:
+    Vm.objects.filter(name="staging-single").update(created_on=datetime(2026, 1, 2, 12, 30, tzinfo=UTC))
+    assert names(admin_client, f"/api/vms?{query}&name=staging-single") == ["staging-single"] * fits
 
 
 def test_a_wildcard_in_a_value_is_text(admin_client: Client) -> None:

@@ -91,11 +91,18 @@ def test_what_can_be_said_once_is_not_said_twice(admin_client: Client, query: st
         ("sort_by=name&sort_order=desc,asc", "sort_order has more directions than sort_by has attributes"),
         ("sort_order=desc", "sort_order has more directions than sort_by has attributes"),
         ("sort_by=name&sort_options=random", "Unsupported sort_options random: it must be one of ignore_case"),
-        ("filter[]=", "Unknown operator specified in filter "),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(admin_client: Client, query: str, message: str) -> None:
     assert refusal(admin_client.get(f"/api/vms?{query}")) == message
+
+
+@pytest.mark.parametrize("empty", ["filter[]=", "filter[]", "filter[]=%20", "filter[]=&filter[]="])
+def test_an_empty_filter_is_left_out(admin_client: Client, empty: str) -> None:
+    alone, beside = (admin_client.get(f"/api/vms?{query}").json() for query in (empty, f"{empty}&filter[]=id=0"))
+    assert alone["subcount"] == alone["count"] > 0
+    assert "subquery_count" not in alone
+    assert (beside["subcount"], beside["subquery_count"]) == (0, 0)
 
 
 def test_all_attributes_are_what_none_would_be(admin_client: Client, company: Cast) -> None:
