@@ -77,9 +77,8 @@ class Reader:
     ) -> None:
         target = viewset_of(relation.collection)
         ids = {resource[name] for resource in resources.values()} - {None}
-        plan = Plan.of(target, Selection(attributes or tuple(target.columns())))
         rows = self.visible(target).filter(pk__among=Numbers(ids))
-        found = plan.resources(rows, self.hrefs.resource(target.collection, ""))
+        found = self.read(target, rows, Selection.of_related(target, attributes))
         ones = {int(one["id"]): one for one in found}
         for resource in resources.values():
             one = ones.get(resource[name])

@@ -33,8 +33,12 @@ class Selection:
     actions: bool = False
 
     @classmethod
-    def everything_plain(cls, viewset: type[CollectionViewSet]) -> Self:
-        return cls(tuple(viewset.columns()))
+    def of_related(cls, viewset: type[CollectionViewSet], names: tuple[str, ...] | None) -> Self:
+        """These attributes of what a relation leads to; None for all plain ones."""
+        if names is None:
+            return cls(tuple(viewset.columns()))
+        plain, computed = viewset.columns(), viewset.computed_names()
+        return cls(tuple(filter(plain.__contains__, names)), tuple(filter(computed.__contains__, names)))
 
     @classmethod
     def asked_by(cls, query: QueryDict, viewset: type[CollectionViewSet]) -> Self:
@@ -80,9 +84,14 @@ def _dotted(name: str, viewset: type[CollectionViewSet]) -> tuple[str, str] | No
     """`cloud_tenant.name` as its two parts, if that is an attribute of a to-one relation."""
     relation, _, attribute = name.partition(".")
     link = viewset.relations.get(relation)
-    if isinstance(link, ToOne) and attribute in viewset_of(link.collection).columns():
+    if isinstance(link, ToOne) and attribute in attributes_of(viewset_of(link.collection)):
         return relation, attribute
     return None
+
+
+def attributes_of(viewset: type[CollectionViewSet]) -> list[str]:
+    """What can be asked of the resource that a relation to one leads to."""
+    return ["href", "id", *viewset.columns(), *sorted(viewset.computed_names())]
 
 
 def _relations(asked: list[str], viewset: type[CollectionViewSet]) -> dict[str, tuple[str, ...] | None]:

@@ -12,6 +12,7 @@ from inventory.rest.collections import ToOne, viewset_of
 from inventory.rest.query.attributes import comparable
 from inventory.rest.query.sorting import DESCENDING, OPTIONS
 from inventory.rest.schema.shapes import ID, TEXT, Schema
+from inventory.rest.selection import attributes_of
 
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
@@ -35,7 +36,7 @@ def selecting(viewset: Viewset) -> list[OpenApiParameter]:
         f"{name}.{attribute}"
         for name, relation in viewset.relations.items()
         if isinstance(relation, ToOne)
-        for attribute in viewset_of(relation.collection).columns()
+        for attribute in attributes_of(viewset_of(relation.collection))
     ]
     attributes = [*_attributes(viewset), *sorted(viewset.computed_names()), *viewset.relations, *relations]
     return [

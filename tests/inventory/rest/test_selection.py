@@ -64,6 +64,28 @@ def test_one_attribute_of_a_relation_is_nested(read: Any) -> None:
     assert shown["cloud_tenant"] == {"name": "account"}
 
 
+def test_a_relation_to_one_can_be_asked_for_its_id_and_computed_attributes(
+    read: Any, cast: Cast
+) -> None:
+    names = ("id", "href", "total_vms", "href_slug")
+    shown = read("attributes=name," + ",".join(f"ext_management_system.{name}" for name in names))
+    assert list(shown) == ["href", "id", "name", "ext_management_system"]
+    assert shown["ext_management_system"] == {
+        "id": str(cast.acme.pk),
+        "href": f"http://testserver/api/providers/{cast.acme.pk}",
+        "total_vms": 4,
+        "href_slug": f"providers/{cast.acme.pk}",
+    }
+
+
+def test_of_what_is_on_a_port_a_list_can_be_asked(admin_client: Client, cast: Cast) -> None:
+    vm = cast.production.single
+    port = vm.network_ports.get()
+    vm.network_ports.update(ipaddresses=["10.0.0.5"])
+    shown = admin_client.get(f"/api/network_ports/{port.pk}?attributes=device.ipaddresses").json()
+    assert shown["device"] == {"ipaddresses": ["10.0.0.5"]}
+
+
 def test_a_subcollection_is_embedded_with_the_addresses_below_the_resource(read: Any, cast: Cast) -> None:
     shown = read("expand=security_groups")
     assert list(shown) == [*PLAIN, "security_groups"]
