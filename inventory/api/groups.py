@@ -3,6 +3,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from inventory.models import Group
+from inventory.rest.classes import Classes
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -21,6 +22,7 @@ class GroupViewSet(CollectionViewSet):
     collection = "groups"
     queryset = Group.objects.all()
     serializer_class = GroupSerializer
+    classes = Classes(("MiqGroup",))
 
     @classmethod
     def view_permissions(cls) -> list[str]:

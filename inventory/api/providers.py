@@ -19,6 +19,7 @@ from inventory.drivers.values import Check
 from inventory.models import Provider, Task
 from inventory.rest.acting import DeleteMixin, EditMixin
 from inventory.rest.actions import Answer, result
+from inventory.rest.classes import Classes
 from inventory.rest.collections import Subcollection, ToMany
 from inventory.rest.errors import NotFound
 from inventory.rest.serializers import ResourceSerializer
@@ -76,6 +77,10 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     parameters = CollectionViewSet.parameters | {"metadata": {"type"}}
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
+    classes = Classes(
+        ("ExtManagementSystem", "ManageIQ::Providers::BaseManager", "ManageIQ::Providers::CloudManager"),
+        of_clouds="CloudManager",
+    )
     computed = {
         "total_vms": _total("vms"),
         "total_security_groups": _total("security_groups"),

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from inventory.models import Task
 from inventory.rest.acting import DeleteMixin
 from inventory.rest.actions import Answer, result
+from inventory.rest.classes import Classes
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.parameters import SELECTING
 from inventory.rest.serializers import ResourceSerializer
@@ -51,6 +52,7 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     collection = "tasks"
     queryset = Task.objects.all()
     serializer_class = TaskSerializer
+    classes = Classes(("MiqTask",))
     parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
 
     @classmethod

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.db.models import Q
+
 from inventory.api.refreshing import RefreshMixin
 from inventory.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
+from inventory.rest.classes import Classes
 from inventory.rest.collections import Subcollection, ToMany, ToOne
 from inventory.rest.reading import total
 from inventory.rest.serializers import IdField, ResourceSerializer
@@ -47,6 +50,10 @@ def _addresses(vms: Sequence[int]) -> Mapping[int, Mapping[str, list[str]]]:
     return found
 
 
+#: The class of all instances.
+OF_CLOUDS = "ManageIQ::Providers::CloudManager::Vm"
+
+
 class VmViewSet(RefreshMixin):
     """Virtual machines of every kind of provider."""
 
@@ -54,6 +61,7 @@ class VmViewSet(RefreshMixin):
     kind = "instance"
     queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
+    classes = Classes(("Vm",), {OF_CLOUDS: Q(cloud=True)}, of_clouds="CloudManager::Vm")
     computed = {
         "total_security_groups": total(Vm, "security_groups"),
         "ipaddresses": _addresses,
@@ -73,3 +81,4 @@ class InstanceViewSet(VmViewSet):
 
     collection = "instances"
     queryset = Instance.objects.connected().select_related("provider").defer("provider__credentials")
+    classes = Classes((OF_CLOUDS,), of_clouds="CloudManager::Vm")

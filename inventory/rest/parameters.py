@@ -15,7 +15,17 @@ REPEATED = frozenset({"filter[]"})
 
 #: What says how resources are shown, and which of a collection.
 SELECTING = frozenset({"attributes", "expand"})
-LISTING = SELECTING | {"after", "filter[]", "hide", "limit", "offset", "sort_by", "sort_options", "sort_order"}
+LISTING = SELECTING | {
+    "after",
+    "collection_class",
+    "filter[]",
+    "hide",
+    "limit",
+    "offset",
+    "sort_by",
+    "sort_options",
+    "sort_order",
+}
 
 
 def check_parameters(query: QueryDict, understood: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.text import capfirst
 from django_filters.rest_framework import FilterSet
@@ -20,6 +20,7 @@ from rest_framework.serializers import Serializer
 from inventory.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.choosing import Chosen, Parent, Total
+from inventory.rest.classes import Classes
 from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import ensure_unchanged, unless_known
 from inventory.rest.errors import BadInput, NotFound
@@ -43,6 +44,8 @@ class CollectionViewSet(ActingViewSet):
 
     queryset: ClassVar[Any]
     serializer_class: ClassVar[type[Serializer[Any]]]
+    #: What ManageIQ calls the resources; None if that is as the model is called.
+    classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
@@ -53,6 +56,11 @@ class CollectionViewSet(ActingViewSet):
     def model_name(cls) -> str:
         """How messages call a resource."""
         return str(cls.queryset.model.__name__)
+
+    @classmethod
+    def known_classes(cls) -> dict[str, Q]:
+        """The values of `collection_class`, with what holds for the resources of each."""
+        return (cls.classes or Classes((cls.model_name(),))).conditions()
 
     @classmethod
     @cache
@@ -164,6 +172,16 @@ class CollectionViewSet(ActingViewSet):
         """The same as a queryset."""
         return self.chosen.rows()
 
+    def of_class(self, rows: Chosen) -> Chosen:
+        """Those of these rows that are of the `collection_class` that the request asks for, if it does."""
+        name = self.request.query_params.get("collection_class")
+        if name is None:
+            return rows
+        condition = self.known_classes().get(name)
+        if condition is None:
+            raise BadInput(f"Invalid collection_class {name} specified for the {self.collection} collection")
+        return replace(rows, visible=rows.visible.filter(condition)) if condition else rows
+
     def matching(self, rows: Chosen) -> Chosen:
         """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
@@ -223,7 +241,7 @@ class CollectionViewSet(ActingViewSet):
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
         query = request.query_params
-        page, everything = Page.asked_by(query), self.chosen
+        page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
         ids, shown = self._shown(page.of(replace(found, order=order(type(self), query), total=all_of_them)))
         if not ids:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from inventory.rest.classes import Classes
 from inventory.rest.collections import Subcollection, ToMany, ToOne
 from inventory.rest.reading import total
 from inventory.rest.serializers import IdField, ResourceSerializer
@@ -32,6 +33,7 @@ class SecurityGroupViewSet(CollectionViewSet):
     collection = "security_groups"
     queryset = SecurityGroup.objects.connected()
     serializer_class = SecurityGroupSerializer
+    classes = Classes(("SecurityGroup",), of_clouds="NetworkManager::SecurityGroup")
     computed = {
         "total_vms": total(SecurityGroup, "vms"),
         "total_firewall_rules": total(SecurityGroup, "firewall_rules"),

@@ -78,6 +78,11 @@ def listing(viewset: Viewset) -> list[OpenApiParameter]:
             style="form",
             explode=True,
         ),
+        parameter(
+            "collection_class",
+            {"type": "string", "enum": list(viewset.known_classes())},
+            "Those of this class alone.",
+        ),
         _names("sort_by", comparable(viewset), "Attributes to sort by; id without."),
         _names("sort_order", list(DESCENDING), "For each of `sort_by`."),
         _names("sort_options", sorted(OPTIONS), "How text is compared."),

@@ -29,7 +29,6 @@ def refusal(answer: Any) -> str:
         ("filter[0]=name=web", "filter[0]"),
         ("name[]=web", "name[]"),
         ("by_tag=/a/b", "by_tag"),
-        ("collection_class=Vm", "collection_class"),
         ("wait=1", "wait"),
         ("b=1&name=web&a=", "a, b"),
     ],
