@@ -4,6 +4,7 @@ from django.db.models import F
 
 from inventory.models import NetworkPort
 from inventory.rest.collections import ToMany, ToOne
+from inventory.rest.query.lists import Texts
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -34,6 +35,7 @@ class NetworkPortViewSet(CollectionViewSet):
     queryset = NetworkPort.objects.connected()
     serializer_class = NetworkPortSerializer
     computed = {"ipaddresses": F("ipaddresses")}
+    lists = {"ipaddresses": Texts("ipaddresses")}
     relations = {
         "device": ToOne("vms", "vm_id"),
         "security_groups": ToMany("security_groups", "network_ports", back="network_ports", few=True),

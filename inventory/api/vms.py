@@ -9,6 +9,7 @@ from inventory.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
 from inventory.rest.collections import Subcollection, ToMany, ToOne
+from inventory.rest.query.lists import Texts
 from inventory.rest.reading import total
 from inventory.rest.serializers import IdField, ResourceSerializer
 
@@ -66,6 +67,10 @@ class VmViewSet(RefreshMixin):
         "total_security_groups": total(Vm, "security_groups"),
         "ipaddresses": _addresses,
         "mac_addresses": _addresses,
+    }
+    lists = {
+        "ipaddresses": Texts("ipaddresses", NetworkPort, "vm"),
+        "mac_addresses": Texts("mac_address", NetworkPort, "vm"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

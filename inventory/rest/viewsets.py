@@ -31,6 +31,7 @@ from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
 from inventory.rest.plans import Column, Resource, columns_of
 from inventory.rest.query import order, where
+from inventory.rest.query.lists import Texts
 from inventory.rest.reading import Computed, Reader
 from inventory.rest.selection import Selection, hidden, names_in
 
@@ -47,6 +48,8 @@ class CollectionViewSet(ActingViewSet):
     #: What ManageIQ calls the resources; None if that is as the model is called.
     classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
+    #: The computed ones that are lists of texts, to be filtered by.
+    lists: ClassVar[Mapping[str, Texts]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     lookup_value_regex = "[^/]+"

@@ -25,11 +25,15 @@ class Kind(Enum):
     TRUTH = auto()
     TIME = auto()
     UUID = auto()
+    LIST = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute as clients name it; `expression` is its value in a query on the collection's rows."""
+    """An attribute as clients name it.
+
+    `expression` is its value in a query on the collection's rows, of a list the `Texts`.
+    """
 
     name: str
     kind: Kind
@@ -48,6 +52,8 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 
 def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | None:
     """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
+    if texts := viewset.lists.get(name):
+        return Attribute(name, Kind.LIST, texts)
     source = _source(viewset, name)
     if source is None:
         return None
@@ -58,7 +64,7 @@ def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | Non
 
 
 def comparable(viewset: type[CollectionViewSet]) -> list[str]:
-    """The attributes with a simple value, which a list can be filtered and sorted by."""
+    """The attributes with a simple value, which the resources can be sorted by."""
     names = ["id", *viewset.columns(), *sorted(viewset.computed)]
     return [name for name in names if _kind_of(cast("Any", viewset), name)]
 

@@ -12,7 +12,8 @@ from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.expressions import ByCodePoint, Like, Regex
-from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text
+from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
+from inventory.rest.query.lists import holding
 from inventory.rest.query.values import Span, Whole, as_time, as_truth, as_uuid, as_whole
 
 #: No row, and every row.
@@ -24,7 +25,6 @@ _ORDERS = {
     Operator.GREATER: GreaterThan,
     Operator.AT_LEAST: GreaterThanOrEqual,
 }
-_ANY_RUN = str.maketrans("%", "*")
 
 
 def compared(attribute: Attribute, condition: Condition) -> Q:
@@ -32,6 +32,8 @@ def compared(attribute: Attribute, condition: Condition) -> Q:
 
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
+    if attribute.kind is Kind.LIST:
+        return holding(attribute.name, attribute.expression, condition)
     opposite = condition.operator.opposite
     found = _positive(attribute, opposite or condition.operator, condition.operand)
     if not opposite:
@@ -70,7 +72,7 @@ def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, 
         patterns = {text for text in texts if "*" in text or "%" in text}
         texts = [text for text in texts if text not in patterns]
         for pattern in sorted(patterns):
-            found.append(Q(Like(attribute.expression, tuple(pattern.translate(_ANY_RUN).split("*")))))
+            found.append(Q(Like(attribute.expression, pieces(pattern))))
     if attribute.kind is Kind.TIME:
         return reduce(or_, (found + [_within(attribute, as_time(text)) for text in texts]))
     values = [value for text in texts if (value := _value(attribute, text)) is not None]

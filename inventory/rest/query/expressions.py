@@ -6,6 +6,7 @@ database. Both know no common way to ignore case beyond ASCII.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,33 @@ class Like(Lookup[bool]):
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
         return f"{lhs} LIKE %s", [*params, shown(self.rhs, _as_like)]
+
+
+class HasLike(Like):
+    """Whether one of the texts of a JSON array is so."""
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        found = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # noqa: S608
+        return found, [*params, shown(self.rhs, _as_glob)]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        texts = f"jsonb_array_elements_text({lhs}) AS one(value)"
+        found = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # noqa: S608
+        return found, [*params, shown(self.rhs, _as_like)]
+
+
+class Has(HasLike):
+    """Whether a JSON array has this one text."""
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} @> %s::jsonb", [*params, shown(self.rhs, _as_array)]
+
+
+def _as_array(pieces: Iterable[str]) -> str:
+    return json.dumps(list(pieces))
 
 
 def _as_glob(pieces: Iterable[str]) -> str:

@@ -26,6 +26,7 @@ _FILTER = re.compile(r"(or\s(?=.*\S))?\s*([\w.\-]+)\s*(!==?|[=!]~|[<>=]=?)(.*)",
 _LISTED = re.compile(r"""\s*((['"]).*?\2(?=\s*,)|[^,]*?)\s*,""", re.DOTALL)
 _NULLS = {"null", "nil"}
 _QUOTES = "'\""
+_ANY_RUN = str.maketrans("%", "*")
 
 
 class Operator(Enum):
@@ -97,6 +98,11 @@ def parse(text: str) -> Condition:
     alternative, path, operator, written = found.groups()
     operand = _operand(written.strip(), text)
     return Condition(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """A text in which `*` and `%` stand for anything, as what is between them."""
+    return tuple(text.translate(_ANY_RUN).split("*"))
 
 
 def _operand(written: str, text: str) -> Operand:

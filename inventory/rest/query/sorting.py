@@ -49,6 +49,8 @@ def _attribute(viewset: type[CollectionViewSet], name: str) -> Attribute:
     found = attribute_of(viewset, name)
     if found is None:
         raise BadInput(f"{name} is not a valid attribute for {viewset.model_name()}")
+    if found.kind is Kind.LIST:
+        raise BadInput(f"{viewset.model_name()} cannot be sorted by {name}")
     return found
 
 

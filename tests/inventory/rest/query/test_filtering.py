@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from inventory.api import ProviderViewSet, VmViewSet
-from inventory.models import CloudTenant, Provider, Vm
+from inventory.api import NetworkPortViewSet, ProviderViewSet, VmViewSet
+from inventory.models import CloudTenant, NetworkPort, Provider, Vm
 from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query import where
@@ -175,6 +175,8 @@ def test_all_are_anded_and_each_or_is_an_alternative_to_the_rest(filters: list[s
         ("created_on=foo", "Bad format for datetime: foo"),
         ("created_on=2026-13-01", "Bad format for datetime: 2026-13-01"),
         ("created_on>0001-01-01T00:00:00+10:00", "Bad format for datetime: 0001-01-01T00:00:00+10:00"),
+        ("vms.ipaddresses>1", "ipaddresses is a list: > can't be used with it"),
+        ("vms.ipaddresses!~/1/", "ipaddresses is a list: !~ can't be used with it"),
         ("guid=x", "guid is a UUID, which x is not"),
         ("name>NULL", "The operator > of name can't be used with null"),
         ("name<[a,b]", "The operator < of name can't be used with a list"),
@@ -227,6 +229,63 @@ def test_of_a_relation_to_many_one_has_to_fit_and_is_counted_once(cast: Cast) ->
     assert of_vms("security_groups.name!='default'") == []
     assert of_vms(f"security_groups.id={cast.staging.default.pk}") == ["staging-single", "staging-double"]
     assert found("vms.name='production-double'", viewset=SecurityGroupViewSet) == ["default"]
+
+
+@pytest.fixture
+def addresses(cast: Cast) -> None:
+    """`production-double` has one on each of its ports; no other VM has any."""
+    first, second = cast.production.double.network_ports.order_by("pk")
+    NetworkPort.objects.filter(pk=first.pk).update(
+        ipaddresses=["10.1.2.3", "fe80::1"], mac_address="02:00:00:00:00:01"
+    )
+    NetworkPort.objects.filter(pk=second.pk).update(ipaddresses=['a"b\\c*'])
+    NetworkPort.objects.create(provider=cast.acme, ems_ref="unused", ipaddresses=["10.9.9.9"])
+
+
+@pytest.mark.usefixtures("addresses")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ipaddresses='10.1.2.3'", True),
+        ("ipaddresses=fe80::1", True),
+        ("ipaddresses='10.1.2.%'", True),
+        ("ipaddresses='*a\"b\\c**'", True),
+        ("ipaddresses=='a\"b\\c*'", True),
+        ("ipaddresses=='10.1.*'", False),
+        ("ipaddresses='10.1.2'", False),
+        ("ipaddresses='10.9.9.9'", False),
+        ("ipaddresses=[10.1.2.9,10.1.2.3]", True),
+        ("ipaddresses!=NULL", True),
+        ("mac_addresses='02:00:*'", True),
+        ("mac_addresses!=nil", True),
+        ("network_ports.ipaddresses='10.1.2.3'", True),
+    ],
+)
+def test_of_a_list_one_has_to_fit(cast: Cast, text: str, found: bool) -> None:
+    every = ["production-single", "production-double", "staging-single", "staging-double"]
+    expected = ["production-double"] if found else []
+    assert of_vms(text) == expected
+    attribute, equals, rest = text.partition("=")
+    if "." not in attribute:
+        opposite = f"{attribute[:-1]}={rest}" if attribute.endswith("!") else f"{attribute}!{equals}{rest}"
+        assert of_vms(opposite) == [name for name in every if name not in expected]
+
+
+@pytest.mark.usefixtures("addresses")
+def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
+    def refs(*filters: str) -> list[str]:
+        asked = where(NetworkPortViewSet, filters, lambda target: target.queryset.all())
+        kept = Chosen(NetworkPortViewSet, NetworkPortViewSet.queryset).filter(asked)
+        rows = NetworkPort.objects.filter(asked).order_by("pk")
+        assert kept.ids() == list(rows.values_list("pk", flat=True))
+        return list(rows.values_list("ems_ref", flat=True))
+
+    first = "eni-production-double-1"
+    assert refs("ipaddresses='10.1.2.3'") == [first]
+    assert refs("ipaddresses='10.*'") == [first, "unused"]
+    assert refs("ipaddresses=[NULL,10.9.9.9]", "ems_ref!='eni-staging*'") == ["eni-production-single-1", "unused"]
+    assert refs("device.ipaddresses='10.1.2.3'") == [first, "eni-production-double-2"]
+    assert refs("ipaddresses!='10.*'", "ipaddresses!=NULL") == ["eni-production-double-2"]
 
 
 def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from inventory.api import ProviderViewSet
+from inventory.api import ProviderViewSet, VmViewSet
 from inventory.models import Provider
 from inventory.rest.errors import BadInput
 from inventory.rest.query import order
@@ -144,3 +144,8 @@ def test_every_letter_is_folded_by_the_database_as_by_us(db: None) -> None:
     assert [
         pair for pair in zip(folded.split(" "), fold(text).split(" "), strict=True) if pair[0] != pair[1]
     ] == []
+
+
+def test_a_list_has_no_order(db: None) -> None:
+    with pytest.raises(BadInput, match="Vm cannot be sorted by ipaddresses"):
+        order(VmViewSet, QueryDict("sort_by=name,ipaddresses"))
