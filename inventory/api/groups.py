@@ -20,6 +20,7 @@ class GroupViewSet(CollectionViewSet):
     """Groups of users, who have their permissions."""
 
     collection = "groups"
+    identified_by = ("description",)
     queryset = Group.objects.all()
     serializer_class = GroupSerializer
     classes = Classes(("MiqGroup",))

@@ -75,6 +75,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
 
     collection = "providers"
     parameters = CollectionViewSet.parameters | {"metadata": {"type"}}
+    identified_by = ("guid",)
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     classes = Classes(

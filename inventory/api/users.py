@@ -24,6 +24,7 @@ class UserViewSet(CollectionViewSet):
     """Those who use this service."""
 
     collection = "users"
+    identified_by = ("userid", "name")
     queryset = User.objects.described()
     serializer_class = UserSerializer
     relations = {"groups": ToMany("groups", "user", few=True)}

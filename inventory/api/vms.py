@@ -60,6 +60,7 @@ class VmViewSet(RefreshMixin):
 
     collection = "vms"
     kind = "instance"
+    identified_by = ("guid",)
     queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
     classes = Classes(("Vm",), {OF_CLOUDS: Q(cloud=True)}, of_clouds="CloudManager::Vm")

@@ -15,10 +15,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
-from inventory.rest.actions import Answer, Command, edited_attributes, result
+from inventory.rest.actions import DEFAULT, Answer, Command, edited_attributes, result, without
 from inventory.rest.conditional import IF_MATCH
 from inventory.rest.errors import BadInput, NotFound, message_of
-from inventory.rest.hrefs import id_in
+from inventory.rest.hrefs import ADDRESS, id_in
 from inventory.rest.parameters import check_parameters
 from inventory.rest.serializers import EmptyInput
 from inventory.rest.views import ApiView
@@ -39,6 +39,8 @@ class ActingViewSet(ViewSetMixin, ApiView):
     """
 
     collection: ClassVar[str]
+    #: Which plain attributes, beside the id, tell one resource from the others.
+    identified_by: ClassVar[tuple[str, ...]] = ()
     #: Whether this address is of one resource; the router says.
     detail: bool
     action_map: dict[str, str]
@@ -178,7 +180,7 @@ class ActingViewSet(ViewSetMixin, ApiView):
     def on_each(self, act: Callable[[Any, dict[str, Any]], Answer]) -> Response:
         """Run an action on the resource of this address, or on each that the body names."""
         if not self.detail:
-            return self.for_each(lambda named: act(self.named(named), named))
+            return self.for_each(lambda named: act(self.named(named), without(named, *self.identified_by)))
         [given] = self.command.resources
         row = self.resource(self.kwargs["pk"])
         self.check_keys(given)
@@ -209,19 +211,23 @@ class ActingViewSet(ViewSetMixin, ApiView):
     @classmethod
     def named_by(cls, action: Any) -> tuple[str, ...]:
         """How a resource of the body says which it is, for an action that asks that."""
-        return ("id", "href") if action.detail else ()
+        return (*ADDRESS, *cls.identified_by) if action.detail else ()
 
     def check_keys(self, resource: dict[str, Any]) -> None:
         """`BadInput` for what the action does not take, and at the address of a resource for another's name."""
         taken = self.running.kwargs.get("serializer_class", EmptyInput)
-        taken.check_keys(resource, *self.named_by(self.running))
+        creates = self.running.url_path == DEFAULT
+        taken.check_keys(resource, *(ADDRESS if self.detail or creates else self.named_by(self.running)))
+        if creates and not resource.keys().isdisjoint(ADDRESS):
+            what = f"a new {self.collection}"
+            raise BadInput(f"Resource id or href should not be specified for creating {what}")
         named = _ids(resource, self.collection)
         if len({*named, *_ids({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
             raise BadInput("The request names several resources by its address, id and href")
 
     def named(self, resource: dict[str, Any]) -> Any:
         """The row that a resource of the body names, by `id` or `href`."""
-        if not {"id", "href"} & resource.keys():
+        if resource.keys().isdisjoint(ADDRESS):
             raise BadInput(UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
@@ -240,7 +246,7 @@ def _seeing_others(act: Callable[..., Answer], *args: Any) -> Answer:
 
 def _ids(resource: Mapping[str, Any], collection: str) -> set[int | None]:
     """What a resource is said to be."""
-    return {id_in(resource[name], collection) for name in ("id", "href") if name in resource}
+    return {id_in(resource[name], collection) for name in ADDRESS if name in resource}
 
 
 class EditMixin(ActingViewSet):

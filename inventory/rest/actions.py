@@ -50,9 +50,14 @@ class Command:
 
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the body says beside the action: the resource itself."""
+    return without(data, "action", *(["csrfmiddlewaretoken"] if isinstance(data, QueryDict) else []))
+
+
+def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """An object, or a form, without what has these names."""
     if isinstance(data, QueryDict):
-        return form_of(data, lambda name: name not in {"action", "csrfmiddlewaretoken"})
-    return {key: value for key, value in data.items() if key != "action"}
+        return form_of(data, lambda name: name not in names)
+    return {name: value for name, value in data.items() if name not in names}
 
 
 def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:

@@ -10,6 +10,9 @@ from uuid import UUID
 from django.urls import get_script_prefix
 from rest_framework.request import Request
 
+#: What says in a body which resource it is about.
+ADDRESS = ("id", "href")
+
 _RESOURCE = re.compile(r"(?:^|/)(?P<collection>[a-z_]+)/(?P<id>[0-9]{1,18})/*$")
 
 

@@ -10,8 +10,9 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from inventory.rest.actions import form_of
+from inventory.rest.actions import form_of, without
 from inventory.rest.errors import BadInput
+from inventory.rest.hrefs import ADDRESS
 from inventory.rest.schema.shapes import ID, Schema
 
 
@@ -70,12 +71,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
         With an `instance`, those of its attributes that are given.
         """
-        names = resource.keys() - {"id", "href"}
-        if isinstance(resource, QueryDict):
-            data: Any = form_of(resource, names.__contains__)
-        else:
-            data = {name: resource[name] for name in names}
-        serializer = cls(instance, data=data, partial=instance is not None)
+        serializer = cls(instance, data=without(resource, *ADDRESS), partial=instance is not None)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

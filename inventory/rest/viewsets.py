@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -25,7 +24,8 @@ from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import ensure_unchanged, unless_known
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, narrowed
-from inventory.rest.hrefs import Hrefs, as_uuid, id_in
+from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
+from inventory.rest.naming import Named
 from inventory.rest.paging import Page
 from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
@@ -200,38 +200,25 @@ class CollectionViewSet(ActingViewSet):
         """Read the resources that the body names."""
         self.require_parent()
         selection = Selection.asked_by(request.query_params, type(self))
-        named = self.command.resources
-        guids = self._pks_by_guid(named)
-        rows = self.rows().filter(pk__among=Numbers({self._pk(one, guids) for one in named}))
+        named = Named(type(self), self.rows(), self.command.resources)
+        rows = self.rows().filter(pk__among=Numbers(named.pks()))
         read = {int(one["id"]): one for one in self.reader.read(type(self), rows, selection, self.base)}
-        return self.for_each(lambda one: read.get(self._pk(one, guids)) or self._refuse(one))
+        return self.for_each(lambda one: read.get(named.pk(one)) or self._refuse(one))
 
     @classmethod
     def named_by(cls, action: Any) -> tuple[str, ...]:
-        if action.url_path != "query":
-            return super().named_by(action)
-        return ("id", "href", "guid") if "guid" in cls.columns() else ("id", "href")
+        return (*ADDRESS, *cls.identified_by) if action.url_path == "query" else super().named_by(action)
 
-    def _pks_by_guid(self, resources: Iterable[dict[str, Any]]) -> dict[UUID, int]:
-        guids = {guid for one in resources if (guid := self._guid(one))}
-        return dict(self.rows().filter(guid__in=guids).values_list("guid", "pk")) if guids else {}
-
-    def _guid(self, resource: dict[str, Any]) -> UUID | None:
-        """The `guid` that a resource of the body is named by, where the collection has one."""
-        return as_uuid(resource["guid"]) if "guid" in resource and "guid" in self.columns() else None
-
-    def _pk(self, resource: dict[str, Any], guids: Mapping[UUID, int]) -> int:
-        """The id of the resource that the body names; 0, which none has, if it names none."""
-        pk = id_in(resource.get("id", resource.get("href")), self.collection) or 0
-        if guid := self._guid(resource):
-            found = guids.get(guid, 0)
-            return found if pk in {0, found} else 0
-        return pk
+    def named(self, resource: dict[str, Any]) -> Any:
+        if not {*self.identified_by} & resource.keys():
+            return super().named(resource)
+        pk = Named(type(self), self.rows(), [resource]).pk(resource)
+        return self.chosen.filter(pk=pk).one() or self._refuse(resource)
 
     def _refuse(self, resource: dict[str, Any]) -> NoReturn:
-        for name in ("guid", "id", "href"):
+        for name in (*self.identified_by, *ADDRESS):
             if name in resource:
-                raise NotFound(self.model_name(), resource[name], "guid" if name == "guid" else "id")
+                raise NotFound(self.model_name(), resource[name], "id" if name == "href" else name)
         raise BadInput(UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:

@@ -13,6 +13,9 @@ from inventory.rest.actions import DEFAULT
 from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
 from inventory.rest.serializers import EmptyInput
 
+#: What says which resource it is; else it is a text.
+_NAMES: dict[str, Schema] = {"id": ANY_ID, "href": TEXT | {"format": "uri-reference"}}
+
 
 @dataclass(frozen=True)
 class Input:
@@ -44,7 +47,7 @@ class Input:
 
     def named(self, by: Sequence[str]) -> Self:
         """The same for a resource that the body has to name by one of these."""
-        names = {name: TEXT | {"format": "uri-reference"} if name == "href" else ANY_ID for name in by}
+        names = {name: _NAMES.get(name, TEXT) for name in by}
         return replace(self, properties={**names, **self.properties}, one_of=tuple(by), without=())
 
     def partial(self) -> Self:

@@ -101,12 +101,6 @@ def test_a_query_finds_nothing_by_names_of_different_resources(admin_client: Cli
     assert missing["success"] is False
 
 
-def test_what_is_made_has_no_id_yet(admin_client: Client, company: Cast) -> None:
-    body = {"name": "x", "type": "amazon", "credentials": {"userid": "a", "password": "b"}, "id": 7}
-    answer = admin_client.post("/api/providers", body, content_type="application/json")
-    assert refused(answer) == "Invalid attributes specified: id"
-
-
 class TestAdd:
     @pytest.fixture
     def add(self, admin_client: Client, company: Cast) -> Any:
