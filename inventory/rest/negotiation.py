@@ -52,7 +52,10 @@ class Negotiation(DefaultContentNegotiation):
         else:
             preferred = _preferred(request.META["HTTP_ACCEPT"], tuple(str(r.media_type) for r in offered))
         if preferred is None:
-            raise NotAcceptable("The answer can be application/json or text/html")
+            asked = named or request.META["HTTP_ACCEPT"]
+            raise NotAcceptable(
+                f"Invalid Response Format {asked} requested: there is application/json and text/html"
+            )
         return next(r for r in offered if r.media_type == preferred), preferred
 
 

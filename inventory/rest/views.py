@@ -11,6 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.translation import to_locale
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import SAFE_METHODS
@@ -127,7 +128,13 @@ class Auth(ApiView):
 
 
 #: What this is.
-PRODUCT = {"name": "Portcullis", "name_full": "Portcullis", "license": "Apache-2.0"}
+PRODUCT = {
+    "name": "Portcullis",
+    "name_full": "Portcullis",
+    "license": "Apache-2.0",
+    # How clients may log in: with a user and a password.
+    "authentication": {"mode": "database", "oidc_enabled": False, "saml_enabled": False, "sso_enabled": False},
+}
 
 
 class ProductInfo(ApiView):
@@ -165,7 +172,10 @@ class EntryPoint(ApiView):
                 "description": "REST API",
                 "version": version,
                 "versions": [{"name": version, "href": request.build_absolute_uri(f"/api/v{version}")}],
-                "settings": {"locale": settings.LANGUAGE_CODE, "max_results_per_page": settings.API_PAGE_LIMIT},
+                "settings": {
+                    "locale": to_locale(settings.LANGUAGE_CODE),
+                    "max_results_per_page": settings.API_PAGE_LIMIT,
+                },
                 "identity": identity(request, hrefs),
                 "server_info": {"version": settings.VERSION, "time": timezone.now()},
                 "product_info": PRODUCT,

@@ -1,0 +1,70 @@
+"""What the checks of the dialect share: requests that must be answered as expected, and VMs by name."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from inventory.models import Provider, Vm
+from tests.cast import AMAZON
+from tests.contracts import grant
+
+Answer = dict[str, Any]
+
+
+def ask(client: Client, method: str, path: str, body: Any = None, *, status: int = 200, **query: Any) -> Answer:
+    """The JSON that answers a request below /api; empty where there is none."""
+    url = path if "://" in path else f"/api{path}"
+    sent = {} if body is None else {"data": body, "content_type": "application/json"}
+    answer = getattr(client, method)(url, **sent, query_params=query or None)
+    assert answer.status_code == status, answer.content
+    found: Answer = answer.json() if answer.content else {}
+    return found
+
+
+def get(client: Client, path: str, *, status: int = 200, **query: Any) -> Answer:
+    return ask(client, "get", path, status=status, **query)
+
+
+def post(client: Client, path: str, body: Any = None, *, status: int = 200, **query: Any) -> Answer:
+    return ask(client, "post", path, body, status=status, **query)
+
+
+def refusal(client: Client, path: str, *, status: int = HTTPStatus.BAD_REQUEST, **query: Any) -> str:
+    """The message of a read that is refused."""
+    message: str = get(client, path, status=status, **query)["error"]["message"]
+    return message
+
+
+def filtered(client: Client, *filters: str, path: str = "/vms", **query: Any) -> list[str]:
+    """The names of what the filters leave, by id."""
+    found = get(client, path, **{"filter[]": filters, "expand": "resources"} | query)
+    return [one["name"] for one in found["resources"]]
+
+
+def vms(*names: str, **attributes: Any) -> list[Vm]:
+    """VMs of one provider by these names, alike in the attributes."""
+    provider, _ = Provider.objects.get_or_create(name="acme", defaults={"type": AMAZON})
+    return [
+        Vm.objects.create(
+            **{
+                "provider": provider,
+                "ems_ref": f"i-{name}",
+                "name": name,
+                "vendor": "amazon",
+                "type": f"{AMAZON}::Vm",
+            }
+            | attributes
+        )
+        for name in names
+    ]
+
+
+def caller(client: Client, *permissions: str) -> User:
+    """Log in a user with these permissions and no other."""
+    user = grant(User.objects.create_user("caller"), *permissions)
+    client.force_login(user)
+    return user
