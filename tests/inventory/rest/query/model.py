@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -71,9 +72,9 @@ def _holds(row: Row, one: Filter) -> bool:
         case "!=":
             return not any(_equal(value, wanted) for wanted in one.values)
         case "==":
-            return value in one.values
+            return any(_same(value, wanted) for wanted in one.values)
         case "!==":
-            return value not in one.values
+            return not any(_same(value, wanted) for wanted in one.values)
         case "=~":
             return value is not None and re.search(one.values[0], value, re.DOTALL) is not None
         case "!~":
@@ -81,11 +82,22 @@ def _holds(row: Row, one: Filter) -> bool:
     if value is None:
         return False
     wanted = one.values[0]
+    value = _seen_as(wanted, value)
     return {"<": value < wanted, "<=": value <= wanted, ">": value > wanted, ">=": value >= wanted}[one.operator]
+
+
+def _seen_as(wanted: Any, value: Any) -> Any:
+    """A moment as the day on which it is, where a day is wanted."""
+    is_day = isinstance(wanted, date) and not isinstance(wanted, datetime)
+    return value.date() if is_day and value is not None else value
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    return bool(_seen_as(wanted, value) == wanted)
 
 
 def _equal(value: Any, wanted: Any) -> bool:
     """With `*` and `%` for anything, where the value is a text."""
     if not isinstance(value, str) or not isinstance(wanted, str):
-        return bool(value == wanted)
+        return _same(value, wanted)
     return re.fullmatch(".*".join(map(re.escape, re.split("[*%]", wanted))), value, re.DOTALL) is not None

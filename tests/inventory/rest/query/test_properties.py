@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +33,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "enabled": st.booleans(),
     "last_refresh_date": MOMENTS,
 }
+DAYS = st.integers(-1, 1).map(lambda n: NEW_YEAR.date() + n * timedelta(days=1))
+#: Attribute -> what it can be compared with; a time with a whole day as well.
+COMPARED = VALUES | {"last_refresh_date": MOMENTS | DAYS}
 NULLABLE = {"project", "hostname", "port", "last_refresh_date"}
 TEXTUAL = {"project", "hostname"}
 PATTERNS = ["^a", "b$", "[0-9]", "a|z", r"\.", "ä", r"^\S*$", "(?:a|A)+", ".{3}"]
@@ -49,7 +52,7 @@ def written(value: Any, quote: str) -> str:
             return "NULL"
         case bool():
             return str(value).lower()
-        case datetime():
+        case date():
             return value.isoformat()
         case str():
             return f"{quote}{value}{quote}"
@@ -71,10 +74,10 @@ def filters(draw: st.DrawFn) -> Filter:
         values = (pattern.replace("$", r"\Z"),)  # Python's $ would let a newline follow
         operand = f"/{pattern}/"
     elif operator in {"<", "<=", ">", ">="}:
-        values = (draw(VALUES[name]),)
+        values = (draw(COMPARED[name]),)
         operand = written(values[0], quote)
     else:
-        items = draw(st.lists(st.none() | VALUES[name], min_size=1, max_size=3))
+        items = draw(st.lists(st.none() | COMPARED[name], min_size=1, max_size=3))
         values = tuple(items)
         operand = "[" + ",".join(written(item, "'") for item in items) + "]"
         if len(items) == 1 and draw(st.booleans()):
