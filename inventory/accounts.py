@@ -13,6 +13,17 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 
 from inventory.prepared import Prepared, Slot
+from inventory.rest.query.expressions import Folded, fold
+
+_in_any_case = Prepared(
+    lambda: User.objects.alias(folded=Folded("username")).filter(folded=Slot("name")).values_list("username")
+)
+
+
+def userid_of(named: str) -> str:
+    """The userid that is meant: this one, or the only one that differs from it in case alone."""
+    known = [name for (name,) in _in_any_case(name=fold(named))]
+    return known[0] if len(known) == 1 else named
 
 
 def granted(user: Combinable) -> QuerySet[Permission, str]:
@@ -46,7 +57,7 @@ def _loaded(value: str, *_: Any) -> Any:
 
 
 class AccountBackend(ModelBackend):
-    """Django's own accounts; the permissions of a user and those of their groups are one query, not two.
+    """Django's own accounts, by a userid in any case; all permissions of a user are one query, not two.
 
     Who reads a user may read these with it, and hand them over.
     """
@@ -54,6 +65,12 @@ class AccountBackend(ModelBackend):
     #: What a query of something that has a `user` selects for them.
     of_its_user = Collected(granted(OuterRef(OuterRef("user"))))
     _permissions = Prepared(lambda: granted(Slot("user")))
+
+    def authenticate(
+        self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> Any:
+        named = username and userid_of(username)
+        return super().authenticate(request, username=named, password=password, **kwargs)
 
     @staticmethod
     def hand_over(user: User, permissions: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from hmac import compare_digest
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.core.cache import caches
@@ -22,7 +22,7 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from inventory.accounts import AccountBackend
+from inventory.accounts import AccountBackend, userid_of
 from inventory.models import AuthToken, GroupMember
 from inventory.prepared import Prepared, Slot
 from inventory.rest.hrefs import Hrefs
@@ -108,7 +108,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
     ) -> tuple[User, None]:
         _check_text(userid)
         known = caches["passwords"]
-        for values in self._users(name=userid):
+        for values in list(self._users(name=userid)) or self._users(name=userid_of(userid)):
             user = _made(User, values)
             if user.is_active and known.get(_digest(user, password)):
                 return user, None
@@ -144,7 +144,7 @@ def _renew(token: AuthToken) -> None:
 def limited_to_group(request: Request) -> User | AnonymousUser:
     """The caller; with `X-MIQ-Group`, as a member of that group alone. 401 if it is none of theirs."""
     user = request.user
-    name = unquote(request.META.get("HTTP_X_MIQ_GROUP", ""))
+    name = unquote_plus(request.META.get("HTTP_X_MIQ_GROUP", ""))
     if not name or isinstance(user, AnonymousUser):
         return user
     member = None if "\0" in name else GroupMember.objects.filter(pk=user.pk, groups__name=name).first()

@@ -105,9 +105,38 @@ def test_a_right_password_is_not_hashed_again_in_each_request(hashed: Any, get: 
 def test_a_wrong_password_and_an_unknown_user_are_hashed_each_time(hashed: Any, get: Any) -> None:
     get(**basic())
     hashed()
-    for wrong in (basic(password="wrong"), basic("nobody"), basic("ada", ""), basic("ADA")):
+    for wrong in (basic(password="wrong"), basic("nobody"), basic("ada", ""), basic("adam")):
         assert [message(get(**wrong)) for _ in range(2)] == ["Invalid username/password."] * 2
         assert hashed() == 2
+
+
+@pytest.mark.parametrize(
+    ("userid", "given"),
+    [
+        ("ada", "ADA"),
+        ("Ada", "aDA"),
+        ("\N{LATIN SMALL LETTER E WITH ACUTE}ve", "\N{LATIN CAPITAL LETTER E WITH ACUTE}VE"),
+    ],
+)
+def test_a_userid_is_taken_in_any_case(
+    hashed: Any, get: Any, client: Client, ada: User, userid: str, given: str
+) -> None:
+    User.objects.filter(pk=ada.pk).update(username=userid)
+    hashed()
+    assert [get("/api", **basic(given)).json()["identity"]["userid"] for _ in range(2)] == [userid] * 2
+    assert hashed() == 1
+    assert message(get(**basic(given, "wrong")))
+    assert client.login(username=given, password=PASSWORD)
+
+
+def test_of_userids_that_differ_in_case_alone_each_is_its_own(
+    get: Any, ada: User, django_user_model: type[User]
+) -> None:
+    django_user_model.objects.create_user("Ada", password="another")
+    assert get("/api", **basic("ada")).json()["identity"]["userid"] == "ada"
+    assert get("/api", **basic("Ada", "another")).json()["identity"]["userid"] == "Ada"
+    for wrong in (basic("Ada"), basic("ada", "another"), basic("ADA"), basic("ADA", "another")):
+        assert message(get(**wrong)) == "Invalid username/password."
 
 
 def test_another_password_is_noticed_at_once(hashed: Any, get: Any, ada: User) -> None:
@@ -307,6 +336,7 @@ READABLE = ["/api/providers", "/api/cloud_tenants", "/api/cloud_networks", "/api
         ("operators", ["/api/cloud_tenants"]),
         ("red readers", ["/api/cloud_networks"]),
         ("red%20readers", ["/api/cloud_networks"]),
+        ("red+readers", ["/api/cloud_networks"]),
     ],
 )
 @pytest.mark.parametrize("proof", ["basic", "token", "session"])
@@ -332,6 +362,12 @@ def test_a_group_that_is_not_the_caller_s_is_refused(get: Any, name: str) -> Non
     Group.objects.create(name="others")
     said = message(get(**basic(), X_MIQ_Group=name))
     assert said == f"Invalid Authorization Group {name} specified"
+
+
+def test_a_plus_in_the_name_of_a_group_is_sent_encoded(get: Any, ada: User) -> None:
+    ada.groups.add(Group.objects.create(name="a+b"))
+    assert get("/api", **basic(), X_MIQ_Group="a%2Bb").json()["identity"]["group"] == "a+b"
+    assert message(get("/api", **basic(), X_MIQ_Group="a+b")) == "Invalid Authorization Group a b specified"
 
 
 def test_what_a_limited_user_asks_for_is_their_own(client: Client, ada: User, cast: Any) -> None:
