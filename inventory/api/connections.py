@@ -9,6 +9,7 @@ kept, so that nothing of theirs can take the place of what is the cloud's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any, NamedTuple, get_args
 
 from rest_framework.serializers import ValidationError
@@ -44,17 +45,20 @@ class Part(NamedTuple):
     values: Mapping[str, Any]
 
 
-def flattened(data: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """A provider's attributes with those of its cloud's connection among them; `whole` if none are known yet."""
+def flattened(data: Mapping[str, Any], *, whole: bool, host: str | None = None) -> dict[str, Any]:
+    """A provider's attributes with those of its cloud's connection among them; `whole` if none are known yet.
+
+    `host` is the one that it has so far.
+    """
     ours = {name: value for name, value in data.items() if name not in {TOGETHER, ENDPOINTS, AUTHENTICATIONS}}
-    given = _addressed({name: value for name, value in ours.items() if name != CREDENTIALS})
+    given = _addressed({name: value for name, value in ours.items() if name != CREDENTIALS}, host)
     given |= _credentials_of_cloud(ours)
     parts = [*_together(data), (_by_role(data, ENDPOINTS), _by_role(data, AUTHENTICATIONS))]
     endpoints = [part for pair in parts for part in pair[0]]
     authentications = [part for pair in parts for part in pair[1]]
     if whole and (endpoints or authentications) and not _has_cloud([*endpoints, *authentications], ours):
         raise ValidationError({TOGETHER: f"One must have the role {DEFAULT}: it is the cloud."})
-    connection = _addressed(_endpoint(_only(endpoints, ENDPOINTS)))
+    connection = _addressed(_endpoint(_only(endpoints, ENDPOINTS)), host)
     if found := _authentication(_only(authentications, AUTHENTICATIONS)):
         connection[CREDENTIALS] = found
     for name in connection.keys() & given.keys():
@@ -121,12 +125,20 @@ def _role_of(authentication: Mapping[str, Any]) -> str:
 # --- What they say ---
 
 
-def _addressed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An `ipaddress` is the host where no name of it is given."""
+def _addressed(given: Mapping[str, Any], host: str | None) -> dict[str, Any]:
+    """An `ipaddress` is the host where no name of it is given, nor known."""
     rest = {name: value for name, value in given.items() if name != "ipaddress"}
-    if given.get("ipaddress") and not rest.get("hostname"):
+    if given.get("ipaddress") and not rest.get("hostname") and ("hostname" in rest or not _is_name(host)):
         rest["hostname"] = given["ipaddress"]
     return rest
+
+
+def _is_name(host: str | None) -> bool:
+    try:
+        ip_address(host or "")
+    except ValueError:
+        return bool(host)
+    return False
 
 
 def _endpoint(given: Mapping[str, Any]) -> dict[str, Any]:

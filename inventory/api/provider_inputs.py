@@ -148,7 +148,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
         beside = ManageIQSerializer(data=data)
         beside.is_valid(raise_exception=True)
         rest = {name: value for name, value in data.items() if name not in beside.fields}
-        return flattened(rest, whole=not self.partial)
+        return flattened(rest, whole=not self.partial, host=self._resulting({}, "hostname"))
 
     def _resulting(self, attrs: Mapping[str, Any], name: str) -> Any:
         """What an attribute will be."""

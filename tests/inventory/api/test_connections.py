@@ -222,6 +222,23 @@ def test_an_address_is_a_host_where_that_has_no_name(admin_client: Client) -> No
     is_the_cloud(connected(admin_client, **TOP, ipaddress="10.0.0.5", name="named"))
 
 
+def test_the_address_of_a_host_with_a_name_changes_nothing(admin_client: Client) -> None:
+    provider = connected(admin_client, **TOP)
+    endpoint = {"role": "default", "ipaddress": "10.0.0.5"}
+    for attributes in (
+        {"ipaddress": "10.0.0.5"},
+        {"endpoints": [endpoint]},
+        {"connection_configurations": [{"endpoint": endpoint}]},
+    ):
+        assert edit(admin_client, provider, **attributes).status_code == HTTPStatus.OK
+        is_the_cloud(Provider.objects.get(pk=provider.pk))
+    given = {"hostname": None, "ipaddress": "10.0.0.5"}
+    assert refusal(edit(admin_client, provider, **given)).startswith("credentials: The stored")
+    assert edit(admin_client, provider, **given, credentials=LOGIN).status_code == HTTPStatus.OK
+    assert edit(admin_client, provider, ipaddress="10.0.0.6", credentials=LOGIN).status_code == HTTPStatus.OK
+    assert Provider.objects.get(pk=provider.pk).endpoint == "https://10.0.0.6:5000"
+
+
 def test_who_gives_a_host_gives_up_the_url(admin_client: Client) -> None:
     provider = connected(admin_client, url="http://old.example.org", credentials=LOGIN)
     assert (
