@@ -15,6 +15,8 @@ from inventory.rest.errors import BadInput
 Answer = dict[str, Any]
 #: What clients call a POST without an action.
 DEFAULT = "create"
+#: What a PUT or PATCH is.
+EDIT = "edit"
 #: What a body has that says its resources by themselves.
 ENVELOPE = ("action", "resource", "resources")
 
@@ -85,11 +87,12 @@ def _object(resource: object) -> dict[str, Any]:
 
 
 def edited_attributes(data: object) -> dict[str, Any]:
-    """The body of a PUT or PATCH: an object of attributes, or a list of changes to them."""
-    if isinstance(data, QueryDict):
-        return _rest(data)
+    """The body of a PUT or PATCH: an object of attributes, what a POST of `edit` has, or a list of changes."""
     if not isinstance(data, list):
-        return _object(data)
+        command = Command.parse(data if isinstance(data, QueryDict) else _object(data), EDIT)
+        if command.many:
+            raise BadInput("A PUT or PATCH is of the one resource of its address")
+        return command.resources[0]
     changes = [_edit(_object(change)) for change in data]
     if len(edited := dict(changes)) < len(changes):
         raise BadInput("An attribute can be changed once in a PATCH")

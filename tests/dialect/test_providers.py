@@ -172,8 +172,9 @@ def test_a_form_of_the_ui_edits_a_provider(editor: Client, cast: Cast) -> None:
 
 
 def test_an_edit_asks_its_permission(client: Client) -> None:
+    may(client, "inventory.view_provider")
     resource = {"name": "provider name", "href": NOWHERE}
-    ask(may(client), "post", URL, {"action": "edit", "resource": resource}, HTTPStatus.FORBIDDEN)
+    ask(client, "post", URL, {"action": "edit", "resource": resource}, HTTPStatus.FORBIDDEN)
 
 
 def test_what_is_not_there_is_not_edited(editor: Client) -> None:

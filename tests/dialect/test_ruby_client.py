@@ -110,6 +110,14 @@ def test_the_primitives(ruby: Ruby, cast: Cast) -> None:
     assert ruby.send("delete", path, status=HTTPStatus.NO_CONTENT) is None
 
 
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_an_action_is_sent_alike_by_each_method_that_is_offered(ruby: Ruby, cast: Cast, method: str) -> None:
+    href = f"http://testserver/api/providers/{cast.acme.pk}"
+    assert any(one["name"] == "edit" and one["method"] == method for one in ruby.send("get", href)["actions"])
+    for number, body in enumerate(({"resource": {"name": "0"}}, {"name": "1"})):
+        assert ruby.send(method, href, {"action": "edit", **body})["name"] == str(number)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("vms/9999", HTTPStatus.NOT_FOUND), ("bogus_collection", HTTPStatus.BAD_REQUEST)],

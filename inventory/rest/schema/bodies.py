@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
-from inventory.rest.actions import DEFAULT
+from inventory.rest.actions import DEFAULT, EDIT
 from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
 from inventory.rest.serializers import EmptyInput
 
@@ -81,11 +81,16 @@ def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool)
     return [*ways, flat]
 
 
-def patches_of(given: Input) -> list[Schema]:
-    """The ways to write the body of a PATCH: an object of attributes, or a list of changes to them."""
+def edits_of(given: Input, one: Schema) -> list[Schema]:
+    """The ways to write the body of a PUT: those of a POST of `edit`, in which that need not be said."""
+    return [way for names in (None, [EDIT]) for way in bodies_of(given, one, names, many=False)]
+
+
+def changes_of(given: Input) -> Schema:
+    """What else the body of a PATCH can be: a list of changes to attributes."""
     changes = [_change(["edit", "add"], name, value=schema) for name, schema in given.properties.items()]
     changes += [_change(["remove"], name) for name, schema in given.properties.items() if _can_be_null(schema)]
-    return [given.schema(), listed(any_of(changes))]
+    return listed(any_of(changes))
 
 
 def _change(actions: list[str], name: str, **value: Schema) -> Schema:

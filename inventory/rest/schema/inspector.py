@@ -13,8 +13,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
+from inventory.rest.actions import EDIT
 from inventory.rest.schema import parameters
-from inventory.rest.schema.bodies import Input, bodies_of, patches_of
+from inventory.rest.schema.bodies import Input, bodies_of, changes_of, edits_of
 from inventory.rest.schema.resources import Resources, name_of
 from inventory.rest.schema.shapes import ENDPOINT, FILLED, REASONS, SECURITY, Schema, any_of, closed, listed
 from inventory.rest.serializers import StrictSerializer
@@ -147,15 +148,13 @@ class Inspector(AutoSchema):
     def _bodies(self, action: Any) -> list[Schema]:
         given = Input.of(action, self)
         name = f"{name_of(self.viewset)}{action.url_path.capitalize()}"
-        if self.method == "PATCH":
-            return patches_of(given.partial())
-        if self.method == "PUT":
-            return [given.partial().schema()]
-        if action.url_path == "edit":
+        if action.url_path == EDIT:
             given = given.partial()
         if not self.view.detail and (names := self.viewset.named_by(action)):
             given, name = given.named(names), f"Named{name}"
         one = self.resources.component(name, given.schema)
+        if self.method in {"PUT", "PATCH"}:
+            return edits_of(given, one) + ([changes_of(given)] if self.method == "PATCH" else [])
         asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.view.action == "act" else None
         return bodies_of(given, one, asked, many=not self.view.detail)
 

@@ -101,6 +101,28 @@ def test_what_is_wrong_with_a_patch_is_said(change: Any, message: str) -> None:
         edited_attributes([change])
 
 
+@pytest.mark.parametrize("attributes", [{"name": "aws"}, {}])
+def test_an_edit_by_its_method_may_be_written_as_one_by_its_name(attributes: dict[str, Any]) -> None:
+    for body in (attributes, {"action": "edit", **attributes}, {"resource": attributes}):
+        assert edited_attributes(body) == attributes
+    assert edited_attributes({"action": "edit", "resource": attributes}) == attributes
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"action": "delete", "name": "aws"}, "of the action edit, and the body of delete"),
+        ({"resources": [{"name": "aws"}]}, "of the one resource of its address"),
+        ({"resource": {}, "name": "aws"}, "Unknown key in the body: name"),
+        ({"resource": None}, "A resource must be a JSON object"),
+        (None, "A resource must be a JSON object"),
+    ],
+)
+def test_an_edit_that_is_written_as_something_else_is_refused(body: Any, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        edited_attributes(body)
+
+
 def test_a_patch_changes_an_attribute_once() -> None:
     with pytest.raises(BadInput, match="once in a PATCH"):
         edited_attributes([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
