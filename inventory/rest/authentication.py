@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from hmac import compare_digest
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.core.cache import caches
@@ -144,7 +144,7 @@ def _renew(token: AuthToken) -> None:
 def limited_to_group(request: Request) -> User | AnonymousUser:
     """The caller; with `X-MIQ-Group`, as a member of that group alone. 401 if it is none of theirs."""
     user = request.user
-    name = unquote_plus(request.META.get("HTTP_X_MIQ_GROUP", ""))
+    name = _unescaped(request.META.get("HTTP_X_MIQ_GROUP", ""))
     if not name or isinstance(user, AnonymousUser):
         return user
     member = None if "\0" in name else GroupMember.objects.filter(pk=user.pk, groups__name=name).first()
@@ -152,6 +152,15 @@ def limited_to_group(request: Request) -> User | AnonymousUser:
         raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
     member.group = member.groups.get(name=name)
     return member
+
+
+def _unescaped(header: str) -> str:
+    """A header that is escaped as a form's value, or not: as it is, it is UTF-8 or Latin-1, as with HTTP Basic."""
+    octets = unquote_to_bytes(header.replace("+", " ").encode("latin-1", "replace"))
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:

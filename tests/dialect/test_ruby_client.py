@@ -116,6 +116,7 @@ def test_an_action_is_sent_alike_by_each_method_that_is_offered(ruby: Ruby, cast
     assert any(one["name"] == "edit" and one["method"] == method for one in ruby.send("get", href)["actions"])
     for number, body in enumerate(({"resource": {"name": "0"}}, {"name": "1"})):
         assert ruby.send(method, href, {"action": "edit", **body})["name"] == str(number)
+    ruby.send("delete", href, {"action": "delete"}, HTTPStatus.NO_CONTENT)
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,15 @@ def test_a_group_that_is_not_the_caller_s_is_refused(get: Any, name: str) -> Non
     assert said == f"Invalid Authorization Group {name} specified"
 
 
+@pytest.mark.parametrize(
+    "sent", ["%C3%A9quipe", "\xc3\xa9quipe", "\xe9quipe"], ids=["escaped", "UTF-8", "Latin-1"]
+)
+def test_a_group_may_have_any_letters(get: Any, ada: User, sent: str) -> None:
+    ada.groups.add(Group.objects.create(name="\N{LATIN SMALL LETTER E WITH ACUTE}quipe"))
+    answer = get("/api", **basic(), X_MIQ_Group=sent)
+    assert answer.json()["identity"]["group"] == "\N{LATIN SMALL LETTER E WITH ACUTE}quipe"
+
+
 def test_a_plus_in_the_name_of_a_group_is_sent_encoded(get: Any, ada: User) -> None:
     ada.groups.add(Group.objects.create(name="a+b"))
     assert get("/api", **basic(), X_MIQ_Group="a%2Bb").json()["identity"]["group"] == "a+b"
