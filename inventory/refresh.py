@@ -135,6 +135,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
             status, message, found = _refreshed(provider, holding, scope, asked)
         except Exception as error:
             status, message, found = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
+        holding.ensure()
         for task in asked:
             finish(task, status, message, **found)
 
@@ -147,7 +148,7 @@ def _refreshed(
         return Task.Status.ERROR, DELETED, {}
     force = any(task.arguments.get("force") for task in asked)
     try:
-        done = refresh(provider, holding, scope=scope, force=force, retries=TaskRetries(asked, provider))
+        done = refresh(provider, holding, scope=scope, force=force, retries=TaskRetries(asked, provider, holding))
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
     status = Task.Status.WARN if done.findings.misfits else Task.Status.OK
@@ -178,6 +179,7 @@ def refresh(
     except Exception as failure:
         if leave_to_others(failure):
             raise
+        holding.ensure()
         foreseen = isinstance(failure, FORESEEN)
         unknown = f"Portcullis failed to refresh ({described(failure)}); its log says why."
         _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))

@@ -88,10 +88,13 @@ def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     handler: Handler = import_string(settings.TASK_HANDLERS[tasks[0].queue.partition("/")[0]])
     try:
         handler(tasks, holding)
+        return
     except UnreadableSecret as error:
-        _fail(tasks, str(error))
+        reason = str(error)
     except Exception as error:
-        _fail(tasks, unforeseen(error, f"The tasks of {tasks[0].queue}"))
+        reason = unforeseen(error, f"The tasks of {tasks[0].queue}")
+    holding.ensure()
+    _fail(tasks, reason)
 
 
 def _fail(tasks: Sequence[Task], reason: str) -> None:

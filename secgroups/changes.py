@@ -51,7 +51,7 @@ class _Changes:
         self.holding = holding
         self.driver = vm.provider.driver(SharedPace(vm.provider))
         self._named = {ref for task in tasks if (ref := task.arguments["group"]["ems_ref"])}
-        retries = TaskRetries(tasks, vm.provider)
+        retries = TaskRetries(tasks, vm.provider, holding)
         retries.unsure |= any(task.interrupted for task in tasks)
         #: Whether what tasks note of how to take it back may have been written.
         self._resumed = retries.unsure

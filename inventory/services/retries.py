@@ -12,6 +12,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from inventory.drivers.failures import CloudError
+from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.pacing import NotItsTurn
 from inventory.patience import Patience, Retries, StartAnew, Waiting
@@ -49,11 +50,12 @@ class ProviderRetries(Retries):
 
 
 class TaskRetries(ProviderRetries):
-    """Those of the tasks of one queue that are carried out together."""
+    """Those of the tasks of one queue that are carried out together, while its lease is held."""
 
-    def __init__(self, tasks: Sequence[Task], provider: Provider) -> None:
+    def __init__(self, tasks: Sequence[Task], provider: Provider, holding: Holding) -> None:
         super().__init__(provider)
         self._tasks = tasks
+        self._holding = holding
         self.unsure = any(task.arguments.get(UNSURE) for task in tasks)
         #: Whether they failed before they were taken, and were not tried since.
         self._resumed = True
@@ -66,6 +68,7 @@ class TaskRetries(ProviderRetries):
         return Patience(_limit().total_seconds(), elapsed=min(elapsed).total_seconds(), attempts=max(attempts))
 
     def wait(self, waiting: Waiting) -> None:
+        self._holding.ensure()
         self._end_the_overdue(waiting)
         failed = not isinstance(waiting.error, NotItsTurn)
         if failed and not any(FIRST_FAILURE in task.context_data for task in self._tasks):
@@ -80,7 +83,7 @@ class TaskRetries(ProviderRetries):
                 task.context_data.setdefault(FIRST_FAILURE, timezone.now().strftime(TIME))
             if self.unsure:
                 task.arguments[UNSURE] = True
-        save_all(self._tasks, ["status", "message", "next_attempt_on", "context_data", "arguments", "updated_on"])
+        self._save(self._tasks, "status", "message", "next_attempt_on", "context_data", "arguments")
 
     def look(self) -> bool:
         try:
@@ -97,7 +100,7 @@ class TaskRetries(ProviderRetries):
     @transaction.atomic
     def go_on(self) -> None:
         set_next_attempt(self._tasks, None)
-        begun = save_all(self._tasks, ["next_attempt_on", "context_data", "updated_on"])
+        begun = self._save(self._tasks, "next_attempt_on", "context_data")
         if begun < len(self._tasks):
             raise StartAnew  # one was cancelled, and the others wait on
 
@@ -106,7 +109,12 @@ class TaskRetries(ProviderRetries):
         failing = [task for task in self._tasks if told and task.status == Task.Status.WARN]
         for task in failing:
             task.status, task.message = Task.Status.OK, f"Attempt {task.context_data['attempts'] + 1} succeeded."
-        save_all(failing, ["status", "message", "updated_on"])
+        self._save(failing, "status", "message")
+
+    def _save(self, tasks: Sequence[Task], *names: str) -> int:
+        """Save these fields, unless another worker may have taken the tasks over: they are its own by now."""
+        self._holding.ensure()
+        return save_all(tasks, [*names, "updated_on"])
 
     def _end_the_overdue(self, waiting: Waiting) -> None:
         """End those that may not be tried for so long, unless they are all: then the patience is over."""

@@ -45,7 +45,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         ensure_same_connection(provider)
         if not begin([task]):
             continue
-        retries = TaskRetries([task], provider)
+        retries = TaskRetries([task], provider, holding)
         retries.unsure |= task.interrupted
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
         patience = patience or retries.patience()
@@ -74,6 +74,7 @@ def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
         return error.permanent
     except Exception as error:
         reason = unforeseen(error, task)
+        holding.ensure()
         # As it was: what came of it could perhaps not be saved.
         _end(Task.objects.get(pk=task.pk), edit, reason)
     return True

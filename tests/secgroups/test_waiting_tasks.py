@@ -12,15 +12,17 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from inventory import patience
+from inventory import patience, refresh
+from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
 from inventory.services import NotInTime, cancel_task, edit_provider, request_refresh, retry_task
-from inventory.work import work_off
+from inventory.work import _take, work_off
 from secgroups.services import group_deletion, request_edits
 from tests.cast import Cast, memberships
-from tests.clouds import Clock, MemoryCloud, fail, go, refuse, throttle, unavailable
+from tests.clouds import Clock, Event, Grip, MemoryCloud, fail, go, refuse, throttle, unavailable
 from tests.inventory.test_work import messages as messages  # a fixture: what would wake workers
-from tests.secgroups.carrying import queue
+from tests.secgroups.carrying import carried_out, queue
+from tests.secgroups.editing import edited
 
 DOWN = [unavailable()] * 200
 LONG = 25
@@ -58,6 +60,11 @@ def meanwhile(clock: Clock, act: Callable[[], object], after: float = 0) -> None
             act()
 
     clock.meanwhile = pass_by
+
+
+def lose(grip: Grip, then: Event) -> Event:
+    """The lease is lost while the cloud is asked."""
+    return lambda call: (grip.lose(), then(call))[1]
 
 
 def added(cast: Cast, *names: str) -> list[Task]:
@@ -377,6 +384,50 @@ class TestRetrying:
         assert told(web)[2] == told(db)[2] == "Cancelled by admin."
         answer = admin_client.post("/admin/inventory/task/", chosen, follow=True)
         assert all("can't be retried" in str(one) for one in answer.context["messages"])
+
+
+class TestALostLease:
+    """Another worker has the tasks by now: what this one finds out of them is not theirs any more."""
+
+    #: The call that each asks its cloud.
+    CALLS = {"change": "ports", "edit": "delete_group", "refresh": "inventory"}
+
+    def change(self, cast: Cast, grip: Grip) -> None:
+        added(cast, "web")
+        carried_out(cast.production.single, grip)
+
+    def edit(self, cast: Cast, grip: Grip) -> None:
+        edited(cast.acme, group_deletion(cast.production.web), grip=grip)
+
+    def refresh(self, cast: Cast, grip: Grip) -> None:
+        refresh.carry_out(_take(request_refresh(provider=cast.acme, user=None).queue), grip)
+
+    @pytest.mark.parametrize("work", CALLS)
+    @pytest.mark.parametrize("error", [throttle(LONG), unavailable(), refuse()])
+    def test_during_a_call_that_fails_nothing_is_written(
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock, work: str, error: Any
+    ) -> None:
+        cloud.script(self.CALLS[work], lose(grip := Grip(), error))
+        with pytest.raises(LeaseLost):
+            getattr(self, work)(cast, grip)
+        self.assert_untouched(cast)
+
+    @pytest.mark.parametrize("work", ["change", "edit"])
+    def test_during_a_pause_nothing_is_written(
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock, work: str
+    ) -> None:
+        cloud.script(self.CALLS[work], throttle(1))
+        grip, noted = Grip(), []
+        meanwhile(clock, lambda: (noted.append(Task.objects.values().get()), grip.lose()))
+        with pytest.raises(LeaseLost):
+            getattr(self, work)(cast, grip)
+        assert Task.objects.values().get() == noted[0]
+
+    def assert_untouched(self, cast: Cast) -> None:
+        task = Task.objects.get()
+        assert (task.state, task.status, task.next_attempt_on) == ("Active", "Ok", None)
+        assert "attempts" not in task.context_data
+        assert Provider.objects.get(pk=cast.acme.pk).last_refresh_error is None
 
 
 class TestTheLog:
