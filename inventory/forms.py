@@ -138,5 +138,6 @@ class ProviderTestForm(ConnectionForm):
         super().__init__(*args, **kwargs)
         self.fields["name"].required = False
 
-    def validate_constraints(self) -> None:
-        """It is not to be saved."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """It is not to be saved, so its name is nobody's business."""
+        return super()._get_validation_exclusions() | {"name"}

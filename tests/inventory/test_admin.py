@@ -397,6 +397,11 @@ def test_a_new_provider_is_tested_and_not_saved(admin_client, asked):
     assert not Provider.objects.exists()
 
 
+def test_a_name_that_is_taken_does_not_hinder_a_test(admin_client, provider, asked):
+    page = admin_client.post(f"{PROVIDERS}verify/", typed(userid="AKIA", password="secret"))
+    assert "May list instances." in page.content.decode()
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_the_form_leads_to_the_test(admin_client, provider, stored):
     body = admin_client.get(page(provider) if stored else f"{PROVIDERS}add/").content.decode()
