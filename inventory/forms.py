@@ -24,7 +24,27 @@ def clouds() -> list[tuple[str, str]]:
     return [(name, drivers.driver_class(name).namespace) for name in settings.DRIVERS]
 
 
-class ConnectionForm(forms.ModelForm[Provider]):
+class AsTyped(forms.BaseForm):
+    """A form that takes text as it is, with the blanks around it, as the API does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.CharField):
+                field.strip = False
+
+
+class LinesField(forms.CharField):
+    """Text of several lines, which a browser ends in its own way: what nobody changed reads as it was."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str | None:
+        text = super().to_python(value)
+        return text and text.replace("\r\n", "\n")
+
+
+class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
     """How a cloud is reached, with credentials that can be set and never seen."""
 
     type = forms.ChoiceField(choices=clouds, label="Cloud")
@@ -43,7 +63,6 @@ class ConnectionForm(forms.ModelForm[Provider]):
     )
     password = forms.CharField(
         required=False,
-        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
         help_text="On Amazon the secret access key, of an application credential its secret.",
     )
@@ -72,6 +91,7 @@ class ConnectionForm(forms.ModelForm[Provider]):
             "uid_ems",
             "interface",
         ]
+        field_classes = {"certificate_authority": LinesField}
         help_texts = {
             "url": "Of the endpoint; empty for the cloud's own. Of a file, file:///NAME with its name among the "
             "exported inventories.",

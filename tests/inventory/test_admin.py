@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.forms import CharField
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -143,6 +144,35 @@ def test_a_new_provider_is_refreshed_at_once(admin_client, admin_user):
     queued = provider.tasks.get()
     assert queued.owner == admin_user
     assert f"/admin/inventory/task/{queued.pk}/change/" in answer.content.decode()
+
+
+def test_text_is_kept_as_it_was_typed(admin_client):
+    texts = {name: f" {name} " for name in ("name", "provider_region", "project", "uid_ems", "hostname")}
+    secrets = {"userid": " AKIA ", "password": " secret "}
+    admin_client.post(f"{PROVIDERS}add/", typed(**texts, **secrets))
+    kept = Provider.objects.values(*texts, "credentials").get()
+    assert kept == {**texts, "credentials": secrets}
+
+
+def test_every_text_of_every_form_of_ours_is(rf, admin_user):
+    request = rf.get("/")
+    request.user = admin_user
+    ours = [one for model, one in site._registry.items() if model._meta.app_label in ("inventory", "secgroups")]
+    forms = [one.get_form(request)() for one in ours if one.has_change_permission(request)]
+    fields = [field for form in forms for field in form.fields.values()]
+    texts = [field for field in fields if isinstance(field, CharField)]
+    assert len(texts) > 5
+    assert not [field.label for field in texts if field.strip]
+
+
+def test_lines_that_nobody_changed_are_no_other_authority(admin_client, provider):
+    """A browser ends each with a carriage return."""
+    lines = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+    Provider.objects.update(certificate_authority=lines)
+    shown = typed(verify_ssl="on", certificate_authority=lines.replace("\n", "\r\n"))
+    assert admin_client.post(page(provider), shown).status_code == 302
+    assert Provider.objects.get().certificate_authority == lines
+    assert not Task.objects.exists()
 
 
 def test_a_new_provider_needs_credentials(admin_client):
