@@ -2,10 +2,19 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as global_apps
+from django.contrib.admin import apps as admin_apps
 from django.db.models.signals import post_migrate
 
 
+class AdminConfig(admin_apps.AdminConfig):
+    """Django's admin, with our site."""
+
+    default = False
+    default_site = "inventory.site.AdminSite"
+
+
 class InventoryConfig(AppConfig):
+    default = True
     name = "inventory"
 
     def ready(self) -> None:

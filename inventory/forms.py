@@ -47,6 +47,9 @@ class LinesField(forms.CharField):
 class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
     """How a cloud is reached, with credentials that can be set and never seen."""
 
+    #: Why what was typed could not be saved a moment ago.
+    refusal: str | None = None
+
     type = forms.ChoiceField(choices=clouds, label="Cloud")
     auth_type = forms.ChoiceField(
         choices=[("password", "User and password"), ("application_credential", "Application credential")],
@@ -111,6 +114,8 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
             self.add_error("password", "This cloud needs a user id and a password.")
         elif not cleaned.get("password") and self.instance.sends_elsewhere(cleaned):
             self.add_error("password", ENTER_AGAIN)
+        if self.refusal:
+            self.add_error(None, self.refusal)
         return cleaned
 
     def clean_interface(self) -> str:

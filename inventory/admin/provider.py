@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm, model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -26,6 +26,7 @@ from inventory.fields import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
+    QueueFull,
     Verdict,
     connect_provider,
     delete_provider,
@@ -111,6 +112,27 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         except UnreadableSecret as error:
             return str(error)
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """What was typed is shown again where the refresh that it asks for is not taken."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except QueueFull as error:
+            cast(Any, request).refusal = f"Nothing was saved: {error}."
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(
+        self, request: HttpRequest, obj: Provider | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[Provider]]:
+        form = super().get_form(request, obj, change, **kwargs)
+        cast(Any, form).refusal = getattr(request, "refusal", None)
+        return form
+
     def save_model(self, request: HttpRequest, obj: Provider, form: ModelForm[Provider], change: bool) -> None:
         user = cast(User, request.user)
         if change:
@@ -133,14 +155,14 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         """After the page that asks, which is Django's own."""
         if not request.POST.get("post"):
             return cast(HttpResponse | None, delete_selected(self, request, providers))
-        self.log_deletions(request, providers)
-        return show_tasks(self._delete(request, providers), otherwise=Provider)
+        with transaction.atomic():
+            self.log_deletions(request, providers)
+            tasks = self._delete(request, providers)
+        return show_tasks(tasks, otherwise=Provider)
 
     def _delete(self, request: HttpRequest, providers: Iterable[Provider]) -> list[Task]:
-        tasks = []
-        for provider in providers:
-            with suppress(Provider.DoesNotExist):  # somebody else was first
-                tasks.append(delete_provider(provider=provider, user=cast(User, request.user)))
+        user = cast(User, request.user)
+        tasks = [delete_provider(provider=provider, user=user) for provider in providers]
         for task in tasks:
             messages.success(request, format_html("Accepted: {}", link_to(task)))
         return tasks

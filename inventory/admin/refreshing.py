@@ -16,7 +16,7 @@ from inventory.admin.columns import M, link_to
 from inventory.admin.task import show_tasks
 from inventory.drivers.values import Kind, Scope
 from inventory.models import Task
-from inventory.services import QueueFull, request_refresh_of
+from inventory.services import request_refresh_of
 
 #: Most things that are read one by one: of more it is quicker to read all that their provider has.
 MOST = 200
@@ -45,12 +45,8 @@ class RefreshableAdmin(LinkedAdmin[M]):
         if len(chosen) > MOST:
             messages.error(request, f"Choose at most {MOST} at once, or refresh their provider.")
             return None
-        try:
-            with transaction.atomic():
-                tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
-        except QueueFull as error:
-            messages.error(request, f"Nothing was queued: {error}.")
-            return None
+        with transaction.atomic():
+            tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
         for task in tasks:
             messages.success(request, format_html("Queued: {}", link_to(task)))
         return show_tasks(tasks, otherwise=self.model)

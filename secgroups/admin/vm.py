@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -132,7 +132,7 @@ class VmAdmin(base.VmAdmin):
 def _answers(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> Sequence[Accepted | Refused]:
     try:
         return request_changes(vm=vm, action=action, asked=asked, user=user)
-    except QueueFull as error:
+    except (QueueFull, ObjectDoesNotExist) as error:
         return [Refused(f"{cannot(action, one.label, vm.name)}: {error}.") for one in asked]
 
 

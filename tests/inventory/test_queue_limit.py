@@ -124,7 +124,7 @@ def test_the_admin_says_that_nothing_was_queued(admin_client: Client, cast: Cast
     chosen = list(Provider.objects.order_by("-name").values_list("pk", flat=True))
     data = {"action": "refresh", "_selected_action": chosen}
     answer = admin_client.post(reverse("admin:inventory_provider_changelist"), data, follow=True)
-    assert [str(message) for message in answer.context["messages"]] == [f"Nothing was queued: 3 {FULL}."]
+    assert [str(message) for message in answer.context["messages"]] == [f"Nothing was done: 3 {FULL}."]
     assert Task.objects.count() == 3
 
 
