@@ -17,7 +17,8 @@ from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, lease
 from inventory.models import Task
 from inventory.patience import HandedBack, StartAnew, stop
-from inventory.services.tasks import begin, finish, wake
+from inventory.services.queueing import wake
+from inventory.services.tasks import begin, finish
 
 logger = logging.getLogger(__name__)
 

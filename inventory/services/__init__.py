@@ -8,20 +8,17 @@ from inventory.services.providers import (
     request_refresh,
     request_refresh_of,
 )
+from inventory.services.queueing import QueueFull, Work, keep_refused, queue_work
 from inventory.services.retries import ProviderRetries, TaskRetries, ensure_same_connection
 from inventory.services.tasks import (
     Ending,
     NotInTime,
-    QueueFull,
-    Work,
     begin,
     cancel_task,
     delete_task,
     finish,
     finish_all,
-    keep_refused,
     put_back,
-    queue_work,
     retry_task,
     save_all,
 )

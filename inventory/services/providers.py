@@ -12,7 +12,8 @@ from django.utils import timezone
 from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
 from inventory.models.provider import DELETED
-from inventory.services.tasks import Work, queue_work, save_all
+from inventory.services.queueing import Work, queue_work
+from inventory.services.tasks import save_all
 
 #: What says how a cloud is reached.
 CONNECTION = {

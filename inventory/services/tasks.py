@@ -1,4 +1,4 @@
-"""Accepting work and finishing it."""
+"""Tasks as they go on: from their beginning to their end."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-import orjson
-from celery import current_app
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from inventory.drivers.limits import storable
-from inventory.models import Provider, Task, Vm
-from inventory.models.provider import KEPT
-from inventory.prepared import Prepared, Slot, planned_cursor
+from inventory.models import Task
+from inventory.services.queueing import wake
 
 logger = logging.getLogger(__name__)
 
-#: Who is named where nobody asked: the schedule.
-SYSTEM = "system"
 #: What an unfinished task that has failed shows in its context: when that was first, and when it is tried next.
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -34,127 +26,6 @@ TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 UNSURE = "unsure"
 #: Most ids in a line of the log.
 MOST_LOGGED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a task is to do: `arguments` is for its handler, `context` is what the task shows of the request."""
-
-    name: str
-    message: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-#: How many tasks wait in a queue.
-_WAITING = Prepared(lambda: Task.objects.of_queue(Slot("queue")).counted())
-
-
-class QueueFull(Exception):
-    """So much waits there already that nothing was accepted; `str()` is for a person."""
-
-    #: After how many seconds it is worth asking again.
-    wait = 10
-
-    def __init__(self, waiting: int) -> None:
-        super().__init__(f"{waiting} tasks are waiting there already: ask again when some of them are finished")
-
-
-@transaction.atomic
-def queue_work(
-    queue: str,
-    works: Sequence[Work],
-    *,
-    user: User | None,
-    provider: Provider | None,
-    vm: Vm | None = None,
-) -> list[Task]:
-    """Write the tasks of one queue, all or none, and wake a worker up once they are there.
-
-    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`, and `Provider.DoesNotExist` if the
-    provider's deletion was accepted.
-    """
-    _one_after_another(queue)
-    [[waiting]] = _WAITING(queue=queue)
-    if waiting + len(works) > settings.QUEUE_LIMIT:
-        raise QueueFull(waiting)
-    userid = user.get_username() if user else SYSTEM
-    tasks = _insert(Task(queue=queue, userid=userid, owner=user, provider=provider, vm=vm), works)
-    transaction.on_commit(partial(wake, queue))
-    return tasks
-
-
-def keep_refused(
-    queue: str, work: Work, *, user: User | None, provider: Provider | None, vm: Vm | None = None
-) -> Task:
-    """A finished task for work that was refused, for the reason that is its message."""
-    refused: Task = Task.objects.create(
-        queue=queue,
-        name=work.name,
-        message=work.message,
-        context_data=work.context,
-        state=Task.State.FINISHED,
-        status=Task.Status.ERROR,
-        pct_complete=100,
-        userid=user.get_username() if user else SYSTEM,
-        owner=user,
-        provider=provider,
-        vm=vm,
-    )
-    return refused
-
-
-#: Of the works, as JSON in one parameter, the columns of `_OF_WORK` in the order of the works.
-_WORKS = {
-    "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
-        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS works(one, place) WHERE {kept} ORDER BY place""",
-    "sqlite": """json_extract(value, '$.name'), json_extract(value, '$.message'),
-        json_extract(value, '$.arguments'), json_extract(value, '$.context')
-        FROM json_each(%s) WHERE {kept} ORDER BY key""",
-}
-_OF_WORK = ("name", "message", "arguments", "context_data")
-
-
-def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
-    """Insert a task like this one for each work: in one parameter, where `bulk_create` prepares each value.
-
-    They are read where more than their ids is asked for.
-    """
-    shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
-    columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
-    values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
-    of_provider = [like.provider_id] if like.provider_id else []
-    kept = f"EXISTS ({KEPT[connection.vendor]})" if of_provider else "TRUE"
-    chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor].format(kept=kept)}"
-    with planned_cursor(connection) as cursor:
-        cursor.execute(
-            f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(works).decode(), *of_provider],
-        )
-        ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
-    if len(ids) < len(works):
-        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={like.provider_id}")
-    alias = connection.alias
-    return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
-
-
-def _one_after_another(queue: str) -> None:
-    """Let nobody else accept work for this queue until this transaction ends.
-
-    Else a task could be accepted after one with a higher id was carried out, and the order of the ids would not be
-    that in which things were done. SQLite's transactions are one after another anyway.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [queue])
-
-
-def wake(queue: str, **options: Any) -> None:
-    """Send the message that makes a worker look at this queue. One that is lost is made up for by the sweep."""
-    try:
-        current_app.send_task("inventory.tasks.work", [queue], **options)
-    except (OperationalError, OSError) as error:
-        logger.warning("No message for %s, the next sweep will find it: %s", queue, error)
 
 
 def begin(tasks: Sequence[Task]) -> list[Task]:

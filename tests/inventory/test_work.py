@@ -19,8 +19,7 @@ from inventory import patience
 from inventory.leases import Holding, LeaseLost
 from inventory.models import Lease, Provider, Task
 from inventory.patience import Stop
-from inventory.services import Work, finish, queue_work
-from inventory.services import tasks as services
+from inventory.services import Work, finish, queue_work, queueing
 from inventory.tasks import look_around, sweep, work
 from inventory.work import LATE, work_off
 from tests import cast as actors
@@ -68,7 +67,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str,
             assert name == work.name
             sent.append((arguments, options))
 
-    monkeypatch.setattr(services, "current_app", App)
+    monkeypatch.setattr(queueing, "current_app", App)
     return sent
 
 
@@ -245,7 +244,7 @@ class TestQueueWork:
         def refuse(*arguments: Any, **options: Any) -> None:
             raise error
 
-        monkeypatch.setattr(services.current_app, "send_task", refuse)
+        monkeypatch.setattr(queueing.current_app, "send_task", refuse)
         with django_capture_on_commit_callbacks(execute=True):
             add("a")
         assert states() == {"a": ("Queued", "Ok", "Doing a")}
