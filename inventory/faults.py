@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from inventory.leases import LeaseLost
 from inventory.patience import HandedBack
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 #: PostgreSQL's classes of states that pass: no connection, a transaction that was rolled back for another's sake,
 #: no resources, an operator's intervention, a failure of the system; and single states of other classes.
@@ -47,6 +50,17 @@ def passes(error: BaseException) -> bool:
 def leave_to_others(error: BaseException) -> bool:
     """Whether the rows still say what is to be done, and whoever comes next does it."""
     return isinstance(error, HandedBack | LeaseLost) or passes(error)
+
+
+def seeing_others(write: Callable[..., Answer], *args: Any) -> Answer:
+    """Run a write again that met what another transaction has just written: what checks its input sees that now.
+
+    What it writes it writes in one transaction, of which nothing is left.
+    """
+    try:
+        return write(*args)
+    except IntegrityError:
+        return write(*args)
 
 
 def unforeseen(error: Exception, doing: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.drivers.limits import storable
 from inventory.drivers.values import Group, Inventory, Network, Port, Scope, Tenant
-from inventory.faults import described, leave_to_others, unforeseen
+from inventory.faults import described, leave_to_others, seeing_others, unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.findings import Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
@@ -175,7 +175,7 @@ def refresh(
         done = _read(provider, read_on, force, scope, retries or ProviderRetries(provider))
         progress()
         holding.ensure()
-        _write(done, progress)
+        done = seeing_others(_write, done, progress)
     except Exception as failure:
         if leave_to_others(failure):
             raise
@@ -226,7 +226,9 @@ def _scope(task: Task) -> Scope | None:
 
 
 @transaction.atomic
-def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
+def _write(read: Refresh, progress: Callable[[], object]) -> Refresh:
+    """Write what was read; the refresh as it is then."""
+    refresh = replace(read)
     if not refresh.provider.is_kept():
         raise CloudError(DELETED)
     for part in settings.REFRESH_PARTS:
@@ -238,6 +240,7 @@ def _write(refresh: Refresh, progress: Callable[[], object]) -> None:
             f"The refresh of {refresh.provider.name} was stopped and changed nothing: it would remove "
             f'{listed(objections)}. If they are really gone, refresh with "force".'
         )
+    return refresh
 
 
 def bring_in_tenants(refresh: Refresh) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from inventory.drivers.failures import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
-from inventory.faults import unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen, unrecorded
 from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.models.provider import DELETED
@@ -180,14 +180,18 @@ class _Changes:
         """Write what the cloud has now, and the end of every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
         self.holding.ensure()
+
+        @transaction.atomic
+        def write() -> None:
+            if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
+                record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
+            seen = self._seen(before, after) if read_on else {}
+            finish_all(self._ending(task, seen, failure) for task in self.tasks)
+
         try:
             new_groups = self._missing(after)
             self.holding.ensure()
-            with transaction.atomic():
-                if read_on and self.vm.provider.is_kept():
-                    record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
-                seen = self._seen(before, after) if read_on else {}
-                finish_all(self._ending(task, seen, failure) for task in self.tasks)
+            seeing_others(write)
         except Exception as error:
             self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
 

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import ClassVar
+
+from django.db import connection, models
+
+
+class Kept(models.Model):
+    """Rows that may be deleted at any time: whoever writes what names one keeps it until that is written."""
+
+    #: When a row counts as one that is there, in SQL.
+    there: ClassVar[str] = "TRUE"
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def keeping(cls) -> str:
+        """The statement that finds a row by its id and keeps it until the transaction ends.
+
+        It takes a lock for which Django has no name: those who write share it, only a deletion waits for it.
+        """
+        found = f"SELECT 1 FROM {cls._meta.db_table} WHERE id = %s AND {cls.there}"  # noqa: S608
+        return f"{found} FOR KEY SHARE" if connection.vendor == "postgresql" else found
+
+    def is_kept(self) -> bool:
+        """Whether it is there; if so, it and what is of it is not deleted until this transaction ends."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.keeping(), [self.pk])
+            return cursor.fetchone() is not None
 
 
 class Timestamped(models.Model):

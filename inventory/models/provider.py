@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
-from django.db import connection, models
+from django.db import models
 
 from inventory import drivers
 from inventory.drivers.base import Driver
@@ -15,7 +15,7 @@ from inventory.drivers.failures import CloudError
 from inventory.drivers.pace import AT_ONCE, Pace
 from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
-from inventory.models.base import Timestamped
+from inventory.models.base import Kept, Timestamped
 from inventory.querysets import ProviderQuerySet
 from inventory.validators import validate_endpoint, validate_path
 
@@ -28,15 +28,14 @@ ADDRESS = frozenset(
 NAME_TAKEN = "A provider with this name already exists."
 #: What a task says that can't be done any more.
 DELETED = "The provider was deleted."
-#: Finds a provider unless its deletion was accepted, and keeps what is of it until the transaction ends: by a lock
-#: for which Django has no name, which writers share and only a deletion waits for.
-_KEPT = "SELECT 1 FROM inventory_provider WHERE id = %s AND deleted_on IS NULL"
-KEPT = {"postgresql": f"{_KEPT} FOR KEY SHARE", "sqlite": _KEPT}
 ENTER_AGAIN = "The stored credentials are not sent to another address: enter them again."
 
 
-class Provider(Timestamped):
+class Provider(Kept, Timestamped):
     """A connected cloud account or endpoint."""
+
+    #: Its deletion begins once nobody writes any more.
+    there = "deleted_on IS NULL"
 
     class SecurityProtocol(models.TextChoices):
         PLAIN = "non-ssl"
@@ -157,15 +156,6 @@ class Provider(Timestamped):
             return bool(self.credentials)
         except UnreadableSecret:
             return True
-
-    def is_kept(self) -> bool:
-        """Whether its deletion was not accepted; if so, nothing of it is deleted until this transaction ends.
-
-        Whoever writes rows of it asks this first: its deletion begins once nobody writes any more.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(KEPT[connection.vendor], [self.pk])
-            return cursor.fetchone() is not None
 
     def ensure_enabled(self) -> None:
         """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""

@@ -4,13 +4,13 @@ import uuid
 
 from django.db import models
 
-from inventory.models.base import NAME_LENGTH, Timestamped, index_of_many, index_of_text, unique_in_provider
+from inventory.models.base import NAME_LENGTH, Kept, Timestamped, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import InstanceManager, VmQuerySet
 
 
-class Vm(Timestamped):
+class Vm(Kept, Timestamped):
     """A virtual machine of any kind of provider; one of a cloud is an `Instance`."""
 
     class PowerState(models.TextChoices):

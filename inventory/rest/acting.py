@@ -8,13 +8,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
+from inventory.faults import seeing_others
 from inventory.rest.actions import DEFAULT, Answer, Command, edited_attributes, result, without
 from inventory.rest.conditional import IF_MATCH
 from inventory.rest.errors import BadInput, NotFound, message_of
@@ -184,7 +185,7 @@ class ActingViewSet(ViewSetMixin, ApiView):
         [given] = self.command.resources
         row = self.resource(self.kwargs["pk"])
         self.check_keys(given)
-        answer = _seeing_others(act, row, given)
+        answer = seeing_others(act, row, given)
         return Response(answer, status=200 if answer.get("success", True) else 400)
 
     def for_each(self, act: Callable[[dict[str, Any]], Answer]) -> Response:
@@ -194,7 +195,7 @@ class ActingViewSet(ViewSetMixin, ApiView):
     def _attempt(self, act: Callable[[dict[str, Any]], Answer], resource: dict[str, Any]) -> Answer:
         try:
             self.check_keys(resource)
-            return _seeing_others(act, resource)
+            return seeing_others(act, resource)
         except APIException as error:
             if not (self.command.many or isinstance(error, NotFound)):
                 raise
@@ -231,17 +232,6 @@ class ActingViewSet(ViewSetMixin, ApiView):
             raise BadInput(UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
-
-
-def _seeing_others(act: Callable[..., Answer], *args: Any) -> Answer:
-    """Run an action again that met what another request has just written: what checks its input sees that now.
-
-    What an action writes it writes in one transaction, of which nothing is left.
-    """
-    try:
-        return act(*args)
-    except IntegrityError:
-        return act(*args)
 
 
 def _ids(resource: Mapping[str, Any], collection: str) -> set[int | None]:

@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from inventory.faults import passes
-from inventory.models import Provider
+from inventory.models import Provider, Vm
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ STATUSES: dict[type[Exception], int] = {
     exceptions.NotAcceptable: 415,
     exceptions.MethodNotAllowed: 400,
     Provider.DoesNotExist: 404,
+    Vm.DoesNotExist: 404,
     QueueFull: 429,
 }
 #: After how many seconds it is worth asking again where the database can't be reached, or had to give up.

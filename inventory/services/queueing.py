@@ -12,11 +12,11 @@ import orjson
 from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
 from inventory.models import Provider, Task, Vm
-from inventory.models.provider import KEPT
 from inventory.prepared import Prepared, Slot, planned_cursor
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ def queue_work(
 ) -> list[Task]:
     """Write the tasks of one queue, all or none, and wake a worker up once they are there.
 
-    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`, and `Provider.DoesNotExist` if the
-    provider's deletion was accepted.
+    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`, and `DoesNotExist` of the provider or
+    the VM if it was deleted meanwhile.
     """
     _one_after_another(queue)
     [[waiting]] = _WAITING(queue=queue)
@@ -76,12 +76,12 @@ def queue_work(
 def keep_refused(
     queue: str, work: Work, *, user: User | None, provider: Provider | None, vm: Vm | None = None
 ) -> Task:
-    """A finished task for work that was refused, for the reason that is its message."""
-    refused: Task = Task.objects.create(
+    """A finished task for work that was refused, for the reason that is its message.
+
+    It names what it is about if that is there: it may have been refused because it is not.
+    """
+    refused = Task(
         queue=queue,
-        name=work.name,
-        message=work.message,
-        context_data=work.context,
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
         pct_complete=100,
@@ -90,7 +90,12 @@ def keep_refused(
         provider=provider,
         vm=vm,
     )
-    return refused
+    try:
+        [task] = _insert(refused, [work])
+    except ObjectDoesNotExist:
+        refused.provider = refused.vm = None
+        [task] = _insert(refused, [work])
+    return task
 
 
 #: Of the works, as JSON in one parameter, the columns of `_OF_WORK` in the order of the works.
@@ -112,17 +117,18 @@ def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
     shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
     columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
-    of_provider = [like.provider_id] if like.provider_id else []
-    kept = f"EXISTS ({KEPT[connection.vendor]})" if of_provider else "TRUE"
+    named: list[Provider | Vm] = [one for one in (like.provider, like.vm) if one]
+    kept = " AND ".join(f"EXISTS ({one.keeping()})" for one in named) or "TRUE"
     chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor].format(kept=kept)}"
     with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(works).decode(), *of_provider],
+            [*values, orjson.dumps(works).decode(), *(one.pk for one in named)],
         )
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
     if len(ids) < len(works):
-        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={like.provider_id}")
+        gone = next(one for one in named if not one.is_kept())
+        raise gone.DoesNotExist(f"Couldn't find {gone._meta.object_name} with 'id'={gone.pk}")
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from inventory.drivers.failures import CloudError
-from inventory.faults import unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding
 from inventory.models import Provider, Task
@@ -63,9 +63,7 @@ def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
         edit.carry_out()
         cloud.done = True
         holding.ensure()
-        with transaction.atomic():
-            recorded = edit.record() if provider.is_kept() else {}
-            finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+        seeing_others(_record, task, provider, edit)
     except UnreadableSecret:
         raise  # not of this task alone: the engine knows what to do
     except CloudError as error:
@@ -78,6 +76,12 @@ def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
         # As it was: what came of it could perhaps not be saved.
         _end(Task.objects.get(pk=task.pk), edit, reason)
     return True
+
+
+@transaction.atomic
+def _record(task: Task, provider: Provider, edit: Carrying) -> None:
+    recorded = edit.record() if provider.is_kept() else {}
+    finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 
 
 def _end(task: Task, edit: Carrying | None, reason: str, **context: Any) -> None:
