@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from inventory.bulk import batches
+from inventory.bulk import among, batches
 from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.drivers.limits import storable
@@ -47,6 +48,8 @@ class Refresh:
     force: bool = False
     #: What `inventory` is of; None is everything.
     scope: Scope | None = None
+    #: Of an instance: the ports that it had in our inventory before, of which `inventory` has those that exist.
+    known_ports: Collection[str] = ()
     tenants: dict[str, int] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Refresh:
         *,
         within: Q | None = None,
         newer: Q | None = None,
+        spare: Callable[[Sequence[int]], object] = lambda gone: None,
     ) -> dict[str, int]:
         """Bring in the `things` of a kind, and note what was found; the primary key of each ref."""
 
@@ -92,7 +96,15 @@ class Refresh:
 
         stays = self.findings.stays(kind)
         done = reconcile(
-            model, self.provider, things, attributes, within=within, newer=newer, stays=stays, on_gone=judge
+            model,
+            self.provider,
+            things,
+            attributes,
+            within=within,
+            newer=newer,
+            stays=stays,
+            on_gone=judge,
+            spare=spare,
         )
         self.findings.note(kind, done.found, done.went)
         return done.ids
@@ -213,11 +225,27 @@ def _read(
         known = Vm.objects.filter(provider=provider).order_by().as_values()
         driver.remember({instance.ref: instance for instance in known})
     inventory = driver.inventory_of(scope) if scope else driver.inventory()
+    known_ports: set[str] = set()
+    if scope and scope.kind == "instance":
+        rows = NetworkPort.objects.filter(provider=provider, vm__ems_ref=scope.ref)
+        known_ports = set(rows.values_list("ems_ref", flat=True))
+        inventory = _with_lost_ports(inventory, driver, known_ports)
     if scope and scope.kind == "cloud_tenant" and scope.ref not in inventory.tenant_refs:
         raise CloudError(
             f"The cloud shows no tenant {scope.ref} any more: refresh {provider.name} to remove what was in it."
         )
-    return Refresh(provider, provider.driver_class, inventory, read_on, force, scope)
+    return Refresh(provider, provider.driver_class, inventory, read_on, force, scope, known_ports)
+
+
+def _with_lost_ports(inventory: Inventory, driver: Driver, known: set[str]) -> Inventory:
+    """With those that the instance has no more: they may be another's by now, or nobody's."""
+    lost = known - {port.ref for port in inventory.ports}
+    lost -= {misfit.ref for misfit in inventory.misfits if misfit.kind is Port and misfit.ref}
+    if not lost:
+        return inventory
+    found = driver.inventory_of_ports(lost)
+    ports, misfits = (*inventory.ports, *found.ports), (*inventory.misfits, *found.misfits)
+    return replace(inventory, ports=ports, misfits=misfits)
 
 
 def _scope(task: Task) -> Scope | None:
@@ -264,7 +292,7 @@ def bring_in_networks(refresh: Refresh) -> None:
     columns = ("cidr", "cloud_tenant__ems_ref")
     unlisted = _unlisted(refresh, "cloud_networks", CloudNetwork, Network, inventory.networks, refs, *columns)
     associated = (ref for group in inventory.groups for ref in group.associated_network_refs)
-    refresh.networks = refresh.known(CloudNetwork, associated) | refresh.reconcile(
+    refresh.networks = refresh.reconcile(
         "cloud_networks",
         CloudNetwork,
         [*inventory.networks, *unlisted],
@@ -275,6 +303,7 @@ def bring_in_networks(refresh: Refresh) -> None:
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
+    refresh.networks |= refresh.known(CloudNetwork, associated)
 
 
 def _unlisted(
@@ -300,8 +329,7 @@ def _unlisted(
 
 def bring_in_instances(refresh: Refresh) -> None:
     kind = f"ManageIQ::Providers::{refresh.driver.namespace}::CloudManager::Vm"
-    on = (port.instance_ref for port in refresh.inventory.ports)
-    refresh.instances = refresh.known(Vm, on) | refresh.reconcile(
+    refresh.instances = refresh.reconcile(
         "instances",
         Vm,
         refresh.inventory.instances,
@@ -320,10 +348,21 @@ def bring_in_instances(refresh: Refresh) -> None:
             "location": instance.location,
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
+        spare=partial(_spare_ports, refresh),
     )
+    refresh.instances |= refresh.known(Vm, (port.instance_ref for port in refresh.inventory.ports))
+
+
+def _spare_ports(refresh: Refresh, gone: Sequence[int]) -> None:
+    """Take the ports that exist from the instances that go: they are another's now, or nobody's."""
+    there, stays = {port.ref for port in refresh.inventory.ports}, refresh.findings.stays("network_ports")
+    rows = NetworkPort.objects.filter(vm__in=among(gone)).values_list("pk", "ems_ref")
+    spared = [pk for pk, ref in rows if ref in there or stays(ref)]
+    NetworkPort.objects.filter(pk__in=among(spared)).update(vm=None)
 
 
 def bring_in_ports(refresh: Refresh) -> None:
+    within = refresh.within(cloud_tenant="cloud_tenant__ems_ref")
     refresh.ports = refresh.reconcile(
         "network_ports",
         NetworkPort,
@@ -336,7 +375,7 @@ def bring_in_ports(refresh: Refresh) -> None:
                 "cloud_network_id": refresh.networks.get(port.network_ref or ""),
             }
         ),
-        within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="vm__ems_ref"),
+        within=within and within | Q(ems_ref__in=refresh.known_ports),
         newer=Q(groups_read_on__gt=refresh.read_on),
     )
 

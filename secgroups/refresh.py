@@ -26,7 +26,7 @@ def bring_in_groups(refresh: Refresh) -> None:
         (ref for port in inventory.ports for ref in port.group_refs),
         (rule.source_group_ref for rule in inventory.rules),
     )
-    refresh.groups = refresh.known(SecurityGroup, named) | refresh.reconcile(
+    refresh.groups = refresh.reconcile(
         "security_groups",
         SecurityGroup,
         groups,
@@ -40,6 +40,7 @@ def bring_in_groups(refresh: Refresh) -> None:
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         newer=Q(updated_on__gt=refresh.read_on),
     )
+    refresh.groups |= refresh.known(SecurityGroup, named)
 
 
 def _placed(refresh: Refresh) -> list[Group]:

@@ -71,6 +71,10 @@ class Driver(ABC):
         """
         return self.inventory().within(scope)
 
+    def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
+        """Read those of these ports that exist, whosever they are, and nothing else. As above."""
+        return Inventory(ports=tuple(port for port in self.inventory().ports if port.ref in refs))
+
     @abstractmethod
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         """Read the ports of one instance as they are now; `InstanceGone` if there is no such instance."""

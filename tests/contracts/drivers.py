@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.values import Scope
+from inventory.drivers.values import Inventory, Scope
 from inventory.guard import TooManyGone
 from inventory.models import CallRate, Provider, Task, Vm
 from inventory.refresh import refresh
@@ -476,6 +476,14 @@ class DriverContract:
             for kind, values in expected.items():
                 assert sorted(read[kind], key=_ref) == sorted(values, key=_ref), (part, kind)
         assert len(driver.inventory_of(parts[2]).ports) == 3
+
+    def test_ports_are_found_whosever_they_are(self, site: Site) -> None:
+        instance = site.instance(site.group("web"), ports=2)
+        first, _ = site.ports(instance)
+        driver = site.provider.driver()
+        whole = {port.ref: port for port in driver.inventory().ports}
+        found = driver.inventory_of_ports([first])
+        assert asdict(found) == asdict(Inventory(ports=(whole[first],)))
 
     def test_a_part_is_refreshed_without_the_rest(self, site: Site) -> None:
         web, db = site.group("web"), site.group("db")

@@ -78,6 +78,28 @@ class TestAnInstance:
             cast.staging.double.pk
         }
 
+    @pytest.mark.parametrize("owner", ["i-staging-single", "i-unknown", None])
+    @pytest.mark.parametrize("ends", [False, True])
+    def test_a_port_that_another_has_or_nobody_keeps_its_id(
+        self, cast: Cast, cloud: MemoryCloud, owner: str | None, ends: bool
+    ) -> None:
+        before = NetworkPort.objects.get(ems_ref=PORT)
+        cloud.set_port(PORT, instance_ref=owner)
+        if ends:
+            cloud.terminate(DOUBLE.ref)
+        refresh(cast.acme, Grip(), scope=DOUBLE)
+        vm, after = Vm.objects.filter(ems_ref=owner).first(), NetworkPort.objects.get(ems_ref=PORT)
+        assert (after.pk, after.vm) == (before.pk, vm)
+        assert Membership.objects.get(network_port=before).vm == vm
+        assert NetworkPort.objects.filter(ems_ref="eni-staging-double-2").exists() is not ends
+
+    def test_the_cloud_is_asked_once_more_for_lost_ports_alone(self, cast: Cast, cloud: MemoryCloud) -> None:
+        refresh(cast.acme, Grip(), scope=DOUBLE)
+        assert len(cloud.called("inventory")) == 1
+        cloud.set_port(PORT, instance_ref=None)
+        refresh(cast.acme, Grip(), scope=DOUBLE)
+        assert len(cloud.called("inventory")) == 3
+
     def test_one_that_is_gone_is_removed_and_the_task_says_so(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.terminate(DOUBLE.ref)
         task = request_refresh_of(scope=DOUBLE, name="double", provider=cast.acme, user=None)
@@ -242,6 +264,35 @@ class TestAnyPart:
             ("Error", "No answer."),
             ("Ok", "Refreshed acme: 4 instances and 6 security groups. Nothing changed."),
         ]
+
+
+@pytest.mark.parametrize("scope", [None, ACCOUNT, DOUBLE])
+def test_a_port_whose_instance_is_gone_keeps_its_id_where_it_is_still_there(
+    scope: Scope | None, cast: Cast, cloud: MemoryCloud
+) -> None:
+    before = NetworkPort.objects.get(ems_ref=PORT)
+    cloud.set_port(PORT, instance_ref="i-staging-single")
+    cloud.terminate(DOUBLE.ref)
+    refresh(cast.acme, Grip(), scope=scope)
+    after = NetworkPort.objects.get(ems_ref=PORT)
+    assert (after.pk, after.vm, Membership.objects.get(network_port=after).vm) == (
+        before.pk,
+        *2 * [cast.staging.single],
+    )
+    assert not NetworkPort.objects.filter(ems_ref="eni-staging-double-2").exists()
+
+
+@pytest.mark.parametrize("scope", [None, ACCOUNT, DOUBLE])
+def test_what_is_gone_is_named_by_nothing_though_a_port_still_names_it(
+    scope: Scope | None, cast: Cast, cloud: MemoryCloud
+) -> None:
+    """Ports are read first, and of a terminated instance EC2 shows them for a while."""
+    cloud.instance_list = [one for one in cloud.instance_list if one.ref != DOUBLE.ref]
+    if scope != DOUBLE:
+        cloud.drop_group(DEFAULT.ref)
+    refresh(cast.acme, Grip(), scope=scope)
+    connection.check_constraints()
+    assert NetworkPort.objects.get(ems_ref=PORT).vm is None
 
 
 def test_the_number_of_queries_does_not_grow_with_the_inventory(

@@ -90,6 +90,10 @@ class Ec2Driver(Driver):
         groups = self.groups_by_ref({group for port in ports for group in port.group_refs})
         return Inventory(groups=groups, instances=instances, ports=ports)
 
+    def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
+        found = (port for chunk in _chunks(refs) for port in self._ports({"network-interface-id": chunk}))
+        return Inventory(ports=tuple(found))
+
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         self._instance(instance_ref)
         return self._ports_of(instance_ref)

@@ -113,6 +113,12 @@ class OpenStackDriver(Driver):
         attached = reading.ports(ports, instances)
         return Inventory(tuple(self._tenants()), networks, groups, rules, instances, attached).within(scope)
 
+    def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
+        found = [port for chunk in _chunks(refs) for port in self._ports(id=chunk)]
+        devices = {port["device_id"] for port in found if port.get("device_id")}
+        instances = filter(None, map(self._instance, sorted(devices)))
+        return Inventory(ports=reading.ports(found, instances))
+
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         instance = self._instance(instance_ref)
         if instance is None:
