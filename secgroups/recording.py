@@ -11,7 +11,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.reconcile import ids_of
-from inventory.refresh import port_attributes
+from inventory.refresh_parts import port_attributes
 from secgroups.memberships import replace_memberships
 from secgroups.models import SecurityGroup
 from secgroups.refresh import group_attributes

@@ -183,10 +183,10 @@ INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories
 INVENTORY_FILE_LIMIT = env.int("INVENTORY_FILE_LIMIT", default=100)
 #: The parts of a refresh, in order: each brings one kind of thing in.
 REFRESH_PARTS = [
-    "inventory.refresh.bring_in_tenants",
-    "inventory.refresh.bring_in_networks",
-    "inventory.refresh.bring_in_instances",
-    "inventory.refresh.bring_in_ports",
+    "inventory.refresh_parts.bring_in_tenants",
+    "inventory.refresh_parts.bring_in_networks",
+    "inventory.refresh_parts.bring_in_instances",
+    "inventory.refresh_parts.bring_in_ports",
     "secgroups.refresh.bring_in_groups",
     "secgroups.refresh.bring_in_shares",
     "secgroups.refresh.bring_in_associations",
