@@ -85,6 +85,8 @@ def _only(parts: Iterable[Part], name: str) -> Mapping[str, Any]:
 
 def _together(data: Mapping[str, Any]) -> Iterable[tuple[list[Part], list[Part]]]:
     for one in _objects(data.get(TOGETHER), TOGETHER):
+        if unknown := sorted(one.keys() - {"endpoint", "authentication"}):
+            raise ValidationError({TOGETHER: f"Invalid attributes specified: {', '.join(unknown)}"})
         [endpoint] = _objects([one.get("endpoint") or {}], TOGETHER)
         [authentication] = _objects([one.get("authentication") or {}], TOGETHER)
         role = _role(endpoint) or _role_of(authentication)

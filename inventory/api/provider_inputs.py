@@ -76,7 +76,9 @@ class ZoneField(serializers.Field):  # type: ignore[type-arg]
     """The zone of all providers, by its name, its id or its address, or an object of one of these."""
 
     def to_internal_value(self, data: Any) -> Zone:
-        named = next(iter(data.values()), None) if isinstance(data, Mapping) else data
+        if isinstance(data, Mapping) and (len(data) != 1 or data.keys().isdisjoint(("id", "href", "name"))):
+            raise serializers.ValidationError("A zone has one of id, href and name.")
+        named = next(iter(data.values())) if isinstance(data, Mapping) else data
         zone: Zone | None = Zone.objects.filter(pk=id_in(named, "zones") or 0).first()
         zone = zone or Zone.objects.filter(name=named if isinstance(named, str) else "").first()
         if zone is None:

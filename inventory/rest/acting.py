@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -19,7 +19,7 @@ from inventory.faults import seeing_others
 from inventory.rest.actions import DEFAULT, Answer, Command, edited_attributes, result, without
 from inventory.rest.conditional import IF_MATCH
 from inventory.rest.errors import BadInput, NotFound, message_of
-from inventory.rest.hrefs import ADDRESS, id_in
+from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.parameters import check_parameters
 from inventory.rest.serializers import EmptyInput
 from inventory.rest.views import ApiView
@@ -222,8 +222,8 @@ class ActingViewSet(ViewSetMixin, ApiView):
         if creates and not resource.keys().isdisjoint(ADDRESS):
             what = f"a new {self.collection}"
             raise BadInput(f"Resource id or href should not be specified for creating {what}")
-        named = _ids(resource, self.collection)
-        if len({*named, *_ids({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
+        named = ids_in(resource, self.collection)
+        if len({*named, *ids_in({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
             raise BadInput("The request names several resources by its address, id and href")
 
     def named(self, resource: dict[str, Any]) -> Any:
@@ -232,11 +232,6 @@ class ActingViewSet(ViewSetMixin, ApiView):
             raise BadInput(UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
-
-
-def _ids(resource: Mapping[str, Any], collection: str) -> set[int | None]:
-    """What a resource is said to be."""
-    return {id_in(resource[name], collection) for name in ADDRESS if name in resource}
 
 
 class EditMixin(ActingViewSet):

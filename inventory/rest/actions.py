@@ -34,6 +34,8 @@ class Command:
         """Read a body; `action` where the URL names it. `BadInput` says what is wrong with it."""
         if not isinstance(data, Mapping):
             raise BadInput("The body must be a JSON object")
+        if isinstance(data, QueryDict) and len(data.getlist("action")) > 1:
+            raise BadInput("Key given several times: action")
         named = data.get("action", action or DEFAULT)
         if not isinstance(named, str):
             raise BadInput("The action must be a text")

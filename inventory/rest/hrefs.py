@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -50,6 +51,11 @@ def id_in(value: object, collection: str) -> int | None:
         return int(value) if len(value) < 19 else None
     found = _RESOURCE.search(value.partition("?")[0])
     return int(found["id"]) if found and found["collection"] == collection else None
+
+
+def ids_in(named: Mapping[str, Any], collection: str) -> set[int | None]:
+    """What something is said to be by its `id` and `href`: more than one if they are of different resources."""
+    return {id_in(named[name], collection) for name in ADDRESS if name in named}
 
 
 def as_uuid(value: object) -> UUID | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import IO, Any
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 
 
 class JSONParser(BaseParser):
-    """Strict JSON."""
+    """Strict JSON, in which no object has a key twice: of two values one would be lost."""
 
     media_type = "application/json"
 
@@ -27,9 +28,22 @@ class JSONParser(BaseParser):
         if b"\\u0000" in body:
             raise ParseError("The body must not contain NUL characters")  # no database can store one in a text
         try:
-            return orjson.loads(body)
+            parsed = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not valid JSON: {error}") from error
+        try:
+            json.loads(body, object_pairs_hook=_each_once)  # orjson keeps the last of several and says nothing
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply") from error
+        return parsed
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Raises `ParseError` if an object with these keys and values has a key several times."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        names = [key for key, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise ParseError(f"Key given several times: {', '.join(repeated)}")
 
 
 class Negotiation(DefaultContentNegotiation):

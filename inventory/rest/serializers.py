@@ -58,12 +58,21 @@ class StrictSerializer(serializers.Serializer[Any]):
         return frozenset({*cls().fields, *cls.stand_ins})
 
     @classmethod
+    @cache
+    def lists(cls) -> frozenset[str]:
+        """Of which of these a form has a field for each value."""
+        return frozenset(n for n, field in cls().fields.items() if isinstance(field, serializers.ListField))
+
+    @classmethod
     def check_keys(cls, resource: Mapping[str, Any], *named_by: str) -> None:
         """`BadInput` for what a resource has beside these attributes and what the resource is `named_by`."""
         # A browser's form has `credentials.userid` for what is nested in JSON.
         names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
         if unknown := sorted(names - cls.keys() - set(named_by)):
             raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+        form = resource.lists() if isinstance(resource, QueryDict) else ()
+        if repeated := sorted(name for name, values in form if len(values) > 1 and name not in cls.lists()):
+            raise BadInput(f"Key given several times: {', '.join(repeated)}")
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:
@@ -89,7 +98,15 @@ class StrictSerializer(serializers.Serializer[Any]):
             data = form_of(data, lambda name: any(data.getlist(name)))
         if isinstance(data, Mapping):
             self.check_keys(data)
+            self._check_texts(data)
         return super().to_internal_value(data)
+
+    def _check_texts(self, data: Mapping[str, Any]) -> None:
+        """A text may come as a whole number. One with a fraction, or of too many digits, was read as another:
+        1.10 is 1.1, and no cloud has the name 1.8446744073709552e+19."""
+        texts = (name for name, field in self.fields.items() if isinstance(field, serializers.CharField))
+        if inexact := [name for name in texts if isinstance(data.get(name), float)]:
+            raise serializers.ValidationError(dict.fromkeys(inexact, "Not a valid string."))
 
 
 class EmptyInput(StrictSerializer):

@@ -13,7 +13,7 @@ from inventory.api.tasks import task_links
 from inventory.rest.actions import Answer, result
 from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, message_of
-from inventory.rest.hrefs import id_in
+from inventory.rest.hrefs import id_in, ids_in
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.services import Accepted, Edit, Refused, request_edits
@@ -76,6 +76,8 @@ class EditingViewSet(CollectionViewSet):
         """The row of another collection that a value names, of those that the caller may see; None for none."""
         if named is None:
             return None
+        if isinstance(named, dict) and len(ids_in(named, collection)) > 1:
+            raise BadInput(f"{what}: its id and href name different resources")
         address = named.get("id", named.get("href")) if isinstance(named, dict) else named
         rows = self.reader.visible(viewset_of(collection))
         found = rows.filter(pk=id_in(address, collection)).first()

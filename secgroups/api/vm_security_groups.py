@@ -17,7 +17,7 @@ from inventory.models import Vm
 from inventory.models.base import NAME_LENGTH
 from inventory.rest.actions import Answer, result
 from inventory.rest.errors import message_of
-from inventory.rest.hrefs import id_in
+from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action, cannot
@@ -81,10 +81,9 @@ def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refus
         named = _form().run_validation(resource)
     except APIException as error:
         return Refused(f"{refused}: {message_of(error)}")
-    addresses = [named[key] for key in ("id", "href") if key in named]
-    ids = {id_in(address, "security_groups") for address in addresses}
+    ids = ids_in(named, "security_groups")
     if None in ids:
-        return Refused(f"{refused}: {addresses[0]} is no security group")
+        return Refused(f"{refused}: {named.get('id', named.get('href'))} is no security group")
     if len(ids) > 1:
         return Refused(f"{refused}: id and href name different security groups")
     if not (ids or named.get("ems_ref") or named.get("name")):

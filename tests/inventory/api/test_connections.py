@@ -109,6 +109,10 @@ def test_what_another_s_connection_has_is_kept_nowhere(admin_client: Client) -> 
         ({"connection_configurations": [{"endpoint": [1]}]}, "connection_configurations: It must be a list of"),
         ({"connection_configurations": [{"endpoint": {"role": 5}}]}, "endpoints: A role is a text."),
         (
+            {"connection_configurations": [CLOUD | {"endpiont": {"port": 443}}]},
+            "connection_configurations: Invalid attributes specified: endpiont",
+        ),
+        (
             {"connection_configurations": [CLOUD | {"endpoint": {"name": "x"}}]},
             "endpoints: Invalid attributes specified: name",
         ),
@@ -201,6 +205,9 @@ def test_the_path_of_keystone_belongs_to_its_address(admin_client: Client, path:
         ({"zone_id": 999999}, "zone_id: There is no zone 999999"),
         ({"zone": {"id": "999999"}}, "zone: There is no zone 999999"),
         ({"zone": [1]}, "zone: There is no zone [1]"),
+        ({"zone": {"nmae": "default"}}, "zone: A zone has one of id, href and name."),
+        ({"zone": {"name": "default", "id": "999999"}}, "zone: A zone has one of id, href and name."),
+        ({"zone": {}}, "zone: A zone has one of id, href and name."),
         ({"tenant_mapping_enabled": "perhaps"}, "tenant_mapping_enabled: Must be a valid boolean."),
     ],
 )

@@ -171,6 +171,65 @@ def test_a_group_can_be_named_by_blanks(admin_client: Client, company: Cast) -> 
     assert Task.objects.latest("pk").arguments["group"]["ems_ref"] == company.production.web.ems_ref
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"action": "add", "name": "db", "name": "web"}',
+        '{"action": "remove", "action": "add", "resource": {"name": "web"}}',
+        '{"action": "add", "resources": [{"name": "web", "ports": ["eni-1"], "ports": ["eni-2"]}]}',
+        '{"action": "add", "resource": {"name": "db"}, "resource": {"name": "web"}}',
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(admin_client: Client, company: Cast, body: str) -> None:
+    url, before = f"/api/vms/{company.production.single.pk}/security_groups", Task.objects.count()
+    said = refused(admin_client.post(url, body, content_type="application/json"))
+    assert said.startswith("Key given several times: ")
+    assert Task.objects.count() == before
+
+
+@pytest.mark.parametrize("twice", ["action", "name"])
+def test_so_is_a_field_of_a_form(admin_client: Client, company: Cast, twice: str) -> None:
+    url = f"/api/vms/{company.production.single.pk}/security_groups"
+    form = {"action": "add", "name": "web"}
+    assert refused(admin_client.post(url, form | {twice: ["db", form[twice]]})).endswith(
+        f"Key given several times: {twice}"
+    )
+    port = company.production.single.network_ports.get()
+    assert admin_client.post(url, form | {"ports": [port.pk, port.ems_ref]}).status_code == HTTPStatus.OK
+
+
+def test_what_is_nested_deeper_than_can_be_read_is_refused(admin_client: Client, company: Cast) -> None:
+    url = f"/api/vms/{company.production.single.pk}/security_groups"
+    for depth in (900, 1000, 1020, 5000):
+        body = '{"name": ' + '{"a": ' * depth + "1" + "}" * depth + "}"
+        refused(admin_client.post(url, body, content_type="application/json"))
+
+
+@pytest.mark.parametrize("number", ["1.10", "18446744073709551616", "1e300"])
+def test_a_number_that_is_read_as_another_is_no_text(admin_client: Client, company: Cast, number: str) -> None:
+    url = f"/api/vms/{company.production.single.pk}/security_groups/add"
+    said = refused(admin_client.post(url, f'{{"name": {number}}}', content_type="application/json"))
+    assert said.endswith("name: Not a valid string.")
+    provider = f"/api/providers/{company.acme.pk}"
+    assert refused(admin_client.put(provider, f'{{"name": {number}}}', content_type="application/json"))
+    answer = admin_client.put(provider, {"name": 80}, content_type="application/json")
+    assert answer.json()["name"] == "80"
+
+
+@pytest.mark.parametrize("wrong", [{"guid": "x"}, {"guid": 5}, {"href": "/api/vms/999999"}, {"href": "nonsense"}])
+def test_a_query_of_what_several_names_say_is_of_one(
+    admin_client: Client, company: Cast, wrong: dict[str, Any]
+) -> None:
+    vm, other = company.production.single, company.production.double
+    for named in ({**wrong, "id": vm.pk}, {"id": vm.pk, "guid": str(other.guid)}):
+        asked = {"action": "query", "resources": [named]}
+        [answer] = admin_client.post("/api/vms", asked, content_type="application/json").json()["results"]
+        assert answer["success"] is False
+    whole = {"id": vm.pk, "href": f"/api/vms/{vm.pk}", "guid": str(vm.guid)}
+    answer = admin_client.post("/api/vms", {"action": "query", "resource": whole}, content_type="application/json")
+    assert answer.json()["results"][0]["name"] == vm.name
+
+
 @pytest.mark.parametrize("login", ["basic", "session"])
 @pytest.mark.parametrize(
     ("field", "status"),

@@ -120,6 +120,15 @@ class TestCreate:
     ) -> None:
         assert refused(admin_client, url, resource).endswith(message)
 
+    @pytest.mark.parametrize("attribute", ["cloud_tenant", "cloud_network"])
+    def test_the_id_and_the_address_of_a_reference_are_of_one(
+        self, admin_client: Client, cast: Cast, url: str, attribute: str
+    ) -> None:
+        row = {"cloud_tenant": cast.tenant, "cloud_network": cast.staging.network}[attribute]
+        named = {"id": row.pk, "href": f"/api/{attribute}s/{row.pk + 1}"}
+        message = refused(admin_client, url, {"name": "new", attribute: named})
+        assert message.endswith(f"{attribute}: its id and href name different resources")
+
     def test_a_network_of_another_provider_is_refused(self, admin_client: Client, cast: Cast, url: str) -> None:
         other = actors.network(actors.tenant(actors.provider("other")), "far")
         message = refused(admin_client, url, {"name": "new", "cloud_network": {"id": other.pk}})
