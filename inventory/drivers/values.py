@@ -150,7 +150,7 @@ class Rule:
     port: Number | None = None
     end_port: Number | None = None
     source_ip_range: Range | None = None
-    source_group_ref: Ref | None = None
+    source_group_ref: Id | None = None
     description: Text | None = None
 
     def __post_init__(self) -> None:

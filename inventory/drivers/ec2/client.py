@@ -104,6 +104,8 @@ class Client:
         if not answer["ResponseMetadata"].get("RequestId") or (key and key not in answer):
             # Of any other page botocore makes an answer in which there is nothing.
             raise ForeignAnswer(FOREIGN)
+        if answer.get("Return") is False:
+            raise ForeignAnswer("The cloud answered without an error, and that it has not done it.")
         return answer
 
 

@@ -144,21 +144,22 @@ def _unless_any(number: int | None) -> int | None:
 
 
 def _range(item: Item, peer: Item, groups: Collection[str]) -> str | None:
+    """Every rule of EC2 has a source. Of one that shows none the range is empty, which fits nowhere."""
+    if peer.get("GroupId") in groups:
+        return None
     return (
         item.get("CidrIpv4")
         or item.get("CidrIpv6")
         or item.get("PrefixListId")
-        or _foreign_group(peer, item.get("GroupOwnerId"), groups)
+        or _foreign_group(peer, item.get("GroupOwnerId"))
     )
 
 
-def _foreign_group(peer: Item, owner: str | None, groups: Collection[str]) -> str | None:
+def _foreign_group(peer: Item, owner: str | None) -> str:
     """EC2's own notation for a group that is not ours: `account/group`, or the id alone within the account."""
-    ref: str | None = peer.get("GroupId")
-    if not ref or ref in groups:
-        return None
+    ref: str = peer.get("GroupId") or ""
     account = peer.get("UserId")
-    return f"{account}/{ref}" if account and account != owner else ref
+    return f"{account}/{ref}" if ref and account and account != owner else ref
 
 
 def _addresses(interface: Item) -> tuple[str, ...]:

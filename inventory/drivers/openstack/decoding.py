@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -34,8 +35,8 @@ def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
 
 @understood
 def nothing(answer: Response) -> Item:
-    """What the deletion of something is answered with."""
-    if answer.content:
+    """What the deletion of something is answered with: by Neutron alone, for a proxy has no reason for it."""
+    if answer.status_code != HTTPStatus.NO_CONTENT or answer.content:
         raise ValueError("no content expected")
     return {}
 

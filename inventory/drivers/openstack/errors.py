@@ -80,8 +80,10 @@ _REFUSED: Meaning = (CloudRefused, "The cloud refused.")
 
 def raise_for(answer: Response) -> None:
     """Raise what an answer means, unless it is a good one."""
-    if answer.status_code < HTTPStatus.BAD_REQUEST:
+    if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return
+    if answer.status_code < HTTPStatus.BAD_REQUEST:  # no redirect, which is refused before
+        raise ForeignAnswer(f"{FOREIGN} (HTTP {answer.status_code})")
     kind, said = _said(answer)
     request_id = answer.headers.get("X-Openstack-Request-Id") or answer.headers.get("X-Compute-Request-Id")
     raise _error(_meaning(kind, answer.status_code), said, request_id, answer.headers.get("Retry-After"))

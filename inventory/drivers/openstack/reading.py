@@ -177,7 +177,7 @@ def port(item: Item, projects: Mapping[str, str | None]) -> Port:
         mac_address=item.get("mac_address"),
         status=item.get("status"),
         ip_addresses=tuple(fixed["ip_address"] for fixed in item.get("fixed_ips") or ()),
-        group_refs=_listed(item.get("security_groups", ())),
+        group_refs=_listed(item.get("security_groups")),
         port_security_enabled=item.get("port_security_enabled", True),
         revision=None if revision is None else str(revision),
     )
@@ -193,8 +193,8 @@ def _listed(found: Any) -> tuple[str, ...]:
     return tuple(found) if isinstance(found, list) else found
 
 
-def _network_protocol(ethertype: str | None) -> Literal["IPV4", "IPV6"] | None:
-    return _word(ethertype, ETHERTYPES)  # type: ignore[no-any-return]
+def _network_protocol(ethertype: Any) -> Literal["IPV4", "IPV6"]:
+    return _word("" if ethertype is None else ethertype, ETHERTYPES)  # type: ignore[no-any-return]
 
 
 def _protocol(item: Item) -> str | None:
@@ -209,8 +209,10 @@ def _protocol(item: Item) -> str | None:
 
 
 def _range(item: Item) -> str | None:
-    if item.get("remote_group_id"):
+    """What is null alone is not said. Anything else that is no range is none, and not everybody."""
+    if item.get("remote_group_id") is not None:
         return None
     # An address group is neither a range nor a group of ours: it keeps its id.
-    other = item.get("remote_ip_prefix") or item.get("remote_address_group_id")
-    return other or ANYWHERE.get(str(item.get("ethertype")))
+    said = (item.get("remote_ip_prefix"), item.get("remote_address_group_id"))
+    anywhere = ANYWHERE.get(str(item.get("ethertype")))
+    return next((other for other in said if other is not None), anywhere)

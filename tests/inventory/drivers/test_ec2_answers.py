@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from inventory.drivers.failures import CloudError, CloudRefused, ForeignAnswer, NotAllowed
 from inventory.drivers.pace import Pace
-from inventory.drivers.values import Group, Port
+from inventory.drivers.values import Group, Port, Rule
 from tests.live.ec2 import driver_of
 from tests.live.faults import FaultProxy, fault_proxy
 
@@ -80,6 +81,19 @@ def test_a_group_that_was_made_has_to_be_told(proxy: FaultProxy) -> None:
     proxy.answer("CreateSecurityGroup", answer)
     with pytest.raises(ForeignAnswer):
         driver_of(proxy.url).create_group(Group("", "web", "web", network_ref="vpc-1"))
+
+
+@pytest.mark.parametrize("said", ["false", "true"])
+def test_a_write_that_says_that_it_was_not_done_is_not_taken_for_done(proxy: FaultProxy, said: str) -> None:
+    answer = "<{0}Response><requestId>r-1</requestId><return>{1}</return></{0}Response>"
+    writes: dict[str, Callable[[], object]] = {
+        "DeleteSecurityGroup": lambda: driver_of(proxy.url).delete_group("sg-1"),
+        "RevokeSecurityGroupIngress": lambda: driver_of(proxy.url).delete_rule(Rule("r-1", "sg-1", "inbound")),
+    }
+    for action, write in writes.items():
+        proxy.answer(action, answer.format(action, said))
+        with pytest.raises(ForeignAnswer) if said == "false" else nullcontext():
+            write()
 
 
 def test_a_page_that_was_read_already_is_an_error_at_once(proxy: FaultProxy) -> None:

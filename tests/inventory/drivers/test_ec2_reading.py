@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from inventory.drivers.boundary import fitted
 from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.values import Rule
+from inventory.drivers.values import Inventory, Rule
 
 OURS, THEIRS = "111111111111", "222222222222"
 
@@ -45,6 +46,14 @@ def test_a_group_of_another_account_in_the_inventory_is_a_source_group() -> None
     item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": THEIRS})
     rule = reading.rule(item, {"sg-1", "sg-9"})
     assert (rule.source_group_ref, rule.source_ip_range, rule.network_protocol) == ("sg-9", None, None)
+
+
+@pytest.mark.parametrize("said", [{}, {"CidrIpv4": ""}, {"ReferencedGroupInfo": {"UserId": THEIRS}}])
+def test_a_rule_that_shows_no_source_is_not_from_anywhere(said: dict[str, Any]) -> None:
+    item = {key: value for key, value in rule_item().items() if key != "CidrIpv4"} | said
+    inventory = fitted(Inventory(rules=(reading.rule(item, {"sg-1"}),)))
+    assert not inventory.rules
+    assert [misfit.attribute for misfit in inventory.misfits] == ["source_ip_range"]
 
 
 def test_an_outbound_rule_is_outbound() -> None:

@@ -220,11 +220,20 @@ class TestWriting:
         assert (task.status, cloud.port["security_groups"]) == ("Ok", [GROUP, OTHER])
         assert cloud.count("PUT ports") == (1 if kind is Instead else 2)
 
-    @pytest.mark.parametrize("status", [200, 202])
-    def test_a_deletion_that_a_page_answers_is_not_taken_for_done(self, cloud: FakeOpenStack, status: int) -> None:
-        cloud.answer_with("DELETE security-groups", Answer(status, LOGIN_PAGE))
+    @pytest.mark.parametrize("page", [LOGIN_PAGE, b""])
+    @pytest.mark.parametrize("status", [200, 202, 300, 304, 306, 399])
+    def test_a_deletion_that_a_page_answers_is_not_taken_for_done(
+        self, cloud: FakeOpenStack, status: int, page: bytes
+    ) -> None:
+        cloud.answer_with("DELETE security-groups", Answer(status, page))
         with pytest.raises(ForeignAnswer):
             cloud.driver().delete_group(OTHER)
+
+    @pytest.mark.parametrize("status", [300, 304, 399])
+    def test_what_comes_with_no_good_status_is_no_answer(self, cloud: FakeOpenStack, status: int) -> None:
+        cloud.answer_with("GET ports", answer('{"ports": []}', status=status))
+        with pytest.raises(ForeignAnswer, match=f"HTTP {status}"):
+            cloud.driver().inventory()
 
     def test_what_was_made_has_to_be_told(self, cloud: FakeOpenStack) -> None:
         cloud.answer_with("POST security-groups", answer('{"security_group": {"name": "x"}}'))

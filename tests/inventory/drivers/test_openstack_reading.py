@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from inventory.drivers.boundary import fitted
 from inventory.drivers.openstack import reading, writing
-from inventory.drivers.values import EVERYBODY, Direction, Rule
+from inventory.drivers.values import EVERYBODY, Direction, Inventory, Rule
 
 
 def rule_item(**fields: Any) -> dict[str, Any]:
@@ -37,6 +38,29 @@ def test_a_rule_without_a_source_is_from_anywhere(ethertype: str, everything: st
 def test_a_rule_for_a_group_has_no_range() -> None:
     rule = reading.rule(rule_item(remote_group_id="sg-2"))
     assert (rule.source_group_ref, rule.source_ip_range) == ("sg-2", None)
+
+
+@pytest.mark.parametrize("field", ["remote_ip_prefix", "remote_group_id", "remote_address_group_id"])
+@pytest.mark.parametrize("odd", ["", [], {}, False, 0, ["10.0.0.0/8"]])
+def test_a_source_that_is_none_is_not_everybody(field: str, odd: Any) -> None:
+    inventory = fitted(Inventory(rules=(reading.rule(rule_item(**{field: odd})),)))
+    assert not inventory.rules
+    [misfit] = inventory.misfits
+    assert misfit.attribute == ("source_group_ref" if field == "remote_group_id" else "source_ip_range")
+
+
+@pytest.mark.parametrize("ethertype", [None, "", "IPv5", 4, []])
+def test_a_family_that_is_none_is_not_any(ethertype: Any) -> None:
+    inventory = fitted(Inventory(rules=(reading.rule(rule_item(ethertype=ethertype)),)))
+    assert not inventory.rules
+    assert [misfit.attribute for misfit in inventory.misfits] == ["network_protocol"]
+
+
+def test_a_port_whose_groups_are_not_shown_has_not_none() -> None:
+    [port] = reading.ports([{"id": "p-1", "project_id": "t-1"}], [])
+    inventory = fitted(Inventory(ports=(port,)))
+    assert not inventory.ports
+    assert str(*inventory.misfits) == "network port p-1 was left as it was: group_refs is missing"
 
 
 def test_an_address_group_is_named_by_its_id() -> None:
