@@ -14,14 +14,13 @@ from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, attribute_of
 from inventory.rest.query.comparing import compared, holds_for_null
 from inventory.rest.query.grammar import Condition, parse
+from inventory.rest.query.related import few
 
 if TYPE_CHECKING:
     from inventory.rest.viewsets import CollectionViewSet
 
 #: Most filters of one request.
 MOST = 100
-#: Most related rows that are named by their ids.
-FEW = 1000
 
 ViewSet = type["CollectionViewSet"]
 Visible = Callable[[ViewSet], QuerySet[Any]]
@@ -55,23 +54,13 @@ def _where(condition: Condition, viewset: ViewSet, visible: Visible) -> Q:
     related, fits = visible(target), compared(_attribute(target, name), condition)
     # Of nothing, every attribute is null.
     or_none = isinstance(relation, ToOne) and holds_for_null(condition)
-    few = None if or_none else _few(related.filter(fits))
-    if few is not None:
-        return _linked_to(relation, target, few)
+    ids = None if or_none else few(related.filter(fits))
+    if ids is not None:
+        return _linked_to(relation, target, ids)
     link = {"pk": OuterRef(relation.column)} if isinstance(relation, ToOne) else {relation.lookup: OuterRef("pk")}
     related = related.filter(**link)
     found = Q(Exists(related.filter(fits)))
     return found | ~Q(Exists(related)) if or_none else found
-
-
-def _few(related: QuerySet[Any]) -> list[int] | None:
-    """The ids of these rows, unless they are many.
-
-    A database that is given them knows how many rows each leads to. Asked in one for the name of a tenant or of a
-    group, it would take each to be like any other, and look through a million instances for the few of one tenant.
-    """
-    ids = list(related.order_by().values_list("pk", flat=True)[: FEW + 1])
-    return ids if len(ids) <= FEW else None
 
 
 def _linked_to(relation: Relation, target: ViewSet, related: Sequence[int]) -> Q:

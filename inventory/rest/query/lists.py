@@ -11,6 +11,7 @@ from django.db.models import F, JSONField, Model, Q
 from inventory.rest.errors import BadInput
 from inventory.rest.query.expressions import Has, HasLike, Like
 from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
+from inventory.rest.query.related import few
 
 #: A pattern of anything.
 _ANYTHING = ("", "")
@@ -37,7 +38,8 @@ class Texts:
         if self.model is None:
             return fits
         rows = self.model._default_manager.filter(fits, **{f"{self.owner}__isnull": False})
-        return Q(pk__in=rows.values(self.owner))
+        ids = few(rows, self.owner)
+        return Q(pk__in=rows.values(self.owner) if ids is None else ids)
 
 
 def holding(name: str, texts: Texts, condition: Condition) -> Q:

@@ -12,7 +12,7 @@ from inventory.api import NetworkPortViewSet, ProviderViewSet, VmViewSet
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
 from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
-from inventory.rest.query import where
+from inventory.rest.query import related, where
 from secgroups.api import SecurityGroupViewSet
 from tests.cast import Cast, provider
 
@@ -243,6 +243,7 @@ def addresses(cast: Cast) -> None:
 
 
 @pytest.mark.usefixtures("addresses")
+@pytest.mark.parametrize("few", [0, 1000])
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -261,7 +262,10 @@ def addresses(cast: Cast) -> None:
         ("network_ports.ipaddresses='10.1.2.3'", True),
     ],
 )
-def test_of_a_list_one_has_to_fit(cast: Cast, text: str, found: bool) -> None:
+def test_of_a_list_one_has_to_fit(
+    cast: Cast, text: str, found: bool, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(related, "FEW", few)
     every = ["production-single", "production-double", "staging-single", "staging-double"]
     expected = ["production-double"] if found else []
     assert of_vms(text) == expected
