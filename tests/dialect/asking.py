@@ -45,6 +45,16 @@ def filtered(client: Client, *filters: str, path: str = "/vms", **query: Any) ->
     return [one["name"] for one in found["resources"]]
 
 
+def names(answer: Answer) -> list[str]:
+    """Of the resources of a list."""
+    return [one["name"] for one in answer["resources"]]
+
+
+def counts(answer: Answer) -> tuple[int, int]:
+    """How many a list shows, of how many."""
+    return answer["subcount"], answer["count"]
+
+
 def vms(*names: str, **attributes: Any) -> list[Vm]:
     """VMs of one provider by these names, alike in the attributes."""
     provider, _ = Provider.objects.get_or_create(name="acme", defaults={"type": AMAZON})
