@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -19,15 +20,28 @@ from secgroups.refresh import group_attributes
 
 def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
     """The row of a group of the cloud, made if there is none."""
-    tenant = CloudTenant.objects.filter(provider=provider, ems_ref=group.tenant_ref)
-    network = CloudNetwork.objects.filter(provider=provider, ems_ref=group.network_ref)
+    place = _place(provider, group)
     row, _ = SecurityGroup.objects.get_or_create(
-        provider=provider,
-        ems_ref=group.ref,
-        defaults=group_attributes(driver, group)
-        | {"cloud_tenant": tenant.first(), "cloud_network": network.first()},
+        provider=provider, ems_ref=group.ref, defaults=group_attributes(driver, group) | place
     )
     return row
+
+
+def _place(provider: Provider, thing: Group | Port) -> dict[str, Any]:
+    """The rows of the tenant and the network of something new, made if there are none.
+
+    As in a refresh they are called by their ref where nobody knows more: without them the group or port would be
+    nobody's, and of no network.
+    """
+    found: dict[str, Any] = {}
+    places: tuple[tuple[str, Any, str | None], ...] = (
+        ("cloud_tenant", CloudTenant, thing.tenant_ref),
+        ("cloud_network", CloudNetwork, thing.network_ref),
+    )
+    for name, model, ref in places:
+        if ref:
+            found[name], _ = model.objects.get_or_create(provider=provider, ems_ref=ref, defaults={"name": ref})
+    return found
 
 
 @transaction.atomic(savepoint=False)
@@ -57,8 +71,6 @@ def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
 
 def _new_row(vm: Vm, port: Port) -> NetworkPort:
     # Its own tenant, which the cloud says and the instance does not: a port may be of another account.
-    tenant = CloudTenant.objects.filter(provider=vm.provider, ems_ref=port.tenant_ref).first()
-    network = CloudNetwork.objects.filter(provider=vm.provider, ems_ref=port.network_ref).first()
-    attributes = port_attributes(port) | {"vm": vm, "cloud_tenant": tenant, "cloud_network": network}
+    attributes = port_attributes(port) | {"vm": vm, **_place(vm.provider, port)}
     row, _ = NetworkPort.objects.get_or_create(provider=vm.provider, ems_ref=port.ref, defaults=attributes)
     return row

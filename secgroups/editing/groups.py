@@ -35,8 +35,10 @@ class CreateGroup(Carrying):
         self.as_of = timezone.now()
         try:
             self.rules = self.driver.rules_of(self.made.ref)
+            if not self.made.tenant_ref:  # which the answer to its creation did not say
+                self.made = next(iter(self.driver.groups_by_ref([self.made.ref])), self.made)
         except CloudError:
-            self.rules = ()  # the next refresh brings them in
+            pass  # the next refresh brings in what is missing
 
     def _intended(self) -> Group:
         if self.cloud.unsure:

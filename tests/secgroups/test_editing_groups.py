@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from django.db import OperationalError
 
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
-from inventory.models import Task
+from inventory.models import CloudNetwork, CloudTenant, Task
 from inventory.patience import HandedBack
+from inventory.refresh import refresh
 from secgroups import editing
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_deletion, group_edit
@@ -49,6 +51,25 @@ class TestCreating:
         assert [rule.ems_ref for rule in row.firewall_rules.all()] == [f"r-of-{group.ref}"]
         assert task.context_data["security_group"]["id"] == str(row.pk)
         assert task.context_data["request_id"].startswith("req-")
+
+    @pytest.mark.parametrize("said", [True, False])
+    def test_it_has_its_tenant_and_its_network_though_nobody_knows_them_yet(
+        self, cast: Cast, cloud: MemoryCloud, said: bool
+    ) -> None:
+        """EC2 lists no accounts: that of an empty one is known by its first group."""
+        decided = new(cast, cloud_network=cast.production.network)
+        CloudNetwork.objects.all().delete()
+        CloudTenant.objects.all().delete()
+        if not said:
+            cloud.script("create_group", lambda call: (replace((made := call())[0], tenant_ref=None), made[1]))
+        assert ends(edited(cast.acme, decided)) == CREATED
+        row = SecurityGroup.objects.get(name="new")
+        assert (row.cloud_tenant.ems_ref, row.cloud_network.ems_ref) == ("t-account", "vpc-production")
+        ids = (row.pk, row.cloud_tenant_id, row.cloud_network_id)
+        refresh(cast.acme, Grip())
+        row = SecurityGroup.objects.select_related("cloud_tenant", "cloud_network").get(name="new")
+        assert (row.pk, row.cloud_tenant_id, row.cloud_network_id) == ids
+        assert (row.cloud_tenant.name, row.cloud_network.name) == ("account", "production")
 
     def test_a_lost_answer_is_looked_for_before_anything_is_repeated(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.script("create_group", unavailable(done=True))

@@ -153,7 +153,9 @@ class Ec2Driver(Driver):
             Description=group.description,
             VpcId=group.network_ref,
         )
-        made = replace(group, ref=answer["GroupId"], tenant_ref=reading.account(answer.get("SecurityGroupArn")))
+        # Not every compatible cloud gives an ARN, which names the account.
+        account = reading.account(answer.get("SecurityGroupArn")) or group.tenant_ref
+        made = replace(group, ref=answer["GroupId"], tenant_ref=account)
         return made, _request_id(answer)
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
