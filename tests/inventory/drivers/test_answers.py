@@ -6,6 +6,7 @@ import gzip
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,6 +19,7 @@ from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Connection
 from tests.live.faults import Answer, FaultProxy, running
 from tests.live.openstack_fake import FakeOpenStack
+from tests.live.tls import self_signed
 
 DRIVERS = [Ec2Driver, OpenStackDriver]
 both = pytest.mark.parametrize("driver", DRIVERS)
@@ -55,6 +57,18 @@ class TestRedirects:
         assert error.message.startswith(f"The endpoint redirects to {other.url}. Credentials are never sent on")
         assert (len(first.bodies), other.bodies) == (1, [])
         assert not [word for word in ("user", "pass@", "hush", SECRET) if word in error.message.split(". ")[0]]
+
+    @both
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_none_leads_from_https_to_http(self, driver: type[Driver], status: int, tmp_path: Path) -> None:
+        """Where everybody on the way could read what is sent on."""
+        tls, authority = self_signed(tmp_path)
+        with running(Always(Answer(200, b"{}"))) as other:
+            away = Always(Answer(status, b"", headers={"Location": f"{other.url}/v3/auth/tokens"}))
+            with running(away, tls) as first:
+                error = refusal(driver, first.url, certificate_authority=authority)
+        assert error.message.startswith(f"The endpoint redirects to {other.url}. Credentials are never sent on")
+        assert (len(first.bodies), other.bodies) == (1, [])
 
     @both
     @pytest.mark.parametrize(
@@ -114,7 +128,13 @@ class TestSizes:
                 cloud.driver().inventory()
 
 
+#: So many that who waits for a second has long left; who waits for ever finds that out by their end.
+DROPS = 100
+
+
 def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    """Answers that come byte by byte, and break off where nobody has left."""
+
     def serve(server: socket.socket) -> None:
         with suppress(OSError):
             while True:
@@ -123,10 +143,10 @@ def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
                     connection.recv(65536)
                     connection.sendall(head)
                     connection.settimeout(0.02)
-                    while True:
+                    for _ in range(DROPS):
                         connection.sendall(drop)
                         with suppress(TimeoutError):
-                            if not connection.recv(1):
+                            if not connection.recv(65536):
                                 break
 
     return serve
