@@ -83,6 +83,8 @@ def reconcile(
         on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), known)
     went: Counter[str] = Counter()
     for batch in batches(gone):
+        # Before what refers to them is looked up: what somebody has just written is then seen, or waits and fails.
+        list(rows.filter(pk__in=batch).select_for_update().order_by("pk").values_list("pk"))
         spare(batch)
         went.update(rows.filter(pk__in=batch).exclude(newer or Q(pk=None)).delete()[1])
     update_rows(model, sorted(compared.differing), compared.updates())

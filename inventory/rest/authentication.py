@@ -147,10 +147,11 @@ def limited_to_group(request: Request) -> User | AnonymousUser:
     name = _unescaped(request.META.get("HTTP_X_MIQ_GROUP", ""))
     if not name or isinstance(user, AnonymousUser):
         return user
-    member = None if "\0" in name else GroupMember.objects.filter(pk=user.pk, groups__name=name).first()
-    if member is None:
+    group = None if "\0" in name else user.groups.filter(name=name).first()
+    member = group and GroupMember.objects.filter(pk=user.pk).first()
+    if not (group and member):
         raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
-    member.group = member.groups.get(name=name)
+    member.group = group
     return member
 
 

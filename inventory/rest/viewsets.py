@@ -222,11 +222,15 @@ class CollectionViewSet(ActingViewSet):
         raise BadInput(UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
-        """A row as a full resource, to who has just made or changed it, and may not see any."""
+        """A row as a full resource, to who has just made or changed it, and may not see any.
+
+        404 if somebody else has deleted it since.
+        """
         selection = selection or Selection(tuple(self.columns()))
         rows = Chosen(type(self), self.queryset).filter(pk=row.pk)
-        [resource] = self.reader.read(type(self), rows, selection, self.base)
-        return resource
+        for resource in self.reader.read(type(self), rows, selection, self.base):
+            return resource
+        raise NotFound(self.model_name(), row.pk)
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""

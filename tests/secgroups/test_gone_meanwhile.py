@@ -6,14 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from threading import Event
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models.sql import DeleteQuery
 from django.test import Client
 
 from inventory.models import NetworkPort, Task, Vm
@@ -186,18 +183,3 @@ def test_a_refresh_goes_well_though_an_edit_removes_a_group_meanwhile(
     before(monkeypatch, parts, part, lambda: remove(group))
     refresh(cast.acme, Grip())
     assert memberships(cast.production.single) == {"eni-production-single-1": {group.ems_ref}}
-
-
-@at_once
-def test_it_removes_an_instance_for_which_a_change_is_accepted_meanwhile(
-    cast: Cast, cloud: MemoryCloud, monkeypatch: Any
-) -> None:
-    """The change comes after the refresh has looked what names the instance, and before the instance is gone."""
-    vm, user = cast.production.single, User.objects.create_user("ann")
-    cloud.terminate(vm.ems_ref)
-    asked = [changes.Asked("web")]
-    accept = partial(changes.request_changes, vm=vm, action="add", asked=asked, user=user)
-    before(monkeypatch, DeleteQuery, "delete_batch", lambda: elsewhere(accept))
-    refresh(cast.acme, Grip())
-    assert not Vm.objects.filter(pk=vm.pk).exists()
-    assert Task.objects.get().vm is None

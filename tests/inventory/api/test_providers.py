@@ -17,6 +17,7 @@ from django.test import Client
 
 from inventory.api import providers
 from inventory.models import Provider, Task
+from inventory.services import delete_provider
 from tests import cast as actors
 from tests.cast import AMAZON, Cast
 from tests.contracts import grant
@@ -295,6 +296,25 @@ def test_a_name_that_another_request_takes_meanwhile_is_as_one_that_is_taken(
     assert answer.status_code == (HTTPStatus.OK if how == "many" else HTTPStatus.BAD_REQUEST)
     assert Provider.objects.filter(name="taken").count() <= 1
     assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["edit", "put"])
+def test_one_that_is_deleted_while_it_is_edited_is_not_found(
+    admin_client: Client, admin_user: User, cast: Cast, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    edit = providers.edit_provider
+
+    def meanwhile(*, provider: Provider, **given: Any) -> None:
+        edit(provider=provider, **given)
+        delete_provider(provider=provider, user=admin_user)
+
+    monkeypatch.setattr(providers, "edit_provider", meanwhile)
+    url = f"/api/providers/{cast.acme.pk}"
+    ask = {
+        "edit": lambda: post(admin_client, url, {"action": "edit", "name": "new"}),
+        "put": lambda: admin_client.put(url, {"name": "new"}, JSON),
+    }[how]
+    assert ask().status_code == HTTPStatus.NOT_FOUND
 
 
 def test_who_may_connect_and_not_see_is_told_so(client: Client, django_user_model: type[User], db: None) -> None:

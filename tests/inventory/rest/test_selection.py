@@ -64,9 +64,7 @@ def test_one_attribute_of_a_relation_is_nested(read: Any) -> None:
     assert shown["cloud_tenant"] == {"name": "account"}
 
 
-def test_a_relation_to_one_can_be_asked_for_its_id_and_computed_attributes(
-    read: Any, cast: Cast
-) -> None:
+def test_a_relation_to_one_can_be_asked_for_its_id_and_computed_attributes(read: Any, cast: Cast) -> None:
     names = ("id", "href", "total_vms", "href_slug")
     shown = read("attributes=name," + ",".join(f"ext_management_system.{name}" for name in names))
     assert list(shown) == ["href", "id", "name", "ext_management_system"]
