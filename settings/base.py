@@ -213,6 +213,8 @@ COLLECTIONS = {
 }
 #: Most resources in one page, and in one request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
+#: Most resources that are embedded in those of one answer, all together.
+API_EMBEDDED_LIMIT = env.int("API_EMBEDDED_LIMIT", default=100_000)
 #: Most requests with an `Idempotency-Key` that are kept of one user, and most bytes of one's answer.
 IDEMPOTENCY_KEYS = env.int("IDEMPOTENCY_KEYS", default=10_000)
 IDEMPOTENCY_ANSWER = env.int("IDEMPOTENCY_ANSWER", default=1_000_000)

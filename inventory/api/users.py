@@ -3,7 +3,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from inventory.models import User
-from inventory.rest.collections import ToMany
+from inventory.rest.collections import Subcollection, ToMany
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -28,6 +28,7 @@ class UserViewSet(CollectionViewSet):
     queryset = User.objects.described()
     serializer_class = UserSerializer
     relations = {"groups": ToMany("groups", "user", few=True)}
+    subcollections = {"groups": Subcollection("inventory.api.GroupViewSet", "user", few=True)}
 
     @classmethod
     def view_permissions(cls) -> list[str]:

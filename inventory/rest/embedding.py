@@ -1,4 +1,4 @@
-"""What is embedded in resources: of each at most a page."""
+"""What is embedded in resources: of each at most a page, and in one answer at most `API_EMBEDDED_LIMIT` in all."""
 
 from __future__ import annotations
 
@@ -38,21 +38,28 @@ class Embedded:
     prefix: Callable[[Any], str]
     every: Callable[[Any], str]
 
-    def put_into(self, resources: Mapping[int, Resource], ends: Ends) -> None:
-        """Put it into each resource, each row once."""
-        limit = settings.API_PAGE_LIMIT
+    def put_into(self, resources: Mapping[int, Resource], ends: Ends, most: int) -> int:
+        """Put it into each resource, each row once, and `most` of them in all; returns how many were read."""
         plan = Plan.of(self.target, Selection(tuple(self.target.columns())))
         found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
-        for owner, resource in plan.owned(self._pages(resources, ends), self.link.lookup, self.prefix):
-            found[owner][resource["id"]] = resource
+        read = list(plan.owned(self._pages(resources, ends)[: most + 1], self.link.lookup, self.prefix))
+        # In their order by id each resource then has the first of its own.
+        end = int(read[-1][1]["id"]) if len(read) > most else None
+        for owner, one in read:
+            if end is None or int(one["id"]) < end:
+                found[owner][one["id"]] = one
+        cut = ends.keys() | (self._owners_behind(resources, end) if end else set())
         for pk, resource in resources.items():
-            resource[self.name] = list(found[pk].values())
-        if not ends and max(map(len, found.values()), default=0) <= limit:
-            return
-        for pk, resource in resources.items():
-            if pk in ends or len(resource[self.name]) > limit:
-                resource[self.name] = resource[self.name][:limit]
-                resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={limit}"
+            every = list(found[pk].values())
+            resource[self.name] = shown = every[: settings.API_PAGE_LIMIT]
+            if pk in cut or len(shown) < len(every):
+                resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={len(shown)}"
+        return len(read)
+
+    def _owners_behind(self, owners: Iterable[int], end: int) -> set[int]:
+        """Those that have more from this row on."""
+        rows = self.rows.filter(**{f"{self.link.lookup}__among": Numbers(owners)}, pk__gte=end).order_by()
+        return set(rows.values_list(self.link.lookup, flat=True).distinct())
 
     def _pages(self, owners: Iterable[int], ends: Ends) -> QuerySet[Any]:
         whole = Q(**{f"{self.link.lookup}__among": Numbers({pk for pk in owners if pk not in ends})})
@@ -88,6 +95,7 @@ def embed(
             for found, end in zip(ends, behind, strict=True):
                 if end is not None:
                     found[pk] = end
-    remaining = iter(ends)
+    remaining, left = iter(ends), settings.API_EMBEDDED_LIMIT
     for one in embedded:
-        one.put_into(resources, {} if one.link.few else next(remaining))
+        left -= one.put_into(resources, {} if one.link.few else next(remaining), left)
+        left = max(left, 0)

@@ -69,12 +69,39 @@ def test_each_resource_has_a_page_and_the_address_of_the_rest(
         if len(whole[pk]) > 1:
             settings.API_PAGE_LIMIT = 1000
             rest = admin_client.get(one["more"][name])
-            if collection != "users":
-                assert [r["href"].rpartition("/")[2] for r in rest.json()["resources"]] == [
-                    r["id"] for r in whole[pk][1:]
-                ]
+            assert [r["href"].rpartition("/")[2] for r in rest.json()["resources"]] == [
+                r["id"] for r in whole[pk][1:]
+            ]
         else:
             assert "more" not in one
+
+
+@pytest.mark.parametrize(("collection", "how", "name"), embedding())
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5])
+def test_an_answer_has_so_much_in_all_and_says_where_the_rest_is(
+    admin_client: Client, company: Cast, settings: Any, collection: str, how: str, name: str, most: int
+) -> None:
+    filled(company)
+    base = f"/api/{collection}?expand=resources"
+    query = f"{base},{name}" if how == "expand" else f"{base}&attributes={name}"
+    whole = {one["id"]: one[name] for one in admin_client.get(query).json()["resources"]}
+    settings.API_EMBEDDED_LIMIT = most
+    found = admin_client.get(query).json()["resources"]
+    assert sum(len(one[name]) for one in found) <= most
+    for one in found:
+        begun = len(one[name])
+        assert one[name] == whole[one["id"]][:begun]
+        assert ("more" in one) == (begun < len(whole[one["id"]]))
+        if "more" in one:
+            rest = admin_client.get(f"{one['more'][name]}&expand=resources").json()["resources"]
+            assert [r["id"] for r in rest] == [r["id"] for r in whole[one["id"]][begun:]]
+
+
+def test_what_is_embedded_shares_the_bound(admin_client: Client, company: Cast, settings: Any) -> None:
+    settings.API_EMBEDDED_LIMIT = 3
+    found = read(admin_client, f"/api/providers/{company.acme.pk}?expand=vms,security_groups,cloud_networks")
+    assert [len(found[name]) for name in ("vms", "security_groups", "cloud_networks")] == [3, 0, 0]
+    assert found["more"].keys() == {"vms", "security_groups", "cloud_networks"}
 
 
 def read(client: Client, url: str) -> dict[str, Any]:
