@@ -48,13 +48,20 @@ class Embedded:
         for owner, one in read:
             if end is None or int(one["id"]) < end:
                 found[owner][one["id"]] = one
-        cut = ends.keys() | (self._owners_behind(resources, end) if end else set())
         for pk, resource in resources.items():
-            every = list(found[pk].values())
+            resource[self.name] = list(found[pk].values())
+        cut = ends.keys() | (self._owners_behind(resources, end) if end else set())
+        if cut or max(map(len, found.values()), default=0) > settings.API_PAGE_LIMIT:
+            self._cut(resources, cut)
+        return len(read)
+
+    def _cut(self, resources: Mapping[int, Resource], cut: set[int]) -> None:
+        """Leave a page to each, and say where the rest is, also of those that were `cut` already."""
+        for pk, resource in resources.items():
+            every = resource[self.name]
             resource[self.name] = shown = every[: settings.API_PAGE_LIMIT]
             if pk in cut or len(shown) < len(every):
                 resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={len(shown)}"
-        return len(read)
 
     def _owners_behind(self, owners: Iterable[int], end: int) -> set[int]:
         """Those that have more from this row on."""
