@@ -174,6 +174,8 @@ class _Changes:
         if len(found) > 1:
             refs = ", ".join(group.ref for group in found)
             raise GroupNotFound(f"the cloud has several groups of this name, choose one by its ems_ref: {refs}.")
+        if name not in {found[0].name, ref}:  # who gave no name has the ref in its place
+            raise CloudRefused(f"the group {ref} has another name: {found[0].name}.")
         return found[0]
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Any
 
@@ -20,6 +21,9 @@ from secgroups.models import FirewallRule
 from secgroups.services import Edit, Refused, rule_creation, rule_deletion
 
 KIND = "firewall rule"
+#: Python also takes the scope of an IPv6 address, which means nothing to a cloud, and masks with dots, of which
+#: 0.0.0.0 is everybody to it and a single host to others.
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 
 
 class NewRuleInput(StrictSerializer):
@@ -51,8 +55,7 @@ class NewRuleInput(StrictSerializer):
     def validate_source_ip_range(self, value: str | None) -> str | None:
         if value is None:
             return None
-        if "%" in value:
-            # Python takes the scope of an IPv6 address, which means nothing to a cloud.
+        if not _CIDR.fullmatch(value):
             raise serializers.ValidationError(f"{value} is no CIDR.")
         try:
             # As clouds keep it: without what the prefix doesn't count.

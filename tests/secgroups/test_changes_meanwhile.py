@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from cryptography.fernet import Fernet
 
 from inventory.drivers.failures import CredentialsRefused
@@ -66,6 +67,20 @@ def test_a_name_that_the_cloud_refuses_to_look_up_hurts_only_its_own_task(cast: 
     queue(vm, "add", "b@d")
     queue(vm, "add", "web")
     assert [task.status for task in carried_out(vm)] == ["Error", "Ok"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("new", "Ok"), ("web", "Error"), (None, "Ok")])
+def test_the_names_of_a_group_that_only_the_cloud_knows_are_of_one_too(
+    cast: Cast, cloud: MemoryCloud, name: str | None, status: str
+) -> None:
+    vm = cast.production.single
+    cloud.group_list.append(Group("sg-new", "new", network_ref="vpc-production"))
+    queue(vm, "add", Asked(name, ems_ref="sg-new"))
+    [task] = carried_out(vm)
+    assert task.status == status
+    if status == "Error":
+        assert task.message == "Cannot add web to production-single: the group sg-new has another name: new."
+    assert ("sg-new" in cloud.port(PORT).group_refs) == (status == "Ok")
 
 
 def test_a_group_of_another_network_that_is_on_the_port_can_be_removed(cast: Cast, cloud: MemoryCloud) -> None:

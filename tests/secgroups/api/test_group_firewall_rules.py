@@ -146,6 +146,10 @@ class TestCreate:
                 "port: icmp has a type and a code up to 255.",
             ),
             ({"source_ip_range": "10.0.0.0/33"}, "source_ip_range: 10.0.0.0/33 is no CIDR."),
+            ({"source_ip_range": "10.0.0.5/0.0.0.0"}, "source_ip_range: 10.0.0.5/0.0.0.0 is no CIDR."),
+            ({"source_ip_range": "10.0.0.0/255.0.0.0"}, "source_ip_range: 10.0.0.0/255.0.0.0 is no CIDR."),
+            ({"source_ip_range": "fe80::1%eth0"}, "source_ip_range: fe80::1%eth0 is no CIDR."),
+            ({"source_ip_range": "10.0.0.0/8\n"}, "source_ip_range: 10.0.0.0/8\n is no CIDR."),
             ({"source_ip_range": "everybody"}, "source_ip_range: everybody is no CIDR."),
             (
                 {"source_ip_range": None},
