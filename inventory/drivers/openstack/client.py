@@ -81,7 +81,7 @@ class Client:
             while True:
                 page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
                 yield from page
-                if marker is None or not page:
+                if marker is None:
                     return
                 if marker in seen:
                     raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")

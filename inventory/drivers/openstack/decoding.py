@@ -27,9 +27,9 @@ def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
     if not isinstance(found, list):
         raise TypeError(key)
     links = body.get(f"{key}_links") or ()
-    following = next((link["href"] for link in links if link["rel"] == "next"), None)
+    following = [link["href"] for link in links if link["rel"] == "next"]
     # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
-    marker = dict(parse_qsl(urlsplit(following).query))["marker"] if following else None
+    marker = dict(parse_qsl(urlsplit(following[0]).query))["marker"] if following else None
     return list(map(_identified, found)), marker
 
 

@@ -42,6 +42,8 @@ BODIES = {
     "things without an id": '{"KEY": [{"name": "x"}]}',
     "ids that are none": '{"KEY": [{"id": 7}]}',
     "a next page without a marker": '{"KEY": [{"id": "x"}], "KEY_links": [{"rel": "next", "href": "http://x/"}]}',
+    "a next page without an address": '{"KEY": [{"id": "x"}], "KEY_links": [{"rel": "next", "href": null}]}',
+    "a next page nowhere": '{"KEY": [], "KEY_links": [{"rel": "next", "href": ""}]}',
     "a number too deep": '{"KEY": ' + "[" * 100_000,
 }
 #: What is asked for, and what its answer has.
@@ -151,6 +153,13 @@ class TestReading:
         with pytest.raises(CloudRefused, match="has no end"):
             cloud.driver().inventory()
         assert cloud.count("GET ports") == 2
+
+    def test_a_list_goes_on_behind_an_empty_page(self, cloud: FakeOpenStack) -> None:
+        for marker in ("a", "b"):
+            links = [{"rel": "next", "href": f"http://x/?marker={marker}"}]
+            cloud.answer_with("GET ports", answer(json.dumps({"ports": [], "ports_links": links})))
+        assert [port.ref for port in cloud.driver().inventory().ports] == [PORT]
+        assert cloud.count("GET ports") == 3
 
     @pytest.mark.parametrize("status", [403, 404, 501])
     def test_an_extension_that_is_not_there_for_us_is_done_without(
