@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
@@ -62,14 +62,14 @@ def reconcile(
     newer: Q | None = None,
     stays: Callable[[str], bool] = nothing_stays,
     on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, known: None,
-    spare: Callable[[Sequence[int]], object] = lambda gone: None,
+    before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
 ) -> Reconciled:
     """Create, update and delete the provider's rows so that each of `things` has one with these `attributes`.
 
     All have the same attributes. Of a reading that was not of everything, `within` says for which rows it is
     complete: no others are deleted. Rows that are `newer` than the reading, and those whose ref `stays`, stay as
     they are. `on_gone` is told before anything is deleted: the first rows to go, how many go, how many are new,
-    and how many were known. `spare` is given the primary keys of those that go next, to free what is to stay.
+    and how many were known; `before_deletion` is given the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
     compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer, stays)
@@ -85,8 +85,9 @@ def reconcile(
     for batch in batches(gone):
         # Before what refers to them is looked up: what somebody has just written is then seen, or waits and fails.
         list(rows.filter(pk__in=batch).select_for_update().order_by("pk").values_list("pk"))
-        spare(batch)
-        went.update(rows.filter(pk__in=batch).exclude(newer or Q(pk=None)).delete()[1])
+        leaving = rows.filter(pk__in=batch).exclude(newer or Q(pk=None))
+        before_deletion(leaving)
+        went.update(leaving.delete()[1])
     update_rows(model, sorted(compared.differing), compared.updates())
     created = dict(zip(missing, new_ids(model, len(missing)), strict=True))
     new = ((pk, provider.pk, ref, *compared.values(ref)) for ref, pk in created.items())

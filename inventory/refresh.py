@@ -83,7 +83,7 @@ class Refresh:
         *,
         within: Q | None = None,
         newer: Q | None = None,
-        spare: Callable[[Sequence[int]], object] = lambda gone: None,
+        before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
     ) -> dict[str, int]:
         """Bring in the `things` of a kind, and note what was found; the primary key of each ref."""
 
@@ -101,7 +101,7 @@ class Refresh:
             newer=newer,
             stays=stays,
             on_gone=judge,
-            spare=spare,
+            before_deletion=before_deletion,
         )
         self.findings.note(kind, done.found, done.went)
         return done.ids

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from inventory.bulk import among, batches
 from inventory.drivers.values import Group, Network, Port, Tenant
@@ -95,15 +95,15 @@ def bring_in_instances(refresh: Refresh) -> None:
             "location": instance.location,
         },
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
-        spare=partial(_spare_ports, refresh),
+        before_deletion=partial(_spare_ports, refresh),
     )
     refresh.instances |= refresh.known(Vm, (port.instance_ref for port in refresh.inventory.ports))
 
 
-def _spare_ports(refresh: Refresh, gone: Sequence[int]) -> None:
+def _spare_ports(refresh: Refresh, gone: QuerySet[Vm]) -> None:
     """Take the ports that exist from the instances that go: they are another's now, or nobody's."""
     there, stays = {port.ref for port in refresh.inventory.ports}, refresh.findings.stays("network_ports")
-    rows = NetworkPort.objects.filter(vm__in=among(gone)).values_list("pk", "ems_ref")
+    rows = NetworkPort.objects.filter(vm__in=gone).values_list("pk", "ems_ref")
     spared = [pk for pk, ref in rows if ref in there or stays(ref)]
     NetworkPort.objects.filter(pk__in=among(spared)).update(vm=None)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
-from django.db.models import Model, Q
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 from inventory.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
@@ -39,8 +39,18 @@ def bring_in_groups(refresh: Refresh) -> None:
         ),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         newer=Q(updated_on__gt=refresh.read_on),
+        before_deletion=keep_as_source,
     )
     refresh.groups |= refresh.known(SecurityGroup, named)
+
+
+def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
+    """Have the rules that name these groups keep their refs: without a source they would read as "from anywhere".
+
+    Of a refresh of less than everything nobody reads those rules again.
+    """
+    ref = SecurityGroup.objects.filter(pk=OuterRef("source_security_group")).values("ems_ref")
+    FirewallRule.objects.filter(source_security_group__in=groups).update(source_ip_range=Subquery(ref))
 
 
 def _placed(refresh: Refresh) -> list[Group]:

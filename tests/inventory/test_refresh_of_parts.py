@@ -163,6 +163,19 @@ class TestASecurityGroup:
         assert not cast.staging.web.shared_with.exists()
         assert cast.staging.db.shared_with.get() == other
 
+    @pytest.mark.parametrize("scope", [WEB, None])
+    def test_rules_that_name_one_that_is_gone_are_not_from_anywhere(
+        self, cast: Cast, cloud: MemoryCloud, scope: Scope | None
+    ) -> None:
+        rule = actors.rule(cast.production.db, 22)
+        naming = {"source_security_group": cast.staging.web, "source_ip_range": None}
+        FirewallRule.objects.filter(pk=rule.pk).update(**naming)
+        cloud.rule_list.append(Rule(rule.ems_ref, "sg-production-db", "inbound", source_group_ref=WEB.ref))
+        cloud.drop_group(WEB.ref)
+        refresh(cast.acme, Grip(), scope=scope)
+        rule.refresh_from_db()
+        assert (rule.source_security_group, rule.source_ip_range) == (None, WEB.ref)
+
     def test_one_that_is_gone_is_removed(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group(DEFAULT.ref)
         refresh(cast.acme, Grip(), scope=DEFAULT)
