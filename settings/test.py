@@ -12,7 +12,7 @@ if "PORTCULLIS_VAR" not in os.environ:
 from settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_URL = "memory://localhost"
 
 #: A PostgreSQL database to make those of the tests of, for its locale.
 if template := env.str("TEST_TEMPLATE", default=""):  # noqa: F405
