@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -96,6 +96,13 @@ lint: setup
 	$(VENV)/python manage.py makemigrations --check --dry-run
 	$(VENV)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
+# After a change of the dependencies in pyproject.toml: what they need, with versions and hashes.
+LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' pyproject.toml
+lock: setup
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
 setup: .venv/installed
 
 .venv/installed: requirements.txt requirements-dev.txt
@@ -104,5 +111,5 @@ setup: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

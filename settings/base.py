@@ -3,6 +3,7 @@
 `docs/settings.md` lists the variables.
 """
 
+import tomllib
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +22,8 @@ django_stubs_ext.monkeypatch()
 
 env = environ.Env()
 
-VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 #: What an installation keeps beside its database: keys, the embedded broker, lock and pid files.
 VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
