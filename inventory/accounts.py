@@ -12,11 +12,11 @@ from django.db.models import JSONField, OuterRef, Q, QuerySet, Subquery, TextFie
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 
-from inventory.prepared import Prepared, Slot
-from inventory.rest.query.expressions import Folded, fold
+from inventory.db.expressions import Folded, fold
+from inventory.db.statements import CompiledQuery, Param
 
-_in_any_case = Prepared(
-    lambda: User.objects.alias(folded=Folded("username")).filter(folded=Slot("name")).values_list("username")
+_in_any_case = CompiledQuery(
+    lambda: User.objects.alias(folded=Folded("username")).filter(folded=Param("name")).values_list("username")
 )
 
 
@@ -64,7 +64,7 @@ class AccountBackend(ModelBackend):
 
     #: What a query of something that has a `user` selects for them.
     of_its_user = Collected(granted(OuterRef(OuterRef("user"))))
-    _permissions = Prepared(lambda: granted(Slot("user")))
+    _permissions = CompiledQuery(lambda: granted(Param("user")))
 
     def authenticate(
         self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any

@@ -13,7 +13,7 @@ from django.db.models import CASCADE, SET_NULL, Model, QuerySet
 from django.utils import timezone
 
 from inventory import refresh
-from inventory.bulk import among
+from inventory.db.bulk import among
 from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.patience import HandedBack, stop

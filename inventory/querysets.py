@@ -15,9 +15,9 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.db.lookups import Connected
+from inventory.db.statements import Param
 from inventory.drivers.values import Instance
-from inventory.lookups import Connected
-from inventory.prepared import Slot
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -76,7 +76,7 @@ class OwnedQuerySet(ResourceQuerySet):
 
 
 class TalliedQuerySet(OwnedQuerySet):
-    """Rows of a table whose number is kept (`inventory.tallies`), by these attributes."""
+    """Rows of a table whose number is kept (`inventory.db.tallies`), by these attributes."""
 
     tallied_by: ClassVar[tuple[str, ...]] = ("provider_id",)
 
@@ -149,7 +149,7 @@ class TaskQuerySet(ResourceQuerySet):
     def unfinished(self) -> Self:
         return self.exclude(state="Finished")
 
-    def of_queue(self, queue: str | Slot) -> Self:
+    def of_queue(self, queue: str | Param) -> Self:
         """What is to be done for one queue, in the order in which it was accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
 
@@ -200,7 +200,7 @@ def _only_asked(query: Query) -> dict[str, Any] | None:
     asked: dict[str, Any] = {}
     for lookup in query.where.children:
         match lookup:
-            case Exact(lhs=Col(target=field), rhs=bool() | int() | Slot() as value) if field.attname not in asked:
+            case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value) if field.attname not in asked:
                 asked[field.attname] = value
             case Connected():
                 continue

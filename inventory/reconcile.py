@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from django.db import models
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 
-from inventory.bulk import batches, copy_rows, new_ids, update_rows
+from inventory.db.bulk import batches, copy_rows, new_ids, update_rows
 from inventory.guard import NAMED
 from inventory.models import Provider
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
-from inventory.bulk import among, batches
+from inventory.db.bulk import among, batches
 from inventory.drivers.values import Group, Network, Port, Tenant
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Vm
 from inventory.reconcile import Attributes, Row

@@ -13,12 +13,11 @@ from django.utils import timezone
 from inventory import overdue
 from inventory import work as engine
 from inventory.leases import LeaseLost
-from inventory.models import AuthToken
+from inventory.models import AuthToken, Tally
 from inventory.pacing import forget_old_rates
 from inventory.patience import stop
 from inventory.rest import idempotency
 from inventory.services import request_deletion, request_refresh
-from inventory.tallies import fold_tallies
 
 #: How long a worker that is to stop waits for answers of clouds, in seconds.
 GRACE = 15
@@ -71,6 +70,6 @@ def forget_what_is_over() -> None:
     AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()
     forget_old_rates()
-    fold_tallies()
+    Tally.objects.fold()
     for provider in overdue.deletions():
         request_deletion(provider=provider, user=None)

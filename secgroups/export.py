@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
+from inventory.db.expressions import ByCodePoint
 from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.rest.query.expressions import ByCodePoint
 from secgroups.models import FirewallRule, SecurityGroup
 
 #: Ports that are held at a time.

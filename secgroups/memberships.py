@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from inventory.bulk import among, batches, copy_rows
+from inventory.db.bulk import among, batches, copy_rows
 from inventory.guard import NAMED
 from inventory.models import NetworkPort, Provider
 from secgroups.models import Membership

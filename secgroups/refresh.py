@@ -8,7 +8,7 @@ from itertools import chain
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
-from inventory.bulk import batches, copy_rows
+from inventory.db.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit

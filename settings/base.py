@@ -98,7 +98,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         transaction_mode="IMMEDIATE", timeout=30, init_command="PRAGMA journal_mode=WAL;"
     )
 else:
-    DATABASES["default"]["ENGINE"] = "inventory.postgresql"  # Django's own, with less work for each request
+    DATABASES["default"]["ENGINE"] = "inventory.db.postgresql"  # Django's own, with less work for each request
     # No cursor outlives its transaction, so that PgBouncer may give the connection to somebody else in between.
     DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True, DISABLE_SERVER_SIDE_CURSORS=True)
     # A host that is gone answers nothing: nobody waits for it for more than some seconds.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.db.models import Q
 
 from inventory.api.refreshing import RefreshMixin
-from inventory.lookups import Numbers
+from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
 from inventory.rest.collections import Subcollection, ToMany, ToOne

@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.db.models.manager
 from django.db import migrations, models
 
-from inventory.tallies import KeepTally
+from inventory.db.tallies import KeepTally
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from inventory.tallies import KeepTally
+from inventory.db.tallies import KeepTally
 
 
 class Migration(migrations.Migration):

@@ -23,8 +23,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from inventory.accounts import AccountBackend, userid_of
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import AuthToken, GroupMember
-from inventory.prepared import Prepared, Slot
 from inventory.rest.hrefs import Hrefs
 
 M = TypeVar("M", bound=Model)
@@ -51,8 +51,8 @@ def _made(model: type[M], values: Sequence[Any]) -> M:
 class TokenAuthentication(KnoxAuthentication):
     """The token in `X-Auth-Token`. A request that has one is judged by it alone, whatever else it brings."""
 
-    _tokens = Prepared(
-        lambda: AuthToken.objects.filter(token_key=Slot("key")).values_list(
+    _tokens = CompiledQuery(
+        lambda: AuthToken.objects.filter(token_key=Param("key")).values_list(
             AccountBackend.of_its_user,
             *_columns(AuthToken),
             *(f"user__{name}" for name in _columns(User)),
@@ -101,7 +101,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
     is gone is noticed at once. What was wrong is not remembered, and takes as long as ever.
     """
 
-    _users = Prepared(lambda: User.objects.filter(username=Slot("name")).values_list(*_columns(User)))
+    _users = CompiledQuery(lambda: User.objects.filter(username=Param("name")).values_list(*_columns(User)))
 
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None

@@ -12,9 +12,9 @@ from django.db.models.expressions import Combinable, OrderBy
 from django.db.models.functions import Cast
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
 
-from inventory.prepared import Prepared, Slot
+from inventory.db.expressions import Like, Regex
+from inventory.db.statements import CompiledQuery, Param
 from inventory.rest.collections import Subcollection
-from inventory.rest.query.expressions import Like, Regex
 from inventory.rest.query.sorting import BY_ID
 
 if TYPE_CHECKING:
@@ -138,12 +138,12 @@ class Chosen:
         read, values = kept
         return next(iter(read.instances(**values)), None)
 
-    def _kept(self, sources: Sources) -> tuple[Prepared, Mapping[str, Any]] | None:
+    def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
         """What reads this, and with which values."""
         seen = (self, self.parent) if self.parent else (self,)
         if any(one.visible is not one.viewset.queryset for one in seen):
             return None
-        parent = self.parent and replace(self.parent, pk=Slot("parent"))
+        parent = self.parent and replace(self.parent, pk=Param("parent"))
         slotted = _Slotted({"parent": self.parent.pk} if self.parent else {})
         try:
             where = slotted.condition(self.where) if self.where else self.where
@@ -162,7 +162,7 @@ def _read(
     limit: int | None,
     sources: Sources,
     with_total: bool,
-) -> Prepared:
+) -> CompiledQuery:
     """What reads rows that are so chosen."""
 
     def make() -> QuerySet[Any, Any]:
@@ -175,7 +175,7 @@ def _read(
         total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
         return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
-    return Prepared(make, planned=(parent is None or parent.subcollection.few) and _reads_alike(where))
+    return CompiledQuery(make, planned=(parent is None or parent.subcollection.few) and _reads_alike(where))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
@@ -229,7 +229,7 @@ class _Slotted:
             case str() | int() | tuple():  # what the databases take as it is
                 name = f"value_{len(self.values)}"
                 self.values[name] = value
-                return Slot(name)
+                return Param(name)
         raise LookupError(value)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from inventory.lookups import Numbers
+from inventory.db.lookups import Numbers
 from inventory.rest.collections import Subcollection, ToMany, links_of
 from inventory.rest.plans import Plan, Resource
 from inventory.rest.selection import Selection

@@ -14,9 +14,9 @@ from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
-from inventory.rest.query.expressions import Folded, Like, fold
 from inventory.rest.query.values import Span, as_time
 from inventory.rest.serializers import IdField
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
-from inventory.lookups import Numbers
+from inventory.db.lookups import Numbers
 from inventory.rest.choosing import Chosen, Parent
 from inventory.rest.collections import ToMany, ToOne, viewset_at, viewset_of
 from inventory.rest.embedding import Embedded, embed

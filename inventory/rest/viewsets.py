@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from inventory.lookups import Numbers
+from inventory.db.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.choosing import Chosen, Parent, Total
 from inventory.rest.classes import Classes

@@ -16,8 +16,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from inventory.db.statements import CompiledQuery, Param, planned_cursor
 from inventory.models import Provider, Task, Vm
-from inventory.prepared import Prepared, Slot, planned_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Work:
 
 
 #: How many tasks wait in a queue.
-_WAITING = Prepared(lambda: Task.objects.of_queue(Slot("queue")).counted())
+_WAITING = CompiledQuery(lambda: Task.objects.of_queue(Param("queue")).counted())
 
 
 class QueueFull(Exception):

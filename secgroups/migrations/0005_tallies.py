@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from inventory.tallies import KeepTally
+from inventory.db.tallies import KeepTally
 
 
 class Migration(migrations.Migration):

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from inventory.lookups import Numbers, Texts
+from inventory.db.lookups import Numbers, Texts
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
-from inventory.prepared import Prepared, Slot
 from inventory.services import Work, queue_work
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
@@ -100,17 +100,17 @@ class _Candidate(NamedTuple):
 
 
 @cache
-def _available(kind: str, has_tenant: bool) -> Prepared:
+def _available(kind: str, has_tenant: bool) -> CompiledQuery:
     """What reads the candidates for an instance at this type of provider that is of a tenant, or of none."""
 
     def rows() -> QuerySet[Any, Any]:
-        provider = Provider(id=Slot("provider"), type=kind)
-        vm = Vm(id=Slot("vm"), provider=provider, cloud_tenant_id=Slot("tenant") if has_tenant else None)
-        named = Q(name__among=Slot("names")) | Q(pk__among=Slot("ids")) | Q(ems_ref__among=Slot("refs"))
+        provider = Provider(id=Param("provider"), type=kind)
+        vm = Vm(id=Param("vm"), provider=provider, cloud_tenant_id=Param("tenant") if has_tenant else None)
+        named = Q(name__among=Param("names")) | Q(pk__among=Param("ids")) | Q(ems_ref__among=Param("refs"))
         groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
         return groups.values_list(*_Candidate._fields)
 
-    return Prepared(rows)
+    return CompiledQuery(rows)
 
 
 class _Candidates:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-from inventory.bulk import analyze, copy_rows, new_ids
+from inventory.db.bulk import analyze, copy_rows, new_ids
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis.company import (

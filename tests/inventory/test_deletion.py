@@ -20,7 +20,6 @@ from inventory.models import CallRate, CloudTenant, NetworkPort, Provider, Tally
 from inventory.pacing import slow_down
 from inventory.patience import HandedBack
 from inventory.services import Work, delete_provider, edit_provider, queue_work, request_refresh
-from inventory.tallies import fold_tallies
 from inventory.tasks import forget_what_is_over, queue_due_refreshes
 from secgroups import editing
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -91,7 +90,7 @@ def test_it_is_gone_with_all_that_it_had_and_nothing_else_is(full: Provider, liv
             **{f"{'security_group__' * (model is Membership)}provider": live}
         ).exists()
     assert not CallRate.objects.exists()
-    fold_tallies()
+    Tally.objects.fold()
     assert set(Tally.objects.values_list("provider", flat=True)) == {live.pk}
 
 

@@ -17,7 +17,7 @@ from django.db import (
 )
 from django.db.utils import InternalError
 
-from inventory.bulk import copy_rows
+from inventory.db.bulk import copy_rows
 from inventory.faults import described, passes
 from inventory.models import CloudTenant, Vm
 from tests.cast import Cast

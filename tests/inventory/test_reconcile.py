@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory import bulk
+from inventory.db import bulk
 from inventory.drivers.values import Tenant
 from inventory.findings import Findings
 from inventory.guard import Guard, TooManyGone

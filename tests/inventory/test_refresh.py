@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory import reconcile
-from inventory.bulk import new_ids
+from inventory.db.bulk import new_ids
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.leases import LeaseLost

@@ -10,8 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from inventory.drivers.values import EVERYBODY
-from inventory.models import CallRate, CloudTenant, IdempotencyKey, NetworkPort, Provider, Task, Vm
-from inventory.tallies import fold_tallies
+from inventory.models import CallRate, CloudTenant, IdempotencyKey, NetworkPort, Provider, Tally, Task, Vm
 from inventory.work import sweep, work_off
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests.clouds import Clock, MemoryCloud, mirror
@@ -56,7 +55,7 @@ def test_what_is_counted_is_right_and_goes_on_being_counted(upgraded: Upgraded) 
     NetworkPort.objects.create(provider=acme, ems_ref="eni-new")
     SecurityGroup.objects.filter(name="unused").update(provider=Provider.objects.get(name="asleep"))
     assert_exact()
-    fold_tallies()
+    Tally.objects.fold()
     assert_exact()
 
 

@@ -8,10 +8,10 @@ from operator import or_
 from django.db.models import Q
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 
+from inventory.db.expressions import ByCodePoint, Like, Regex
 from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
-from inventory.rest.query.expressions import ByCodePoint, Like, Regex
 from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
 from inventory.rest.query.lists import holding
 from inventory.rest.query.values import Span, Whole, as_time, as_truth, as_uuid, as_whole

@@ -8,8 +8,8 @@ from operator import or_
 
 from django.db.models import F, JSONField, Model, Q
 
+from inventory.db.expressions import Has, HasLike, Like
 from inventory.rest.errors import BadInput
-from inventory.rest.query.expressions import Has, HasLike, Like
 from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
 from inventory.rest.query.related import few
 

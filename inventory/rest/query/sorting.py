@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
+from inventory.db.expressions import ByCodePoint, Folded
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
-from inventory.rest.query.expressions import ByCodePoint, Folded
 from inventory.rest.query.values import listed
 
 if TYPE_CHECKING:

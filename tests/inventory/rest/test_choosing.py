@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.models import F, Q
 from django.db.models.lookups import Exact
 
+from inventory.db.expressions import Like
 from inventory.rest.choosing import Chosen, Parent
 from inventory.rest.collections import viewset_at, viewset_of
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.query.expressions import Like
 from inventory.rest.reading import Reader
 from tests.cast import Cast
 

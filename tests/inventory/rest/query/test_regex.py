@@ -11,9 +11,9 @@ from django.db.models import F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inventory.db.expressions import Regex
 from inventory.models import Provider
 from inventory.rest.errors import BadInput
-from inventory.rest.query.expressions import Regex
 from inventory.rest.query.regex import DEEPEST, LARGEST, LONGEST, translated
 from tests.cast import provider
 from tests.examples import EXAMPLES

@@ -13,10 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from inventory.api import ProviderViewSet, VmViewSet
+from inventory.db.expressions import Folded, fold
 from inventory.models import Provider
 from inventory.rest.errors import BadInput
 from inventory.rest.query import order
-from inventory.rest.query.expressions import Folded, fold
 from tests.cast import provider
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from django.db import transaction
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.operations.base import Operation
-from django.db.migrations.state import ProjectState
+from inventory.db.triggers import TriggerOperation
 
-from inventory.models import Tally
+#: The table of `inventory.models.Tally`.
+_TALLY = "inventory_tally"
 
 #: By vendor, what makes the triggers. `{columns}` are those that a table is tallied by, `{old}` and `{new}` their
 #: values in the row that is written, `{is_old}` and `{is_new}` say which rows of the tally have these.
@@ -82,51 +78,24 @@ _DROP = {
 }
 
 
-class KeepTally(Operation):
-    """Count the rows of a model's table, and keep the number from now on; `by` are columns that `Tally` has too.
-
-    On SQLite, Django makes a table anew to alter it, and its triggers are gone: a migration that does so ends with
-    this operation again.
-    """
-
-    reduces_to_sql = True
-    reversible = True
+class KeepTally(TriggerOperation):
+    """Count the rows of a table, and keep the number from now on; `by` are columns that `Tally` has too."""
 
     def __init__(self, model: str, by: Sequence[str] = ("provider_id",)) -> None:
-        self.model, self.by = model, by
+        super().__init__(model)
+        self.by = by
 
-    def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Models know nothing of triggers."""
+    def create(self, vendor: str, table: str) -> Iterator[str]:
+        return self._filled(table, *_DROP[vendor], _FORGET, *_MAKE[vendor], _COUNT)
 
-    def database_forwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
-    ) -> None:
-        vendor = schema_editor.connection.vendor
-        self._execute(schema_editor, app_label, to_state, (*_DROP[vendor], _FORGET, *_MAKE[vendor], _COUNT))
-
-    def database_backwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
-    ) -> None:
-        vendor = schema_editor.connection.vendor
-        self._execute(schema_editor, app_label, from_state, (*_DROP[vendor], _FORGET))
+    def drop(self, vendor: str, table: str) -> Iterator[str]:
+        return self._filled(table, *_DROP[vendor], _FORGET)
 
     def describe(self) -> str:
         return f"Keep how many rows {self.model} has"
 
-    def _execute(
-        self, schema_editor: BaseDatabaseSchemaEditor, app_label: str, state: ProjectState, sql: Sequence[str]
-    ) -> None:
-        table = state.apps.get_model(app_label, self.model)._meta.db_table
-        for statement in sql:
-            schema_editor.execute(_filled(statement, table, self.by), params=None)
+    def _filled(self, table: str, *statements: str) -> Iterator[str]:
+        return (_filled(statement, table, self.by) for statement in statements)
 
 
 def _filled(statement: str, table: str, by: Sequence[str]) -> str:
@@ -136,26 +105,6 @@ def _filled(statement: str, table: str, by: Sequence[str]) -> str:
     def same(row: str) -> str:
         return " AND ".join([f"\"table\" = '{table}'", *(f"{column} IS {row}.{column}" for column in by)])
 
-    names = {"tally": Tally._meta.db_table, "table": table, "columns": ", ".join(by)}
+    names = {"tally": _TALLY, "table": table, "columns": ", ".join(by)}
     names |= {"old": values("OLD"), "new": values("NEW"), "is_old": same("OLD"), "is_new": same("NEW")}
     return statement.format(**names, add=_ADD.format(**names), subtract=_SUBTRACT.format(**names))
-
-
-@transaction.atomic
-def fold_tallies() -> None:
-    """Put together what was appended, to a row for each number, whatever others write meanwhile."""
-    # What another folding has taken it puts together itself.
-    taken = Tally.objects.select_for_update(skip_locked=True)
-    sums: Counter[tuple[Any, ...]] = Counter()
-    pks = []
-    for pk, number, *said in taken.values_list("pk", "number", "table", "provider", "cloud"):
-        pks.append(pk)
-        sums[tuple(said)] += number
-    Tally.objects.filter(pk__in=pks).delete()
-    Tally.objects.bulk_create(_rows(sums))
-
-
-def _rows(sums: Counter[tuple[Any, ...]]) -> Iterator[Tally]:
-    for (table, provider, cloud), number in sums.items():
-        if number:
-            yield Tally(table=table, provider_id=provider, cloud=cloud, number=number)

@@ -19,9 +19,9 @@ from django.db.models import Count, F, Sum
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from inventory.db.tallies import KeepTally
 from inventory.models import Instance, NetworkPort, Provider, Tally, Vm
 from inventory.querysets import TalliedQuerySet
-from inventory.tallies import KeepTally, fold_tallies
 from inventory.tasks import forget_what_is_over
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
@@ -97,7 +97,7 @@ class TestWhatIsWritten:
         assert_exact()
         Provider.objects.all().delete()
         assert_exact()
-        fold_tallies()
+        Tally.objects.fold()
         assert not Tally.objects.exclude(number=0).exists()
 
     def test_moves_with_its_columns(self, rows: Cast) -> None:
@@ -192,16 +192,16 @@ def test_who_writes_waits_neither_for_another_writer_nor_for_what_is_put_togethe
             connection.cursor().execute("SET LOCAL lock_timeout = '1s'")
             actors.group(network, name)
             SecurityGroup.objects.filter(name="web").delete()
-            fold_tallies()
+            Tally.objects.fold()
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         actors.group(network, "first")
-        fold_tallies()
+        Tally.objects.fold()
         pool.submit(write, "second").result()
         assert SecurityGroup.objects.count() == counted(SecurityGroup.objects.all()) == 6
         actors.group(network, "third")
     assert SecurityGroup.objects.count() == counted(SecurityGroup.objects.all()) == 7
-    fold_tallies()
+    Tally.objects.fold()
     assert SecurityGroup.objects.count() == 7
 
 

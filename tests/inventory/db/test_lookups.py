@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from inventory.lookups import Numbers
+from inventory.db.lookups import Numbers
 from inventory.models import NetworkPort, Vm
 from secgroups.models import SecurityGroup
 from tests.cast import Cast

@@ -1,4 +1,4 @@
-"""Reads of which each request makes the same: Django makes their SQL once, which takes longer than running it."""
+"""Queries that are compiled once and run with other values: compiling one takes Django longer than running it."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 
-def itself(value: Any) -> Any:
+def unchanged(value: Any) -> Any:
     return value
 
 
-class Slot(Expression):
-    """Where a prepared read takes the value of this name: as the database has it, or as `shown` makes it."""
+class Param(Expression):
+    """Where a compiled query takes the value of this name: as it is given, or as `adapt` makes it."""
 
-    def __init__(self, name: str, shown: Callable[[Any], Any] = itself) -> None:
+    def __init__(self, name: str, adapt: Callable[[Any], Any] = unchanged) -> None:
         super().__init__()
         self.name = name
-        self.shown = shown
+        self.adapt = adapt
 
     def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[Any, ...]]:
         return "%s", (self,)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Slot) and (other.name, other.shown) == (self.name, self.shown)
+        return isinstance(other, Param) and (other.name, other.adapt) == (self.name, self.adapt)
 
     def __hash__(self) -> int:
         return hash(self.name)
 
 
-def shown(value: Any, how: Callable[[Any], Any]) -> Any:
-    """A parameter as the database is to have it, also where a slot stands for it."""
-    return Slot(value.name, how) if isinstance(value, Slot) else how(value)
+def adapt_param(value: Any, adapt: Callable[[Any], Any]) -> Any:
+    """A parameter as the database is to have it, also where a `Param` stands for it."""
+    return Param(value.name, adapt) if isinstance(value, Param) else adapt(value)
 
 
 def planned_cursor(connection: Any) -> Any:
@@ -54,8 +54,8 @@ class _Compiled(NamedTuple):
     converters: dict[int, Any]
 
 
-class Prepared:
-    """A queryset with slots, which is made and compiled at its first use; each call fills them.
+class CompiledQuery:
+    """A queryset with `Param`s, which is made and compiled at its first use; each call gives their values.
 
     With `planned` PostgreSQL keeps its plan too, which it makes without knowing the values. That suits reads by a
     key, of which each is like the other; what leads to one row here and to a million there needs a plan for each.
@@ -88,7 +88,9 @@ class Prepared:
         return list(rows)
 
     def _fetched(self, compiled: _Compiled, connection: Any, values: Mapping[str, Any]) -> list[Sequence[Any]]:
-        filled = [one.shown(values[one.name]) if isinstance(one, Slot) else one for one in compiled.parameters]
+        filled = [
+            param.adapt(values[param.name]) if isinstance(param, Param) else param for param in compiled.parameters
+        ]
         with planned_cursor(connection) if self._planned else connection.cursor() as reading:
             reading.execute(compiled.sql, filled)
             fetched: list[Sequence[Any]] = reading.fetchall()

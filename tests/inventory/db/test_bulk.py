@@ -12,8 +12,8 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from inventory import bulk
-from inventory.bulk import batches, copy_rows, new_ids, update_rows
+from inventory.db import bulk
+from inventory.db.bulk import batches, copy_rows, new_ids, update_rows
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
 from tests import cast as actors
 from tests.cast import Cast

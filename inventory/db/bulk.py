@@ -30,7 +30,7 @@ def copy_rows(model: type[models.Model], field_names: Sequence[str], rows: Itera
     named: list[Any] = [model._meta.get_field(name) for name in field_names]
     others, completed = _completion(model, named)
     fields = [*named, *others]
-    rows = _prepared(fields, map(completed, chain([first], rows)))
+    rows = _adapted(fields, map(completed, chain([first], rows)))
     with connection.wrap_database_errors, connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {_columns(model, fields)} FROM STDIN") as copy:
@@ -52,7 +52,7 @@ def update_rows(model: type[models.Model], field_names: Sequence[str], rows: Ite
     now = [timezone.now()] * len(stamped)
     update = _update_from_arrays if connection.vendor == "postgresql" else _update_one_by_one
     with connection.cursor() as cursor:
-        for batch in batches(_prepared(fields, ((*row, *now) for row in rows))):
+        for batch in batches(_adapted(fields, ((*row, *now) for row in rows))):
             update(cursor, model._meta.db_table, fields, batch)
 
 
@@ -122,17 +122,17 @@ def _completion(model: type[models.Model], named: Sequence[Any]) -> tuple[list[A
     return [*fixed, *made], completed if fixed or made else tuple
 
 
-def _prepared(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
+def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
     """The rows as the database takes them: on PostgreSQL most values are as they are."""
-    preparing = [(at, field) for at, field in enumerate(fields) if _differs(field)]
+    adapting = [(at, field) for at, field in enumerate(fields) if _differs(field)]
 
-    def prepared(row: Values) -> Values:
+    def adapted(row: Values) -> Values:
         values = list(row)
-        for at, field in preparing:
+        for at, field in adapting:
             values[at] = field.get_db_prep_save(values[at], connection)
         return values
 
-    return map(prepared, rows) if preparing else iter(rows)
+    return map(adapted, rows) if adapting else iter(rows)
 
 
 def _differs(field: Any) -> bool:

@@ -17,7 +17,7 @@ from django.db.backends.signals import connection_created
 from django.db.models import Func, Lookup, TextField
 from django.dispatch import receiver
 
-from inventory.prepared import Slot, shown
+from inventory.db.statements import Param, adapt_param
 
 _REGEX, _FOLD = "portcullis_regex", "portcullis_fold"
 _FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
@@ -31,15 +31,15 @@ class Like(Lookup[bool]):
     """Whether a text is these literal pieces with anything between them: `("web", "")` begins with web."""
 
     prepare_rhs = False
-    rhs: tuple[str, ...] | Slot
+    rhs: tuple[str, ...] | Param
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        return f"{lhs} GLOB %s", [*params, shown(self.rhs, _as_glob)]
+        return f"{lhs} GLOB %s", [*params, adapt_param(self.rhs, _as_glob)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        return f"{lhs} LIKE %s", [*params, shown(self.rhs, _as_like)]
+        return f"{lhs} LIKE %s", [*params, adapt_param(self.rhs, _as_like)]
 
 
 class HasLike(Like):
@@ -48,13 +48,13 @@ class HasLike(Like):
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
         found = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # noqa: S608
-        return found, [*params, shown(self.rhs, _as_glob)]
+        return found, [*params, adapt_param(self.rhs, _as_glob)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
         texts = f"jsonb_array_elements_text({lhs}) AS one(value)"
         found = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # noqa: S608
-        return found, [*params, shown(self.rhs, _as_like)]
+        return found, [*params, adapt_param(self.rhs, _as_like)]
 
 
 class Has(HasLike):
@@ -62,7 +62,7 @@ class Has(HasLike):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        return f"{lhs} @> %s::jsonb", [*params, shown(self.rhs, _as_array)]
+        return f"{lhs} @> %s::jsonb", [*params, adapt_param(self.rhs, _as_array)]
 
 
 def _as_array(pieces: Iterable[str]) -> str:

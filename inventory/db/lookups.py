@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import CharField, Field, ForeignObject, Lookup, Model, TextField
 
-from inventory.prepared import shown
+from inventory.db.statements import adapt_param
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Among(Lookup[Any]):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
         items = "(SELECT value FROM json_each(%s))"
-        return f"{left} IN {items}", (*parameters, shown(self.rhs, _as_json))
+        return f"{left} IN {items}", (*parameters, adapt_param(self.rhs, _as_json))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
         kind = "text" if isinstance(self.lhs.output_field, CharField | TextField) else "bigint"
-        return f"{left} = ANY(%s::{kind}[])", (*parameters, shown(self.rhs, _as_array))
+        return f"{left} = ANY(%s::{kind}[])", (*parameters, adapt_param(self.rhs, _as_array))
 
 
 @ForeignObject.register_lookup

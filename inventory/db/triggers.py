@@ -1,0 +1,57 @@
+"""Triggers of the database, made and dropped by migrations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+
+class TriggerOperation(Operation, ABC):
+    """Make triggers on the table of a model; backwards, drop them.
+
+    On SQLite, Django makes a table anew to alter it, and its triggers are gone: a migration that does so ends with
+    this operation again. So `create` also drops what is there.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    @abstractmethod
+    def create(self, vendor: str, table: str) -> Iterable[str]:
+        """The statements that make the triggers, whether or not they are there."""
+
+    @abstractmethod
+    def drop(self, vendor: str, table: str) -> Iterable[str]:
+        """The statements that drop them, if they are there."""
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Models know nothing of triggers."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        table = to_state.apps.get_model(app_label, self.model)._meta.db_table
+        for statement in self.create(schema_editor.connection.vendor, table):
+            schema_editor.execute(statement, params=None)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        table = from_state.apps.get_model(app_label, self.model)._meta.db_table
+        for statement in self.drop(schema_editor.connection.vendor, table):
+            schema_editor.execute(statement, params=None)
