@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import NetworkPort, Vm
-from inventory.rest.collections import viewset_of
+from inventory.rest.resources import get_resource_type
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 #: The models of the tables that grow with the inventory.
@@ -77,17 +77,17 @@ def reads() -> Iterator[str]:
 
 def _shapes(collection: str) -> Iterator[str]:
     """Pages and one resource, with everything that can be asked for beside them."""
-    viewset = viewset_of(collection)
+    resource_type = get_resource_type(collection)
     one, beyond = f"{collection}/{{{collection}[id]}}", BEYOND_LARGEST.get(collection, "")
     yield f"{collection}?limit=20"
     yield f"{collection}?{PAGE}&offset=100"
     yield one
-    for name in viewset.subcollections:
+    for name in resource_type.subcollections:
         yield f"{one}/{name}?limit=20"
         yield f"{one}/{name}?{PAGE}"
         if collection not in OWNERS:
             yield f"{collection}?{PAGE},{name}{beyond}"
-    for name in (*viewset.computed, *viewset.relations):
+    for name in (*resource_type.computed, *resource_type.relations):
         if collection not in OWNERS:
             yield f"{one}?attributes={name}"
             yield f"{collection}?{PAGE}&attributes={name}{beyond}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from inventory.models import CloudNetwork
-from inventory.rest.collections import ToMany, ToOne
+from inventory.rest.resources import ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 

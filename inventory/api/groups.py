@@ -23,9 +23,5 @@ class GroupViewSet(CollectionViewSet):
     identified_by = ("description",)
     queryset = Group.objects.all()
     serializer_class = GroupSerializer
+    view_permissions = ()  # everybody sees the groups that are their own
     classes = Classes(("MiqGroup",))
-
-    @classmethod
-    def view_permissions(cls) -> list[str]:
-        """None: everybody sees the groups that are their own."""
-        return []

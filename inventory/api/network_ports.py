@@ -3,8 +3,7 @@ from __future__ import annotations
 from django.db.models import F
 
 from inventory.models import NetworkPort
-from inventory.rest.collections import ToMany, ToOne
-from inventory.rest.query.lists import Texts
+from inventory.rest.resources import TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -35,7 +34,7 @@ class NetworkPortViewSet(CollectionViewSet):
     queryset = NetworkPort.objects.connected()
     serializer_class = NetworkPortSerializer
     computed = {"ipaddresses": F("ipaddresses")}
-    lists = {"ipaddresses": Texts("ipaddresses")}
+    lists = {"ipaddresses": TextList("ipaddresses")}
     relations = {
         "device": ToOne("vms", "vm_id"),
         "security_groups": ToMany("security_groups", "network_ports", back="network_ports", few=True),

@@ -20,8 +20,8 @@ from inventory.models import Provider, Task
 from inventory.rest.acting import DeleteMixin, EditMixin
 from inventory.rest.actions import Answer, result
 from inventory.rest.classes import Classes
-from inventory.rest.collections import Subcollection, ToMany
 from inventory.rest.errors import NotFound
+from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
@@ -166,7 +166,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         try:
             task = delete_provider(provider=provider, user=self.user)
         except Provider.DoesNotExist as error:
-            raise NotFound(self.model_name(), provider.pk) from error
+            raise NotFound(self.resource_type.label, provider.pk) from error
         return result(True, task.message, **task_links(self.hrefs, task), href=href)
 
     def request_refresh(self, row: Provider, force: bool) -> Task:

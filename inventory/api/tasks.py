@@ -52,13 +52,9 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     collection = "tasks"
     queryset = Task.objects.all()
     serializer_class = TaskSerializer
+    view_permissions = ()  # everybody sees the tasks that are their own
     classes = Classes(("MiqTask",))
     parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
-
-    @classmethod
-    def view_permissions(cls) -> list[str]:
-        """None: everybody sees the tasks that are their own."""
-        return []
 
     @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:

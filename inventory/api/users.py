@@ -3,7 +3,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from inventory.models import User
-from inventory.rest.collections import Subcollection, ToMany
+from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -27,10 +27,6 @@ class UserViewSet(CollectionViewSet):
     identified_by = ("userid", "name")
     queryset = User.objects.described()
     serializer_class = UserSerializer
+    view_permissions = ()  # everybody sees themselves
     relations = {"groups": ToMany("groups", "user", few=True)}
     subcollections = {"groups": Subcollection("inventory.api.GroupViewSet", "user", few=True)}
-
-    @classmethod
-    def view_permissions(cls) -> list[str]:
-        """None: everybody sees themselves."""
-        return []

@@ -8,9 +8,8 @@ from inventory.api.refreshing import RefreshMixin
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
-from inventory.rest.collections import Subcollection, ToMany, ToOne
-from inventory.rest.query.lists import Texts
 from inventory.rest.reading import total
+from inventory.rest.resources import Subcollection, TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 
 
@@ -70,8 +69,8 @@ class VmViewSet(RefreshMixin):
         "mac_addresses": _addresses,
     }
     lists = {
-        "ipaddresses": Texts("ipaddresses", NetworkPort, "vm"),
-        "mac_addresses": Texts("mac_address", NetworkPort, "vm"),
+        "ipaddresses": TextList("ipaddresses", NetworkPort, "vm"),
+        "mac_addresses": TextList("mac_address", NetworkPort, "vm"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -91,6 +91,16 @@ class Regex(Lookup[bool]):
         return f"{lhs} ~ %s", [*params, self.rhs]
 
 
+class UuidAsText(Func):
+    """A UUID as text where the database has a type for it; elsewhere Django makes a `UUID` of what it keeps."""
+
+    template = "%(expressions)s"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s::text")
+
+
 class ByCodePoint(Func):
     """A text that is compared and ordered by its code points."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self
 
 from django.db.models import Exists, F, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.expressions import Combinable, OrderBy
@@ -14,11 +14,8 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsN
 
 from inventory.db.expressions import Like, Regex
 from inventory.db.statements import CompiledQuery, Param
-from inventory.rest.collections import Subcollection
 from inventory.rest.query.sorting import BY_ID
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType, Subcollection
 
 #: What a query selects, as `values_list()` takes it.
 Sources = tuple[str | Combinable, ...]
@@ -40,7 +37,7 @@ _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessTh
 class Parent:
     """What stands above a subcollection: the resource of this id, if it is among what the user may see."""
 
-    viewset: type[CollectionViewSet]
+    resource_type: ResourceType
     visible: QuerySet[Any]
     subcollection: Subcollection
     pk: Any
@@ -68,11 +65,11 @@ class Total:
 class Chosen:
     """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
 
-    `visible` is what the user may see of the viewset's rows. There are none below a parent that is not there.
-    Where it is given, `total` is told the number of those without the condition.
+    `visible` is what the user may see of the rows. There are none below a parent that is not there. Where it is
+    given, `total` is told the number of those without the condition.
     """
 
-    viewset: type[CollectionViewSet]
+    resource_type: ResourceType
     visible: QuerySet[Any]
     parent: Parent | None = None
     where: Q = _EVERYTHING
@@ -94,7 +91,7 @@ class Chosen:
             return rows[: self.limit]
         # First the ids alone: what is skipped then costs an entry of an index, and no row.
         ids = rows[self.offset : self.offset + self.limit if self.limit else None].values("pk")
-        everything: QuerySet[Any] = self.viewset.queryset
+        everything: QuerySet[Any] = self.resource_type.queryset
         return everything.filter(pk__in=ids).order_by(*self.order)
 
     def _on_all_pages(self) -> QuerySet[Any]:
@@ -141,7 +138,7 @@ class Chosen:
     def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
         """What reads this, and with which values."""
         seen = (self, self.parent) if self.parent else (self,)
-        if any(one.visible is not one.viewset.queryset for one in seen):
+        if any(one.visible is not one.resource_type.queryset for one in seen):
             return None
         parent = self.parent and replace(self.parent, pk=Param("parent"))
         slotted = _Slotted({"parent": self.parent.pk} if self.parent else {})
@@ -150,13 +147,13 @@ class Chosen:
         except LookupError:
             return None
         limit = None if sources is _COUNTED else self.limit
-        reads = _read(cast("Any", self.viewset), parent, where, limit, sources, self.total is not None)
+        reads = _read(self.resource_type, parent, where, limit, sources, self.total is not None)
         return reads, slotted.values
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _read(
-    viewset: type[CollectionViewSet],
+    resource_type: ResourceType,
     parent: Parent | None,
     where: Q,
     limit: int | None,
@@ -166,7 +163,7 @@ def _read(
     """What reads rows that are so chosen."""
 
     def make() -> QuerySet[Any, Any]:
-        chosen = Chosen(viewset, viewset.queryset, parent, where, limit=limit)
+        chosen = Chosen(resource_type, resource_type.queryset, parent, where, limit=limit)
         if sources is _INSTANCES:
             return chosen.rows()
         if sources is _COUNTED:

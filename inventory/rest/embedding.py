@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from inventory.db.lookups import Numbers
-from inventory.rest.collections import Subcollection, ToMany, links_of
 from inventory.rest.plans import Plan, Resource
+from inventory.rest.resources import ResourceType, Subcollection, ToMany, links_of
 from inventory.rest.selection import Selection
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
 
 #: Of each owner that has more than a page the id of the first row behind it.
 Ends = Mapping[int, int]
@@ -32,7 +29,7 @@ class Embedded:
     """
 
     name: str
-    target: type[CollectionViewSet]
+    target: ResourceType
     rows: QuerySet[Any]
     link: Subcollection | ToMany
     prefix: Callable[[Any], str]
@@ -40,7 +37,7 @@ class Embedded:
 
     def put_into(self, resources: Mapping[int, Resource], ends: Ends, most: int) -> int:
         """Put it into each resource, each row once, and `most` of them in all; returns how many were read."""
-        plan = Plan.of(self.target, Selection(tuple(self.target.columns())))
+        plan = Plan.of(self.target, Selection(tuple(self.target.columns)))
         found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
         read = list(plan.owned(self._pages(resources, ends)[: most + 1], self.link.lookup, self.prefix))
         # In their order by id each resource then has the first of its own.
@@ -85,10 +82,8 @@ class Embedded:
         return Subquery(of_one.order_by("pk").values("pk")[limit : limit + 1])
 
 
-def embed(
-    viewset: type[CollectionViewSet], resources: Mapping[int, Resource], embedded: Sequence[Embedded]
-) -> None:
-    """Put all of these into a viewset's resources.
+def embed(resource_type: ResourceType, resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
+    """Put all of these into a resource_type's resources.
 
     One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
     too many is then quicker.
@@ -97,7 +92,7 @@ def embed(
     columns = {f"_behind_{number}": one.behind_a_page() for number, one in enumerate(asked)}
     ends: list[dict[int, int]] = [{} for _ in asked]
     if asked:
-        owners = viewset.queryset.model._default_manager.filter(pk__among=Numbers(resources)).order_by()
+        owners = resource_type.queryset.model._default_manager.filter(pk__among=Numbers(resources)).order_by()
         for pk, *behind in owners.annotate(**columns).values_list("pk", *columns):
             for found, end in zip(ends, behind, strict=True):
                 if end is not None:

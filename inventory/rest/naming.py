@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet
 
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS, as_uuid, id_in
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType
 
 
 class Named:
     """What these resources of a body name among some rows, in one query for each of the other ways to name one."""
 
     def __init__(
-        self, viewset: type[CollectionViewSet], rows: QuerySet[Any], resources: Iterable[Mapping[str, Any]]
+        self, resource_type: ResourceType, rows: QuerySet[Any], resources: Iterable[Mapping[str, Any]]
     ) -> None:
-        self._viewset = viewset
+        self._resource_type = resource_type
         self._resources = list(resources)
         self._found: dict[tuple[str, object], set[int]] = {}
-        for name in viewset.identified_by:
+        for name in resource_type.identified_by:
             values = {self._value(one, name) for one in self._resources} - {None}
-            source = viewset.columns()[name].source
+            source = resource_type.columns[name].source
             for value, pk in rows.filter(**{f"{source}__in": values}).values_list(source, "pk") if values else ():
                 self._found.setdefault((name, value), set()).add(pk)
 
@@ -40,21 +38,21 @@ class Named:
         said = self._said(resource)
         pks = sorted(reduce(and_, said)) if said else []
         if len(pks) > 1:
-            several = f"Several {self._viewset.collection} are named so"
+            several = f"Several {self._resource_type.name} are named so"
             raise BadInput(f"{several}: say by its id which of {', '.join(map(str, pks))} is meant")
         return pks[0] if pks else 0
 
     def _said(self, resource: Mapping[str, Any]) -> list[set[int]]:
         """The ids that each of its names can mean."""
         addresses = [
-            {id_in(resource[name], self._viewset.collection) or 0} for name in ADDRESS if name in resource
+            {id_in(resource[name], self._resource_type.name) or 0} for name in ADDRESS if name in resource
         ]
-        others = [name for name in self._viewset.identified_by if name in resource]
+        others = [name for name in self._resource_type.identified_by if name in resource]
         return addresses + [self._found.get((name, self._value(resource, name)), set()) for name in others]
 
     def _value(self, resource: Mapping[str, Any], name: str) -> object:
         """What the resource says, as the rows have it; None if no row can have it."""
         value = resource.get(name)
-        if self._viewset.columns()[name].is_uuid:
+        if self._resource_type.columns[name].is_uuid:
             return as_uuid(value)
         return value if isinstance(value, str) else None

@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import F, Func, QuerySet, TextField, Value
+from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
-from rest_framework import serializers
 
 from inventory.rest.choosing import Chosen, Sources
-from inventory.rest.collections import ToOne
-from inventory.rest.serializers import IdField
-
-if TYPE_CHECKING:
-    from inventory.rest.selection import Selection
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType, ToOne
+from inventory.rest.selection import Selection
 
 Resource = dict[str, Any]
 #: Rows in one fetch: a page has at most as many.
 CHUNK = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Where a plain attribute comes from, and how its value is shown."""
-
-    source: str
-    is_id: bool
-    is_uuid: bool
-
-    @property
-    def shown(self) -> str | Combinable:
-        """What a query selects for it: the database makes text of an id faster than a loop over the rows."""
-        if self.is_id:
-            return Cast(F(self.source), TextField())
-        return UuidAsText(F(self.source)) if self.is_uuid else self.source
-
-
-class UuidAsText(Func):
-    """A UUID as text where the database has a type for it; elsewhere Django makes a `UUID` of what it keeps."""
-
-    template = "%(expressions)s"
-    arity = 1
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        return self.as_sql(compiler, connection, template="%(expressions)s::text")
-
-
-def columns_of(serializer: serializers.Serializer[Any]) -> dict[str, Column]:
-    """The plain attributes that a serializer declares."""
-    return {
-        name: Column(
-            str(field.source).replace(".", "__"),
-            is_id=isinstance(field, IdField),
-            is_uuid=isinstance(field, serializers.UUIDField),
-        )
-        for name, field in serializer.fields.items()
-    }
 
 
 class Plan:
@@ -72,10 +28,10 @@ class Plan:
     to-one relation it is the id.
     """
 
-    def __init__(self, viewset: type[CollectionViewSet], sources: Mapping[str, str | Combinable]) -> None:
+    def __init__(self, resource_type: ResourceType, sources: Mapping[str, str | Combinable]) -> None:
         self.names = ("href", "id", *sources)
         self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
-        rows = viewset.queryset.order_by().values_list(*self.sources)
+        rows = resource_type.queryset.order_by().values_list(*self.sources)
         compiler = rows.query.get_compiler(rows.db)
         compiler.setup_query()
         selected = [(column, sql, None) for column, sql, alias in compiler.select]  # nothing refers to an alias
@@ -84,8 +40,8 @@ class Plan:
         self._joins = sum(used > 0 for used in rows.query.alias_refcount.values()) > 1
 
     @classmethod
-    def of(cls, viewset: type[CollectionViewSet], selection: Selection) -> Plan:
-        return _plan(cast("Hashable", viewset), selection.plain, selection.computed, tuple(selection.relations))
+    def of(cls, resource_type: ResourceType, selection: Selection) -> Plan:
+        return _plan(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
     def resources(self, rows: Chosen | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""
@@ -125,18 +81,18 @@ class Plan:
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
 def _plan(
-    viewset: type[CollectionViewSet], plain: tuple[str, ...], computed: tuple[str, ...], relations: tuple[str, ...]
+    resource_type: ResourceType, plain: tuple[str, ...], computed: tuple[str, ...], relations: tuple[str, ...]
 ) -> Plan:
-    columns = viewset.columns()
-    sources: dict[str, str | Combinable] = {name: columns[name].shown for name in plain}
+    columns = resource_type.columns
+    sources: dict[str, str | Combinable] = {name: columns[name].selected for name in plain}
     for name in computed:
-        if isinstance(expression := viewset.computed.get(name), Combinable):
+        if isinstance(expression := resource_type.computed.get(name), Combinable):
             sources[name] = expression
     for name in relations:
-        if isinstance(relation := viewset.relations[name], ToOne):
+        if isinstance(relation := resource_type.relations[name], ToOne):
             sources[name] = relation.column
     if "href_slug" in computed:
         sources["href_slug"] = Concat(
-            Value(f"{viewset.collection}/"), Cast(F("pk"), TextField()), output_field=TextField()
+            Value(f"{resource_type.name}/"), Cast(F("pk"), TextField()), output_field=TextField()
         )
-    return Plan(viewset, sources)
+    return Plan(resource_type, sources)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.db.lookups import Numbers
 from inventory.rest.choosing import Chosen, Parent
-from inventory.rest.collections import ToMany, ToOne, viewset_at, viewset_of
 from inventory.rest.embedding import Embedded, embed
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.plans import Plan, Resource
+from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, get_resource_type
 from inventory.rest.selection import Selection
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
-
-#: Makes computed attributes of a page's ids: what each has by name. Attributes that share one share its query.
-Load = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
-#: A computed attribute: an expression in the page's own query, or what a function makes of the page.
-Computed = Combinable | Load
 
 
 def total(model: type[Model], relation: str) -> Combinable:
@@ -39,43 +31,43 @@ class Reader:
         self.user = user
         self.hrefs = hrefs
 
-    def visible(self, viewset: type[CollectionViewSet]) -> QuerySet[Any]:
+    def visible(self, resource_type: ResourceType) -> QuerySet[Any]:
         """The rows of a collection that the user may see: none without the permission that it asks."""
-        rows: QuerySet[Any] = viewset.queryset.visible_to(self.user)
-        return rows if self.user.has_perms(viewset.view_permissions()) else rows.none()
+        rows: QuerySet[Any] = resource_type.queryset.visible_to(self.user)
+        return rows if self.user.has_perms(resource_type.view_permissions) else rows.none()
 
-    def chosen(self, viewset: type[CollectionViewSet], parent: Parent | None = None) -> Chosen:
+    def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> Chosen:
         """All of them; below a parent, of that."""
-        return Chosen(viewset, self.visible(viewset), parent)
+        return Chosen(resource_type, self.visible(resource_type), parent)
 
     def read(
         self,
-        viewset: type[CollectionViewSet],
+        resource_type: ResourceType,
         rows: Chosen | QuerySet[Any],
         selection: Selection,
         hrefs: Hrefs | None = None,
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
-        prefix = (hrefs or self.hrefs).resource(viewset.collection, "")
-        read = Plan.of(viewset, selection).resources(rows, prefix)
+        prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
+        read = Plan.of(resource_type, selection).resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
             return read
         resources = {int(resource["id"]): resource for resource in read}
-        for load, names in _loads(viewset, selection).items():
+        for load, names in _loads(resource_type, selection).items():
             values = load(list(resources))
             for pk, resource in resources.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
-            if isinstance(relation := viewset.relations[name], ToOne):
+            if isinstance(relation := resource_type.relations[name], ToOne):
                 self._relate(resources, name, relation, attributes)
-        if embedded := [*self._related(viewset, selection), *self._below(viewset, selection)]:
-            embed(viewset, resources, embedded)
+        if embedded := [*self._related(resource_type, selection), *self._below(resource_type, selection)]:
+            embed(resource_type, resources, embedded)
         return read
 
     def _relate(
         self, resources: dict[int, Resource], name: str, relation: ToOne, attributes: tuple[str, ...] | None
     ) -> None:
-        target = viewset_of(relation.collection)
+        target = get_resource_type(relation.collection)
         ids = {resource[name] for resource in resources.values()} - {None}
         rows = self.visible(target).filter(pk__among=Numbers(ids))
         found = self.read(target, rows, Selection.of_related(target, attributes))
@@ -84,33 +76,33 @@ class Reader:
             one = ones.get(resource[name])
             resource[name] = {key: one[key] for key in attributes} if one and attributes else one
 
-    def _related(self, viewset: type[CollectionViewSet], selection: Selection) -> Iterator[Embedded]:
+    def _related(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
         """The relations to many."""
         for name in selection.relations:
-            if isinstance(relation := viewset.relations[name], ToMany):
-                target = viewset_of(relation.collection)
-                prefix = self.hrefs.resource(target.collection, "")
-                every = self._listing(viewset, name, relation)
+            if isinstance(relation := resource_type.relations[name], ToMany):
+                target = get_resource_type(relation.collection)
+                prefix = self.hrefs.resource(target.name, "")
+                every = self._listing(resource_type, name, relation)
                 yield Embedded(name, target, self.visible(target), relation, partial(_same, prefix), every)
 
-    def _below(self, viewset: type[CollectionViewSet], selection: Selection) -> Iterator[Embedded]:
+    def _below(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
         """The subcollections, with the addresses that their resources have below each resource."""
         for name in selection.embedded:
-            below = viewset.subcollections[name]
-            target = viewset_at(below.viewset)
-            every = self._listing(viewset, name)
-            yield Embedded(name, target, self.visible(target), below, self._prefix(viewset, target), every)
+            below = resource_type.subcollections[name]
+            target = below.resource_type
+            every = self._listing(resource_type, name)
+            yield Embedded(name, target, self.visible(target), below, self._prefix(resource_type, target), every)
 
-    def _prefix(self, viewset: type[CollectionViewSet], target: type[CollectionViewSet]) -> Callable[[Any], str]:
-        before, after = self.hrefs.resource(viewset.collection, ""), f"/{target.collection}/"
+    def _prefix(self, resource_type: ResourceType, target: ResourceType) -> Callable[[Any], str]:
+        before, after = self.hrefs.resource(resource_type.name, ""), f"/{target.name}/"
         return lambda pk: f"{before}{pk}{after}"
 
     def _listing(
-        self, viewset: type[CollectionViewSet], name: str, relation: ToMany | None = None
+        self, resource_type: ResourceType, name: str, relation: ToMany | None = None
     ) -> Callable[[Any], str]:
         """Where all of what a resource has is listed, for more parameters."""
-        if relation is None or name in viewset.subcollections:
-            return lambda pk: f"{self.hrefs.resource(viewset.collection, pk)}/{name}?"
+        if relation is None or name in resource_type.subcollections:
+            return lambda pk: f"{self.hrefs.resource(resource_type.name, pk)}/{name}?"
         every, back = f"{self.hrefs.collection(relation.collection)}?", relation.back
         return lambda pk: f"{every}filter[]={back}.id={pk}&" if back else every
 
@@ -120,10 +112,10 @@ def _same(prefix: str, pk: Any) -> str:
     return prefix
 
 
-def _loads(viewset: type[CollectionViewSet], selection: Selection) -> dict[Load, list[str]]:
+def _loads(resource_type: ResourceType, selection: Selection) -> dict[Load, list[str]]:
     """The functions that make computed attributes, and which of those that are wanted each makes."""
     found: dict[Load, list[str]] = {}
     for name in selection.computed:
-        if callable(load := viewset.computed.get(name)):
+        if callable(load := resource_type.computed.get(name)):
             found.setdefault(load, []).append(name)
     return found

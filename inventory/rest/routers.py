@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.urls.resolvers import RoutePattern
+from django.utils.module_loading import import_string
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
-from inventory.rest.collections import viewset_at, viewset_of
 from inventory.rest.schema.views import DocsView, SchemaView
 from inventory.rest.views import Auth, EntryPoint, Nowhere, ProductInfo, ping
 
@@ -59,11 +59,16 @@ def api_urls() -> list[URLPattern | URLResolver]:
     ]
 
 
+def viewset_of(collection: str) -> Any:
+    """The viewset that answers for a collection."""
+    return import_string(settings.COLLECTIONS[collection])
+
+
 def _urls_of(name: str) -> list[URLPattern | URLResolver]:
     """The addresses of a collection and of what stands below its resources."""
     viewset, router = viewset_of(name), CollectionRouter()
     router.register(name, viewset, basename=name)
     nested = SubcollectionRouter(router, name, lookup=name)
     for subcollection, declared in viewset.subcollections.items():
-        nested.register(subcollection, viewset_at(declared.viewset), basename=f"{name}-{subcollection}")
+        nested.register(subcollection, import_string(declared.viewset), basename=f"{name}-{subcollection}")
     return [*router.urls, *nested.urls]

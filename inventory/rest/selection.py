@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.http import QueryDict
 
-from inventory.rest.collections import ToOne, viewset_of
 from inventory.rest.errors import BadInput
 from inventory.rest.query.values import listed
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType, ToOne, get_resource_type
 
 #: What `attributes` can name beside the attributes of a collection; `all` are the plain ones.
 _APART = frozenset({"id", "href", "actions", "all"})
@@ -33,33 +30,33 @@ class Selection:
     actions: bool = False
 
     @classmethod
-    def of_related(cls, viewset: type[CollectionViewSet], names: tuple[str, ...] | None) -> Self:
+    def of_related(cls, resource_type: ResourceType, names: tuple[str, ...] | None) -> Self:
         """These attributes of what a relation leads to; None for all plain ones."""
         if names is None:
-            return cls(tuple(viewset.columns()))
-        plain, computed = viewset.columns(), viewset.computed_names()
+            return cls(tuple(resource_type.columns))
+        plain, computed = resource_type.columns, resource_type.computed_names
         return cls(tuple(filter(plain.__contains__, names)), tuple(filter(computed.__contains__, names)))
 
     @classmethod
-    def asked_by(cls, query: QueryDict, viewset: type[CollectionViewSet]) -> Self:
+    def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
         """Read the parameters; `BadInput` names what the collection does not have."""
         embedded = tuple(name for name in names_in(query, "expand") if name != "resources")
-        if unknown := [name for name in embedded if name not in viewset.subcollections]:
+        if unknown := [name for name in embedded if name not in resource_type.subcollections]:
             raise BadInput(f"Invalid expand specified: {', '.join(unknown)}")
         asked = names_in(query, "attributes")
-        plain = tuple(name for name in asked if name in viewset.columns())
-        computed = tuple(name for name in asked if name in viewset.computed_names())
-        relations = _relations(asked, viewset)
+        plain = tuple(name for name in asked if name in resource_type.columns)
+        computed = tuple(name for name in asked if name in resource_type.computed_names)
+        relations = _relations(asked, resource_type)
         unknown = [
             name
             for name in asked
-            if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, viewset)
+            if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, resource_type)
         ]
         if unknown:
             raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
         limited = "all" not in asked and (plain or not {"id", "href", "actions"}.isdisjoint(asked))
         return cls(
-            plain=plain if limited else tuple(viewset.columns()),
+            plain=plain if limited else tuple(resource_type.columns),
             computed=computed,
             relations=relations,
             embedded=embedded,
@@ -80,24 +77,24 @@ def names_in(query: QueryDict, parameter: str) -> list[str]:
     return list(dict.fromkeys(listed(query, parameter)))
 
 
-def _dotted(name: str, viewset: type[CollectionViewSet]) -> tuple[str, str] | None:
+def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:
     """`cloud_tenant.name` as its two parts, if that is an attribute of a to-one relation."""
     relation, _, attribute = name.partition(".")
-    link = viewset.relations.get(relation)
-    if isinstance(link, ToOne) and attribute in attributes_of(viewset_of(link.collection)):
+    link = resource_type.relations.get(relation)
+    if isinstance(link, ToOne) and attribute in attributes_of(get_resource_type(link.collection)):
         return relation, attribute
     return None
 
 
-def attributes_of(viewset: type[CollectionViewSet]) -> list[str]:
+def attributes_of(resource_type: ResourceType) -> list[str]:
     """What can be asked of the resource that a relation to one leads to."""
-    return ["href", "id", *viewset.columns(), *sorted(viewset.computed_names())]
+    return ["href", "id", *resource_type.columns, *sorted(resource_type.computed_names)]
 
 
-def _relations(asked: list[str], viewset: type[CollectionViewSet]) -> dict[str, tuple[str, ...] | None]:
-    wanted: dict[str, tuple[str, ...] | None] = {name: None for name in asked if name in viewset.relations}
+def _relations(asked: list[str], resource_type: ResourceType) -> dict[str, tuple[str, ...] | None]:
+    wanted: dict[str, tuple[str, ...] | None] = {name: None for name in asked if name in resource_type.relations}
     for name in asked:
-        if dotted := _dotted(name, viewset):
+        if dotted := _dotted(name, resource_type):
             relation, attribute = dotted
             known = wanted.get(relation, ())
             wanted[relation] = None if known is None else (*known, attribute)

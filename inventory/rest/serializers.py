@@ -13,6 +13,7 @@ from rest_framework import serializers
 from inventory.rest.actions import form_of, without
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS
+from inventory.rest.resources import Column
 from inventory.rest.schema.shapes import ID, Schema
 
 
@@ -38,6 +39,18 @@ class ResourceSerializer(serializers.ModelSerializer[Any]):
         if field_name.endswith("_id"):
             return IdField, {}
         return super().build_property_field(field_name, model_class)
+
+
+def columns_of(serializer: serializers.Serializer[Any]) -> dict[str, Column]:
+    """The plain attributes that a serializer declares."""
+    return {
+        name: Column(
+            str(field.source).replace(".", "__"),
+            is_id=isinstance(field, IdField),
+            is_uuid=isinstance(field, serializers.UUIDField),
+        )
+        for name, field in serializer.fields.items()
+    }
 
 
 class StrictSerializer(serializers.Serializer[Any]):

@@ -21,11 +21,11 @@ from rest_framework.views import APIView
 
 from inventory.models import AuthToken
 from inventory.rest.authentication import authorization, identity, limited_to_group
-from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.idempotency import once
 from inventory.rest.parameters import check_parameters
+from inventory.rest.resources import get_resource_type
 from inventory.rest.schema.shapes import ENTRY_POINT, TOKEN
 from inventory.rest.selection import names_in
 
@@ -184,7 +184,7 @@ class EntryPoint(ApiView):
                     {
                         "name": name,
                         "href": hrefs.collection(name),
-                        "description": (viewset_of(name).__doc__ or "").partition("\n")[0].rstrip("."),
+                        "description": get_resource_type(name).description.partition("\n")[0].rstrip("."),
                     }
                     for name in sorted(settings.COLLECTIONS)
                 ],
@@ -205,7 +205,7 @@ class Nowhere(ApiView):
         collection, *below = kwargs["path"].split("/")
         if collection not in settings.COLLECTIONS:
             raise BadInput(f"Unsupported Collection {collection} specified")
-        if len(below) > 1 and below[1] not in viewset_of(collection).subcollections:
+        if len(below) > 1 and below[1] not in get_resource_type(collection).subcollections:
             raise BadInput(f"Unsupported Sub-Collection {below[1]} specified")
         raise NotFound("resource", kwargs["path"])
 

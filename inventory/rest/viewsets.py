@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.functional import classproperty
 from django.utils.text import capfirst
 from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
@@ -20,7 +21,6 @@ from inventory.db.lookups import Numbers
 from inventory.rest.acting import UNNAMED, ActingViewSet
 from inventory.rest.choosing import Chosen, Parent, Total
 from inventory.rest.classes import Classes
-from inventory.rest.collections import Relation, Subcollection, viewset_of
 from inventory.rest.conditional import ensure_unchanged, unless_known
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, narrowed
@@ -29,11 +29,12 @@ from inventory.rest.naming import Named
 from inventory.rest.paging import Page
 from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
-from inventory.rest.plans import Column, Resource, columns_of
+from inventory.rest.plans import Resource
 from inventory.rest.query import order, where
-from inventory.rest.query.lists import Texts
-from inventory.rest.reading import Computed, Reader
+from inventory.rest.reading import Reader
+from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
 from inventory.rest.selection import Selection, hidden, names_in
+from inventory.rest.serializers import columns_of
 
 
 class CollectionViewSet(ActingViewSet):
@@ -49,42 +50,40 @@ class CollectionViewSet(ActingViewSet):
     classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
     #: The computed ones that are lists of texts, to be filtered by.
-    lists: ClassVar[Mapping[str, Texts]] = {}
+    lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
+    #: What a user needs to see any; without, the permission to view the model.
+    view_permissions: ClassVar[tuple[str, ...] | None] = None
     lookup_value_regex = "[^/]+"
     parameters = {"list": LISTING, "retrieve": SELECTING, "query": SELECTING}
 
-    @classmethod
-    def model_name(cls) -> str:
-        """How messages call a resource."""
-        return str(cls.queryset.model.__name__)
-
-    @classmethod
-    def known_classes(cls) -> dict[str, Q]:
-        """The values of `collection_class`, with what holds for the resources of each."""
-        return (cls.classes or Classes((cls.model_name(),))).conditions()
-
-    @classmethod
+    @classproperty
     @cache
-    def columns(cls) -> Mapping[str, Column]:
-        """The plain attributes."""
-        return columns_of(cls.serializer_class())
+    def resource_type(cls) -> ResourceType:
+        """What its declarations say of its resources."""
+        model, permissions = cls.queryset.model, cls.view_permissions
+        return ResourceType(
+            name=cls.collection,
+            label=model.__name__,
+            description=cls.__doc__ or "",
+            queryset=cls.queryset,
+            serializer_class=cls.serializer_class,
+            columns=columns_of(cls.serializer_class()),
+            computed=cls.computed,
+            lists=cls.lists,
+            relations=cls.relations,
+            subcollections=cls.subcollections,
+            identified_by=cls.identified_by,
+            classes=(cls.classes or Classes((model.__name__,))).conditions(),
+            view_permissions=(view_permission(model),) if permissions is None else permissions,
+        )
 
     @classmethod
     @cache
     def filterset(cls) -> type[FilterSet]:
         """The ordinary filter parameters."""
         return filterset_of(cls.serializer_class())
-
-    @classmethod
-    def computed_names(cls) -> set[str]:
-        return {*cls.computed, "href_slug"}
-
-    @classmethod
-    def view_permissions(cls) -> list[str]:
-        """What a reading asks."""
-        return [view_permission(cls.queryset.model)]
 
     def get_view_name(self) -> str:
         return str(capfirst(self.queryset.model._meta.verbose_name_plural))
@@ -108,14 +107,14 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             return None
-        viewset = viewset_of(name)
+        parent = get_resource_type(name)
         pk = id_in(self.kwargs[f"{name}_pk"], name) or 0
-        return Parent(viewset, self.reader.visible(viewset), viewset.subcollections[self.collection], pk)
+        return Parent(parent, self.reader.visible(parent), parent.subcollections[self.collection], pk)
 
     def require_parent(self) -> None:
         """404 if the address is below a resource that the caller does not see."""
-        if self.parent and not self.reader.chosen(self.parent.viewset).filter(pk=self.parent.pk).ids():
-            raise NotFound(self.parent.viewset.model_name(), self.kwargs[f"{self.parent_collection}_pk"])
+        if self.parent and not self.reader.chosen(self.parent.resource_type).filter(pk=self.parent.pk).ids():
+            raise NotFound(self.parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
     def authorize(self) -> None:
         super().authorize()
@@ -124,7 +123,7 @@ class CollectionViewSet(ActingViewSet):
     def _not_found(self, named: object) -> NoReturn:
         """404 that names what is missing: the parent, or this."""
         self.require_parent()
-        raise NotFound(self.model_name(), named)
+        raise NotFound(self.resource_type.label, named)
 
     @cached_property
     def above(self) -> Any:
@@ -132,10 +131,10 @@ class CollectionViewSet(ActingViewSet):
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        viewset, named = viewset_of(name), self.kwargs[f"{name}_pk"]
-        found = _named(self.reader.chosen(viewset), named).one()
+        parent, named = get_resource_type(name), self.kwargs[f"{name}_pk"]
+        found = _named(self.reader.chosen(parent), named).one()
         if found is None:
-            raise NotFound(viewset.model_name(), named)
+            raise NotFound(parent.label, named)
         return found
 
     @property
@@ -151,7 +150,7 @@ class CollectionViewSet(ActingViewSet):
         """Makes the addresses of this collection's resources: below its parent, if it has one."""
         if self.parent is None:
             return self.hrefs
-        return self.hrefs.within(self.parent.viewset.collection, self.parent.pk)
+        return self.hrefs.within(self.parent.resource_type.name, self.parent.pk)
 
     @property
     def href(self) -> str:
@@ -159,17 +158,17 @@ class CollectionViewSet(ActingViewSet):
 
     def needed_permissions(self) -> Sequence[str]:
         """Those to see what is on the way here, and that of the action, once it is known."""
-        above = viewset_of(name).view_permissions() if (name := self.parent_collection) else []
+        above = get_resource_type(name).view_permissions if (name := self.parent_collection) else ()
         if self.action in {"act", "update", "partial_update", "destroy"}:
             return above
-        return [*above, *([self.permission] if self.permission else self.view_permissions())]
+        return [*above, *([self.permission] if self.permission else self.resource_type.view_permissions)]
 
     # --- Reading ---
 
     @cached_property
     def chosen(self) -> Chosen:
         """What the caller may see here; below a parent, of that."""
-        return self.reader.chosen(type(self), self.parent)
+        return self.reader.chosen(self.resource_type, self.parent)
 
     def rows(self) -> QuerySet[Any]:
         """The same as a queryset."""
@@ -180,7 +179,7 @@ class CollectionViewSet(ActingViewSet):
         name = self.request.query_params.get("collection_class")
         if name is None:
             return rows
-        condition = self.known_classes().get(name)
+        condition = self.resource_type.classes.get(name)
         if condition is None:
             raise BadInput(f"Invalid collection_class {name} specified for the {self.collection} collection")
         return replace(rows, visible=rows.visible.filter(condition)) if condition else rows
@@ -190,7 +189,7 @@ class CollectionViewSet(ActingViewSet):
         query = self.request.query_params
         found = narrowed(rows, self.filterset(), query)
         filters = [text for text in query.getlist("filter[]") if text.strip()]
-        return found.filter(where(type(self), filters, self.reader.visible)) if filters else found
+        return found.filter(where(self.resource_type, filters, self.reader.visible)) if filters else found
 
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
@@ -199,10 +198,10 @@ class CollectionViewSet(ActingViewSet):
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()
-        selection = Selection.asked_by(request.query_params, type(self))
-        named = Named(type(self), self.rows(), self.command.resources)
+        selection = Selection.asked_by(request.query_params, self.resource_type)
+        named = Named(self.resource_type, self.rows(), self.command.resources)
         rows = self.rows().filter(pk__among=Numbers(named.pks()))
-        read = {int(one["id"]): one for one in self.reader.read(type(self), rows, selection, self.base)}
+        read = {int(one["id"]): one for one in self.reader.read(self.resource_type, rows, selection, self.base)}
         return self.for_each(lambda one: read.get(named.pk(one)) or self._refuse(one))
 
     @classmethod
@@ -212,13 +211,13 @@ class CollectionViewSet(ActingViewSet):
     def named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():
             return super().named(resource)
-        pk = Named(type(self), self.rows(), [resource]).pk(resource)
+        pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
         return self.chosen.filter(pk=pk).one() or self._refuse(resource)
 
     def _refuse(self, resource: dict[str, Any]) -> NoReturn:
         for name in (*self.identified_by, *ADDRESS):
             if name in resource:
-                raise NotFound(self.model_name(), resource[name], "id" if name == "href" else name)
+                raise NotFound(self.resource_type.label, resource[name], "id" if name == "href" else name)
         raise BadInput(UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
@@ -226,18 +225,19 @@ class CollectionViewSet(ActingViewSet):
 
         404 if somebody else has deleted it since.
         """
-        selection = selection or Selection(tuple(self.columns()))
-        rows = Chosen(type(self), self.queryset).filter(pk=row.pk)
-        for resource in self.reader.read(type(self), rows, selection, self.base):
+        selection = selection or Selection(tuple(self.resource_type.columns))
+        rows = Chosen(self.resource_type, self.queryset).filter(pk=row.pk)
+        for resource in self.reader.read(self.resource_type, rows, selection, self.base):
             return resource
-        raise NotFound(self.model_name(), row.pk)
+        raise NotFound(self.resource_type.label, row.pk)
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
         query = request.query_params
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
-        ids, shown = self._shown(page.of(replace(found, order=order(type(self), query), total=all_of_them)))
+        ordered = replace(found, order=order(self.resource_type, query), total=all_of_them)
+        ids, shown = self._shown(page.of(ordered))
         if not ids:
             self.require_parent()
         filtered, total = found is not everything, page.total(ids)
@@ -255,11 +255,11 @@ class CollectionViewSet(ActingViewSet):
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
-        return unless_known(request, self._alone(pk, Selection.asked_by(request.query_params, type(self))))
+        return unless_known(request, self._alone(pk, Selection.asked_by(request.query_params, self.resource_type)))
 
     def _alone(self, pk: object, selection: Selection) -> Resource:
         """A resource as it is read alone, else 404."""
-        found = self.reader.read(type(self), _named(self.chosen, pk), selection, self.base)
+        found = self.reader.read(self.resource_type, _named(self.chosen, pk), selection, self.base)
         if not found:
             self._not_found(pk)
         resource = found[0]
@@ -270,14 +270,14 @@ class CollectionViewSet(ActingViewSet):
         pk = self.kwargs["pk"]
         row = self.queryset.model._base_manager.filter(pk=id_in(pk, self.collection) or 0).order_by()
         list(row.select_for_update().values_list("pk"))
-        ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), type(self))))
+        ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), self.resource_type)))
 
     def _shown(self, rows: Chosen) -> tuple[Sequence[int], Sequence[Resource]]:
         """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
         query = self.request.query_params
-        selection = Selection.asked_by(query, type(self))
+        selection = Selection.asked_by(query, self.resource_type)
         if "resources" in names_in(query, "expand"):
-            resources = self.reader.read(type(self), rows, selection, self.base)
+            resources = self.reader.read(self.resource_type, rows, selection, self.base)
             return [int(resource["id"]) for resource in resources], resources
         base, ids = self.base, rows.ids()
         return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
@@ -285,4 +285,4 @@ class CollectionViewSet(ActingViewSet):
 
 def _named(rows: Chosen, pk: object) -> Chosen:
     """The one of these rows that an id or an address of their collection names, if it is there."""
-    return rows.filter(pk=id_in(pk, rows.viewset.collection) or 0)
+    return rows.filter(pk=id_in(pk, rows.resource_type.name) or 0)

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from inventory.api.tasks import task_links
 from inventory.rest.actions import Answer, result
-from inventory.rest.collections import viewset_of
 from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import id_in, ids_in
+from inventory.rest.resources import get_resource_type
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.services import Accepted, Edit, Refused, request_edits
@@ -79,7 +79,7 @@ class EditingViewSet(CollectionViewSet):
         if isinstance(named, dict) and len(ids_in(named, collection)) > 1:
             raise BadInput(f"{what}: its id and href name different resources")
         address = named.get("id", named.get("href")) if isinstance(named, dict) else named
-        rows = self.reader.visible(viewset_of(collection))
+        rows = self.reader.visible(get_resource_type(collection))
         found = rows.filter(pk=id_in(address, collection)).first()
         if found is None:
             raise BadInput(f"{what}: there is no {rows.model._meta.verbose_name} {address or ''}".rstrip())

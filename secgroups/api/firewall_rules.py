@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inventory.rest.collections import ToOne
+from inventory.rest.resources import ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.models import FirewallRule

@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from inventory.rest.collections import viewset_of
+from inventory.rest import routers
+from inventory.rest.resources import get_resource_type
 
 
 def grant(user: User, *permissions: str) -> User:
@@ -68,7 +69,7 @@ class CollectionContract:
         self, admin_client: Client
     ) -> None:
         for resource in admin_client.get(f"{self.url}?expand=resources").json()["resources"]:
-            assert list(resource) == ["href", "id", *viewset_of(self.collection).columns()]
+            assert list(resource) == ["href", "id", *get_resource_type(self.collection).columns]
             assert resource["href"] == f"http://testserver{self.url}/{resource['id']}"
 
     def test_ids_are_text_and_times_are_utc(self, first: dict[str, Any]) -> None:
@@ -89,7 +90,7 @@ class CollectionContract:
             assert list(_walked(admin_client, f"{self.url}?limit=1{parameters}")) == everything
 
     def test_pages_meet_whatever_is_deleted_behind_them(self, admin_client: Client, admin_user: User) -> None:
-        rows = viewset_of(self.collection).queryset
+        rows = get_resource_type(self.collection).queryset
         everything = [r["href"] for r in admin_client.get(self.url).json()["resources"]]
         walked = []
         for href in _walked(admin_client, f"{self.url}?limit=1"):
@@ -100,8 +101,8 @@ class CollectionContract:
         assert walked == everything
 
     def test_every_attribute_can_be_asked_for(self, admin_client: Client, first: dict[str, Any]) -> None:
-        viewset = viewset_of(self.collection)
-        for name in [*viewset.columns(), *viewset.computed_names(), *viewset.relations]:
+        resource_type = get_resource_type(self.collection)
+        for name in [*resource_type.columns, *resource_type.computed_names, *resource_type.relations]:
             answer = admin_client.get(f"{first['href']}?attributes={name}")
             assert answer.status_code == HTTPStatus.OK
             assert name in answer.json()
@@ -109,7 +110,7 @@ class CollectionContract:
     def test_every_subcollection_can_be_read_and_embedded(
         self, admin_client: Client, first: dict[str, Any]
     ) -> None:
-        for name in viewset_of(self.collection).subcollections:
+        for name in get_resource_type(self.collection).subcollections:
             below = admin_client.get(f"{first['href']}/{name}?expand=resources").json()
             embedded = admin_client.get(f"{first['href']}?expand={name}").json()[name]
             assert embedded == below["resources"]
@@ -123,9 +124,9 @@ class CollectionContract:
     ) -> None:
         """Those of the session, the user and the permissions of a user who is no superuser included."""
         client.force_login(everything_to_see(django_user_model.objects.create_user("reader")))
-        viewset = viewset_of(self.collection)
-        expand = ",".join(["resources", *({"security_groups"} & viewset.subcollections.keys())])
-        attributes = ",".join([*viewset.columns(), *viewset.computed_names(), *viewset.relations])
+        resource_type = get_resource_type(self.collection)
+        expand = ",".join(["resources", *({"security_groups"} & resource_type.subcollections.keys())])
+        attributes = ",".join([*resource_type.columns, *resource_type.computed_names, *resource_type.relations])
         with django_assert_max_num_queries(12):
             answer = client.get(f"{self.url}?expand={expand}&attributes={attributes}")
         assert answer.json()["count"] >= 1
@@ -151,7 +152,7 @@ class CollectionContract:
         client.force_login(user)
         expected = HTTPStatus.FORBIDDEN if self.asks_permission else HTTPStatus.OK
         assert client.get(self.url).status_code == expected
-        grant(user, *viewset_of(self.collection).view_permissions())
+        grant(user, *get_resource_type(self.collection).view_permissions)
         assert client.get(self.url).status_code == HTTPStatus.OK
 
     def test_each_action_asks_its_own_permission_and_is_offered_with_it(
@@ -160,7 +161,7 @@ class CollectionContract:
         reader = everything_to_see(django_user_model.objects.create_user("reader"))
         client.force_login(reader)
         granted = {None}
-        for action in viewset_of(self.collection).declared_actions():
+        for action in routers.viewset_of(self.collection).declared_actions():
             name, permission = action.url_path, action.kwargs.get("permission")
             url = first["href"] if action.detail else self.url
             if permission not in granted:

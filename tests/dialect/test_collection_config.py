@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from inventory.rest.collections import viewset_of
+from inventory.rest.resources import get_resource_type
 from tests.cast import OPENSTACK
 from tests.dialect.asking import refusal
 
@@ -22,11 +22,11 @@ from tests.dialect.asking import refusal
     ],
 )
 def test_a_class_has_its_collection(name: str, collection: str) -> None:
-    assert name in viewset_of(collection).known_classes()
+    assert name in get_resource_type(collection).classes
 
 
 def test_a_class_that_is_unknown_has_none() -> None:
-    assert not [name for name in settings.COLLECTIONS if "String" in viewset_of(name).known_classes()]
+    assert not [name for name in settings.COLLECTIONS if "String" in get_resource_type(name).classes]
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from inventory.rest.collections import viewset_of
+from inventory.rest.resources import get_resource_type
 from tests.cast import Cast
 from tests.dialect.asking import get, post
 
@@ -26,7 +26,7 @@ IDENTIFYING = {
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_a_collection_lists_all_that_there_is(admin_client: Client, company: Cast, collection: str) -> None:
     found = get(admin_client, f"/{collection}", expand="resources")
-    ids = {str(pk) for pk in viewset_of(collection).queryset.values_list("pk", flat=True)}
+    ids = {str(pk) for pk in get_resource_type(collection).queryset.values_list("pk", flat=True)}
     assert (found["name"], found["count"], found["subcount"]) == (collection, len(ids), len(ids))
     assert {one["id"] for one in found["resources"]} == ids
     assert all(one["href"] == f"http://testserver/api/{collection}/{one['id']}" for one in found["resources"])

@@ -83,7 +83,7 @@ def test_or_is_told_apart() -> None:
 
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
-    asked = where(viewset, filters, lambda target: target.queryset.all())
+    asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
     return list(viewset.queryset.filter(asked).order_by("pk").values_list("name", flat=True))
 
 

@@ -17,13 +17,15 @@ from django.urls import reverse
 from inventory.models import CallRate, Provider, Task, Vm
 from inventory.pacing import slow_down
 from inventory.querysets import OwnedQuerySet
-from inventory.rest.collections import ToOne, viewset_of
+from inventory.rest.resources import ToOne, get_resource_type
+from inventory.rest.routers import viewset_of
 from inventory.services import delete_provider
 from secgroups.models import SecurityGroup
 from tests import cast as actors
 
 #: Those of what belongs to a provider.
-COLLECTIONS = [name for name in settings.COLLECTIONS if isinstance(viewset_of(name).queryset, OwnedQuerySet)]
+TYPES = map(get_resource_type, settings.COLLECTIONS)
+COLLECTIONS = [resource_type.name for resource_type in TYPES if isinstance(resource_type.queryset, OwnedQuerySet)]
 #: The models of the admin that belong to a provider.
 LISTED = [model for model in admin.site._registry if hasattr(model._default_manager, "connected")]
 
@@ -56,26 +58,27 @@ def gone(kept: Provider, admin_user: User) -> Provider:
 
 def urls(collection: str) -> Iterator[str]:
     """What can be asked of a collection: every attribute, what is below it, filters and orders."""
-    viewset = viewset_of(collection)
-    url, plain = f"/api/{collection}", [*viewset.columns()]
+    resource_type = get_resource_type(collection)
+    url, plain = f"/api/{collection}", [*resource_type.columns]
     yield url
     for parameters in ("offset=1", "limit=1", "limit=1&sort_by=id", "hide=resources", "filter[]=id>0", "after=0"):
         yield f"{url}?{parameters}&expand=resources"
-    yield f"{url}?expand={','.join(['resources', *viewset.subcollections])}"
-    yield f"{url}?expand=resources&attributes={','.join([*plain, *viewset.computed_names(), *viewset.relations])}"
+    yield f"{url}?expand={','.join(['resources', *resource_type.subcollections])}"
+    everything = [*plain, *resource_type.computed_names, *resource_type.relations]
+    yield f"{url}?expand=resources&attributes={','.join(everything)}"
     for name in plain:
         yield f"{url}?sort_by={name}&expand=resources"
     if "name" in plain:
         yield f"{url}?filter[]=name='meadow*'"
         yield f"{url}?name__icontains=meadow"
-    for name, relation in viewset.relations.items():
-        attribute = "name" if "name" in viewset_of(relation.collection).columns() else "id"
+    for name, relation in resource_type.relations.items():
+        attribute = "name" if "name" in get_resource_type(relation.collection).columns else "id"
         yield f"{url}?filter[]={name}.{attribute}='*o*'&expand=resources" if attribute == "name" else url
         if isinstance(relation, ToOne):
             yield f"{url}?filter[]={name}.{attribute}=NULL"
-    for pk in viewset.queryset.filter(**{f"{owner_of(collection)}": "kept"}).values_list("pk", flat=True):
+    for pk in resource_type.queryset.filter(**{f"{owner_of(collection)}": "kept"}).values_list("pk", flat=True):
         yield f"{url}/{pk}"
-        for below in viewset.subcollections:
+        for below in resource_type.subcollections:
             yield f"{url}/{pk}/{below}?expand=resources"
 
 
@@ -98,14 +101,14 @@ def test_every_answer_is_as_without_it(collection: str, kept: Provider, admin_cl
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_nothing_of_it_can_be_asked_for(collection: str, gone: Provider, admin_client: Client) -> None:
-    viewset = viewset_of(collection)
-    hidden = list(viewset.queryset.model._default_manager.filter(**{owner_of(collection): "meadow"}))
+    resource_type = get_resource_type(collection)
+    hidden = list(resource_type.queryset.model._default_manager.filter(**{owner_of(collection): "meadow"}))
     assert hidden
     for row in hidden:
         url = f"/api/{collection}/{row.pk}"
-        for path in (url, *(f"{url}/{name}" for name in viewset.subcollections)):
+        for path in (url, *(f"{url}/{name}" for name in resource_type.subcollections)):
             assert admin_client.get(path).status_code == HTTPStatus.NOT_FOUND
-        for action in viewset.declared_actions():
+        for action in viewset_of(collection).declared_actions():
             if action.detail:
                 answer = admin_client.post(url, {"action": action.url_path}, "application/json")
                 assert answer.status_code == HTTPStatus.NOT_FOUND
@@ -118,7 +121,7 @@ def test_nothing_of_it_can_be_asked_for(collection: str, gone: Provider, admin_c
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_the_statements_of_a_collection_are_kept(collection: str, admin_user: User) -> None:
     """The condition is in the declared queryset, so that a reading need not add it."""
-    queryset = viewset_of(collection).queryset
+    queryset = get_resource_type(collection).queryset
     assert queryset.visible_to(admin_user) is queryset
 
 

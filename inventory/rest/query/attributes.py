@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.db import models
 from django.db.models import F
 from django.db.models.expressions import Combinable
 
 from inventory.rest.errors import BadInput
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType
 
 
 class Kind(Enum):
@@ -50,42 +48,42 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 }
 
 
-def attribute_of(viewset: type[CollectionViewSet], name: str) -> Attribute | None:
+def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
     """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
-    if texts := viewset.lists.get(name):
+    if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
-    source = _source(viewset, name)
+    source = _source(resource_type, name)
     if source is None:
         return None
-    kind = _kind_of(cast("Any", viewset), name)
+    kind = _kind_of(resource_type, name)
     if kind is None:
-        raise BadInput(f"attribute {viewset.model_name()}-{name} can't be compared: it is no simple value")
+        raise BadInput(f"attribute {resource_type.label}-{name} can't be compared: it is no simple value")
     return Attribute(name, kind, source)
 
 
-def comparable(viewset: type[CollectionViewSet]) -> list[str]:
+def comparable(resource_type: ResourceType) -> list[str]:
     """The attributes with a simple value, which the resources can be sorted by."""
-    names = ["id", *viewset.columns(), *sorted(viewset.computed)]
-    return [name for name in names if _kind_of(cast("Any", viewset), name)]
+    names = ["id", *resource_type.columns, *sorted(resource_type.computed)]
+    return [name for name in names if _kind_of(resource_type, name)]
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
-def _kind_of(viewset: type[CollectionViewSet], name: str) -> Kind | None:
-    source = _source(viewset, name)
-    return _kind(viewset, source) if isinstance(source, Combinable) else None
+def _kind_of(resource_type: ResourceType, name: str) -> Kind | None:
+    source = _source(resource_type, name)
+    return _kind(resource_type, source) if isinstance(source, Combinable) else None
 
 
-def _source(viewset: type[CollectionViewSet], name: str) -> Any:
+def _source(resource_type: ResourceType, name: str) -> Any:
     if name == "id":
         return F("pk")
-    if column := viewset.columns().get(name):
+    if column := resource_type.columns.get(name):
         return F(column.source)
-    return viewset.computed.get(name) or (() if name in viewset.computed_names() else None)
+    return resource_type.computed.get(name) or (() if name in resource_type.computed_names else None)
 
 
-def _kind(viewset: type[CollectionViewSet], source: Combinable) -> Kind | None:
+def _kind(resource_type: ResourceType, source: Combinable) -> Kind | None:
     """By the field behind the value, which for a foreign key is the id that it holds."""
-    field = source.resolve_expression(viewset.queryset.query.clone()).output_field  # type: ignore[attr-defined]
+    field = source.resolve_expression(resource_type.queryset.query.clone()).output_field  # type: ignore[attr-defined]
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     return next((kind for of, kind in _KINDS.items() if isinstance(field, of)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
@@ -11,9 +11,7 @@ from inventory.db.expressions import ByCodePoint, Folded
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
 from inventory.rest.query.values import listed
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
+from inventory.rest.resources import ResourceType
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
@@ -22,14 +20,14 @@ BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
-def order(viewset: type[CollectionViewSet], query: QueryDict) -> tuple[str | OrderBy, ...]:
+def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy, ...]:
     """The order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
 
     Null comes last, in a descending order first; a direction that is not given is ascending.
     """
     if not PARAMETERS & query.keys():
         return BY_ID
-    wanted = [_attribute(viewset, name) for name in listed(query, "sort_by")]
+    wanted = [_attribute(resource_type, name) for name in listed(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in listed(query, "sort_order")]
     if len(directions) > len(wanted):
         raise BadInput("sort_order has more directions than sort_by has attributes")
@@ -45,12 +43,12 @@ def _one_of(known: Any, word: str, parameter: str) -> str:
     return word.lower()
 
 
-def _attribute(viewset: type[CollectionViewSet], name: str) -> Attribute:
-    found = attribute_of(viewset, name)
+def _attribute(resource_type: ResourceType, name: str) -> Attribute:
+    found = attribute_of(resource_type, name)
     if found is None:
-        raise BadInput(f"{name} is not a valid attribute for {viewset.model_name()}")
+        raise BadInput(f"{name} is not a valid attribute for {resource_type.label}")
     if found.kind is Kind.LIST:
-        raise BadInput(f"{viewset.model_name()} cannot be sorted by {name}")
+        raise BadInput(f"{resource_type.label} cannot be sorted by {name}")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 
-from inventory.rest.collections import viewset_of
+from inventory.rest.resources import get_resource_type
 from inventory.rest.schema.shapes import METADATA, SECURITY, Schema
 
 _ROOT = re.compile(r"^.*?\(\?:/\|\$\)")
@@ -45,7 +45,7 @@ class Generator(SchemaGenerator):
         document["info"]["version"] = settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         document["components"]["securitySchemes"] = SECURITY
         described = {"api": "The API itself."} | {
-            name: viewset_of(name).__doc__ for name in sorted(settings.COLLECTIONS)
+            name: get_resource_type(name).description for name in sorted(settings.COLLECTIONS)
         }
         document["tags"] = [{"name": name, "description": text} for name, text in described.items()]
         return document

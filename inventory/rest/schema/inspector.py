@@ -16,7 +16,7 @@ from rest_framework import serializers
 from inventory.rest.actions import EDIT
 from inventory.rest.schema import parameters
 from inventory.rest.schema.bodies import Input, bodies_of, changes_of, edits_of
-from inventory.rest.schema.resources import Resources, name_of
+from inventory.rest.schema.resources import Resources
 from inventory.rest.schema.shapes import ENDPOINT, FILLED, REASONS, SECURITY, Schema, any_of, closed, listed
 from inventory.rest.serializers import StrictSerializer
 from inventory.validators import validate_endpoint
@@ -50,7 +50,7 @@ class Inspector(AutoSchema):
 
     @property
     def is_collection(self) -> bool:
-        return hasattr(self.view, "columns")
+        return hasattr(self.view, "resource_type")
 
     @property
     def viewset(self) -> Any:
@@ -112,11 +112,11 @@ class Inspector(AutoSchema):
         if not self.is_collection:
             return found
         if self.view.action in {*_READS, "query"}:
-            found += parameters.selecting(self.viewset)
+            found += parameters.selecting(self.viewset.resource_type)
         if self.changes_one:
             found += [parameters.IF_MATCH]
         if self.view.action == "list":
-            found += parameters.listing(self.viewset)
+            found += parameters.listing(self.viewset.resource_type)
         if self.view.action == "retrieve":
             found += [parameters.IF_NONE_MATCH, parameters.ETAG]
         return found
@@ -147,7 +147,7 @@ class Inspector(AutoSchema):
 
     def _bodies(self, action: Any) -> list[Schema]:
         given = Input.of(action, self)
-        name = f"{name_of(self.viewset)}{action.url_path.capitalize()}"
+        name = f"{self.viewset.resource_type.label}{action.url_path.capitalize()}"
         if action.url_path == EDIT:
             given = given.partial()
         if not self.view.detail and (names := self.viewset.named_by(action)):
@@ -173,9 +173,11 @@ class Inspector(AutoSchema):
         if not self.is_collection:
             return super().get_response_serializers()
         if self.view.action == "list":
-            return {200: OpenApiResponse(self.resources.page(self.viewset), "A page of the collection")}
+            return {
+                200: OpenApiResponse(self.resources.page(self.viewset.resource_type), "A page of the collection")
+            }
         if self.view.action == "retrieve":
-            found = OpenApiResponse(self.resources.resource(self.viewset), "The resource")
+            found = OpenApiResponse(self.resources.resource(self.viewset.resource_type), "The resource")
             return {200: found, 304: OpenApiResponse(description="The caller has this already")}
         if self.method == "DELETE":
             return {204: OpenApiResponse(description="Deleted")}
@@ -184,12 +186,16 @@ class Inspector(AutoSchema):
     @property
     def _done(self) -> Schema:
         """What these actions answer: the resource itself or a result, bare for one, in an envelope elsewhere."""
-        answers = [self.resources.resource(self.viewset) for action in self.actions if action.kwargs.get("shows")]
+        answers = [
+            self.resources.resource(self.viewset.resource_type)
+            for action in self.actions
+            if action.kwargs.get("shows")
+        ]
         if not self.view.detail or len(answers) < len(self.actions):
             answers.append(self.resources.result)
         if self.view.detail:
             return any_of(answers)
-        name = f"{name_of(self.viewset)}Results" if len(answers) > 1 else "ActionResults"
+        name = f"{self.viewset.resource_type.label}Results" if len(answers) > 1 else "ActionResults"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter
 
 from inventory.rest import idempotency
-from inventory.rest.collections import ToOne, viewset_of
 from inventory.rest.query.attributes import comparable
 from inventory.rest.query.sorting import DESCENDING, OPTIONS
+from inventory.rest.resources import ResourceType, ToOne, get_resource_type
 from inventory.rest.schema.shapes import ID, TEXT, Schema
 from inventory.rest.selection import attributes_of
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
-
-    Viewset = type[CollectionViewSet]
 
 
 def parameter(name: str, schema: Schema, description: str, **more: Any) -> OpenApiParameter:
@@ -30,19 +25,24 @@ def _names(name: str, names: list[str], description: str) -> OpenApiParameter:
     return parameter(name, schema, description, style="form", explode=False)
 
 
-def selecting(viewset: Viewset) -> list[OpenApiParameter]:
+def selecting(resource_type: ResourceType) -> list[OpenApiParameter]:
     """What to show of each resource."""
     relations = [
         f"{name}.{attribute}"
-        for name, relation in viewset.relations.items()
+        for name, relation in resource_type.relations.items()
         if isinstance(relation, ToOne)
-        for attribute in attributes_of(viewset_of(relation.collection))
+        for attribute in attributes_of(get_resource_type(relation.collection))
     ]
-    attributes = [*_attributes(viewset), *sorted(viewset.computed_names()), *viewset.relations, *relations]
+    attributes = [
+        *_attributes(resource_type),
+        *sorted(resource_type.computed_names),
+        *resource_type.relations,
+        *relations,
+    ]
     return [
         _names(
             "expand",
-            ["resources", *viewset.subcollections],
+            ["resources", *resource_type.subcollections],
             "`resources` shows the attributes of a list's resources; a subcollection is put into each resource.",
         ),
         _names(
@@ -53,11 +53,11 @@ def selecting(viewset: Viewset) -> list[OpenApiParameter]:
     ]
 
 
-def _attributes(viewset: Viewset) -> list[str]:
-    return ["href", "id", *viewset.columns()]
+def _attributes(resource_type: ResourceType) -> list[str]:
+    return ["href", "id", *resource_type.columns]
 
 
-def listing(viewset: Viewset) -> list[OpenApiParameter]:
+def listing(resource_type: ResourceType) -> list[OpenApiParameter]:
     """Which resources to list, in which order, and on which page."""
     most = settings.API_PAGE_LIMIT
     return [
@@ -80,10 +80,10 @@ def listing(viewset: Viewset) -> list[OpenApiParameter]:
         ),
         parameter(
             "collection_class",
-            {"type": "string", "enum": list(viewset.known_classes())},
+            {"type": "string", "enum": list(resource_type.classes)},
             "Those of this class alone.",
         ),
-        _names("sort_by", comparable(viewset), "Attributes to sort by; id without."),
+        _names("sort_by", comparable(resource_type), "Attributes to sort by; id without."),
         _names("sort_order", list(DESCENDING), "For each of `sort_by`."),
         _names("sort_options", sorted(OPTIONS), "How text is compared."),
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, resolve_type_hint
 
-from inventory.rest.collections import Relation, ToOne, viewset_at, viewset_of
+from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type
 from inventory.rest.schema.shapes import (
     ERROR,
     HREF,
@@ -25,11 +25,6 @@ from inventory.rest.schema.shapes import (
     closed,
     listed,
 )
-
-if TYPE_CHECKING:
-    from inventory.rest.viewsets import CollectionViewSet
-
-    Viewset = type[CollectionViewSet]
 
 #: What says how a value is checked on its way in, not what an answer shows.
 _ONLY_IN = {"readOnly", "writeOnly", "default", "maxLength", "minLength"}
@@ -72,46 +67,47 @@ class Resources:
     def offered(self) -> Schema:
         return listed(self.component("Action", lambda: OFFERED))
 
-    def resource(self, viewset: Viewset) -> Schema:
+    def resource(self, resource_type: ResourceType) -> Schema:
         """A resource by itself or in a list, where it always has its address."""
-        return self._some_of(viewset) | {"required": ["href"]}
+        return self._some_of(resource_type) | {"required": ["href"]}
 
-    def _some_of(self, viewset: Viewset) -> Schema:
+    def _some_of(self, resource_type: ResourceType) -> Schema:
         """A resource of which `attributes` may have left anything out."""
-        return self.component(name_of(viewset), lambda: self._resource(viewset))
+        return self.component(resource_type.label, lambda: self._resource(resource_type))
 
-    def _resource(self, viewset: Viewset) -> Schema:
-        properties = {"href": HREF, "id": ID, **self._plain(viewset)}
-        properties |= {name: self._computed(viewset, name) for name in sorted(viewset.computed_names())}
-        for name, relation in viewset.relations.items():
+    def _resource(self, resource_type: ResourceType) -> Schema:
+        properties = {"href": HREF, "id": ID, **self._plain(resource_type)}
+        properties |= {name: self._computed(resource_type, name) for name in sorted(resource_type.computed_names)}
+        for name, relation in resource_type.relations.items():
             properties[name] = self._related(relation)
-        for name, below in viewset.subcollections.items():
-            properties[name] = listed(self._some_of(viewset_at(below.viewset)))
-        to_many = {name for name, relation in viewset.relations.items() if not isinstance(relation, ToOne)}
-        if names := {*viewset.subcollections, *to_many}:
+        for name, below in resource_type.subcollections.items():
+            properties[name] = listed(self._some_of(below.resource_type))
+        to_many = {name for name, relation in resource_type.relations.items() if not isinstance(relation, ToOne)}
+        if names := {*resource_type.subcollections, *to_many}:
             rest = dict.fromkeys(sorted(names), HREF)
             properties["more"] = closed(rest, description="Where the rest is of what is cut after a page.")
-        return closed({**properties, "actions": self.offered}, description=viewset.__doc__)
+        return closed({**properties, "actions": self.offered}, description=resource_type.description)
 
-    def _plain(self, viewset: Viewset) -> dict[str, Schema]:
+    def _plain(self, resource_type: ResourceType) -> dict[str, Schema]:
         """The plain attributes; whether one can be null is the column's to say, where it comes from one."""
-        columns = viewset.queryset.model._meta._forward_fields_map  # by the names of foreign keys' ids as well
+        # By the names of foreign keys' ids as well.
+        columns = resource_type.queryset.model._meta._forward_fields_map
         found = {}
-        for name, field in viewset.serializer_class().fields.items():
+        for name, field in resource_type.serializer_class().fields.items():
             if column := columns.get(str(field.source)):
                 field.allow_null = column.null
             found[name] = self._shown(self.types._map_serializer_field(field, "response"))
         return found
 
-    def _computed(self, viewset: Viewset, name: str) -> Schema:
-        computed = viewset.computed.get(name)
+    def _computed(self, resource_type: ResourceType, name: str) -> Schema:
+        computed = resource_type.computed.get(name)
         if computed is None:
             return TEXT  # href_slug
         if callable(computed):
             _, by_name = get_args(get_type_hints(computed)["return"])
             schema: Schema = resolve_type_hint(get_args(by_name)[1])
             return schema
-        query = viewset.queryset.annotate(_computed=computed).query
+        query = resource_type.queryset.annotate(_computed=computed).query
         return self._shown(self.types._map_model_field(query.annotations["_computed"].output_field, "response"))
 
     @staticmethod
@@ -119,21 +115,21 @@ class Resources:
         return {key: value for key, value in schema.items() if key not in _ONLY_IN}
 
     def _related(self, relation: Relation) -> Schema:
-        related = self._some_of(viewset_of(relation.collection))
+        related = self._some_of(get_resource_type(relation.collection))
         return any_of([related, {"type": "null"}]) if isinstance(relation, ToOne) else listed(related)
 
-    def page(self, viewset: Viewset) -> Schema:
+    def page(self, resource_type: ResourceType) -> Schema:
         """The envelope of a list."""
         return self.component(
-            f"{name_of(viewset)}List",
+            f"{resource_type.label}List",
             lambda: closed(
                 {
-                    "name": {"const": viewset.collection},
+                    "name": {"const": resource_type.name},
                     "count": WHOLE | {"description": "How many the caller may see here."},
                     "subcount": WHOLE | {"description": "How many are in this answer."},
                     "subquery_count": WHOLE | {"description": "How many match; only with a filter."},
                     "pages": WHOLE,
-                    "resources": listed(self.resource(viewset)),
+                    "resources": listed(self.resource(resource_type)),
                     "actions": self.offered,
                     "links": self.component("Links", lambda: LINKS),
                 },
@@ -145,8 +141,3 @@ class Resources:
                 "links",
             ),
         )
-
-
-def name_of(viewset: Viewset) -> str:
-    """What a resource of a collection is called; below a parent it is called the same."""
-    return viewset.model_name()

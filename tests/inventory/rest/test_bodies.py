@@ -11,9 +11,10 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.module_loading import import_string
 
 from inventory.models import Provider, Task, Vm
-from inventory.rest.collections import viewset_at, viewset_of
+from inventory.rest.routers import viewset_of
 from secgroups.models import SecurityGroup
 from tests.cast import Cast
 
@@ -28,7 +29,7 @@ def actions() -> Iterator[tuple[str, str | None, str]]:
         viewset = viewset_of(collection)
         yield from ((collection, None, action.url_path) for action in viewset.declared_actions())
         for below, declared in viewset.subcollections.items():
-            found = viewset_at(declared.viewset).declared_actions()
+            found = import_string(declared.viewset).declared_actions()
             yield from ((below, collection, action.url_path) for action in found)
 
 

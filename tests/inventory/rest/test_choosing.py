@@ -10,9 +10,9 @@ from django.db.models.lookups import Exact
 
 from inventory.db.expressions import Like
 from inventory.rest.choosing import Chosen, Parent
-from inventory.rest.collections import viewset_at, viewset_of
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading import Reader
+from inventory.rest.resources import get_resource_type
 from tests.cast import Cast
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="is about the plans of PostgreSQL")
@@ -52,7 +52,7 @@ def kept_plans() -> int:
     ],
 )
 def test_that_of_what_tells_a_row_is_kept(condition: Q, kept: int) -> None:
-    instances = viewset_of("instances")
+    instances = get_resource_type("instances")
     assert plans_kept_of(Chosen(instances, instances.queryset).filter(condition)) == kept
 
 
@@ -68,8 +68,8 @@ def test_that_of_what_tells_a_row_is_kept(condition: Q, kept: int) -> None:
 def test_that_of_a_subcollection_of_which_no_parent_has_many_is_kept(
     cast: Cast, admin_user: User, collection: str, name: str, kept: int
 ) -> None:
-    reader, above = Reader(admin_user, Hrefs("/api")), viewset_of(collection)
+    reader, above = Reader(admin_user, Hrefs("/api")), get_resource_type(collection)
     below = above.subcollections[name]
     parent = Parent(above, reader.visible(above), below, 7)
-    assert plans_kept_of(reader.chosen(viewset_at(below.viewset), parent)) == kept
-    assert plans_kept_of(reader.chosen(viewset_at(below.viewset), parent).filter(description="x")) == 0
+    assert plans_kept_of(reader.chosen(below.resource_type, parent)) == kept
+    assert plans_kept_of(reader.chosen(below.resource_type, parent).filter(description="x")) == 0

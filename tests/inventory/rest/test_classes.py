@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from inventory.models import Vm
-from inventory.rest.collections import viewset_of
+from inventory.rest.resources import get_resource_type
 from tests.cast import OPENSTACK, Cast, provider, tenant, vm
 from tests.cast import network as network_of
 
@@ -72,7 +72,7 @@ def test_what_there_is_is_what_is_of_the_class(admin_client: Client, three: Cast
 
 @pytest.mark.parametrize("collection", sorted(settings.COLLECTIONS))
 def test_its_own_class_is_all_of_a_collection(admin_client: Client, company: Cast, collection: str) -> None:
-    name = next(iter(viewset_of(collection).known_classes()))
+    name = next(iter(get_resource_type(collection).classes))
     everything = admin_client.get(f"/api/{collection}").json()
     found = admin_client.get(f"/api/{collection}?collection_class={name}").json()
     assert (found["count"], found["resources"]) == (everything["count"], everything["resources"])
@@ -102,4 +102,4 @@ def test_it_is_of_lists_alone(admin_client: Client, company: Cast) -> None:
 
 
 def test_every_type_of_a_provider_is_a_class_of_providers(db: None) -> None:
-    assert {*settings.DRIVERS} < viewset_of("providers").known_classes().keys()
+    assert {*settings.DRIVERS} < get_resource_type("providers").classes.keys()

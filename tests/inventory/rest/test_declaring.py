@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from inventory.models import Provider
 from inventory.rest.actions import result
-from inventory.rest.collections import Subcollection, ToMany
+from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.routers import api_urls
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet

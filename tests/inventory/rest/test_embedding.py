@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from inventory.rest.collections import ToMany, viewset_of
+from inventory.rest.resources import ToMany, get_resource_type
 from secgroups.models import FirewallRule, Membership
 from settings.base import COLLECTIONS
 from tests.cast import Cast
@@ -19,10 +19,12 @@ def embedding() -> list[tuple[str, str, str]]:
     """Each collection with what can be embedded in it, and how."""
     found = []
     for collection in COLLECTIONS:
-        viewset = viewset_of(collection)
-        found += [(collection, "expand", name) for name in viewset.subcollections]
+        resource_type = get_resource_type(collection)
+        found += [(collection, "expand", name) for name in resource_type.subcollections]
         found += [
-            (collection, "attributes", name) for name, to in viewset.relations.items() if isinstance(to, ToMany)
+            (collection, "attributes", name)
+            for name, relation in resource_type.relations.items()
+            if isinstance(relation, ToMany)
         ]
     return found
 

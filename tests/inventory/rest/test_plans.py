@@ -59,6 +59,6 @@ def test_what_an_owner_has_by_two_ways_comes_twice(cast: Cast) -> None:
 
 
 def test_a_shape_is_worked_out_once() -> None:
-    selection = Selection(("name", "guid"), computed=("href_slug",))
-    assert Plan.of(VmViewSet, selection) is Plan.of(VmViewSet, Selection(("name", "guid"), ("href_slug",)))
-    assert Plan.of(VmViewSet, selection) is not Plan.of(VmViewSet, Selection(("guid", "name"), ("href_slug",)))
+    vm, selection = VmViewSet.resource_type, Selection(("name", "guid"), computed=("href_slug",))
+    assert Plan.of(vm, selection) is Plan.of(vm, Selection(("name", "guid"), ("href_slug",)))
+    assert Plan.of(vm, selection) is not Plan.of(vm, Selection(("guid", "name"), ("href_slug",)))

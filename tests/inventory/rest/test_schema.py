@@ -13,10 +13,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.module_loading import import_string
 from openapi_spec_validator import validate
 
-from inventory.rest.collections import ToMany, viewset_at, viewset_of
 from inventory.rest.parameters import SELECTING
+from inventory.rest.resources import ToMany
+from inventory.rest.routers import viewset_of
 from inventory.rest.schema.document import Generator, document
 from inventory.rest.schema.shapes import ENDPOINT, SECURITY
 from inventory.validators import validate_endpoint
@@ -36,7 +38,7 @@ def viewsets() -> Iterator[tuple[str, Any]]:
         viewset = viewset_of(name)
         yield f"/api/{name}", viewset
         for below, declared in viewset.subcollections.items():
-            yield f"/api/{name}/{{{name.removesuffix('s')}_id}}/{below}", viewset_at(declared.viewset)
+            yield f"/api/{name}/{{{name.removesuffix('s')}_id}}/{below}", import_string(declared.viewset)
 
 
 def routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -104,7 +106,7 @@ def test_every_address_and_method_under_the_api_is_described(schema: Schema) -> 
 def test_every_attribute_relation_and_subcollection_is_described(schema: Schema, path: str) -> None:
     viewset = dict(viewsets())[path]
     resource = inner(schema, answer_of(schema["paths"][f"{path}/{{id}}"]["get"]))
-    declared = {"href", "id", "actions", *viewset.columns(), *viewset.computed_names()}
+    declared = {"href", "id", "actions", *viewset.resource_type.columns, *viewset.resource_type.computed_names}
     to_many = {name for name, relation in viewset.relations.items() if isinstance(relation, ToMany)}
     declared |= {*viewset.relations, *viewset.subcollections}
     assert resource["properties"].keys() - {"more"} == declared

@@ -13,7 +13,7 @@ from inventory.api import VmViewSet
 from tests.cast import Cast
 from tests.contracts import grant
 
-PLAIN = ["href", "id", *VmViewSet.columns()]
+PLAIN = ["href", "id", *VmViewSet.resource_type.columns]
 
 
 @pytest.fixture

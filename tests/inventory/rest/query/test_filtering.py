@@ -36,9 +36,9 @@ def rows(db: None) -> None:
 
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
-    asked = where(viewset, filters, lambda target: target.queryset.all())
+    asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
     anew = list(viewset.queryset.filter(asked).order_by("pk").values_list("pk", "name"))
-    kept = Chosen(viewset, viewset.queryset).filter(asked)
+    kept = Chosen(viewset.resource_type, viewset.queryset).filter(asked)
     assert kept.ids() == [pk for pk, _ in anew]
     assert kept.count() == len(anew)
     return [name for _, name in anew]
@@ -278,8 +278,8 @@ def test_of_a_list_one_has_to_fit(
 @pytest.mark.usefixtures("addresses")
 def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
     def refs(*filters: str) -> list[str]:
-        asked = where(NetworkPortViewSet, filters, lambda target: target.queryset.all())
-        kept = Chosen(NetworkPortViewSet, NetworkPortViewSet.queryset).filter(asked)
+        asked = where(NetworkPortViewSet.resource_type, filters, lambda target: target.queryset.all())
+        kept = Chosen(NetworkPortViewSet.resource_type, NetworkPortViewSet.queryset).filter(asked)
         rows = NetworkPort.objects.filter(asked).order_by("pk")
         assert kept.ids() == list(rows.values_list("pk", flat=True))
         return list(rows.values_list("ems_ref", flat=True))
@@ -294,7 +294,8 @@ def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
 
 def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:
     def unseen(*filters: str) -> int:
-        return Vm.objects.filter(where(VmViewSet, filters, lambda target: target.queryset.none())).count()
+        condition = where(VmViewSet.resource_type, filters, lambda target: target.queryset.none())
+        return Vm.objects.filter(condition).count()
 
     assert unseen("ext_management_system.name='acme'") == 0
     assert unseen("ext_management_system.name!='acme'") == 4

@@ -120,12 +120,12 @@ def page(query: Query) -> list[int]:
     asked["sort_options"] = "ignore_case" if query.ignore_case else ""
     texts = [one.text for one in query.filters]
     chosen = Chosen(
-        ProviderViewSet,
+        ProviderViewSet.resource_type,
         ProviderViewSet.queryset,
-        order=order(ProviderViewSet, asked if query.orders else QueryDict()),
+        order=order(ProviderViewSet.resource_type, asked if query.orders else QueryDict()),
         offset=query.offset,
         limit=query.limit,
     )
     if texts:
-        chosen = chosen.filter(where(ProviderViewSet, texts, lambda target: target.queryset.all()))
+        chosen = chosen.filter(where(ProviderViewSet.resource_type, texts, lambda target: target.queryset.all()))
     return chosen.ids()
