@@ -16,7 +16,7 @@ from inventory.leases import LeaseLost
 from inventory.models import AuthToken, Tally
 from inventory.pacing import forget_old_rates
 from inventory.patience import stop
-from inventory.rest import idempotency
+from inventory.rest.http import idempotency
 from inventory.services import request_deletion, request_refresh
 
 #: How long a worker that is to stop waits for answers of clouds, in seconds.

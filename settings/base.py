@@ -57,12 +57,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # so early that what is refused below has it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "inventory.rest.middleware.ApiMiddleware",
-    "inventory.rest.middleware.SessionMiddleware",
+    "inventory.rest.http.middleware.ApiMiddleware",
+    "inventory.rest.http.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "inventory.rest.middleware.AuthenticationMiddleware",
-    "inventory.rest.middleware.MessageMiddleware",
+    "inventory.rest.http.middleware.AuthenticationMiddleware",
+    "inventory.rest.http.middleware.MessageMiddleware",
 ]
 
 ROOT_URLCONF = "settings.urls"
@@ -234,22 +234,22 @@ MIGRATION_MODULES = {"knox": None}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "inventory.rest.authentication.TokenAuthentication",
-        "inventory.rest.authentication.BasicAuthentication",
+        "inventory.rest.http.authentication.TokenAuthentication",
+        "inventory.rest.http.authentication.BasicAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["inventory.rest.permissions.ModelPermissions"],
     "DEFAULT_PARSER_CLASSES": [
-        "inventory.rest.negotiation.JSONParser",
+        "inventory.rest.http.negotiation.JSONParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "inventory.rest.negotiation.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "inventory.rest.http.negotiation.Negotiation",
     "DEFAULT_RENDERER_CLASSES": [
-        "inventory.rest.renderers.JSONRenderer",
-        "inventory.rest.renderers.BrowsableAPIRenderer",
+        "inventory.rest.http.renderers.JSONRenderer",
+        "inventory.rest.http.renderers.BrowsableAPIRenderer",
     ],
-    "DEFAULT_VERSIONING_CLASS": "inventory.rest.versioning.PathVersioning",
-    "DEFAULT_METADATA_CLASS": "inventory.rest.metadata.CollectionMetadata",
+    "DEFAULT_VERSIONING_CLASS": "inventory.rest.http.versioning.PathVersioning",
+    "DEFAULT_METADATA_CLASS": "inventory.rest.http.metadata.CollectionMetadata",
     "DEFAULT_SCHEMA_CLASS": "inventory.rest.schema.inspector.Inspector",
     "EXCEPTION_HANDLER": "inventory.rest.errors.answer",
     "DEFAULT_VERSION": "1.0.0",

@@ -6,7 +6,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from inventory.rest.chunks import Unchunked
+from inventory.rest.http.chunks import Unchunked
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from inventory.rest import waiting
+from inventory.rest.http import waiting
 from inventory.rest.schema.document import document
 from settings.wsgi import application
 from tests.fuzz import checks, steering  # noqa: F401  (registers them)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from inventory.api.refreshing import RefreshMixin
 from inventory.models import CloudTenant
-from inventory.rest.reading import total
+from inventory.rest.reading.reader import total
 from inventory.rest.resources import Subcollection, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 

@@ -7,7 +7,7 @@ from typing import get_args
 from inventory.api.connections import DEFAULT
 from inventory.drivers.values import AuthType
 from inventory.models import Provider
-from inventory.rest.schema.shapes import ANY_ID, ENDPOINT, FILLED, TEXT, Schema, any_of, closed, listed
+from inventory.rest.shapes import ANY_ID, ENDPOINT, FILLED, TEXT, Schema, any_of, closed, listed
 
 _ROLE: Schema = TEXT | {"description": f"{DEFAULT}, or nothing, is the cloud; others are accepted and not kept."}
 _ENDPOINT = closed(

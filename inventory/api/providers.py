@@ -17,8 +17,8 @@ from inventory.api.refreshing import RefreshMixin
 from inventory.api.tasks import task_links
 from inventory.drivers.values import Check
 from inventory.models import Provider, Task
-from inventory.rest.acting import DeleteMixin, EditMixin
-from inventory.rest.actions import Answer, result
+from inventory.rest.actions.command import Answer, result
+from inventory.rest.actions.viewset import DeleteMixin, EditMixin
 from inventory.rest.classes import Classes
 from inventory.rest.errors import NotFound
 from inventory.rest.resources import Subcollection, ToMany

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from inventory.api.tasks import task_links
 from inventory.drivers.values import Kind, Scope
 from inventory.models import Task
-from inventory.rest.actions import Answer, result
+from inventory.rest.actions.command import Answer, result
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import request_refresh_of

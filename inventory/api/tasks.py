@@ -10,14 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import Task
-from inventory.rest.acting import DeleteMixin
-from inventory.rest.actions import Answer, result
+from inventory.rest.actions.command import Answer, result
+from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.classes import Classes
 from inventory.rest.hrefs import Hrefs
+from inventory.rest.http.waiting import LONGEST, seconds_in, wait_until
 from inventory.rest.parameters import SELECTING
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
-from inventory.rest.waiting import LONGEST, seconds_in, wait_until
 from inventory.services import NotInTime, cancel_task, delete_task, retry_task
 
 #: After how many seconds it is worth asking again for a task that is not finished.

@@ -8,7 +8,7 @@ from inventory.api.refreshing import RefreshMixin
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
-from inventory.rest.reading import total
+from inventory.rest.reading.reader import total
 from inventory.rest.resources import Subcollection, TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 

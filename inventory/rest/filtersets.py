@@ -15,9 +15,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inventory.db.expressions import Folded, Like, fold
-from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query.values import Span, as_time
+from inventory.rest.reading.rows import RowQuery
 from inventory.rest.serializers import IdField
 
 #: The numbers that the databases can hold.
@@ -147,7 +147,7 @@ def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
     return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
 
 
-def narrowed(rows: Chosen, filterset: type[FilterSet], query: QueryDict) -> Chosen:
+def narrowed(rows: RowQuery, filterset: type[FilterSet], query: QueryDict) -> RowQuery:
     """The rows that the parameters leave, the same where there are none; 400 names a wrong one.
 
     Each parameter goes through its own field. A `FilterSet` copies all of its filters and makes a form of them for

@@ -1,4 +1,7 @@
-"""Which query parameters a request may have. One that is not understood is refused: its author meant something."""
+"""Query parameters: which a request may have, and how their values are written.
+
+One that is not understood is refused: its author meant something.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,24 @@ def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
         raise BadInput(f"Unknown parameter: {', '.join(sorted(unknown))}")
     if repeated := [name for name, values in asked if len(values) > 1 and name not in REPEATED]:
         raise BadInput(f"Parameter given several times: {', '.join(sorted(repeated))}")
+
+
+def comma_list(query: QueryDict, parameter: str) -> list[str]:
+    """The comma-separated words of a parameter; spaces around them mean nothing, other blanks are part of them."""
+    words = (word.strip(" ") for word in query.get(parameter, "").split(","))
+    return [word for word in words if word]
+
+
+def names_in(query: QueryDict, parameter: str) -> list[str]:
+    """The comma-separated names of a parameter, each once."""
+    return list(dict.fromkeys(comma_list(query, parameter)))
+
+
+def digits(query: QueryDict, name: str, *, default: int) -> int:
+    """A parameter that is a whole number; `BadInput` for anything but digits, a sign included."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise BadInput(f"Non numeric parameter: {name}")
+    return min(int(text[:19]), 2**62)

@@ -11,8 +11,8 @@ from django.utils.module_loading import import_string
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
+from inventory.rest.http.views import Auth, EntryPoint, Nowhere, ProductInfo, ping
 from inventory.rest.schema.views import DocsView, SchemaView
-from inventory.rest.views import Auth, EntryPoint, Nowhere, ProductInfo, ping
 
 _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_update", "delete": "destroy"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -10,11 +10,10 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from inventory.rest.actions import form_of, without
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS
 from inventory.rest.resources import Column
-from inventory.rest.schema.shapes import ID, Schema
+from inventory.rest.shapes import ID, Schema
 
 
 @extend_schema_field(ID)
@@ -51,6 +50,21 @@ def columns_of(serializer: serializers.Serializer[Any]) -> dict[str, Column]:
         )
         for name, field in serializer.fields.items()
     }
+
+
+def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
+    """The fields of a form with these names. Not by its `copy()`, which fails where one is a file."""
+    kept = QueryDict(mutable=True)
+    for name in filter(keep, form):
+        kept.setlist(name, form.getlist(name))
+    return kept
+
+
+def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """An object, or a form, without what has these names."""
+    if isinstance(data, QueryDict):
+        return form_of(data, lambda name: name not in names)
+    return {name: value for name, value in data.items() if name not in names}
 
 
 class StrictSerializer(serializers.Serializer[Any]):

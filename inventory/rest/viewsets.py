@@ -18,26 +18,26 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from inventory.db.lookups import Numbers
-from inventory.rest.acting import UNNAMED, ActingViewSet
-from inventory.rest.choosing import Chosen, Parent, Total
+from inventory.rest.actions.naming import Named
+from inventory.rest.actions.viewset import UNNAMED, ActionViewSet
 from inventory.rest.classes import Classes
-from inventory.rest.conditional import ensure_unchanged, unless_known
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, narrowed
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
-from inventory.rest.naming import Named
-from inventory.rest.paging import Page
-from inventory.rest.parameters import LISTING, SELECTING
+from inventory.rest.http.conditional import ensure_unchanged, unless_known
+from inventory.rest.parameters import LISTING, SELECTING, names_in
 from inventory.rest.permissions import view_permission
-from inventory.rest.plans import Resource
 from inventory.rest.query import order, where
-from inventory.rest.reading import Reader
+from inventory.rest.reading.paging import Page
+from inventory.rest.reading.projection import Resource
+from inventory.rest.reading.reader import Reader
+from inventory.rest.reading.rows import Parent, RowQuery, Total
+from inventory.rest.reading.selection import Selection, hidden
 from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
-from inventory.rest.selection import Selection, hidden, names_in
 from inventory.rest.serializers import columns_of
 
 
-class CollectionViewSet(ActingViewSet):
+class CollectionViewSet(ActionViewSet):
     """A collection of the API, declared by its subclass; below a parent it is a subcollection.
 
     `settings.COLLECTIONS` and the parents' `subcollections` say where it stands. Its actions are DRF's extra
@@ -166,7 +166,7 @@ class CollectionViewSet(ActingViewSet):
     # --- Reading ---
 
     @cached_property
-    def chosen(self) -> Chosen:
+    def chosen(self) -> RowQuery:
         """What the caller may see here; below a parent, of that."""
         return self.reader.chosen(self.resource_type, self.parent)
 
@@ -174,7 +174,7 @@ class CollectionViewSet(ActingViewSet):
         """The same as a queryset."""
         return self.chosen.rows()
 
-    def of_class(self, rows: Chosen) -> Chosen:
+    def of_class(self, rows: RowQuery) -> RowQuery:
         """Those of these rows that are of the `collection_class` that the request asks for, if it does."""
         name = self.request.query_params.get("collection_class")
         if name is None:
@@ -184,7 +184,7 @@ class CollectionViewSet(ActingViewSet):
             raise BadInput(f"Invalid collection_class {name} specified for the {self.collection} collection")
         return replace(rows, visible=rows.visible.filter(condition)) if condition else rows
 
-    def matching(self, rows: Chosen) -> Chosen:
+    def matching(self, rows: RowQuery) -> RowQuery:
         """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
         found = narrowed(rows, self.filterset(), query)
@@ -226,7 +226,7 @@ class CollectionViewSet(ActingViewSet):
         404 if somebody else has deleted it since.
         """
         selection = selection or Selection(tuple(self.resource_type.columns))
-        rows = Chosen(self.resource_type, self.queryset).filter(pk=row.pk)
+        rows = RowQuery(self.resource_type, self.queryset).filter(pk=row.pk)
         for resource in self.reader.read(self.resource_type, rows, selection, self.base):
             return resource
         raise NotFound(self.resource_type.label, row.pk)
@@ -272,7 +272,7 @@ class CollectionViewSet(ActingViewSet):
         list(row.select_for_update().values_list("pk"))
         ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), self.resource_type)))
 
-    def _shown(self, rows: Chosen) -> tuple[Sequence[int], Sequence[Resource]]:
+    def _shown(self, rows: RowQuery) -> tuple[Sequence[int], Sequence[Resource]]:
         """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
         query = self.request.query_params
         selection = Selection.asked_by(query, self.resource_type)
@@ -283,6 +283,6 @@ class CollectionViewSet(ActingViewSet):
         return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
 
 
-def _named(rows: Chosen, pk: object) -> Chosen:
+def _named(rows: RowQuery, pk: object) -> RowQuery:
     """The one of these rows that an id or an address of their collection names, if it is there."""
     return rows.filter(pk=id_in(pk, rows.resource_type.name) or 0)

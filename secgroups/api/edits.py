@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from inventory.api.tasks import task_links
-from inventory.rest.actions import Answer, result
+from inventory.rest.actions.command import Answer, result
 from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import id_in, ids_in
 from inventory.rest.resources import get_resource_type

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.drivers.protocols import WITH_TYPES, protocol_named
-from inventory.rest.acting import DeleteMixin
+from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet

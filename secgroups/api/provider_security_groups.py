@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.api.refreshing import RefreshMixin
-from inventory.rest.acting import DeleteMixin
+from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet, ReferenceInput

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from inventory.rest.classes import Classes
-from inventory.rest.reading import total
+from inventory.rest.reading.reader import total
 from inventory.rest.resources import Subcollection, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from inventory.api.tasks import task_links
 from inventory.models import Vm
 from inventory.models.base import NAME_LENGTH
-from inventory.rest.actions import Answer, result
+from inventory.rest.actions.command import Answer, result
 from inventory.rest.errors import message_of
 from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer

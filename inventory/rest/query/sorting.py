@@ -9,8 +9,8 @@ from django.http import QueryDict
 
 from inventory.db.expressions import ByCodePoint, Folded
 from inventory.rest.errors import BadInput
+from inventory.rest.parameters import comma_list
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
-from inventory.rest.query.values import listed
 from inventory.rest.resources import ResourceType
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
@@ -27,11 +27,11 @@ def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy,
     """
     if not PARAMETERS & query.keys():
         return BY_ID
-    wanted = [_attribute(resource_type, name) for name in listed(query, "sort_by")]
-    directions = [_one_of(DESCENDING, word, "sort_order") for word in listed(query, "sort_order")]
+    wanted = [_attribute(resource_type, name) for name in comma_list(query, "sort_by")]
+    directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(wanted):
         raise BadInput("sort_order has more directions than sort_by has attributes")
-    options = [_one_of(OPTIONS, word, "sort_options") for word in listed(query, "sort_options")]
+    options = [_one_of(OPTIONS, word, "sort_options") for word in comma_list(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
     return (*orders, *BY_ID)

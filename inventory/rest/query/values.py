@@ -7,7 +7,6 @@ from datetime import UTC, datetime, time
 from typing import NamedTuple
 from uuid import UUID
 
-from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 
 from inventory.rest.errors import BadInput
@@ -26,12 +25,6 @@ class Whole(NamedTuple):
     exactly: int | None
     below: int | None
     above: int | None
-
-
-def listed(query: QueryDict, parameter: str) -> list[str]:
-    """The comma-separated words of a parameter; spaces around them mean nothing, other blanks are part of them."""
-    words = (word.strip(" ") for word in query.get(parameter, "").split(","))
-    return [word for word in words if word]
 
 
 def as_whole(name: str, text: str) -> Whole:

@@ -9,9 +9,9 @@ from typing import Any, Self
 from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
-from inventory.rest.actions import DEFAULT, EDIT
-from inventory.rest.schema.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
+from inventory.rest.actions.command import DEFAULT, EDIT
 from inventory.rest.serializers import EmptyInput
+from inventory.rest.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
 
 #: What says which resource it is; else it is a text.
 _NAMES: dict[str, Schema] = {"id": ANY_ID, "href": TEXT | {"format": "uri-reference"}}

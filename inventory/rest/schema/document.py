@@ -10,7 +10,7 @@ from django.conf import settings
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 
 from inventory.rest.resources import get_resource_type
-from inventory.rest.schema.shapes import METADATA, SECURITY, Schema
+from inventory.rest.shapes import METADATA, SECURITY, Schema
 
 _ROOT = re.compile(r"^.*?\(\?:/\|\$\)")
 

@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter
 
-from inventory.rest import idempotency
+from inventory.rest.http import idempotency
 from inventory.rest.query.attributes import comparable
 from inventory.rest.query.sorting import DESCENDING, OPTIONS
+from inventory.rest.reading.selection import attributes_of
 from inventory.rest.resources import ResourceType, ToOne, get_resource_type
-from inventory.rest.schema.shapes import ID, TEXT, Schema
-from inventory.rest.selection import attributes_of
+from inventory.rest.shapes import ID, TEXT, Schema
 
 
 def parameter(name: str, schema: Schema, description: str, **more: Any) -> OpenApiParameter:

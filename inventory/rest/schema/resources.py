@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, resolve_type_hint
 
 from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type
-from inventory.rest.schema.shapes import (
+from inventory.rest.shapes import (
     ERROR,
     HREF,
     ID,

@@ -10,8 +10,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.rest.http.views import ApiView
 from inventory.rest.schema.document import document
-from inventory.rest.views import ApiView
 
 
 class SchemaView(ApiView):

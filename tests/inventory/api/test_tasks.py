@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.rest import waiting
+from inventory.rest.http import waiting
 from inventory.services import Work, finish, queue_work
 from inventory.work import _take
 from tests.contracts import grant

@@ -20,7 +20,7 @@ from django.test.client import ClientHandler
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import AuthToken, NetworkPort, Vm
-from inventory.rest.views import ApiView
+from inventory.rest.http.views import ApiView
 from secgroups.models import Membership
 from settings.base import TOKEN_TTL
 from tests.cast import Cast

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import Provider
-from inventory.rest.actions import result
+from inventory.rest.actions.command import result
 from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.routers import api_urls
 from inventory.rest.serializers import ResourceSerializer

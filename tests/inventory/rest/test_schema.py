@@ -20,7 +20,7 @@ from inventory.rest.parameters import SELECTING
 from inventory.rest.resources import ToMany
 from inventory.rest.routers import viewset_of
 from inventory.rest.schema.document import Generator, document
-from inventory.rest.schema.shapes import ENDPOINT, SECURITY
+from inventory.rest.shapes import ENDPOINT, SECURITY
 from inventory.validators import validate_endpoint
 
 Schema = dict[str, Any]

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 
 from inventory.api import NetworkPortViewSet, ProviderViewSet, VmViewSet
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
-from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
 from inventory.rest.query import related, where
+from inventory.rest.reading.rows import RowQuery
 from secgroups.api import SecurityGroupViewSet
 from tests.cast import Cast, provider
 
@@ -38,7 +38,7 @@ def rows(db: None) -> None:
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
     asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
     anew = list(viewset.queryset.filter(asked).order_by("pk").values_list("pk", "name"))
-    kept = Chosen(viewset.resource_type, viewset.queryset).filter(asked)
+    kept = RowQuery(viewset.resource_type, viewset.queryset).filter(asked)
     assert kept.ids() == [pk for pk, _ in anew]
     assert kept.count() == len(anew)
     return [name for _, name in anew]
@@ -279,7 +279,7 @@ def test_of_a_list_one_has_to_fit(
 def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
     def refs(*filters: str) -> list[str]:
         asked = where(NetworkPortViewSet.resource_type, filters, lambda target: target.queryset.all())
-        kept = Chosen(NetworkPortViewSet.resource_type, NetworkPortViewSet.queryset).filter(asked)
+        kept = RowQuery(NetworkPortViewSet.resource_type, NetworkPortViewSet.queryset).filter(asked)
         rows = NetworkPort.objects.filter(asked).order_by("pk")
         assert kept.ids() == list(rows.values_list("pk", flat=True))
         return list(rows.values_list("ems_ref", flat=True))

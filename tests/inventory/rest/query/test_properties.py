@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from inventory.api import ProviderViewSet
 from inventory.models import Provider
-from inventory.rest.choosing import Chosen
 from inventory.rest.query import order, where
+from inventory.rest.reading.rows import RowQuery
 from tests.examples import EXAMPLES
 from tests.inventory.rest.query.model import Filter, Query, Row, answer
 
@@ -119,7 +119,7 @@ def page(query: Query) -> list[int]:
     asked["sort_order"] = ",".join("desc" if descending else "asc" for _, descending in query.orders)
     asked["sort_options"] = "ignore_case" if query.ignore_case else ""
     texts = [one.text for one in query.filters]
-    chosen = Chosen(
+    chosen = RowQuery(
         ProviderViewSet.resource_type,
         ProviderViewSet.queryset,
         order=order(ProviderViewSet.resource_type, asked if query.orders else QueryDict()),

@@ -27,8 +27,8 @@ from rest_framework.response import Response
 
 from inventory.models import IdempotencyKey
 from inventory.rest.errors import BadInput, Conflict
-from inventory.rest.negotiation import is_form
-from inventory.rest.renderers import dumped
+from inventory.rest.http.negotiation import is_form
+from inventory.rest.http.renderers import dumped
 
 HEADER = "Idempotency-Key"
 _META = HttpHeaders.to_wsgi_name(HEADER)

@@ -8,7 +8,7 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
-from inventory.rest.actions import Command, edited_attributes
+from inventory.rest.actions.command import Command, edited_attributes
 from inventory.rest.errors import BadInput
 from secgroups.api.provider_security_groups import GroupEditInput
 from secgroups.models import SecurityGroup

@@ -9,7 +9,7 @@ from typing import Self
 from django.http import QueryDict
 
 from inventory.rest.errors import BadInput
-from inventory.rest.query.values import listed
+from inventory.rest.parameters import names_in
 from inventory.rest.resources import ResourceType, ToOne, get_resource_type
 
 #: What `attributes` can name beside the attributes of a collection; `all` are the plain ones.
@@ -70,11 +70,6 @@ def hidden(query: QueryDict) -> list[str]:
     if unknown := [name for name in names if name != "resources"]:
         raise BadInput(f"Invalid hide specified: {', '.join(unknown)}")
     return names
-
-
-def names_in(query: QueryDict, parameter: str) -> list[str]:
-    """The comma-separated names of a parameter, each once."""
-    return list(dict.fromkeys(listed(query, parameter)))
 
 
 def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from inventory.rest.errors import BadInput
+from inventory.rest.serializers import without
 
 #: What an action answers for one resource: a `result`, or the resource itself.
 Answer = dict[str, Any]
@@ -55,21 +56,6 @@ class Command:
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the body says beside the action: the resource itself."""
     return without(data, "action", *(["csrfmiddlewaretoken"] if isinstance(data, QueryDict) else []))
-
-
-def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """An object, or a form, without what has these names."""
-    if isinstance(data, QueryDict):
-        return form_of(data, lambda name: name not in names)
-    return {name: value for name, value in data.items() if name not in names}
-
-
-def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
-    """The fields of a form with these names. Not by its `copy()`, which fails where one is a file."""
-    kept = QueryDict(mutable=True)
-    for name in filter(keep, form):
-        kept.setlist(name, form.getlist(name))
-    return kept
 
 
 def _listed(resources: object) -> tuple[dict[str, Any], ...]:

@@ -10,8 +10,8 @@ from django.db.models.functions import Concat
 
 from inventory.api import VmViewSet
 from inventory.models import Vm
-from inventory.rest.plans import Plan
-from inventory.rest.selection import Selection
+from inventory.rest.reading.projection import Projection
+from inventory.rest.reading.selection import Selection
 from tests.cast import Cast
 
 PLAIN = {"name": "name", "label": Concat("name", Value("!"))}
@@ -37,21 +37,23 @@ def expected(rows: QuerySet[Any]) -> list[dict[str, Any]]:
     ids=["ordered", "sliced", "distinct", "related", "annotated", "empty", "none"],
 )
 @pytest.mark.usefixtures("cast")
-def test_a_plan_reads_the_rows_of_any_query(rows: QuerySet[Any]) -> None:
-    assert Plan(VmViewSet, PLAIN).resources(rows.all(), "vms/") == expected(rows.all())
+def test_a_projection_reads_the_rows_of_any_query(rows: QuerySet[Any]) -> None:
+    assert Projection(VmViewSet.resource_type, PLAIN).resources(rows.all(), "vms/") == expected(rows.all())
 
 
-def test_a_plan_can_select_what_is_joined(cast: Cast) -> None:
-    plan = Plan(VmViewSet, {"provider": "provider__name", "tenant": "cloud_tenant__name"})
-    found = plan.resources(Vm.objects.order_by("pk"), "")
+def test_a_projection_can_select_what_is_joined(cast: Cast) -> None:
+    projection = Projection(
+        VmViewSet.resource_type, {"provider": "provider__name", "tenant": "cloud_tenant__name"}
+    )
+    found = projection.resources(Vm.objects.order_by("pk"), "")
     assert {(one["provider"], one["tenant"]) for one in found} == {("acme", "account")}
     assert [one["id"] for one in found] == [str(vm.pk) for vm in Vm.objects.order_by("pk")]
 
 
 def test_what_an_owner_has_by_two_ways_comes_twice(cast: Cast) -> None:
-    plan, vm = Plan(VmViewSet, {"name": "name"}), cast.production.double
+    projection, vm = Projection(VmViewSet.resource_type, {"name": "name"}), cast.production.double
     rows = Vm.objects.filter(network_ports__vm=vm)
-    found = list(plan.owned(rows, "network_ports", lambda port: f"{port}/"))
+    found = list(projection.owned(rows, "network_ports", lambda port: f"{port}/"))
     ports = vm.network_ports.values_list("pk", flat=True)
     assert sorted(found) == sorted(
         (port, {"href": f"{port}/{vm.pk}", "id": str(vm.pk), "name": vm.name}) for port in ports
@@ -60,5 +62,5 @@ def test_what_an_owner_has_by_two_ways_comes_twice(cast: Cast) -> None:
 
 def test_a_shape_is_worked_out_once() -> None:
     vm, selection = VmViewSet.resource_type, Selection(("name", "guid"), computed=("href_slug",))
-    assert Plan.of(vm, selection) is Plan.of(vm, Selection(("name", "guid"), ("href_slug",)))
-    assert Plan.of(vm, selection) is not Plan.of(vm, Selection(("guid", "name"), ("href_slug",)))
+    assert Projection.of(vm, selection) is Projection.of(vm, Selection(("name", "guid"), ("href_slug",)))
+    assert Projection.of(vm, selection) is not Projection.of(vm, Selection(("guid", "name"), ("href_slug",)))

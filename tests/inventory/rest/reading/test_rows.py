@@ -9,16 +9,16 @@ from django.db.models import F, Q
 from django.db.models.lookups import Exact
 
 from inventory.db.expressions import Like
-from inventory.rest.choosing import Chosen, Parent
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.reading import Reader
+from inventory.rest.reading.reader import Reader
+from inventory.rest.reading.rows import Parent, RowQuery
 from inventory.rest.resources import get_resource_type
 from tests.cast import Cast
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="is about the plans of PostgreSQL")
 
 
-def plans_kept_of(rows: Chosen) -> int:
+def plans_kept_of(rows: RowQuery) -> int:
     """How many this reading adds."""
     before = kept_plans()
     rows.ids()
@@ -53,7 +53,7 @@ def kept_plans() -> int:
 )
 def test_that_of_what_tells_a_row_is_kept(condition: Q, kept: int) -> None:
     instances = get_resource_type("instances")
-    assert plans_kept_of(Chosen(instances, instances.queryset).filter(condition)) == kept
+    assert plans_kept_of(RowQuery(instances, instances.queryset).filter(condition)) == kept
 
 
 @pytest.mark.parametrize(

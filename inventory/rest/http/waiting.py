@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import QueryDict
 
-from inventory.rest.paging import digits
+from inventory.rest.parameters import digits
 
 #: Longest that a request may wait, in seconds.
 LONGEST = 60

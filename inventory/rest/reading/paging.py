@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.http import QueryDict
 
-from inventory.rest.choosing import Chosen
 from inventory.rest.errors import BadInput
-from inventory.rest.query.values import listed
+from inventory.rest.parameters import comma_list, digits
+from inventory.rest.reading.rows import RowQuery
 
 _PLACE = {"limit", "offset", "after"}
 
@@ -36,7 +36,7 @@ class Page:
         if limit == 0:
             raise BadInput("The parameter limit must be at least 1")
         after = digits(query, "after", default=0) if "after" in query else None
-        by_id = not listed(query, "sort_by")
+        by_id = not comma_list(query, "sort_by")
         if after is not None and not by_id:
             raise BadInput("The parameter after is an id, and goes with the order by id: leave sort_by out")
         return cls(min(limit, settings.API_PAGE_LIMIT), digits(query, "offset", default=0), after, by_id)
@@ -44,7 +44,7 @@ class Page:
     def pages(self, total: int) -> int:
         return -(-total // self.limit)
 
-    def of(self, rows: Chosen) -> Chosen:
+    def of(self, rows: RowQuery) -> RowQuery:
         """Those of the rows that are on this page.
 
         Behind an id it is one more, if there is one: `offset` tells how far the client has come, not where it is.
@@ -84,13 +84,3 @@ class Page:
     @property
     def _place(self) -> str:
         return f"offset={self.offset}" if self.after is None else f"offset={self.offset}&after={self.after}"
-
-
-def digits(query: QueryDict, name: str, *, default: int) -> int:
-    """A parameter that is a whole number; `BadInput` for anything but digits, a sign included."""
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()):
-        raise BadInput(f"Non numeric parameter: {name}")
-    return min(int(text[:19]), 2**62)

@@ -20,14 +20,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.models import AuthToken
-from inventory.rest.authentication import authorization, identity, limited_to_group
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.idempotency import once
-from inventory.rest.parameters import check_parameters
+from inventory.rest.http.authentication import authorization, identity, limited_to_group
+from inventory.rest.http.idempotency import once
+from inventory.rest.parameters import check_parameters, names_in
 from inventory.rest.resources import get_resource_type
-from inventory.rest.schema.shapes import ENTRY_POINT, TOKEN
-from inventory.rest.selection import names_in
+from inventory.rest.shapes import ENTRY_POINT, TOKEN
 
 
 def _let_go(answer: Any) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from inventory.models import IdempotencyKey, Task
-from inventory.rest import idempotency
+from inventory.rest.http import idempotency
 from inventory.tasks import forget_what_is_over
 from secgroups.services import changes as services
 from tests.cast import Cast

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from inventory.db.lookups import Numbers
-from inventory.rest.plans import Plan, Resource
+from inventory.rest.reading.projection import Projection, Resource
+from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import ResourceType, Subcollection, ToMany, links_of
-from inventory.rest.selection import Selection
 
 #: Of each owner that has more than a page the id of the first row behind it.
 Ends = Mapping[int, int]
@@ -37,9 +37,9 @@ class Embedded:
 
     def put_into(self, resources: Mapping[int, Resource], ends: Ends, most: int) -> int:
         """Put it into each resource, each row once, and `most` of them in all; returns how many were read."""
-        plan = Plan.of(self.target, Selection(tuple(self.target.columns)))
+        projection = Projection.of(self.target, Selection(tuple(self.target.columns)))
         found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
-        read = list(plan.owned(self._pages(resources, ends)[: most + 1], self.link.lookup, self.prefix))
+        read = list(projection.owned(self._pages(resources, ends)[: most + 1], self.link.lookup, self.prefix))
         # In their order by id each resource then has the first of its own.
         end = int(read[-1][1]["id"]) if len(read) > most else None
         for owner, one in read:

@@ -53,7 +53,7 @@ class Parent:
 class Total:
     """How many rows there are, on all pages; a page that is read for it brings that along, where it is kept."""
 
-    def __init__(self, rows: Chosen) -> None:
+    def __init__(self, rows: RowQuery) -> None:
         self._rows = rows
         self.brought: int | None = None
 
@@ -62,7 +62,7 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class RowQuery:
     """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
 
     `visible` is what the user may see of the rows. There are none below a parent that is not there. Where it is
@@ -163,7 +163,7 @@ def _read(
     """What reads rows that are so chosen."""
 
     def make() -> QuerySet[Any, Any]:
-        chosen = Chosen(resource_type, resource_type.queryset, parent, where, limit=limit)
+        chosen = RowQuery(resource_type, resource_type.queryset, parent, where, limit=limit)
         if sources is _INSTANCES:
             return chosen.rows()
         if sources is _COUNTED:

@@ -130,7 +130,7 @@ def _check_text(named: str) -> None:
 def _digest(user: User, password: str) -> str:
     """What stands for this password as long as the user's hash is the one that it was found to match."""
     text = json.dumps([user.pk, password, user.password])  # unlike joined text, no two say the same
-    return salted_hmac("inventory.rest.authentication", text, algorithm="sha256").hexdigest()
+    return salted_hmac("inventory.rest.http.authentication", text, algorithm="sha256").hexdigest()
 
 
 def _renew(token: AuthToken) -> None:

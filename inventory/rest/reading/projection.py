@@ -11,16 +11,16 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
-from inventory.rest.choosing import Chosen, Sources
+from inventory.rest.reading.rows import RowQuery, Sources
+from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import ResourceType, ToOne
-from inventory.rest.selection import Selection
 
 Resource = dict[str, Any]
 #: Rows in one fetch: a page has at most as many.
 CHUNK = 1000
 
 
-class Plan:
+class Projection:
     """The names of a resource's values, and what a query selects for them.
 
     Django resolves and compiles what it selects anew for each query, which for a few rows takes longer than
@@ -40,10 +40,10 @@ class Plan:
         self._joins = sum(used > 0 for used in rows.query.alias_refcount.values()) > 1
 
     @classmethod
-    def of(cls, resource_type: ResourceType, selection: Selection) -> Plan:
-        return _plan(resource_type, selection.plain, selection.computed, tuple(selection.relations))
+    def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
+        return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
-    def resources(self, rows: Chosen | QuerySet[Any], prefix: str) -> list[Resource]:
+    def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""
         names = self.names
         return [dict(zip(names, (prefix + row[0], *row), strict=False)) for row in self._read(rows)]
@@ -56,9 +56,9 @@ class Plan:
         for value, *row in rows.values_list(owner, *self.sources).iterator(CHUNK):
             yield value, dict(zip(names, (prefix(value) + row[0], *row), strict=True))
 
-    def _read(self, rows: Chosen | QuerySet[Any]) -> Iterable[Sequence[Any]]:
+    def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
         """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
-        if isinstance(rows, Chosen):
+        if isinstance(rows, RowQuery):
             found = rows.values(self.sources)
             return self._read_anew(rows.rows()) if found is None else found
         return self._read_anew(rows)
@@ -80,9 +80,9 @@ class Plan:
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
-def _plan(
+def _projection(
     resource_type: ResourceType, plain: tuple[str, ...], computed: tuple[str, ...], relations: tuple[str, ...]
-) -> Plan:
+) -> Projection:
     columns = resource_type.columns
     sources: dict[str, str | Combinable] = {name: columns[name].selected for name in plain}
     for name in computed:
@@ -95,4 +95,4 @@ def _plan(
         sources["href_slug"] = Concat(
             Value(f"{resource_type.name}/"), Cast(F("pk"), TextField()), output_field=TextField()
         )
-    return Plan(resource_type, sources)
+    return Projection(resource_type, sources)

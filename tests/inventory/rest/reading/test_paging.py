@@ -7,7 +7,7 @@ import pytest
 from django.http import QueryDict
 
 from inventory.rest.errors import BadInput
-from inventory.rest.paging import Page
+from inventory.rest.reading.paging import Page
 
 
 def page(query: str) -> Page:

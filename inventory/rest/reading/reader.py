@@ -10,12 +10,12 @@ from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from inventory.db.lookups import Numbers
-from inventory.rest.choosing import Chosen, Parent
-from inventory.rest.embedding import Embedded, embed
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.plans import Plan, Resource
+from inventory.rest.reading.embedding import Embedded, embed
+from inventory.rest.reading.projection import Projection, Resource
+from inventory.rest.reading.rows import Parent, RowQuery
+from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, get_resource_type
-from inventory.rest.selection import Selection
 
 
 def total(model: type[Model], relation: str) -> Combinable:
@@ -36,20 +36,20 @@ class Reader:
         rows: QuerySet[Any] = resource_type.queryset.visible_to(self.user)
         return rows if self.user.has_perms(resource_type.view_permissions) else rows.none()
 
-    def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> Chosen:
+    def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
         """All of them; below a parent, of that."""
-        return Chosen(resource_type, self.visible(resource_type), parent)
+        return RowQuery(resource_type, self.visible(resource_type), parent)
 
     def read(
         self,
         resource_type: ResourceType,
-        rows: Chosen | QuerySet[Any],
+        rows: RowQuery | QuerySet[Any],
         selection: Selection,
         hrefs: Hrefs | None = None,
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
         prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
-        read = Plan.of(resource_type, selection).resources(rows, prefix)
+        read = Projection.of(resource_type, selection).resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
             return read
         resources = {int(resource["id"]): resource for resource in read}

@@ -18,7 +18,7 @@ from gunicorn.http import RequestParser
 from gunicorn.http.wsgi import create
 
 from inventory.models import Task
-from inventory.rest.chunks import Unchunked
+from inventory.rest.http.chunks import Unchunked
 from tests.cast import Cast
 
 HERE = ("127.0.0.1", 8000)

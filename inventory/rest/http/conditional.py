@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.rest.renderers import JSONRenderer, dumped
+from inventory.rest.http.renderers import JSONRenderer, dumped
 
 IF_MATCH = "HTTP_IF_MATCH"
 

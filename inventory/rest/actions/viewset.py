@@ -16,13 +16,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from inventory.faults import seeing_others
-from inventory.rest.actions import DEFAULT, Answer, Command, edited_attributes, result, without
-from inventory.rest.conditional import IF_MATCH
+from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attributes, result
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
+from inventory.rest.http.conditional import IF_MATCH
+from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
-from inventory.rest.serializers import EmptyInput
-from inventory.rest.views import ApiView
+from inventory.rest.serializers import EmptyInput, without
 
 #: What is said of a resource in a body that does not say which it is.
 UNNAMED = "A resource must have an id or an href"
@@ -31,7 +31,7 @@ UNNAMED = "A resource must have an id or an href"
 METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
 
 
-class ActingViewSet(ViewSetMixin, ApiView):
+class ActionViewSet(ViewSetMixin, ApiView):
     """What can be done to a collection: DRF's extra actions, and nothing else.
 
     One with `detail=False` is for the whole collection, one with `detail=True` for one resource, or for each that
@@ -234,7 +234,7 @@ class ActingViewSet(ViewSetMixin, ApiView):
         return self.resource(address)
 
 
-class EditMixin(ActingViewSet):
+class EditMixin(ActionViewSet):
     """PUT and PATCH are the action `edit`."""
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -244,7 +244,7 @@ class EditMixin(ActingViewSet):
         return self.act(request, **kwargs)
 
 
-class DeleteMixin(ActingViewSet):
+class DeleteMixin(ActionViewSet):
     """DELETE is the action `delete`, without an answer where there is nothing more to say."""
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:

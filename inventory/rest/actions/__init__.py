@@ -1,0 +1,1 @@
+"""What a request asks to be done, and doing it."""

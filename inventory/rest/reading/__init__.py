@@ -1,0 +1,1 @@
+"""How rows are chosen, selected and made resources of answers."""
