@@ -15,6 +15,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare
 from inventory.db.lookups import Connected
 from inventory.db.statements import Param
 from inventory.drivers.values import Instance
@@ -33,9 +34,13 @@ SUM = Func(
 class ResourceQuerySet(models.QuerySet[Any]):
     """Rows of the inventory."""
 
+    def scope_of(self, user: User) -> Condition:
+        """What holds for the rows that this user may see: all, once the permission to view the model is given."""
+        return EVERYTHING
+
     def visible_to(self, user: User) -> Self:
-        """What this user may see: everything, once the permission to view the model is given."""
-        return self
+        """What this user may see."""
+        return self.filter(self.scope_of(user).q())
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
@@ -60,8 +65,7 @@ class OwnedQuerySet(ResourceQuerySet):
     owner: ClassVar[str] = "provider"
 
     def visible_to(self, user: User) -> Self:
-        """What a refresh found is there for everybody with the permission to view the model."""
-        return self.connected()
+        return super().visible_to(user).connected()
 
     def connected(self) -> Self:
         """Without what only waits to be deleted; the same queryset if that is said of it already."""
@@ -140,11 +144,9 @@ class VmQuerySet(TalliedQuerySet):
 
 
 class TaskQuerySet(ResourceQuerySet):
-    def visible_to(self, user: User) -> Self:
+    def scope_of(self, user: User) -> Condition:
         """A user's own tasks, or everybody's with the permission to view tasks."""
-        if isinstance(user, PermissionsMixin) and user.has_perm("inventory.view_task"):
-            return self
-        return self.filter(owner=user.pk)
+        return _own_unless(user, "inventory.view_task", "owner")
 
     def unfinished(self) -> Self:
         return self.exclude(state="Finished")
@@ -159,11 +161,9 @@ class TaskQuerySet(ResourceQuerySet):
 
 
 class UserQuerySet(ResourceQuerySet):
-    def visible_to(self, user: User) -> Self:
+    def scope_of(self, user: User) -> Condition:
         """Oneself, or everybody with the permission to view users."""
-        if isinstance(user, PermissionsMixin) and user.has_perm("auth.view_user"):
-            return self
-        return self.filter(pk=user.pk)
+        return _own_unless(user, "auth.view_user", "pk")
 
     def described(self) -> Self:
         """With the name that people know them by, null for an address that is not given, and their first group."""
@@ -177,17 +177,22 @@ class UserQuerySet(ResourceQuerySet):
 
 
 class GroupQuerySet(ResourceQuerySet):
-    def visible_to(self, user: User) -> Self:
+    def scope_of(self, user: User) -> Condition:
         """One's own groups, or all with the permission to view groups."""
-        if isinstance(user, PermissionsMixin) and user.has_perm("auth.view_group"):
-            return self
-        return self.filter(user=user.pk)
+        return _own_unless(user, "auth.view_group", "user")
 
 
 class InstanceManager(models.Manager.from_queryset(VmQuerySet)):  # type: ignore[misc]
     def get_queryset(self) -> VmQuerySet:
         rows: VmQuerySet = super().get_queryset()
         return rows.instances()
+
+
+def _own_unless(user: User, permission: str, lookup: str) -> Condition:
+    """What a lookup leads to a user from; everything for who has the permission."""
+    if isinstance(user, PermissionsMixin) and user.has_perm(permission):
+        return EVERYTHING
+    return NOTHING if user.pk is None else compare(lookup, user.pk)
 
 
 def _only_asked(query: Query) -> dict[str, Any] | None:

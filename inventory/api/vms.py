@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from django.db.models import Q
-
 from inventory.api.refreshing import RefreshMixin
+from inventory.db.conditions import compare
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
@@ -62,7 +61,7 @@ class VmViewSet(RefreshMixin):
     identified_by = ("guid",)
     queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
-    classes = Classes(("Vm",), {OF_CLOUDS: Q(cloud=True)}, of_clouds="CloudManager::Vm")
+    classes = Classes(("Vm",), {OF_CLOUDS: compare("cloud", True)}, of_clouds="CloudManager::Vm")
     computed = {
         "total_security_groups": total(Vm, "security_groups"),
         "ipaddresses": _addresses,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db.models import Q
 
 from inventory import drivers
+from inventory.db.conditions import EVERYTHING, Condition, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class Classes:
     """
 
     everything: tuple[str, ...]
-    parts: Mapping[str, Q] = field(default_factory=dict)
+    parts: Mapping[str, Condition] = field(default_factory=dict)
     of_clouds: str | None = None
 
-    def conditions(self) -> dict[str, Q]:
+    def conditions(self) -> dict[str, Condition]:
         """Each name with what holds for its resources."""
-        found = {name: Q() for name in self.everything} | dict(self.parts)
+        found = dict.fromkeys(self.everything, EVERYTHING) | dict(self.parts)
         if self.of_clouds:
             namespaces = (drivers.driver_class(name).namespace for name in settings.DRIVERS)
             types = [f"ManageIQ::Providers::{namespace}::{self.of_clouds}" for namespace in namespaces]
-            found |= {name: Q(type=name) for name in types}
+            found |= {name: compare("type", name) for name in types}
         return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django import forms
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import QueryDict
 from django_filters import filters
 from django_filters.fields import IsoDateTimeField
@@ -14,10 +14,10 @@ from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.errors import BadInput
 from inventory.rest.query.values import Span, as_time
-from inventory.rest.reading.rows import RowQuery
 from inventory.rest.serializers import IdField
 
 #: The numbers that the databases can hold.
@@ -62,12 +62,12 @@ class TimeFilter(filters.IsoDateTimeFilter):
 
     field_class = TimeField
 
-    def filter(self, rows: QuerySet[Any], value: Span) -> QuerySet[Any]:
+    def condition(self, value: Span) -> Condition:
         name = self.field_name
         if self.lookup_expr == "exact":
-            return rows.filter(**{f"{name}__gte": value.first, f"{name}__lte": value.last})
+            return compare(f"{name}__gte", value.first) & compare(f"{name}__lte", value.last)
         edge = value.last if self.lookup_expr in {"gt", "lte"} else value.first
-        return rows.filter(**{f"{name}__{self.lookup_expr}": edge})
+        return compare(f"{name}__{self.lookup_expr}", edge)
 
 
 class TextFilter(filters.CharFilter):
@@ -79,12 +79,12 @@ class TextFilter(filters.CharFilter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, empty_value="", **kwargs)
 
-    def filter(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def condition(self, value: str) -> Condition:
         around = _AROUND.get(self.lookup_expr)
         if around is None:
-            return rows.filter(**{f"{self.field_name}__{self.lookup_expr}": value})
+            return compare(f"{self.field_name}__{self.lookup_expr}", value)
         before, after = around
-        return rows.filter(Like(Folded(F(self.field_name)), (*before, fold(value), *after)))
+        return compare_by(Like, Folded(F(self.field_name)), (*before, fold(value), *after))
 
 
 class TextsFilter(filters.BaseInFilter, TextFilter):
@@ -147,24 +147,32 @@ def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
     return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
 
 
-def narrowed(rows: RowQuery, filterset: type[FilterSet], query: QueryDict) -> RowQuery:
-    """The rows that the parameters leave, the same where there are none; 400 names a wrong one.
+def parameters_of(filterset: type[FilterSet], query: QueryDict) -> Condition:
+    """What the parameters ask; 400 names a wrong one.
 
     Each parameter goes through its own field. A `FilterSet` copies all of its filters and makes a form of them for
     each request, which takes longer than the query.
     """
-    wrong = []
+    conditions, wrong = [], []
     for name in sorted(query.keys() & filterset.base_filters.keys()):
-        asked = filterset.base_filters[name]
+        declared = filterset.base_filters[name]
         try:
-            value = _cleaned(asked.field, query, name)
+            conditions.append(_condition(declared, _cleaned(declared.field, query, name)))
         except forms.ValidationError as error:
             wrong.append(f"{name}: {' '.join(error.messages)}")
-        else:
-            rows = rows.filter(pk__in=()) if value == [] else asked.filter(rows, value)
     if wrong:
         raise BadInput("; ".join(wrong))
-    return rows
+    return all_of(conditions)
+
+
+def _condition(declared: filters.Filter, value: Any) -> Condition:
+    """What a filter asks of a value: where it does not say so itself, its lookup of its attribute."""
+    if value == []:
+        return NOTHING
+    if hasattr(declared, "condition"):
+        condition: Condition = declared.condition(value)
+        return condition
+    return compare(f"{declared.field_name}__{declared.lookup_expr}", value)
 
 
 def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:

@@ -8,11 +8,12 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import F, Model, Q, QuerySet, TextField
+from django.db.models import F, Model, QuerySet, TextField
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
 
+from inventory.db.conditions import Condition
 from inventory.db.expressions import UuidAsText
 
 #: Makes computed attributes of a page's ids: what each has by name. Attributes that share one share its query.
@@ -141,7 +142,7 @@ class ResourceType:
     relations: Mapping[str, Relation]
     subcollections: Mapping[str, Subcollection]
     identified_by: tuple[str, ...]
-    classes: Mapping[str, Q]
+    classes: Mapping[str, Condition]
     view_permissions: tuple[str, ...]
 
     @cached_property

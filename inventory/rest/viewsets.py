@@ -17,12 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from inventory.db.conditions import EVERYTHING, compare
 from inventory.db.lookups import Numbers
 from inventory.rest.actions.naming import Named
 from inventory.rest.actions.viewset import UNNAMED, ActionViewSet
 from inventory.rest.classes import Classes
 from inventory.rest.errors import BadInput, NotFound
-from inventory.rest.filtersets import filterset_of, narrowed
+from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
 from inventory.rest.http.conditional import ensure_unchanged, unless_known
 from inventory.rest.parameters import LISTING, SELECTING, names_in
@@ -109,12 +110,13 @@ class CollectionViewSet(ActionViewSet):
             return None
         parent = get_resource_type(name)
         pk = id_in(self.kwargs[f"{name}_pk"], name) or 0
-        return Parent(parent, self.reader.visible(parent), parent.subcollections[self.collection], pk)
+        return Parent(parent, self.reader.scope(parent), parent.subcollections[self.collection], pk)
 
     def require_parent(self) -> None:
         """404 if the address is below a resource that the caller does not see."""
-        if self.parent and not self.reader.chosen(self.parent.resource_type).filter(pk=self.parent.pk).ids():
-            raise NotFound(self.parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
+        parent = self.parent
+        if parent and not self.reader.chosen(parent.resource_type).filter(compare("pk", parent.pk)).ids():
+            raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
     def authorize(self) -> None:
         super().authorize()
@@ -182,14 +184,16 @@ class CollectionViewSet(ActionViewSet):
         condition = self.resource_type.classes.get(name)
         if condition is None:
             raise BadInput(f"Invalid collection_class {name} specified for the {self.collection} collection")
-        return replace(rows, visible=rows.visible.filter(condition)) if condition else rows
+        return replace(rows, scope=rows.scope & condition)
 
     def matching(self, rows: RowQuery) -> RowQuery:
         """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
-        found = narrowed(rows, self.filterset(), query)
+        condition = parameters_of(self.filterset(), query)
         filters = [text for text in query.getlist("filter[]") if text.strip()]
-        return found.filter(where(self.resource_type, filters, self.reader.visible)) if filters else found
+        if not filters:
+            return rows if condition is EVERYTHING else rows.filter(condition)
+        return rows.filter(condition & where(self.resource_type, filters, self.reader.visible))
 
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
@@ -212,7 +216,7 @@ class CollectionViewSet(ActionViewSet):
         if not {*self.identified_by} & resource.keys():
             return super().named(resource)
         pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
-        return self.chosen.filter(pk=pk).one() or self._refuse(resource)
+        return self.chosen.filter(compare("pk", pk)).one() or self._refuse(resource)
 
     def _refuse(self, resource: dict[str, Any]) -> NoReturn:
         for name in (*self.identified_by, *ADDRESS):
@@ -226,7 +230,7 @@ class CollectionViewSet(ActionViewSet):
         404 if somebody else has deleted it since.
         """
         selection = selection or Selection(tuple(self.resource_type.columns))
-        rows = RowQuery(self.resource_type, self.queryset).filter(pk=row.pk)
+        rows = RowQuery(self.resource_type, compare("pk", row.pk))
         for resource in self.reader.read(self.resource_type, rows, selection, self.base):
             return resource
         raise NotFound(self.resource_type.label, row.pk)
@@ -285,4 +289,4 @@ class CollectionViewSet(ActionViewSet):
 
 def _named(rows: RowQuery, pk: object) -> RowQuery:
     """The one of these rows that an id or an address of their collection names, if it is there."""
-    return rows.filter(pk=id_in(pk, rows.resource_type.name) or 0)
+    return rows.filter(compare("pk", id_in(pk, rows.resource_type.name) or 0))

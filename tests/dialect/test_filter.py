@@ -11,7 +11,7 @@ from inventory.api import ProviderViewSet, VmViewSet
 from inventory.models import Provider, Vm
 from inventory.rest.errors import BadInput
 from inventory.rest.query import where
-from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, parse
+from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, parse
 from tests.cast import Cast, provider
 
 BIG = "1000000000123"
@@ -76,7 +76,7 @@ def test_what_has_no_operator_is_refused(text: str) -> None:
 
 
 def test_or_is_told_apart() -> None:
-    assert parse("or id > 1") == Condition(("id",), Operator.GREATER, Text("1"), alternative=True)
+    assert parse("or id > 1") == Filter(("id",), Operator.GREATER, Text("1"), alternative=True)
 
 
 # --- What they find ---
@@ -84,7 +84,7 @@ def test_or_is_told_apart() -> None:
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
     asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
-    return list(viewset.queryset.filter(asked).order_by("pk").values_list("name", flat=True))
+    return list(viewset.queryset.filter(asked.q()).order_by("pk").values_list("name", flat=True))
 
 
 @pytest.fixture

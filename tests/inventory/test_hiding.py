@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from inventory.db.conditions import EVERYTHING
 from inventory.models import CallRate, Provider, Task, Vm
 from inventory.pacing import slow_down
 from inventory.querysets import OwnedQuerySet
@@ -122,7 +123,7 @@ def test_nothing_of_it_can_be_asked_for(collection: str, gone: Provider, admin_c
 def test_the_statements_of_a_collection_are_kept(collection: str, admin_user: User) -> None:
     """The condition is in the declared queryset, so that a reading need not add it."""
     queryset = get_resource_type(collection).queryset
-    assert queryset.visible_to(admin_user) is queryset
+    assert queryset.scope_of(admin_user) is EVERYTHING
 
 
 def test_no_group_of_it_is_added_and_no_instance_of_it_changed(gone: Provider, admin_client: Client) -> None:

@@ -1,23 +1,18 @@
-"""From a condition on one attribute to what the database compares."""
+"""From a filter on one attribute to what the database compares."""
 
 from __future__ import annotations
-
-from functools import reduce
-from operator import or_
 
 from django.db.models import Q
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 
+from inventory.db.conditions import EVERYTHING, NOTHING, Condition, any_of, compare_by, fixed
 from inventory.db.expressions import ByCodePoint, Like, Regex
 from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
-from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
+from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, pieces
 from inventory.rest.query.lists import holding
 from inventory.rest.query.values import Span, Whole, as_time, as_truth, as_uuid, as_whole
-
-#: No row, and every row.
-NOTHING, EVERYTHING = Q(pk__in=()), ~Q(pk__in=())
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -27,31 +22,31 @@ _ORDERS = {
 }
 
 
-def compared(attribute: Attribute, condition: Condition) -> Q:
-    """The condition in the terms of the database; `BadInput` where it makes no sense for the attribute.
+def compared(attribute: Attribute, parsed: Filter) -> Condition:
+    """The filter in the terms of the database; `BadInput` where it makes no sense for the attribute.
 
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
     if attribute.kind is Kind.LIST:
-        return holding(attribute.name, attribute.expression, condition)
-    opposite = condition.operator.opposite
-    found = _positive(attribute, opposite or condition.operator, condition.operand)
+        return holding(attribute.name, attribute.expression, parsed)
+    opposite = parsed.operator.opposite
+    found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:
         return found
-    return ~found | Q(IsNull(attribute.expression, True)) if not _has_null(condition) else ~found
+    return ~found | compare_by(IsNull, attribute.expression, True) if not _has_null(parsed) else ~found
 
 
-def holds_for_null(condition: Condition) -> bool:
-    """Whether the condition holds for an attribute that is null."""
-    return _has_null(condition) != bool(condition.operator.opposite)
+def holds_for_null(parsed: Filter) -> bool:
+    """Whether the filter holds for an attribute that is null."""
+    return _has_null(parsed) != bool(parsed.operator.opposite)
 
 
-def _has_null(condition: Condition) -> bool:
-    operand = condition.operand
+def _has_null(parsed: Filter) -> bool:
+    operand = parsed.operand
     return isinstance(operand, Null) or (isinstance(operand, Several) and Null() in operand.items)
 
 
-def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | Several) -> Q:
+def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | Several) -> Condition:
     if operator in {Operator.EQUAL, Operator.EXACT}:
         items = operand.items if isinstance(operand, Several) else (operand,)
         return _any_of(attribute, operator, items)
@@ -63,24 +58,24 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | S
     return _in_order(attribute, operator, operand.value)
 
 
-def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, ...]) -> Q:
+def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, ...]) -> Condition:
     texts = [item.value for item in items if isinstance(item, Text)]
     found = []
     if Null() in items:
-        found.append(Q(IsNull(attribute.expression, True)))
+        found.append(compare_by(IsNull, attribute.expression, True))
     if attribute.kind is Kind.TEXT and operator is Operator.EQUAL:
         patterns = {text for text in texts if "*" in text or "%" in text}
         texts = [text for text in texts if text not in patterns]
         for pattern in sorted(patterns):
-            found.append(Q(Like(attribute.expression, pieces(pattern))))
+            found.append(compare_by(Like, attribute.expression, pieces(pattern)))
     if attribute.kind is Kind.TIME:
-        return reduce(or_, (found + [_within(attribute, as_time(text)) for text in texts]))
+        return any_of(found + [_within(attribute, as_time(text)) for text in texts])
     values = [value for text in texts if (value := _value(attribute, text)) is not None]
     if len(values) == 1:
-        found.append(Q(Exact(attribute.expression, values[0])))
+        found.append(compare_by(Exact, attribute.expression, values[0]))
     elif values:
-        found.append(Q(In(attribute.expression, values)))
-    return reduce(or_, found) if found else NOTHING
+        found.append(fixed(Q(In(attribute.expression, values))))
+    return any_of(found)
 
 
 def _value(attribute: Attribute, text: str) -> object:
@@ -95,48 +90,46 @@ def _value(attribute: Attribute, text: str) -> object:
     return text
 
 
-def _in_order(attribute: Attribute, operator: Operator, text: str) -> Q:
-    compare = _ORDERS[operator]
+def _in_order(attribute: Attribute, operator: Operator, text: str) -> Condition:
+    lookup = _ORDERS[operator]
     match attribute.kind:
         case Kind.NUMBER:
             return _number_in_order(attribute, operator, as_whole(attribute.name, text))
         case Kind.TIME:
             return _time_in_order(attribute, operator, as_time(text))
         case Kind.TEXT:
-            return Q(compare(ByCodePoint(attribute.expression), text))
+            return compare_by(lookup, ByCodePoint(attribute.expression), text)
     raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
 
 
-def _within(attribute: Attribute, span: Span) -> Q:
+def _within(attribute: Attribute, span: Span) -> Condition:
     value = attribute.expression
-    return Q(GreaterThanOrEqual(value, span.first), LessThanOrEqual(value, span.last))
+    return compare_by(GreaterThanOrEqual, value, span.first) & compare_by(LessThanOrEqual, value, span.last)
 
 
-def _time_in_order(attribute: Attribute, operator: Operator, span: Span) -> Q:
+def _time_in_order(attribute: Attribute, operator: Operator, span: Span) -> Condition:
     """What is after a day is after its last moment."""
     edge = span.last if operator in {Operator.GREATER, Operator.AT_MOST} else span.first
-    return Q(_ORDERS[operator](attribute.expression, edge))
+    return compare_by(_ORDERS[operator], attribute.expression, edge)
 
 
-def _number_in_order(attribute: Attribute, operator: Operator, number: Whole) -> Q:
+def _number_in_order(attribute: Attribute, operator: Operator, number: Whole) -> Condition:
     """Also where the number lies between two whole ones, or beyond all that the database can hold."""
     if number.exactly is not None:
-        return Q(_ORDERS[operator](attribute.expression, number.exactly))
+        return compare_by(_ORDERS[operator], attribute.expression, number.exactly)
     wants_less = operator in {Operator.LESS, Operator.AT_MOST}
     if number.below is None:
         found = EVERYTHING if not wants_less else NOTHING
     elif number.above is None:
         found = EVERYTHING if wants_less else NOTHING
+    elif wants_less:
+        return compare_by(LessThanOrEqual, attribute.expression, number.below)
     else:
-        return Q(
-            LessThanOrEqual(attribute.expression, number.below)
-            if wants_less
-            else GreaterThanOrEqual(attribute.expression, number.above)
-        )
-    return found & Q(IsNull(attribute.expression, False))
+        return compare_by(GreaterThanOrEqual, attribute.expression, number.above)
+    return found & compare_by(IsNull, attribute.expression, False)
 
 
-def _matching(attribute: Attribute, written: str) -> Q:
+def _matching(attribute: Attribute, written: str) -> Condition:
     if attribute.kind is not Kind.TEXT:
         raise BadInput(f"{attribute.name} is no text: a regular expression can't be used with it")
-    return Q(Regex(attribute.expression, regex.translated(written)))
+    return compare_by(Regex, attribute.expression, regex.translated(written))

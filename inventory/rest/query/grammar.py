@@ -77,7 +77,7 @@ Operand = Null | Text | Several
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Filter:
     """One filter; `alternative` if it is ored with the others, `path` the names of the attribute."""
 
     path: tuple[str, ...]
@@ -86,7 +86,7 @@ class Condition:
     alternative: bool = False
 
 
-def parse(text: str) -> Condition:
+def parse(text: str) -> Filter:
     """Read one filter; `BadInput` says what is wrong with it."""
     if len(text) > LONGEST:
         raise BadInput(f"A filter may have at most {LONGEST} characters")
@@ -97,7 +97,7 @@ def parse(text: str) -> Condition:
         raise BadInput(f"Unknown operator specified in filter {text}")
     alternative, path, operator, written = found.groups()
     operand = _operand(written.strip(), text)
-    return Condition(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
+    return Filter(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
 
 
 def pieces(text: str) -> tuple[str, ...]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 from django.db.models import F, JSONField, Q
 
+from inventory.db.conditions import Condition, any_of, compare_by, fixed
 from inventory.db.expressions import Has, HasLike, Like
 from inventory.rest.errors import BadInput
-from inventory.rest.query.grammar import Condition, Null, Operator, Several, Text, pieces
+from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, pieces
 from inventory.rest.query.related import few
 from inventory.rest.resources import TextList
 
@@ -17,32 +15,32 @@ from inventory.rest.resources import TextList
 _ANYTHING = ("", "")
 
 
-def holding(name: str, texts: TextList, condition: Condition) -> Q:
+def holding(name: str, texts: TextList, parsed: Filter) -> Condition:
     """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
-    operator = condition.operator.opposite or condition.operator
+    operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
-        raise BadInput(f"{name} is a list: {condition.operator.value} can't be used with it")
-    operand = condition.operand
+        raise BadInput(f"{name} is a list: {parsed.operator.value} can't be used with it")
+    operand = parsed.operand
     items = operand.items if isinstance(operand, Several) else (operand,)
-    found = reduce(or_, (_one(texts, item, operator) for item in items))
-    return ~found if condition.operator.opposite else found
+    found = any_of([_one(texts, item, operator) for item in items])
+    return ~found if parsed.operator.opposite else found
 
 
-def _one(texts: TextList, item: Null | Text, operator: Operator) -> Q:
+def _one(texts: TextList, item: Null | Text, operator: Operator) -> Condition:
     if isinstance(item, Null):
         return ~_like(texts, _ANYTHING)
     return _like(texts, pieces(item.value) if operator is Operator.EQUAL else (item.value,))
 
 
-def _like(texts: TextList, pattern: tuple[str, ...]) -> Q:
+def _like(texts: TextList, pattern: tuple[str, ...]) -> Condition:
     """Where one of the texts is these pieces with anything between them."""
     column = F(texts.column)
     if texts.model and not isinstance(texts.model._meta.get_field(texts.column), JSONField):
-        fits = Q(Like(column, pattern))
+        fits = compare_by(Like, column, pattern)
     else:
-        fits = Q(HasLike(column, pattern) if len(pattern) > 1 else Has(column, pattern))
+        fits = compare_by(HasLike if len(pattern) > 1 else Has, column, pattern)
     if texts.model is None:
         return fits
-    rows = texts.model._default_manager.filter(fits, **{f"{texts.owner}__isnull": False})
+    rows = texts.model._default_manager.filter(fits.q(), **{f"{texts.owner}__isnull": False})
     ids = few(rows, texts.owner)
-    return Q(pk__in=rows.values(texts.owner) if ids is None else ids)
+    return fixed(Q(pk__in=rows.values(texts.owner) if ids is None else ids))

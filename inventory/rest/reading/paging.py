@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.http import QueryDict
 
+from inventory.db.conditions import compare
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list, digits
 from inventory.rest.reading.rows import RowQuery
@@ -50,7 +51,7 @@ class Page:
         Behind an id it is one more, if there is one: `offset` tells how far the client has come, not where it is.
         """
         if self.after is not None:
-            return replace(rows.filter(pk__gt=self.after), limit=self.limit + 1)
+            return replace(rows.filter(compare("pk__gt", self.after)), limit=self.limit + 1)
         return replace(rows, offset=self.offset, limit=self.limit)
 
     def total(self, ids: Sequence[int]) -> int | None:

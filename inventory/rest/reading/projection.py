@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
@@ -21,23 +20,11 @@ CHUNK = 1000
 
 
 class Projection:
-    """The names of a resource's values, and what a query selects for them.
+    """The names of a resource's values, and what a query selects for them; of a to-one relation that is the id."""
 
-    Django resolves and compiles what it selects anew for each query, which for a few rows takes longer than
-    reading them. Here it has done so once, and the outcome is put into the query that finds the rows. Of a
-    to-one relation it is the id.
-    """
-
-    def __init__(self, resource_type: ResourceType, sources: Mapping[str, str | Combinable]) -> None:
+    def __init__(self, sources: Mapping[str, str | Combinable]) -> None:
         self.names = ("href", "id", *sources)
         self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
-        rows = resource_type.queryset.order_by().values_list(*self.sources)
-        compiler = rows.query.get_compiler(rows.db)
-        compiler.setup_query()
-        selected = [(column, sql, None) for column, sql, alias in compiler.select]  # nothing refers to an alias
-        self._select = selected, compiler.klass_info, compiler.annotation_col_map
-        self._converters = compiler.get_converters([column for column, *_ in selected])
-        self._joins = sum(used > 0 for used in rows.query.alias_refcount.values()) > 1
 
     @classmethod
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
@@ -59,24 +46,9 @@ class Projection:
     def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
         """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
         if isinstance(rows, RowQuery):
-            found = rows.values(self.sources)
-            return self._read_anew(rows.rows()) if found is None else found
-        return self._read_anew(rows)
-
-    def _read_anew(self, rows: QuerySet[Any]) -> Iterable[Sequence[Any]]:
-        if self._joins or rows.query.group_by is not None or rows.query.distinct:
-            return rows.values_list(*self.sources)
-        compiler = rows.query.get_compiler(rows.db)
-        compiler.get_select = lambda *args, **kwargs: self._select
-        try:
-            sql, parameters = compiler.as_sql()
-        except EmptyResultSet:
-            return []
-        with compiler.connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            found = cursor.fetchall()
-        converted: Iterable[Sequence[Any]] = compiler.apply_converters(found, self._converters)
-        return converted if self._converters else found
+            kept = rows.values(self.sources)
+            return rows.rows().values_list(*self.sources) if kept is None else kept
+        return rows.values_list(*self.sources)
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
@@ -95,4 +67,4 @@ def _projection(
         sources["href_slug"] = Concat(
             Value(f"{resource_type.name}/"), Cast(F("pk"), TextField()), output_field=TextField()
         )
-    return Projection(resource_type, sources)
+    return Projection(sources)

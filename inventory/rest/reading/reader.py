@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
+from inventory.db.conditions import NOTHING, Condition
 from inventory.db.lookups import Numbers
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.embedding import Embedded, embed
@@ -31,14 +32,21 @@ class Reader:
         self.user = user
         self.hrefs = hrefs
 
+    def scope(self, resource_type: ResourceType) -> Condition:
+        """What holds for the resources that the user may see: none without the permission that the type asks."""
+        if not self.user.has_perms(resource_type.view_permissions):
+            return NOTHING
+        scope: Condition = resource_type.queryset.scope_of(self.user)
+        return scope
+
     def visible(self, resource_type: ResourceType) -> QuerySet[Any]:
-        """The rows of a collection that the user may see: none without the permission that it asks."""
-        rows: QuerySet[Any] = resource_type.queryset.visible_to(self.user)
-        return rows if self.user.has_perms(resource_type.view_permissions) else rows.none()
+        """The rows of the resources that the user may see."""
+        rows: QuerySet[Any] = resource_type.queryset.filter(self.scope(resource_type).q())
+        return rows
 
     def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
         """All of them; below a parent, of that."""
-        return RowQuery(resource_type, self.visible(resource_type), parent)
+        return RowQuery(resource_type, self.scope(resource_type), parent)
 
     def read(
         self,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
-from django.db.models import Exists, F, Q, QuerySet, Subquery, TextField, Value
+from django.db.models import Exists, F, QuerySet, Subquery, TextField
 from django.db.models.expressions import Combinable, OrderBy
 from django.db.models.functions import Cast
-from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual
+from django.db.models.lookups import Exact
 
-from inventory.db.expressions import Like, Regex
-from inventory.db.statements import CompiledQuery, Param
+from inventory.db.conditions import EVERYTHING, Comparison, Condition, Junction, Params, Shape
+from inventory.db.statements import CompiledQuery
 from inventory.rest.query.sorting import BY_ID
 from inventory.rest.resources import ResourceType, Subcollection
 
@@ -24,26 +24,23 @@ Sources = tuple[str | Combinable, ...]
 _COUNTED: Sources = ("count",)
 _INSTANCES: Sources = ("instances",)
 
-_EVERYTHING = Q()
 #: What tells one row from others, or few. In the tables that grow with the inventory those that share one stand in
 #: its index in the order of pages (`inventory.models.base`), so that the plan for few is also the one for many.
 _TELLING = frozenset({"pk", "guid", "ems_ref", "uid_ems", "name", "mac_address"})
-#: The ends of keyword arguments whose values are compared as they are, and the lookups of which that holds.
-_COMPARED = frozenset({"exact", "lt", "lte", "gt", "gte"})
-_COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, IsNull, LessThan, LessThanOrEqual)
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What stands above a subcollection: the resource of this id, if it is among what the user may see."""
+    """What stands above a subcollection: the resource of this id, if it is in the `scope` of the user."""
 
     resource_type: ResourceType
-    visible: QuerySet[Any]
+    scope: Condition
     subcollection: Subcollection
     pk: Any
 
     def rows(self) -> QuerySet[Any]:
-        return self.visible.filter(pk=self.pk)
+        rows: QuerySet[Any] = self.resource_type.queryset.filter(self.scope.q())
+        return rows.filter(pk=self.pk)
 
     def below(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Those of these rows that belong to it, whether or not it is there."""
@@ -63,24 +60,24 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class RowQuery:
-    """Rows of a collection that a user may see: below a parent, under a condition, in an order, so many.
+    """Rows of a type: those in a user's `scope`, below a parent, under a condition, in an order, so many.
 
-    `visible` is what the user may see of the rows. There are none below a parent that is not there. Where it is
-    given, `total` is told the number of those without the condition.
+    There are none below a parent that is not there. Where it is given, `total` is told the number of those without
+    the condition.
     """
 
     resource_type: ResourceType
-    visible: QuerySet[Any]
+    scope: Condition
     parent: Parent | None = None
-    where: Q = _EVERYTHING
+    where: Condition = EVERYTHING
     order: tuple[str | OrderBy, ...] = BY_ID
     offset: int = 0
     limit: int | None = None
     total: Total | None = None
 
-    def filter(self, *conditions: Any, **lookups: Any) -> Self:
-        """Those of which this holds too, as a queryset would have it."""
-        return replace(self, where=self.where & Q(*conditions, **lookups))
+    def filter(self, condition: Condition) -> Self:
+        """Those of which this holds too."""
+        return replace(self, where=self.where & condition)
 
     def rows(self) -> QuerySet[Any]:
         """As a queryset."""
@@ -95,8 +92,10 @@ class RowQuery:
         return everything.filter(pk__in=ids).order_by(*self.order)
 
     def _on_all_pages(self) -> QuerySet[Any]:
-        rows = self.parent.below(self.visible) if self.parent else self.visible
-        return rows.filter(self.where) if self.where else rows
+        rows: QuerySet[Any] = self.resource_type.queryset.filter(self.scope.q())
+        if self.parent:
+            rows = self.parent.below(rows)
+        return rows.filter(self.where.q())
 
     def count(self) -> int:
         """How many there are, on all pages; the parent is taken to be there."""
@@ -136,43 +135,33 @@ class RowQuery:
         return next(iter(read.instances(**values)), None)
 
     def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
-        """What reads this, and with which values."""
-        seen = (self, self.parent) if self.parent else (self,)
-        if any(one.visible is not one.resource_type.queryset for one in seen):
+        """What reads this, and with which values; None for what is not expected to come again."""
+        if not (self.scope.recurs and self.where.recurs and (self.parent is None or self.parent.scope.recurs)):
             return None
-        parent = self.parent and replace(self.parent, pk=Param("parent"))
-        slotted = _Slotted({"parent": self.parent.pk} if self.parent else {})
-        try:
-            where = slotted.condition(self.where) if self.where else self.where
-        except LookupError:
-            return None
+        params = Params()
+        parent = self.parent and replace(
+            self.parent, scope=params.of(self.parent.scope), pk=params.add(self.parent.pk)
+        )
+        rows = RowQuery(self.resource_type, params.of(self.scope), parent, params.of(self.where))
         limit = None if sources is _COUNTED else self.limit
-        reads = _read(self.resource_type, parent, where, limit, sources, self.total is not None)
-        return reads, slotted.values
+        return _compiled(replace(rows, limit=limit), sources, self.total is not None), params.values
 
 
 @lru_cache(maxsize=1000)  # of the many that clients can ask for
-def _read(
-    resource_type: ResourceType,
-    parent: Parent | None,
-    where: Q,
-    limit: int | None,
-    sources: Sources,
-    with_total: bool,
-) -> CompiledQuery:
-    """What reads rows that are so chosen."""
+def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQuery:
+    """What reads these rows, in which params stand for the values."""
 
     def make() -> QuerySet[Any, Any]:
-        chosen = RowQuery(resource_type, resource_type.queryset, parent, where, limit=limit)
         if sources is _INSTANCES:
-            return chosen.rows()
+            return rows.rows()
         if sources is _COUNTED:
-            counted: QuerySet[Any, Any] = chosen._on_all_pages().counted()  # type: ignore[attr-defined]
+            counted: QuerySet[Any, Any] = rows._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
-        total = replace(chosen, where=_EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
-        return chosen.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
+        total = replace(rows, where=EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
+        return rows.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
-    return CompiledQuery(make, planned=(parent is None or parent.subcollection.few) and _reads_alike(where))
+    few = rows.parent is None or rows.parent.subcollection.few
+    return CompiledQuery(make, planned=few and all(map(_tells, (rows.scope.shape, rows.where.shape))))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
@@ -180,55 +169,13 @@ def _as_text(number: QuerySet[Any, Any]) -> Combinable:
     return Cast(Subquery(number), TextField())
 
 
-def _reads_alike(condition: Any) -> bool:
+def _tells(shape: Shape) -> bool:
     """Whether it asks for no more than what tells a row, or for what comes after one: all are read alike."""
-    match condition:
-        case Q():
-            return not condition.negated and all(map(_reads_alike, condition.children))
-        case str(name), _:
+    match shape:
+        case Junction(parts=parts):
+            return all(map(_tells, parts))
+        case Comparison(lookup=str(name)):
             return name == "pk__gt" or name.removesuffix("__exact") in _TELLING
-        case Exact(lhs=F() as attribute):
-            return attribute in map(F, _TELLING)
+        case Comparison(expression=F() as attribute, lookup=lookup):
+            return lookup is Exact and attribute in map(F, _TELLING)
     return False
-
-
-class _Slotted:
-    """Puts slots in place of a condition's values, and keeps those by the slots' names."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.values = values
-
-    def condition(self, condition: Q) -> Q:
-        """The same with slots; `LookupError` if it holds something that is not just compared."""
-        slotted = map(self._child, condition.children)
-        return Q(*slotted, _connector=condition.connector, _negated=condition.negated)
-
-    def _child(self, child: Any) -> Any:
-        match child:
-            case Q():
-                return self.condition(child)
-            case IsNull() | ("pk__in", ()):
-                return child
-            case str(name), value if _is_compared(name):
-                return name, self._slot(value)
-            case Like(lhs=F() as left, rhs=value) | Regex(lhs=F() as left, rhs=value):
-                return type(child)(left, self._slot(value))
-            case Like(lhs=left, rhs=value):
-                return Like(left, self._slot(value))
-            case _ if type(child) in _COMPARISONS and isinstance(child.rhs, Value):
-                return type(child)(child.lhs, self._slot(child.rhs.value))
-        raise LookupError(child)
-
-    def _slot(self, value: Any) -> Any:
-        match value:
-            case bool():
-                return value  # an index may be of the rows with one of them
-            case str() | int() | tuple():  # what the databases take as it is
-                name = f"value_{len(self.values)}"
-                self.values[name] = value
-                return Param(name)
-        raise LookupError(value)
-
-
-def _is_compared(name: str) -> bool:
-    return "__" not in name or name.rpartition("__")[2] in _COMPARED

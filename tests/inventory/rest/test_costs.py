@@ -1,6 +1,7 @@
 """What a GET may cost: queries, and calls of functions, which unlike times are the same on every machine.
 
-The bounds stand a little above what was measured; who comes to one has made each answer slower.
+The bounds have room, about a fifth: a release of Django may call some functions more. Who comes to one has made
+each answer slower.
 """
 
 from __future__ import annotations
@@ -100,24 +101,25 @@ def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
     get(url)
     with CaptureQueriesContext(connection) as captured:
         get(url)
-    assert len(captured) == 1 + queries, "\n".join(query["sql"] for query in captured)
+    assert len(captured) <= 1 + queries, "\n".join(query["sql"] for query in captured)
 
 
-#: Calls of a whole request, the test client's included.
+#: Calls of a whole request, as multiples of those of the control: a view that neither logs in nor reads anything.
 MOST = {
-    "postgresql": {"one": 1850, "page": 2000, "filtered": 2230, "parameter": 2120},
-    "sqlite": {"one": 1850, "page": 3950, "filtered": 2650, "parameter": 2180},
+    "postgresql": {"one": 2.2, "page": 2.4, "filtered": 2.6, "parameter": 2.5},
+    "sqlite": {"one": 2.2, "page": 4.5, "filtered": 3, "parameter": 2.5},
 }
+CONTROL = "/api/product_info"
 
 
 @pytest.mark.parametrize("read", ["one", "page", "filtered", "parameter"])
 def test_a_read_is_as_few_calls(get: Any, read: str) -> None:
     url = READS[read][0].format(pk=Vm.objects.get(name="vm-007").pk)
-    assert calls(lambda: get(url)) <= MOST[connection.vendor][read]
+    assert calls(lambda: get(url)) <= MOST[connection.vendor][read] * calls(lambda: get(CONTROL))
 
 
 #: Calls for each further resource of a list; on SQLite Django converts each time and each UUID.
-MOST_OF_A_ROW = {"postgresql": {"list": 0.5, "embedded": 8}, "sqlite": {"list": 42, "embedded": 112}}
+MOST_OF_A_ROW = {"postgresql": {"list": 1, "embedded": 10}, "sqlite": {"list": 50, "embedded": 130}}
 
 
 @pytest.mark.parametrize("read", ["list", "embedded"])

@@ -138,6 +138,11 @@ def test_counts_pages_and_links_follow_what_was_found(admin_client: Client) -> N
     assert "subquery_count" not in admin_client.get("/api/vms?limit=1").json()
 
 
+def test_a_filter_that_leaves_everything_is_a_filter_too(admin_client: Client) -> None:
+    answer = admin_client.get("/api/firewall_rules?filter[]=port!=80.5").json()
+    assert answer["count"] == answer["subquery_count"]
+
+
 def test_they_narrow_a_subcollection_too(admin_client: Client, company: Cast) -> None:
     url = f"/api/providers/{company.acme.pk}/security_groups?name=web"
     assert names(admin_client, url) == ["web", "web"]

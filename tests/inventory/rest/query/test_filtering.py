@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from inventory.api import NetworkPortViewSet, ProviderViewSet, VmViewSet
+from inventory.db.conditions import EVERYTHING
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
 from inventory.rest.errors import BadInput
 from inventory.rest.query import related, where
@@ -37,8 +38,8 @@ def rows(db: None) -> None:
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
     asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
-    anew = list(viewset.queryset.filter(asked).order_by("pk").values_list("pk", "name"))
-    kept = RowQuery(viewset.resource_type, viewset.queryset).filter(asked)
+    anew = list(viewset.queryset.filter(asked.q()).order_by("pk").values_list("pk", "name"))
+    kept = RowQuery(viewset.resource_type, EVERYTHING).filter(asked)
     assert kept.ids() == [pk for pk, _ in anew]
     assert kept.count() == len(anew)
     return [name for _, name in anew]
@@ -279,8 +280,8 @@ def test_of_a_list_one_has_to_fit(
 def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
     def refs(*filters: str) -> list[str]:
         asked = where(NetworkPortViewSet.resource_type, filters, lambda target: target.queryset.all())
-        kept = RowQuery(NetworkPortViewSet.resource_type, NetworkPortViewSet.queryset).filter(asked)
-        rows = NetworkPort.objects.filter(asked).order_by("pk")
+        kept = RowQuery(NetworkPortViewSet.resource_type, EVERYTHING).filter(asked)
+        rows = NetworkPort.objects.filter(asked.q()).order_by("pk")
         assert kept.ids() == list(rows.values_list("pk", flat=True))
         return list(rows.values_list("ems_ref", flat=True))
 
@@ -295,7 +296,7 @@ def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
 def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:
     def unseen(*filters: str) -> int:
         condition = where(VmViewSet.resource_type, filters, lambda target: target.queryset.none())
-        return Vm.objects.filter(condition).count()
+        return Vm.objects.filter(condition.q()).count()
 
     assert unseen("ext_management_system.name='acme'") == 0
     assert unseen("ext_management_system.name!='acme'") == 4

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.rest.errors import BadInput
-from inventory.rest.query.grammar import LONGEST, Condition, Null, Operator, Several, Text, parse
+from inventory.rest.query.grammar import LONGEST, Filter, Null, Operator, Several, Text, parse
 
 
 @pytest.mark.parametrize("operator", Operator)
 @pytest.mark.parametrize("space", ["", " ", "   "])
 def test_every_operator_is_read_with_and_without_spaces(operator: Operator, space: str) -> None:
-    expected = Condition(("name",), operator, Text("web"))
+    expected = Filter(("name",), operator, Text("web"))
     assert parse(f"{space}name{space}{operator.value}{space}'web'{space}") == expected
 
 
@@ -77,21 +77,21 @@ def test_null_can_be_in_a_list() -> None:
 
 @pytest.mark.parametrize("text", ["or name='db'", "  OR  name='db'", "or name = db"])
 def test_one_that_begins_with_or_is_an_alternative(text: str) -> None:
-    assert parse(text) == Condition(("name",), Operator.EQUAL, Text("db"), alternative=True)
+    assert parse(text) == Filter(("name",), Operator.EQUAL, Text("db"), alternative=True)
 
 
 @pytest.mark.parametrize("operator", Operator)
 def test_the_longest_operator_is_taken_and_what_follows_is_the_value(operator: Operator) -> None:
     for value in (">x", "x=y", "a != b", "= x"):
         if operator.value + value[0] not in {one.value for one in Operator}:
-            assert parse(f"name{operator.value}{value}") == Condition(("name",), operator, Text(value))
-    assert parse("name===1") == Condition(("name",), Operator.EXACT, Text("=1"))
+            assert parse(f"name{operator.value}{value}") == Filter(("name",), operator, Text(value))
+    assert parse("name===1") == Filter(("name",), Operator.EXACT, Text("=1"))
 
 
 def test_an_attribute_may_begin_like_or() -> None:
     assert parse("order=1").path == ("order",)
     for text in ("or='1'", "or = '1'"):
-        assert parse(text) == Condition(("or",), Operator.EQUAL, Text("1"))
+        assert parse(text) == Filter(("or",), Operator.EQUAL, Text("1"))
 
 
 def test_a_long_filter_without_an_operator_is_refused_soon() -> None:

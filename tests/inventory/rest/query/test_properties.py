@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inventory.api import ProviderViewSet
+from inventory.db.conditions import EVERYTHING
 from inventory.models import Provider
 from inventory.rest.query import order, where
 from inventory.rest.reading.rows import RowQuery
@@ -121,7 +122,7 @@ def page(query: Query) -> list[int]:
     texts = [one.text for one in query.filters]
     chosen = RowQuery(
         ProviderViewSet.resource_type,
-        ProviderViewSet.queryset,
+        EVERYTHING,
         order=order(ProviderViewSet.resource_type, asked if query.orders else QueryDict()),
         offset=query.offset,
         limit=query.limit,

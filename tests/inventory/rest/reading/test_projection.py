@@ -38,20 +38,18 @@ def expected(rows: QuerySet[Any]) -> list[dict[str, Any]]:
 )
 @pytest.mark.usefixtures("cast")
 def test_a_projection_reads_the_rows_of_any_query(rows: QuerySet[Any]) -> None:
-    assert Projection(VmViewSet.resource_type, PLAIN).resources(rows.all(), "vms/") == expected(rows.all())
+    assert Projection(PLAIN).resources(rows.all(), "vms/") == expected(rows.all())
 
 
 def test_a_projection_can_select_what_is_joined(cast: Cast) -> None:
-    projection = Projection(
-        VmViewSet.resource_type, {"provider": "provider__name", "tenant": "cloud_tenant__name"}
-    )
+    projection = Projection({"provider": "provider__name", "tenant": "cloud_tenant__name"})
     found = projection.resources(Vm.objects.order_by("pk"), "")
     assert {(one["provider"], one["tenant"]) for one in found} == {("acme", "account")}
     assert [one["id"] for one in found] == [str(vm.pk) for vm in Vm.objects.order_by("pk")]
 
 
 def test_what_an_owner_has_by_two_ways_comes_twice(cast: Cast) -> None:
-    projection, vm = Projection(VmViewSet.resource_type, {"name": "name"}), cast.production.double
+    projection, vm = Projection({"name": "name"}), cast.production.double
     rows = Vm.objects.filter(network_ports__vm=vm)
     found = list(projection.owned(rows, "network_ports", lambda port: f"{port}/"))
     ports = vm.network_ports.values_list("pk", flat=True)

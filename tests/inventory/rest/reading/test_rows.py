@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.lookups import Exact
 
+from inventory.db.conditions import EVERYTHING, Condition, compare, compare_by
 from inventory.db.expressions import Like
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.reader import Reader
@@ -36,24 +37,24 @@ def kept_plans() -> int:
 @pytest.mark.parametrize(
     ("condition", "kept"),
     [
-        (Q(), 1),
-        (Q(pk=7), 1),
-        (Q(pk__gt=7), 1),
-        (Q(ems_ref__exact="i-7"), 1),
-        (Q(Q(Exact(F("ems_ref"), "i-7"))), 1),
-        (Q(ems_ref="i-7") & ~Q(pk=7), 0),
-        (Q(ems_ref__gt="i-7"), 0),
-        (Q(name="web-7"), 1),
-        (Q(power_state="on"), 0),
-        (Q(Exact(F("power_state"), "on")), 0),
-        (Q(Like(F("ems_ref"), ("i-", ""))), 0),
-        (Q(ems_ref="i-7") | Q(name="web-7"), 1),
-        (Q(ems_ref="i-7") | Q(power_state="on"), 0),
+        (EVERYTHING, 1),
+        (compare("pk", 7), 1),
+        (compare("pk__gt", 7), 1),
+        (compare("ems_ref__exact", "i-7"), 1),
+        (compare_by(Exact, F("ems_ref"), "i-7"), 1),
+        (compare("ems_ref", "i-7") & ~compare("pk", 7), 0),
+        (compare("ems_ref__gt", "i-7"), 0),
+        (compare("name", "web-7"), 1),
+        (compare("power_state", "on"), 0),
+        (compare_by(Exact, F("power_state"), "on"), 0),
+        (compare_by(Like, F("ems_ref"), ("i-", "")), 0),
+        (compare("ems_ref", "i-7") | compare("name", "web-7"), 1),
+        (compare("ems_ref", "i-7") | compare("power_state", "on"), 0),
     ],
 )
-def test_that_of_what_tells_a_row_is_kept(condition: Q, kept: int) -> None:
+def test_that_of_what_tells_a_row_is_kept(condition: Condition, kept: int) -> None:
     instances = get_resource_type("instances")
-    assert plans_kept_of(RowQuery(instances, instances.queryset).filter(condition)) == kept
+    assert plans_kept_of(RowQuery(instances, EVERYTHING).filter(condition)) == kept
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,6 @@ def test_that_of_a_subcollection_of_which_no_parent_has_many_is_kept(
 ) -> None:
     reader, above = Reader(admin_user, Hrefs("/api")), get_resource_type(collection)
     below = above.subcollections[name]
-    parent = Parent(above, reader.visible(above), below, 7)
+    parent = Parent(above, reader.scope(above), below, 7)
     assert plans_kept_of(reader.chosen(below.resource_type, parent)) == kept
-    assert plans_kept_of(reader.chosen(below.resource_type, parent).filter(description="x")) == 0
+    assert plans_kept_of(reader.chosen(below.resource_type, parent).filter(compare("description", "x"))) == 0
