@@ -22,4 +22,4 @@ class ModelPermissions(BasePermission):
         if not (request.user and request.user.is_authenticated):
             return False
         needed = view.needed_permissions() if hasattr(view, "needed_permissions") else ()
-        return request.user.has_perms(needed)
+        return all(map(request.user.has_perm, needed))

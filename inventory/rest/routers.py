@@ -29,6 +29,16 @@ class CollectionRouter(SimpleRouter):
     def __init__(self) -> None:
         super().__init__(trailing_slash=False)
 
+    def get_routes(self, viewset: Any) -> list[Any]:
+        """Where an action has an address of its own, that names it as a body does."""
+        names = {action.__name__: action.url_path for action in viewset.declared_actions()}
+        return [
+            route._replace(mapping={"post": "act"}, initkwargs={"named_action": names[name]})
+            if (name := dict(route.mapping).get("post")) in names
+            else route
+            for route in super().get_routes(viewset)
+        ]
+
 
 class SubcollectionRouter(NestedMixin, CollectionRouter):
     """The same below one resource, whose id comes as the keyword argument `<lookup>_pk`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
@@ -118,8 +118,7 @@ class CollectionViewSet(ActionViewSet):
         if parent and not self.reader.chosen(parent.resource_type).filter(compare("pk", parent.pk)).ids():
             raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
-    def authorize(self) -> None:
-        super().authorize()
+    def require_place(self) -> None:
         self.require_parent()
 
     def _not_found(self, named: object) -> NoReturn:
@@ -158,12 +157,14 @@ class CollectionViewSet(ActionViewSet):
     def href(self) -> str:
         return self.base.collection(self.collection)
 
-    def needed_permissions(self) -> Sequence[str]:
-        """Those to see what is on the way here, and that of the action, once it is known."""
-        above = get_resource_type(name).view_permissions if (name := self.parent_collection) else ()
-        if self.action in {"act", "update", "partial_update", "destroy"}:
-            return above
-        return [*above, *([self.permission] if self.permission else self.resource_type.view_permissions)]
+    def needed_permissions(self) -> Iterator[str]:
+        """Those to see what is on the way here, then that of what is asked for here."""
+        if name := self.parent_collection:
+            yield from get_resource_type(name).view_permissions
+        if self.running and (permission := self.running.kwargs.get("permission")):
+            yield permission
+        elif self.running or not self.is_action:
+            yield from self.resource_type.view_permissions
 
     # --- Reading ---
 

@@ -20,6 +20,8 @@ from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attr
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.http.conditional import IF_MATCH
+from inventory.rest.http.idempotency import once
+from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
 from inventory.rest.serializers import EmptyInput, without
@@ -45,14 +47,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
     #: Whether this address is of one resource; the router says.
     detail: bool
     action_map: dict[str, str]
-    #: The permission of the action that this request runs; DRF sets it from `@action(permission=...)`.
-    permission: str | None = None
-    #: Whether that action answers the resources themselves; else it says what became of each.
-    shows: bool = False
-    #: What else a body may call it.
-    aliases: tuple[str, ...] = ()
-    #: Whether it writes; one that does not may ask a cloud, and is run outside of any transaction.
-    writes: bool = True
+    #: The action that the address names, of those that are for a whole collection; the router says.
+    named_action: str | None = None
 
     @classmethod
     @cache
@@ -78,32 +74,59 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if IF_MATCH in request.META and not self.detail and request.method not in SAFE_METHODS:
             raise BadInput("If-Match is understood at the address of one resource alone")
 
-    @cached_property
+    @property
     def command(self) -> Command:
-        """What the request asks for: by its method, by its address, or by its body."""
+        """What the request asks for: by its method, its address or its body. `BadInput` for what is none."""
+        if isinstance(self._asked, APIException):
+            raise self._asked
+        return self._asked
+
+    @cached_property
+    def _asked(self) -> Command | APIException:
+        """Read once: after an error DRF takes the body to be empty."""
+        try:
+            return self._read_command()
+        except APIException as error:
+            return error
+
+    def _read_command(self) -> Command:
         if self.request.method == "DELETE":
             return Command("delete", ({},), many=False)
+        self.check_length(self.request)
+        if not is_form(self.request):
+            self.request.body  # noqa: B018 - which can't be had any more once DRF has read it
         if self.request.stream is None:  # DRF makes an empty object of it
             raise BadInput("The request must have a body")
         if self.request.method in {"PUT", "PATCH"}:
             return Command("edit", (edited_attributes(self.request.data),), many=False)
-        return Command.parse(self.request.data, None if self.action == "act" else self.running.url_path)
+        return Command.parse(self.request.data, self.named_action)
 
     @property
+    def is_action(self) -> bool:
+        """Whether the request is to run an action: it is no reading, and its method can be used here."""
+        method = str(self.request.method)
+        return method not in SAFE_METHODS and method.lower() in self.action_map
+
+    @property
+    def _addressed(self) -> str | None:
+        """The action that the method or the address says, whatever is in the body."""
+        said = (action for action, methods in METHODS.items() if str(self.request.method).lower() in methods)
+        return self.named_action or next(said, None)
+
+    @cached_property
     def running(self) -> Any:
-        """The declared action that this request runs, once that is known."""
-        return getattr(type(self), str(self.action))
-
-    @property
-    def asked(self) -> Any:
-        """The declared action that the request names; None if there is none."""
-        name = self.command.action
+        """The declared action that the request runs; None for a reading, and for what asks for none."""
+        if not self.is_action:
+            return None
+        name = self._addressed or getattr(self._asked, "action", None)
         named = (a for a in self.declared_actions() if name in {a.url_path, *a.kwargs.get("aliases", ())})
-        return next(named, None)
+        return next((action for action in named if action.detail or not self.detail), None)
 
     def check_parameters(self, request: Request) -> None:
-        """Those of the action, which of a POST is known only by its body: there it is asked anew."""
-        if self.action not in {None, "act"}:
+        """Those of the action; of a request that names none its answer says what is wrong."""
+        if self.running:
+            check_parameters(request.query_params, self.understood(self.running.__name__))
+        elif request.method in SAFE_METHODS:
             check_parameters(request.query_params, self.understood(str(self.action)))
 
     @classmethod
@@ -112,34 +135,23 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return cls.parameters.get(action, ())
 
     def may_write(self) -> bool:
-        if self.action != "act":
-            return self.writes
-        found = self.asked
-        return found is None or bool(found.kwargs.get("writes", True))
+        """Whether this request may write to the database."""
+        return self.running is None or bool(self.running.kwargs.get("writes", True))
 
-    def authorize(self) -> None:
-        """Who did it before may have lost the permission since."""
-        try:
-            found = self.asked if self.action == "act" else self.running
-        except APIException:
-            return  # a body that makes no sense asks for nothing
-        if found:
-            self._begin(found)
-
-    def _begin(self, action: Any) -> None:
-        """Take this for what the request does; 403 if the caller may not."""
-        self.action, self.permission = action.__name__, action.kwargs.get("permission")
-        self.check_permissions(self.request)
-        self.check_parameters(self.request)
+    def require_place(self) -> None:
+        """404 if this address is of nothing that the caller may see: asked before an answer is given again."""
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
-        found = self.asked
-        if found is None or (self.detail and not found.detail):
+        run = once(self._run, self) if request.method == "POST" else self._run
+        return run(request, **kwargs)
+
+    def _run(self, request: Request, **kwargs: Any) -> Response:
+        name = self.command.action
+        if self.running is None:
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
-            raise BadInput(f"Unsupported Action {self.command.action} for the {self.collection} {kind} specified")
-        self._begin(found)
-        run: Callable[[], Response] = partial(getattr(self, found.__name__), request, **kwargs)
+            raise BadInput(f"Unsupported Action {name} for the {self.collection} {kind} specified")
+        run: Callable[[], Response] = partial(getattr(self, self.running.__name__), request, **kwargs)
         if IF_MATCH not in request.META:
             return run()
         with transaction.atomic():

@@ -47,10 +47,10 @@ class View(Protocol):
     """What a view knows of its request."""
 
     def may_write(self) -> bool:
-        """Whether it may write to the database; `APIException` if it makes no sense."""
+        """Whether it may write to the database."""
 
-    def authorize(self) -> None:
-        """Refuses who may not do now what it asks for."""
+    def require_place(self) -> None:
+        """404 if its address is of nothing that the caller may see by now."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to a foreseen error, which counts too."""
@@ -79,7 +79,7 @@ def once(handler: Handler, view: View) -> Handler:
             return handler(request, *args, **kwargs)
         claim = _claim(request, key)
         if claim.status is not None:
-            view.authorize()
+            view.require_place()
             return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
         try:
             return _answered(claim, view, partial(handler, request, *args, **kwargs))
@@ -91,10 +91,7 @@ def once(handler: Handler, view: View) -> Handler:
 
 
 def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response]) -> Response:
-    try:
-        writes = view.may_write()
-    except APIException as error:
-        return _kept(claim, view.handle_exception(error), writes=False)
+    writes = view.may_write()
     together = transaction.atomic if writes else nullcontext
     with together():
         return _kept(claim, _attempt(handle, view.handle_exception, together), writes)

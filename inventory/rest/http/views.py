@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -23,7 +23,6 @@ from inventory.models import AuthToken
 from inventory.rest.errors import BadInput, NotFound, body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.authentication import authorization, identity, limited_to_group
-from inventory.rest.http.idempotency import once
 from inventory.rest.parameters import check_parameters, names_in
 from inventory.rest.resources import get_resource_type
 from inventory.rest.shapes import ENTRY_POINT, TOKEN
@@ -42,36 +41,26 @@ class ApiView(APIView):
     place = "Collection"
     #: The query parameters that each of its methods understands; of a viewset each of its actions.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
-    post: Callable[..., Response]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
             raise BadInput(f"Unsupported API Version {request.version} specified")
-        if request.method not in SAFE_METHODS and self._length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise RequestDataTooBig
+        self.check_length(request)
         if request.query_params:
             self.check_parameters(request)
-        if request.method == "POST" and hasattr(self, "post"):
-            self.post = once(self.post, self)
 
-    @property
-    def _length(self) -> int:
-        """The bytes of the request's body."""
-        return int(self.request.META.get("CONTENT_LENGTH") or 0)
+    def check_length(self, request: Request) -> None:
+        """Refuse a body that is too long, before it is read."""
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if request.method not in SAFE_METHODS and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
 
     def check_parameters(self, request: Request) -> None:
         """Refuse a query parameter that means nothing here; a method that there is not is refused as such."""
         method = str(request.method).lower()
         if hasattr(self, method):
             check_parameters(request.query_params, self.parameters.get("get" if method == "head" else method, ()))
-
-    def may_write(self) -> bool:
-        """Whether this request may write to the database."""
-        return True
-
-    def authorize(self) -> None:
-        """Refuse who may not do now what the request asks for: what `initial` has looked at is enough."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """The answer, marked as this caller's: a proxy must not hand it to another."""

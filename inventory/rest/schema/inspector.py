@@ -40,7 +40,7 @@ class Inspector(AutoSchema):
 
     def is_excluded(self) -> bool:
         """A POST that could only be refused is no operation."""
-        return self.is_collection and self.view.action == "act" and not self.actions
+        return self.is_collection and self.action == "act" and not self.actions
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         """Never: lists come in an envelope."""
@@ -57,6 +57,11 @@ class Inspector(AutoSchema):
         return type(self.view)
 
     @property
+    def action(self) -> str:
+        """The action that the address names, else the viewset's method for the request's."""
+        return str(self.view.named_action or self.view.action)
+
+    @property
     def changes_one(self) -> bool:
         return self.is_collection and self.view.detail and self.method != "GET"
 
@@ -67,11 +72,15 @@ class Inspector(AutoSchema):
     @cached_property
     def actions(self) -> list[Any]:
         """The actions that this method of this address can run."""
-        wanted = {"update": "edit", "partial_update": "edit", "destroy": "delete"}.get(self.view.action)
+        wanted = {"update": "edit", "partial_update": "edit", "destroy": "delete"}.get(self.action)
         declared = self.viewset.declared_actions()
-        if self.view.action == "act":
+        if self.action == "act":
             return [action for action in declared if not self.view.detail or action.detail]
-        return [action for action in declared if wanted == action.url_path or self.view.action == action.__name__]
+        return [
+            action
+            for action in declared
+            if wanted == action.url_path or self.action in {action.__name__, action.url_path}
+        ]
 
     # --- Names ---
 
@@ -79,7 +88,7 @@ class Inspector(AutoSchema):
         parts = [part for part in self.path.split("/")[2:] if not part.startswith("{")]
         if not self.is_collection:
             return "_".join([*parts, self.method.lower()]) if parts else "entry_point"
-        action = "act_on_one" if self.view.action == "act" and self.view.detail else self.view.action
+        action = "act_on_one" if self.action == "act" and self.view.detail else self.action
         return "_".join(parts if parts[-1] == action else [*parts, _VERBS.get(action, action)])
 
     def get_tags(self) -> list[str]:
@@ -90,10 +99,10 @@ class Inspector(AutoSchema):
         return line
 
     def get_description(self) -> str:  # type: ignore[override]
-        if not (self.is_collection and self.view.action in {"act", *_VERBS}):
+        if not self.is_collection or self.action in {*_READS, "metadata"}:
             described: str = super().get_description()
             return described
-        if self.view.action == "act":
+        if self.action == "act":
             lines = [f"* `{action.url_path}`: {action.__doc__}" for action in self.actions]
             return "\n".join(["Run the action that the body names.", "", *lines])
         return str(self.actions[0].__doc__)
@@ -111,20 +120,20 @@ class Inspector(AutoSchema):
             found += [parameters.IDEMPOTENCY_KEY, parameters.REPLAYED]
         if not self.is_collection:
             return found
-        if self.view.action in {*_READS, "query"}:
+        if self.action in {*_READS, "query"}:
             found += parameters.selecting(self.viewset.resource_type)
         if self.changes_one:
             found += [parameters.IF_MATCH]
-        if self.view.action == "list":
+        if self.action == "list":
             found += parameters.listing(self.viewset.resource_type)
-        if self.view.action == "retrieve":
+        if self.action == "retrieve":
             found += [parameters.IF_NONE_MATCH, parameters.ETAG]
         return found
 
     def _get_parameters(self) -> list[Schema]:
         """The dialect's own first, then django-filter's."""
         found: list[Schema] = super()._get_parameters()
-        if self.is_collection and self.view.action == "list":
+        if self.is_collection and self.action == "list":
             filterset, model = self.viewset.filterset(), self.viewset.queryset.model
             described = DjangoFilterExtension(None).resolve_filter_field
             for name, declared in filterset.base_filters.items():
@@ -155,7 +164,7 @@ class Inspector(AutoSchema):
         one = self.resources.component(name, given.schema)
         if self.method in {"PUT", "PATCH"}:
             return edits_of(given, one) + ([changes_of(given)] if self.method == "PATCH" else [])
-        asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.view.action == "act" else None
+        asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.action == "act" else None
         return bodies_of(given, one, asked, many=not self.view.detail)
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
@@ -172,11 +181,11 @@ class Inspector(AutoSchema):
     def get_response_serializers(self) -> Any:
         if not self.is_collection:
             return super().get_response_serializers()
-        if self.view.action == "list":
+        if self.action == "list":
             return {
                 200: OpenApiResponse(self.resources.page(self.viewset.resource_type), "A page of the collection")
             }
-        if self.view.action == "retrieve":
+        if self.action == "retrieve":
             found = OpenApiResponse(self.resources.resource(self.viewset.resource_type), "The resource")
             return {200: found, 304: OpenApiResponse(description="The caller has this already")}
         if self.method == "DELETE":
