@@ -13,12 +13,13 @@ from django.db.models import CASCADE, SET_NULL, Model, QuerySet
 from django.utils import timezone
 
 from inventory import refresh
+from inventory.arguments import DeletionNotes, ProviderRefresh, provider_task
 from inventory.db.bulk import among
 from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.patience import HandedBack, stop
 from inventory.services.providers import end_queued_tasks
-from inventory.services.tasks import Ending, finish_all, save_all
+from inventory.services.tasks import Ending, finish_all, note, readable, save_all
 
 #: Rows in one transaction: so few that nobody waits for it.
 BATCH = 2_000
@@ -28,8 +29,14 @@ Models = type[Model]
 
 def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     """Handle what is queued for a provider as a whole: its refreshes and, after them, its deletion."""
-    deletions = [task for task in tasks if task.arguments.get("deletion")]
-    if refreshes := [task for task in tasks if task not in deletions]:
+    refreshes: dict[Task, ProviderRefresh] = {}
+    deletions: list[Task] = []
+    for task, asked in readable(tasks, provider_task, holding).items():
+        if isinstance(asked, ProviderRefresh):
+            refreshes[task] = asked
+        else:
+            deletions.append(task)
+    if refreshes:
         refresh.carry_out(refreshes, holding)
     if deletions:
         _Deletion(deletions, holding).carry_out()
@@ -122,10 +129,9 @@ class _Deletion:
 
     def _look_how_far_it_is(self) -> None:
         left = sum(step.rows(self.provider).count() for step in steps())
-        self.total = max(self.tasks[0].arguments.get("rows", 0), left)
+        self.total = max(DeletionNotes.read(self.tasks[0].arguments).rows, left)
         self.done = self.total - left
-        for task in self.tasks:
-            task.arguments["rows"] = self.total
+        note(self.tasks, DeletionNotes(rows=self.total))
         save_all(self.tasks, ["arguments"])
 
     def _carry_out(self, step: Step, keys: Sequence[int]) -> None:

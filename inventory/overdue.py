@@ -21,7 +21,7 @@ def tasks(since: timedelta) -> QuerySet[Any]:
 
 def deletions() -> list[Provider]:
     """Providers whose deletion was accepted and whose task has failed."""
-    tasks = Task.objects.filter(arguments__deletion=True)
+    tasks = Task.objects.deletions()
     deleted = Provider.objects.deleted().defer("credentials")
     return [provider for provider in deleted if not tasks.of_queue(f"providers/{provider.pk}").exists()]
 

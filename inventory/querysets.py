@@ -159,6 +159,10 @@ class TaskQuerySet(ResourceQuerySet):
         """What of a queue has failed and waits for its next attempt."""
         return self.of_queue(queue).filter(next_attempt_on__isnull=False)
 
+    def deletions(self) -> Self:
+        """The deletions of providers, as `arguments.ProviderDeletion` says of itself."""
+        return self.filter(arguments__deletion=True)
+
 
 class UserQuerySet(ResourceQuerySet):
     def scope_of(self, user: User) -> Condition:

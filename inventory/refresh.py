@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from inventory.arguments import ProviderRefresh
 from inventory.drivers.base import Driver
 from inventory.drivers.failures import CloudError
 from inventory.drivers.limits import storable
@@ -127,41 +129,42 @@ FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
 STEPS = 1 + len(settings.REFRESH_PARTS)
 
 
-def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+def carry_out(asked: Mapping[Task, ProviderRefresh], holding: Holding) -> None:
     """Handle the queued refreshes of a provider: one reading of its cloud answers all that ask for the same."""
-    provider = tasks[0].provider
+    provider = next(iter(asked)).provider
     same: dict[Scope | None, list[Task]] = {}
-    for task in tasks:
-        same.setdefault(_scope(task), []).append(task)
-    put_back(task for task in tasks if _scope(task) != _scope(tasks[0]))
-    for scope, asking in same.items():
+    for task, arguments in asked.items():
+        same.setdefault(arguments.within, []).append(task)
+    _, *later = same.values()
+    put_back(chain.from_iterable(later))
+    for asking in same.values():
         if provider:
             ensure_same_connection(provider)
-        if not (asked := begin(asking)):
+        if not (tasks := begin(asking)):
             continue
         try:
-            status, message, found = _refreshed(provider, holding, scope, asked)
+            status, message, found = _refreshed(provider, holding, {task: asked[task] for task in tasks})
         except Exception as error:
             status, message, found = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
         holding.ensure()
-        for task in asked:
+        for task in tasks:
             finish(task, status, message, **found)
 
 
 def _refreshed(
-    provider: Provider | None, holding: Holding, scope: Scope | None, asked: Sequence[Task]
+    provider: Provider | None, holding: Holding, asked: Mapping[Task, ProviderRefresh]
 ) -> tuple[Task.Status, str, dict[str, Any]]:
     """What came of the tasks that asked for the same."""
     if provider is None:
         return Task.Status.ERROR, DELETED, {}
-    force = any(task.arguments.get("force") for task in asked)
+    first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, holding)
+    force = any(arguments.force for arguments in asked.values())
     try:
-        done = refresh(provider, holding, scope=scope, force=force, retries=TaskRetries(asked, provider, holding))
+        done = refresh(provider, holding, scope=first.within, force=force, retries=retries)
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
     status = Task.Status.WARN if done.findings.misfits else Task.Status.OK
-    subject = asked[0].arguments.get("subject", provider.name)
-    return status, done.told(subject), done.findings.context()
+    return status, done.told(first.subject or provider.name), done.findings.context()
 
 
 def refresh(
@@ -242,11 +245,6 @@ def _with_lost_ports(inventory: Inventory, driver: Driver, known: set[str]) -> I
     found = driver.inventory_of_ports(lost)
     ports, misfits = (*inventory.ports, *found.ports), (*inventory.misfits, *found.misfits)
     return replace(inventory, ports=ports, misfits=misfits)
-
-
-def _scope(task: Task) -> Scope | None:
-    named = task.arguments.get("scope")
-    return Scope(**named) if named else None
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -17,7 +17,8 @@ from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.models.provider import DELETED
 from inventory.pacing import SharedPace
-from inventory.services import Ending, TaskRetries, finish_all, save_all
+from inventory.services import Ending, TaskRetries, finish_all, note, readable, save_all
+from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.asking import any_fresh
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, Plan, cannot, plan
@@ -35,7 +36,9 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         return _refuse(tasks, DELETED)
     if not vm.provider.enabled:
         return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
-    return _Changes(vm, tasks, holding).carry_out()
+    if asked := readable(tasks, membership_task, holding):
+        _Changes(vm, asked, holding).carry_out()
+    return None
 
 
 def _refuse(tasks: Sequence[Task], reason: str) -> None:
@@ -45,14 +48,15 @@ def _refuse(tasks: Sequence[Task], reason: str) -> None:
 class _Changes:
     """The tasks of one instance that are carried out together."""
 
-    def __init__(self, vm: Vm, tasks: Sequence[Task], holding: Holding) -> None:
+    def __init__(self, vm: Vm, asked: Mapping[Task, MembershipChange], holding: Holding) -> None:
         self.vm = vm
-        self.tasks = tasks
+        self.asked = asked
+        self.tasks = [*asked]
         self.holding = holding
         self.driver = vm.provider.driver(SharedPace(vm.provider))
-        self._named = {ref for task in tasks if (ref := task.arguments["group"]["ems_ref"])}
-        retries = TaskRetries(tasks, vm.provider, holding)
-        retries.unsure |= any(task.interrupted for task in tasks)
+        self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
+        retries = TaskRetries(self.tasks, vm.provider, holding)
+        retries.unsure |= any(task.interrupted for task in self.tasks)
         #: Whether what tasks note of how to take it back may have been written.
         self._resumed = retries.unsure
         self.cloud = PortWriter(self.driver, vm.ems_ref, holding, retries.patience(), retries)
@@ -60,7 +64,7 @@ class _Changes:
         #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
         self.groups: dict[str, Group | None] = {}
         #: What the cloud said of the others, each of which it is asked for once, by name and ref.
-        self._asked: dict[tuple[str, str | None], Group | CloudError] = {}
+        self._found: dict[tuple[str, str | None], Group | CloudError] = {}
         self.outcomes: dict[int, Outcome] = {}
 
     def carry_out(self) -> None:
@@ -69,7 +73,7 @@ class _Changes:
         try:
             before = self.cloud.read()
             self._look_up(chain(self._named, _groups_of(before)))
-            self._settle([change for task in self.tasks if (change := self._identified(task))])
+            self._settle([change for one in self.asked.items() if (change := self._identified(*one))])
         except CloudError as error:
             failure = error
         except Exception as error:
@@ -121,14 +125,13 @@ class _Changes:
         """How to take back what a worker wrote that did not come to an end, as it noted before."""
         if not self._resumed:
             return Plan()
-        noted = (task.arguments["undone"] for task in self.tasks if "undone" in task.arguments)
-        return Plan(wanted=next(noted, {}))
+        noted = (ChangeNotes.read(task.arguments).undone for task in self.tasks)
+        return Plan(wanted=next(filter(None, noted), {}))
 
     def _note(self, undone: Plan) -> None:
         """Note how to take it back, where that may be half done: several ports are written one after the other."""
         if len(undone.wanted) > 1:
-            for task in self.tasks:
-                task.arguments["undone"] = undone.wanted
+            note(self.tasks, ChangeNotes(undone=undone.wanted))
             self.holding.ensure()
             save_all(self.tasks, ["arguments"])
 
@@ -139,27 +142,26 @@ class _Changes:
             reason = f"{cannot(change.action, change.group.name, self.vm.name)}: {error}"
             self.outcomes[change.id] = Outcome("Error", reason, request_id=error.request_id)
 
-    def _identified(self, task: Task) -> Change | None:
+    def _identified(self, task: Task, asked: MembershipChange) -> Change | None:
         """What a task asks for, as the cloud knows it; None, with the outcome noted, if it has no such group."""
-        asked, action = task.arguments["group"], task.arguments["action"]
         try:
-            group = self._group(asked["name"], asked["ems_ref"])
+            group = self._group(asked.group.name, asked.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
-            reason = f"{cannot(action, asked['name'], self.vm.name)}: {error}"
+            reason = f"{cannot(asked.action, asked.group.name, self.vm.name)}: {error}"
             self.outcomes[task.pk] = Outcome("Error", reason, request_id=error.request_id)
             return None
-        return Change(task.pk, action, group, tuple(task.arguments["ports"]))
+        return Change(task.pk, asked.action, group, asked.ports)
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
         if ref and (known := self.groups.get(ref)):
             return known
-        if (name, ref) not in self._asked:
+        if (name, ref) not in self._found:
             try:
-                self._asked[name, ref] = self._at_cloud(name, ref)
+                self._found[name, ref] = self._at_cloud(name, ref)
             except (CloudRefused, GroupNotFound) as error:
-                self._asked[name, ref] = error
-        found = self._asked[name, ref]
+                self._found[name, ref] = error
+        found = self._found[name, ref]
         if isinstance(found, CloudError):
             raise found
         return found

@@ -41,7 +41,7 @@ class Task(Timestamped):
     context_data = models.JSONField(default=dict)
 
     queue = models.CharField(max_length=64)
-    #: What the handler of the queue needs to know.
+    #: What it is to do, and what its workers note of that: the values of `inventory.arguments`.
     arguments = models.JSONField(default=dict)
     provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")
     vm = models.ForeignKey(Vm, models.SET_NULL, null=True, related_name="tasks")

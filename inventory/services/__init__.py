@@ -8,7 +8,7 @@ from inventory.services.providers import (
     request_refresh,
     request_refresh_of,
 )
-from inventory.services.queueing import QueueFull, Work, keep_refused, queue_work
+from inventory.services.queueing import QueueFull, TaskSpec, keep_refused, queue_work
 from inventory.services.retries import ProviderRetries, TaskRetries, ensure_same_connection
 from inventory.services.tasks import (
     Ending,
@@ -18,7 +18,9 @@ from inventory.services.tasks import (
     delete_task,
     finish,
     finish_all,
+    note,
     put_back,
+    readable,
     retry_task,
     save_all,
 )
@@ -31,8 +33,8 @@ __all__ = [
     "ProviderRetries",
     "QueueFull",
     "TaskRetries",
+    "TaskSpec",
     "Verdict",
-    "Work",
     "begin",
     "cancel_task",
     "connect_provider",
@@ -43,8 +45,10 @@ __all__ = [
     "finish",
     "finish_all",
     "keep_refused",
+    "note",
     "put_back",
     "queue_work",
+    "readable",
     "request_deletion",
     "request_refresh",
     "request_refresh_of",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from inventory.arguments import ProviderDeletion, ProviderRefresh, RefreshScope
 from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
 from inventory.models.provider import DELETED
-from inventory.services.queueing import Work, queue_work
+from inventory.services.queueing import TaskSpec, queue_work
 from inventory.services.tasks import save_all
 
 #: What says how a cloud is reached.
@@ -73,14 +73,14 @@ def delete_provider(*, provider: Provider, user: User | None) -> Task:
 
 def request_deletion(*, provider: Provider, user: User | None) -> Task:
     """Have a provider deleted whose deletion was accepted."""
-    work = Work(
+    spec = TaskSpec(
         name=f"Deletion of {provider.name}",
         message=f"Deleting provider {provider.name}",
-        arguments={"deletion": True},
+        arguments=ProviderDeletion(),
         context={"action": "delete", "provider": provider.name},
     )
     # The queue of its refreshes, so that none of them runs at the same time.
-    [task] = queue_work(f"providers/{provider.pk}", [work], user=user, provider=None)
+    [task] = queue_work(f"providers/{provider.pk}", [spec], user=user, provider=None)
     # It is under way, for the provider is gone already: nobody cancels it any more.
     task.state, task.started_on = Task.State.ACTIVE, timezone.now()
     save_all([task], ["state", "started_on"])
@@ -101,13 +101,13 @@ def end_queued_tasks(provider: Provider) -> None:
 
 def request_refresh(*, provider: Provider, user: User | None, force: bool = False) -> Task:
     """Have the whole inventory read; `force` also where that removes more than half of what is known."""
-    work = Work(
+    spec = TaskSpec(
         name=f"Refresh of {provider.name}",
         message=f"Refreshing provider {provider.name}",
-        arguments={"force": force},
+        arguments=ProviderRefresh(force=force),
         context={"action": "refresh", "provider": provider.name, "force": force},
     )
-    return _queued(work, provider, user)
+    return _queued(spec, provider, user)
 
 
 def request_refresh_of(
@@ -115,10 +115,10 @@ def request_refresh_of(
 ) -> Task:
     """Have one thing of that name read, with what belongs to it; `force` as for all of it."""
     subject = f"{scope.kind.replace('_', ' ')} {name}"
-    work = Work(
+    spec = TaskSpec(
         name=f"Refresh of {subject}",
         message=f"Refreshing {subject}",
-        arguments={"force": force, "scope": asdict(scope), "subject": subject},
+        arguments=ProviderRefresh(force=force, scope=RefreshScope(scope.kind, scope.ref), subject=subject),
         context={
             "action": "refresh",
             "provider": provider.name,
@@ -126,10 +126,10 @@ def request_refresh_of(
             "force": force,
         },
     )
-    return _queued(work, provider, user)
+    return _queued(spec, provider, user)
 
 
-def _queued(work: Work, provider: Provider, user: User | None) -> Task:
+def _queued(spec: TaskSpec, provider: Provider, user: User | None) -> Task:
     # The queue of the whole: a part that is read while all of it is would be overwritten with what was before.
-    [task] = queue_work(f"providers/{provider.pk}", [work], user=user, provider=provider)
+    [task] = queue_work(f"providers/{provider.pk}", [spec], user=user, provider=provider)
     return task

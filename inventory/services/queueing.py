@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 import orjson
 from celery import current_app
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from inventory.arguments import Arguments
 from inventory.db.statements import CompiledQuery, Param, planned_cursor
 from inventory.models import Provider, Task, Vm
 
@@ -26,12 +28,12 @@ SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a task is to do: `arguments` is for its handler, `context` is what the task shows of the request."""
+class TaskSpec:
+    """A task to be queued: `arguments` is for its handler, `context` is what the task shows of the request."""
 
     name: str
     message: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: Arguments = field(default_factory=Arguments)
     context: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,7 +54,7 @@ class QueueFull(Exception):
 @transaction.atomic
 def queue_work(
     queue: str,
-    works: Sequence[Work],
+    specs: Sequence[TaskSpec],
     *,
     user: User | None,
     provider: Provider | None,
@@ -65,18 +67,18 @@ def queue_work(
     """
     _one_after_another(queue)
     [[waiting]] = _WAITING(queue=queue)
-    if waiting + len(works) > settings.QUEUE_LIMIT:
+    if waiting + len(specs) > settings.QUEUE_LIMIT:
         raise QueueFull(waiting)
     userid = user.get_username() if user else SYSTEM
-    tasks = _insert(Task(queue=queue, userid=userid, owner=user, provider=provider, vm=vm), works)
+    tasks = _insert(Task(queue=queue, userid=userid, owner=user, provider=provider, vm=vm), specs)
     transaction.on_commit(partial(wake, queue))
     return tasks
 
 
 def keep_refused(
-    queue: str, work: Work, *, user: User | None, provider: Provider | None, vm: Vm | None = None
+    queue: str, spec: TaskSpec, *, user: User | None, provider: Provider | None, vm: Vm | None = None
 ) -> Task:
-    """A finished task for work that was refused, for the reason that is its message.
+    """A finished task for what was refused, for the reason that is its message.
 
     It names what it is about if that is there: it may have been refused because it is not.
     """
@@ -91,42 +93,42 @@ def keep_refused(
         vm=vm,
     )
     try:
-        [task] = _insert(refused, [work])
+        [task] = _insert(refused, [spec])
     except ObjectDoesNotExist:
         refused.provider = refused.vm = None
-        [task] = _insert(refused, [work])
+        [task] = _insert(refused, [spec])
     return task
 
 
-#: Of the works, as JSON in one parameter, the columns of `_OF_WORK` in the order of the works.
-_WORKS = {
+#: Of the specs, as JSON in one parameter, the columns of `_OF_SPEC` in the order of the specs.
+_SPECS = {
     "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
-        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS works(one, place) WHERE {kept} ORDER BY place""",
+        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS specs(one, place) WHERE {kept} ORDER BY place""",
     "sqlite": """json_extract(value, '$.name'), json_extract(value, '$.message'),
         json_extract(value, '$.arguments'), json_extract(value, '$.context')
         FROM json_each(%s) WHERE {kept} ORDER BY key""",
 }
-_OF_WORK = ("name", "message", "arguments", "context_data")
+_OF_SPEC = ("name", "message", "arguments", "context_data")
 
 
-def _insert(like: Task, works: Sequence[Work]) -> list[Task]:
-    """Insert a task like this one for each work: in one parameter, where `bulk_create` prepares each value.
+def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
+    """Insert a task like this one for each spec: in one parameter, where `bulk_create` prepares each value.
 
     They are read where more than their ids is asked for.
     """
-    shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_WORK}]
-    columns = ", ".join([*(str(field.column) for field in shared), *_OF_WORK])
+    shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_SPEC}]
+    columns = ", ".join([*(str(field.column) for field in shared), *_OF_SPEC])
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
     named: list[Provider | Vm] = [one for one in (like.provider, like.vm) if one]
     kept = " AND ".join(f"EXISTS ({one.keeping()})" for one in named) or "TRUE"
-    chosen = f"{'%s, ' * len(shared)}{_WORKS[connection.vendor].format(kept=kept)}"
+    chosen = f"{'%s, ' * len(shared)}{_SPECS[connection.vendor].format(kept=kept)}"
     with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(works).decode(), *(one.pk for one in named)],
+            [*values, orjson.dumps(specs, default=msgspec.to_builtins).decode(), *(one.pk for one in named)],
         )
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
-    if len(ids) < len(works):
+    if len(ids) < len(specs):
         gone = next(one for one in named if not one.is_kept())
         raise gone.DoesNotExist(f"Couldn't find {gone._meta.object_name} with 'id'={gone.pk}")
     alias = connection.alias

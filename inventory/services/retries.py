@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from inventory.arguments import Notes
 from inventory.drivers.failures import CloudError
 from inventory.leases import Holding
 from inventory.models import Provider, Task
@@ -19,10 +20,10 @@ from inventory.patience import Patience, Retries, StartAnew, Waiting
 from inventory.services.tasks import (
     FIRST_FAILURE,
     TIME,
-    UNSURE,
     Ending,
     described,
     finish_all,
+    note,
     save_all,
     set_next_attempt,
 )
@@ -56,7 +57,7 @@ class TaskRetries(ProviderRetries):
         super().__init__(provider)
         self._tasks = tasks
         self._holding = holding
-        self.unsure = any(task.arguments.get(UNSURE) for task in tasks)
+        self.unsure = any(Notes.read(task.arguments).unsure for task in tasks)
         #: Whether they failed before they were taken, and were not tried since.
         self._resumed = True
 
@@ -81,8 +82,8 @@ class TaskRetries(ProviderRetries):
             if failed:
                 task.status = Task.Status.WARN
                 task.context_data.setdefault(FIRST_FAILURE, timezone.now().strftime(TIME))
-            if self.unsure:
-                task.arguments[UNSURE] = True
+        if self.unsure:
+            note(self._tasks, Notes(unsure=True))
         self._save(self._tasks, "status", "message", "next_attempt_on", "context_data", "arguments")
 
     def look(self) -> bool:

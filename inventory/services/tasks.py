@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
+from inventory.leases import Holding
 from inventory.models import Task
 from inventory.services.queueing import wake
 
@@ -22,10 +25,10 @@ logger = logging.getLogger(__name__)
 #: What an unfinished task that has failed shows in its context: when that was first, and when it is tried next.
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-#: The argument of a task that its cloud may have carried out, in whole or in part, without our knowing.
-UNSURE = "unsure"
 #: Most ids in a line of the log.
 MOST_LOGGED = 10
+
+ArgumentsType = TypeVar("ArgumentsType", bound=Arguments)
 
 
 def begin(tasks: Sequence[Task]) -> list[Task]:
@@ -43,6 +46,29 @@ def begin(tasks: Sequence[Task]) -> list[Task]:
     set_next_attempt(waited, None)
     save_all(waited, ["context_data"])
     return there
+
+
+def readable(
+    tasks: Iterable[Task], read: Callable[[Stored], ArgumentsType], holding: Holding
+) -> dict[Task, ArgumentsType]:
+    """What each task is to do, as `read` has it; a task of which this version can't tell ends with the reason."""
+    asked: dict[Task, ArgumentsType] = {}
+    unreadable = []
+    for task in tasks:
+        try:
+            asked[task] = read(task.arguments)
+        except UnreadableArguments as error:
+            unreadable.append(Ending(task, Task.Status.ERROR, str(error)))
+    if unreadable:
+        holding.ensure()
+        finish_all(unreadable)
+    return asked
+
+
+def note(tasks: Iterable[Task], notes: Notes) -> None:
+    """Add these notes to those of the tasks, whose `arguments` are then to be saved."""
+    for task in tasks:
+        task.arguments |= msgspec.to_builtins(notes)
 
 
 def put_back(tasks: Iterable[Task]) -> None:
@@ -144,7 +170,7 @@ def cancel_task(*, task: Task, user: User) -> None:
         raise NotInTime(
             f"Task {task.pk} can't be cancelled: only a task that is queued or waits for its next attempt can be"
         )
-    if row.arguments.get(UNSURE):
+    if Notes.read(row.arguments).unsure:
         raise NotInTime(
             f"Task {task.pk} can't be cancelled: its cloud may have done it, or a part of it, already. "
             "It goes on until that is known"

@@ -15,19 +15,28 @@ from inventory.models import Provider, Task
 from inventory.models.provider import DELETED
 from inventory.pacing import SharedPace
 from inventory.patience import Patience
-from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back
+from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
+from secgroups.arguments import (
+    EditArguments,
+    GroupCreation,
+    GroupDeletion,
+    GroupEdit,
+    RuleCreation,
+    RuleDeletion,
+    edit_task,
+)
 from secgroups.editing.base import Attempts, Carrying
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.words import cannot
 
-#: What carries out a task, by the `edit` of its arguments.
-EDITS: Mapping[str, type[Carrying]] = {
-    "create_group": CreateGroup,
-    "edit_group": EditGroup,
-    "delete_group": DeleteGroup,
-    "create_rule": CreateRule,
-    "delete_rule": DeleteRule,
+#: What carries out each kind of edit.
+EDITS: Mapping[type[EditArguments], type[Carrying[Any]]] = {
+    GroupCreation: CreateGroup,
+    GroupEdit: EditGroup,
+    GroupDeletion: DeleteGroup,
+    RuleCreation: CreateRule,
+    RuleDeletion: DeleteRule,
 }
 
 
@@ -38,10 +47,11 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         for task in tasks:
             finish(task, Task.Status.ERROR, DELETED)
         return
-    put_back(tasks[1:])
+    edits = readable(tasks, edit_task, holding)
+    put_back([*edits][1:])
     driver = provider.driver(SharedPace(provider))
     patience: Patience | None = None
-    for task in tasks:
+    for task, asked in edits.items():
         ensure_same_connection(provider)
         if not begin([task]):
             continue
@@ -49,17 +59,17 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         retries.unsure |= task.interrupted
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
         patience = patience or retries.patience()
-        if _carry_out(task, provider, Attempts(driver, holding, patience, retries)):
+        if _carry_out(task, asked, provider, Attempts(driver, holding, patience, retries)):
             patience = None
 
 
-def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
+def _carry_out(task: Task, asked: EditArguments, provider: Provider, cloud: Attempts) -> bool:
     """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
     holding = cloud.holding
-    edit: Carrying | None = None
+    edit: Carrying[Any] | None = None
     try:
         provider.ensure_enabled()
-        edit = EDITS[task.arguments["edit"]](task, provider, cloud)
+        edit = EDITS[type(asked)](task, asked, provider, cloud)
         edit.carry_out()
         cloud.done = True
         holding.ensure()
@@ -68,26 +78,25 @@ def _carry_out(task: Task, provider: Provider, cloud: Attempts) -> bool:
         raise  # not of this task alone: the engine knows what to do
     except CloudError as error:
         holding.ensure()
-        _end(task, edit, str(error), request_id=error.request_id)
+        _end(task, asked, edit, str(error), request_id=error.request_id)
         return error.permanent
     except Exception as error:
         reason = unforeseen(error, task)
         holding.ensure()
         # As it was: what came of it could perhaps not be saved.
-        _end(Task.objects.get(pk=task.pk), edit, reason)
+        _end(Task.objects.get(pk=task.pk), asked, edit, reason)
     return True
 
 
 @transaction.atomic
-def _record(task: Task, provider: Provider, edit: Carrying) -> None:
+def _record(task: Task, provider: Provider, edit: Carrying[Any]) -> None:
     recorded = edit.record() if provider.is_kept() else {}
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 
 
-def _end(task: Task, edit: Carrying | None, reason: str, **context: Any) -> None:
+def _end(task: Task, asked: EditArguments, edit: Carrying[Any] | None, reason: str, **context: Any) -> None:
     """End a task that could not be ended as it should, with what became of it at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
     else:
-        reason = f"{cannot(task.arguments['verb'], task.arguments['subject'])}: {reason}"
-        finish(task, Task.Status.ERROR, reason, **context)
+        finish(task, Task.Status.ERROR, f"{cannot(asked.verb, asked.subject)}: {reason}", **context)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
+from secgroups.arguments import EditArguments
 from secgroups.asking import Asking
 from secgroups.words import WORDS
 
 Answer = TypeVar("Answer")
+Asked = TypeVar("Asked", bound=EditArguments)
 
 
 class Attempts(Asking):
@@ -57,16 +59,17 @@ class Attempts(Asking):
         return error
 
 
-class Carrying(ABC):
+class Carrying(ABC, Generic[Asked]):
     """One edit being carried out; afterwards `message` says what came of it."""
 
-    def __init__(self, task: Task, provider: Provider, cloud: Attempts) -> None:
+    def __init__(self, task: Task, asked: Asked, provider: Provider, cloud: Attempts) -> None:
         self.task = task
+        self.asked = asked
         self.provider = provider
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
-        self.message = f"{WORDS[task.arguments['verb']][1]} {task.arguments['subject']}."
+        self.message = f"{WORDS[asked.verb][1]} {asked.subject}."
 
     @abstractmethod
     def carry_out(self) -> None:

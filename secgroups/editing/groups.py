@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from inventory.drivers.failures import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
+from inventory.services import note
+from secgroups.arguments import (
+    EditNotes,
+    GroupCreation,
+    GroupDeletion,
+    GroupEdit,
+    NewGroup,
+    PlacedGroup,
+    edit_notes,
+)
 from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import SecurityGroup
@@ -18,7 +28,7 @@ from secgroups.recording import record_group
 from secgroups.rules import write_rules
 
 
-class CreateGroup(Carrying):
+class CreateGroup(Carrying[GroupCreation]):
     """A request for a new group can't be given a name of its own by which a cloud would know it again.
 
     So before the first attempt the task notes which groups have the name already: another one is ours.
@@ -29,9 +39,10 @@ class CreateGroup(Carrying):
     as_of: datetime
 
     def carry_out(self) -> None:
-        self.cloud.unsure = "namesakes" in self.task.arguments
-        wanted = self._intended()
-        self.made, self.request_id = self.cloud.repeat(lambda: self._make(wanted))
+        noted = edit_notes(self.task.arguments).placed
+        self.cloud.unsure = noted is not None
+        placed = noted or self._placed()
+        self.made, self.request_id = self.cloud.repeat(lambda: self._make(placed))
         self.as_of = timezone.now()
         try:
             self.rules = self.driver.rules_of(self.made.ref)
@@ -40,27 +51,27 @@ class CreateGroup(Carrying):
         except CloudError:
             pass  # the next refresh brings in what is missing
 
-    def _intended(self) -> Group:
-        if self.cloud.unsure:
-            return Group(**self.task.arguments["group"])
-        asked = Group(ref="", **self.task.arguments["group"])
+    def _placed(self) -> PlacedGroup:
+        asked = _value(self.asked.group)
         group = self.cloud.ask(lambda: self.driver.placed(asked))
         namesakes = self.cloud.ask(lambda: self.driver.namesakes(group))
-        self.task.arguments |= {"group": asdict(group), "namesakes": [one.ref for one in namesakes]}
+        wanted = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
+        placed = PlacedGroup(group=wanted, namesakes=tuple(one.ref for one in namesakes))
+        note([self.task], EditNotes(placed=placed))
         self.cloud.holding.ensure()
         self.task.save(update_fields=["arguments"])
-        return group
+        return placed
 
-    def _make(self, wanted: Group) -> tuple[Group, str | None]:
-        known = self.task.arguments["namesakes"]
+    def _make(self, placed: PlacedGroup) -> tuple[Group, str | None]:
+        wanted = _value(placed.group)
         if self.cloud.unsure:
             for found in self.driver.namesakes(wanted):
-                if found.ref not in known:
+                if found.ref not in placed.namesakes:
                     return found, None
         try:
             return self.driver.create_group(wanted)
         except AlreadyThere as error:
-            if known or not self.cloud.unsure:
+            if placed.namesakes or not self.cloud.unsure:
                 raise
             raise CloudUnavailable(
                 f"The cloud does not show it yet: {error.message}", request_id=error.request_id
@@ -73,14 +84,14 @@ class CreateGroup(Carrying):
         return {"security_group": asked | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}
 
 
-class EditGroup(Carrying):
+class EditGroup(Carrying[GroupEdit]):
     edited: Group
 
     def carry_out(self) -> None:
-        ref, changes = self.task.arguments["group"]["ems_ref"], self.task.arguments["attributes"]
+        ref, changes = self.asked.group.ems_ref, self.asked.attributes
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         self.edited, self.request_id = self.cloud.repeat(
-            lambda: self.driver.edit_group(ref, changes.get("name"), changes.get("description"))
+            lambda: self.driver.edit_group(ref, changes.name, changes.description)
         )
 
     def record(self) -> dict[str, Any]:
@@ -90,18 +101,18 @@ class EditGroup(Carrying):
         return {"security_group": self.task.context_data["security_group"] | changed}
 
 
-class DeleteGroup(Carrying):
+class DeleteGroup(Carrying[GroupDeletion]):
     def carry_out(self) -> None:
-        group = self.task.arguments["group"]
-        self.cloud.waits_for_group = partial(any_fresh, self.provider, group["ems_ref"])
+        ref = self.asked.group.ems_ref
+        self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         try:
-            self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(group["ems_ref"]))
+            self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(ref))
         except GroupNotFound as error:
-            self.nothing_to_do(error, f"{self.task.arguments['subject']} is gone")
+            self.nothing_to_do(error, f"{self.asked.subject} is gone")
 
     def record(self) -> dict[str, Any]:
         """A refresh that read the cloud before and writes after this brings the group back until the next one."""
-        ref = self.task.arguments["group"]["ems_ref"]
+        ref = self.asked.group.ems_ref
         row = SecurityGroup.objects.select_for_update().filter(provider=self.provider, ems_ref=ref).first()
         if row:
             if self.driver.rules_end_with_their_source:
@@ -110,3 +121,7 @@ class DeleteGroup(Carrying):
             row.rules_that_name_it.update(source_ip_range=ref)
             row.delete()
         return {}
+
+
+def _value(group: NewGroup) -> Group:
+    return Group(ref="", **asdict(group))

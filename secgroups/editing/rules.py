@@ -6,30 +6,34 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from inventory.drivers.failures import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
+from secgroups.arguments import RuleCreation, RuleDeletion
 from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.rules import write_rules
 
+AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)
+
 #: The ways to say it: EC2 wants a range and shows it from then on, Neutron keeps the second range as none.
 ALL_PORTS = frozenset({(None, None), (0, 65535), (1, 65535)})
 
 
-class RuleEdit(Carrying):
+class RuleEdit(Carrying[AnyRule]):
     """`rule` is what was asked for. A cloud does neither edit of a rule twice, so both are simply repeated."""
 
     as_of: datetime
 
     @property
     def rule(self) -> Rule:
-        return Rule(**{"ref": "", **self.task.arguments["rule"]})
+        return Rule(**{"ref": "", **asdict(self.asked.rule)})
 
     def group(self) -> SecurityGroup | None:
         row: SecurityGroup | None = SecurityGroup.objects.filter(
@@ -38,7 +42,7 @@ class RuleEdit(Carrying):
         return row
 
 
-class CreateRule(RuleEdit):
+class CreateRule(RuleEdit[RuleCreation]):
     #: What the group certainly has: the new rule, or all of them where the cloud says that it is among these.
     seen: tuple[Rule, ...] = ()
     #: Which of them it is, if that is known.
@@ -51,7 +55,7 @@ class CreateRule(RuleEdit):
             self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (self.there,)
         except AlreadyThere as error:
-            self.nothing_to_do(error, f"{self.task.arguments['subject']} is there")
+            self.nothing_to_do(error, f"{self.asked.subject} is there")
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
             self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
         self.as_of = timezone.now()
@@ -65,14 +69,14 @@ class CreateRule(RuleEdit):
         return {"firewall_rule": self.task.context_data["firewall_rule"] | known}
 
 
-class DeleteRule(RuleEdit):
+class DeleteRule(RuleEdit[RuleDeletion]):
     def carry_out(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref)
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_rule(rule))
         except (RuleNotFound, GroupNotFound) as error:
-            self.nothing_to_do(error, f"{self.task.arguments['subject']} is gone")
+            self.nothing_to_do(error, f"{self.asked.subject} is gone")
         self.as_of = timezone.now()
 
     def record(self) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from django.db.models import Q, QuerySet
 from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
-from inventory.services import Work, queue_work
+from inventory.services import TaskSpec, queue_work
+from secgroups.arguments import MembershipChange, WantedGroup
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
 from secgroups.services.answers import Accepted, Refused
@@ -47,12 +48,12 @@ def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: Use
     is asked when the task is carried out.
     """
     decided = _decide(vm, action, asked, user)
-    works = [work for work in decided if isinstance(work, Work)]
-    tasks = iter(queue_work(f"vms/{vm.pk}", works, user=user, provider=vm.provider, vm=vm)) if works else iter(())
-    return [Accepted(work.message, next(tasks)) if isinstance(work, Work) else work for work in decided]
+    specs = [one for one in decided if isinstance(one, TaskSpec)]
+    tasks = iter(queue_work(f"vms/{vm.pk}", specs, user=user, provider=vm.provider, vm=vm)) if specs else iter(())
+    return [Accepted(one.message, next(tasks)) if isinstance(one, TaskSpec) else one for one in decided]
 
 
-def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[Work | Refused]:
+def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[TaskSpec | Refused]:
     if not vm.provider.supports_security_groups:
         reason = read_only(vm.provider)
         return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
@@ -61,7 +62,7 @@ def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[
     return [
         Refused(f"{cannot(action, one.label, vm.name)}: {refusal}")
         if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), ports, user))
-        else _work(vm, action, one, fitting, ports)
+        else _spec(vm, action, one, fitting, ports)
         for one in asked
     ]
 
@@ -142,17 +143,19 @@ class _Candidates:
         return (found,) if found else ()
 
 
-def _work(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports) -> Work:
+def _spec(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports) -> TaskSpec:
     gerund, _, preposition = WORDS[action]
     name = fitting[0].name if fitting else asked.label
-    group = {"name": name, "ems_ref": fitting[0].ems_ref if fitting else asked.ems_ref}
+    ems_ref = fitting[0].ems_ref if fitting else asked.ems_ref
     message = f"{gerund} security group {name} {preposition} {vm.name}"
     narrowed = ports.refs(asked.ports)
-    context = {"action": action, "instance": vm.name, "security_group": group}
-    return Work(
+    context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
+    return TaskSpec(
         name=message,
         message=message,
-        arguments={"action": action, "group": group, "ports": narrowed},
+        arguments=MembershipChange(
+            action=action, group=WantedGroup(name=name, ems_ref=ems_ref), ports=tuple(narrowed)
+        ),
         context=context | ({"ports": narrowed} if narrowed else {}),
     )
 

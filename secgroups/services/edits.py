@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,11 +12,24 @@ from django.db import transaction
 from inventory.drivers.base import Driver
 from inventory.drivers.values import Direction
 from inventory.models import CloudNetwork, CloudTenant, Provider
-from inventory.services import Work, queue_work
+from inventory.services import TaskSpec, queue_work
+from secgroups.arguments import (
+    EditArguments,
+    GroupAttributes,
+    GroupCreation,
+    GroupDeletion,
+    GroupEdit,
+    KnownGroup,
+    KnownRule,
+    NewGroup,
+    NewRule,
+    RuleCreation,
+    RuleDeletion,
+)
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import foreign_source, read_only
-from secgroups.words import WORDS, Verb, cannot, group_called, rule_called
+from secgroups.words import WORDS, cannot, group_called, rule_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,7 @@ class Edit:
     """Something to be done to the groups of a provider, which nothing that we know speaks against."""
 
     provider: Provider
-    work: Work
+    spec: TaskSpec
 
 
 @transaction.atomic
@@ -33,17 +46,17 @@ def request_edits(decided: Sequence[Edit | Refused], *, user: User) -> list[Acce
 
     The edits of one provider are carried out one after the other, in this order.
     """
-    edits: dict[Provider, list[Work]] = {}
+    specs: dict[Provider, list[TaskSpec]] = {}
     for one in decided:
         if isinstance(one, Edit):
-            edits.setdefault(one.provider, []).append(one.work)
+            specs.setdefault(one.provider, []).append(one.spec)
     # In one order, so that of two requests neither waits for the other.
     tasks = {
-        provider: iter(queue_work(f"security_groups/{provider.pk}", works, user=user, provider=provider))
-        for provider, works in sorted(edits.items(), key=lambda item: item[0].pk)
+        provider: iter(queue_work(f"security_groups/{provider.pk}", wanted, user=user, provider=provider))
+        for provider, wanted in sorted(specs.items(), key=lambda item: item[0].pk)
     }
     return [
-        Accepted(one.work.message, next(tasks[one.provider])) if isinstance(one, Edit) else one for one in decided
+        Accepted(one.spec.message, next(tasks[one.provider])) if isinstance(one, Edit) else one for one in decided
     ]
 
 
@@ -60,19 +73,19 @@ def group_creation(
     driver = _managing(provider)
     if cloud_network and driver and not driver.groups_have_networks:
         return Refused(f"{cannot('create', subject)}: the groups of {provider.name} are in no network")
-    group = {
-        "name": name,
-        "description": description,
-        "tenant_ref": cloud_tenant and cloud_tenant.ems_ref,
-        "network_ref": cloud_network and cloud_network.ems_ref,
-    }
+    group = NewGroup(
+        name=name,
+        description=description,
+        tenant_ref=cloud_tenant.ems_ref if cloud_tenant else None,
+        network_ref=cloud_network.ems_ref if cloud_network else None,
+    )
     shown = {
         "name": name,
         "description": description,
         "cloud_tenant": cloud_tenant and cloud_tenant.name,
         "cloud_network": cloud_network and cloud_network.name,
     }
-    return _edit("create", subject, provider, "create_group", {"group": group}, {"security_group": shown})
+    return _edit(provider, GroupCreation(subject=subject, group=group), {"security_group": shown})
 
 
 def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused:
@@ -85,15 +98,14 @@ def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused
         )
     if not attributes:
         return Refused(f"{cannot('edit', subject)}: nothing to change was given")
+    arguments = GroupEdit(subject=subject, group=_known(group), attributes=GroupAttributes(**attributes))
     named = _named(group)
-    arguments = {"group": named, "attributes": attributes}
-    return _edit("edit", subject, provider, "edit_group", arguments, {"security_group": named, **arguments})
+    return _edit(provider, arguments, {"security_group": named, "group": named, "attributes": attributes})
 
 
 def group_deletion(group: SecurityGroup) -> Edit | Refused:
-    named = _named(group)
-    context = {"security_group": named}
-    return _edit("delete", group_called(group.name), group.provider, "delete_group", {"group": named}, context)
+    arguments = GroupDeletion(subject=group_called(group.name), group=_known(group))
+    return _edit(group.provider, arguments, {"security_group": _named(group)})
 
 
 def rule_creation(
@@ -109,7 +121,7 @@ def rule_creation(
     description: str | None = None,
 ) -> Edit | Refused:
     """A new rule, with one source: a CIDR or a group of the same provider."""
-    rule = {
+    rule: dict[str, Any] = {
         "direction": direction,
         "network_protocol": network_protocol,
         "host_protocol": host_protocol,
@@ -129,10 +141,10 @@ def rule_creation(
     )
     if source and (refusal := foreign_source(group, source)):
         return Refused(f"{cannot('create', subject)}: {refusal}")
-    refs = {"group_ref": group.ems_ref, "source_group_ref": source and source.ems_ref}
+    wanted = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
     shown = rule | {"source_security_group": source and _named(source)}
     context = {"security_group": _named(group), "firewall_rule": shown}
-    return _edit("create", subject, group.provider, "create_rule", {"rule": rule | refs}, context)
+    return _edit(group.provider, RuleCreation(subject=subject, rule=wanted), context)
 
 
 def rule_deletion(rule: FirewallRule) -> Edit | Refused:
@@ -145,9 +157,9 @@ def rule_deletion(rule: FirewallRule) -> Edit | Refused:
         end_port=rule.end_port,
         source=source.name if source else rule.source_ip_range,
     )
-    named = {"ref": rule.ems_ref, "group_ref": group.ems_ref, "direction": rule.direction}
+    known = KnownRule(ref=rule.ems_ref, group_ref=group.ems_ref, direction=cast(Direction, rule.direction))
     context = {"security_group": _named(group), "firewall_rule": {"id": str(rule.pk), "ems_ref": rule.ems_ref}}
-    return _edit("delete", subject, group.provider, "delete_rule", {"rule": named}, context)
+    return _edit(group.provider, RuleDeletion(subject=subject, rule=known), context)
 
 
 def _managing(provider: Provider) -> type[Driver] | None:
@@ -159,23 +171,14 @@ def _named(group: SecurityGroup) -> dict[str, Any]:
     return {"id": str(group.pk), "name": group.name, "ems_ref": group.ems_ref}
 
 
-def _edit(
-    verb: Verb,
-    subject: str,
-    provider: Provider,
-    kind: str,
-    arguments: Mapping[str, Any],
-    context: Mapping[str, Any],
-) -> Edit | Refused:
+def _known(group: SecurityGroup) -> KnownGroup:
+    return KnownGroup(**_named(group))
+
+
+def _edit(provider: Provider, arguments: EditArguments, context: Mapping[str, Any]) -> Edit | Refused:
+    verb, subject = arguments.verb, arguments.subject
     if not provider.supports_security_groups:
         return Refused(f"{cannot(verb, subject)}: {read_only(provider)}")
     message = f"{WORDS[verb][0]} {subject}"
-    return Edit(
-        provider,
-        Work(
-            name=message,
-            message=message,
-            arguments={"edit": kind, "verb": verb, "subject": subject, **arguments},
-            context={"action": verb, "provider": provider.name, **context},
-        ),
-    )
+    context = {"action": verb, "provider": provider.name, **context}
+    return Edit(provider, TaskSpec(name=message, message=message, arguments=arguments, context=context))

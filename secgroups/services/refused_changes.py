@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from inventory.models import Task, Vm
-from inventory.services import Work, keep_refused
+from inventory.services import TaskSpec, keep_refused
 from secgroups.plan import WORDS, Action
 from secgroups.services.changes import Asked
 
@@ -15,5 +15,5 @@ def keep_refused_change(*, vm: Vm, action: Action, asked: Asked, reason: str, us
     gerund, _, preposition = WORDS[action]
     name = f"{gerund} security group {asked.label} {preposition} {vm.name}"
     group = {"name": asked.label, "ems_ref": asked.ems_ref}
-    work = Work(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
-    return keep_refused(f"vms/{vm.pk}", work, user=user, provider=vm.provider, vm=vm)
+    spec = TaskSpec(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
+    return keep_refused(f"vms/{vm.pk}", spec, user=user, provider=vm.provider, vm=vm)

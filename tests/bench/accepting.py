@@ -54,7 +54,7 @@ def _task(vm: tuple[int, str, int], name: str) -> dict[str, Any]:
     group = {"name": name, "ems_ref": None}
     return {
         "name": f"Adding security group {name} to {vm[1]}",
-        "arguments": {"action": "add", "group": group, "ports": []},
+        "arguments": {"version": 1, "action": "add", "group": group, "ports": []},
         "context": {"action": "add", "instance": vm[1], "security_group": group},
     }
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from inventory.models import NetworkPort, Task
+from secgroups.arguments import membership_task
 from secgroups.models import SecurityGroup
 
 Groups = Mapping[str, set[str]]
@@ -68,9 +69,10 @@ def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task]) -> Iterator
 
 def _apply(task: Task, groups: dict[str, set[str]]) -> None:
     ref = task.context_data["security_group"]["ems_ref"]
-    mine = task.arguments["ports"] or [port["ems_ref"] for port in task.context_data["network_ports"]]
+    asked = membership_task(task.arguments)
+    mine = asked.ports or [port["ems_ref"] for port in task.context_data["network_ports"]]
     for interface in mine:
-        if task.arguments["action"] == "add":
+        if asked.action == "add":
             groups[interface].add(ref)
         else:
             groups[interface].discard(ref)

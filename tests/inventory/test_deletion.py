@@ -19,7 +19,7 @@ from inventory.leases import LeaseLost
 from inventory.models import CallRate, CloudTenant, NetworkPort, Provider, Tally, Task, Vm
 from inventory.pacing import slow_down
 from inventory.patience import HandedBack
-from inventory.services import Work, delete_provider, edit_provider, queue_work, request_refresh
+from inventory.services import TaskSpec, delete_provider, edit_provider, queue_work, request_refresh
 from inventory.tasks import forget_what_is_over, queue_due_refreshes
 from secgroups import editing
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -246,7 +246,7 @@ def test_a_refresh_that_is_reading_writes_nothing_any_more(cast: Cast, cloud: Me
     cloud.instance_list.clear()
     cloud.script("inventory", meanwhile(lambda: accepted(cast.acme)))
     Task.objects.update(state="Active")
-    refreshing.carry_out([task], Grip())
+    carry_out([task], Grip())
     assert (task.status, task.message) == ("Error", GONE)
     assert list(Vm.objects.order_by("pk").values()) == before
 
@@ -282,7 +282,7 @@ def test_whoever_asks_while_it_is_deleted_is_refused_or_told() -> None:
             number = 0
             with suppress(Provider.DoesNotExist):
                 while number < 1000:
-                    queue_work(f"vms/{vm.pk}", [Work("Add", "Adding")], user=None, provider=vm.provider, vm=vm)
+                    queue_work(f"vms/{vm.pk}", [TaskSpec("Add", "Adding")], user=None, provider=vm.provider, vm=vm)
                     number += 1
             return number
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inventory.leases import lease
 from inventory.models import Provider, Task
-from inventory.services import Work, queue_work
+from inventory.services import TaskSpec, queue_work
 from tests import cast as actors
 
 QUEUE = "vms/1"
@@ -43,7 +43,7 @@ def health(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def left_alone(seconds: float) -> None:
-    queue_work(QUEUE, [Work("a", "Doing a")], user=None, provider=None)
+    queue_work(QUEUE, [TaskSpec("a", "Doing a")], user=None, provider=None)
     Task.objects.update(created_on=timezone.now() - timedelta(seconds=seconds))
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from inventory.arguments import ProviderRefresh, provider_task
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.values import Connection
 from inventory.models import Provider, Task
@@ -126,7 +127,7 @@ def test_a_provider_that_can_not_be_read_is_connected_without_a_refresh(
 @pytest.mark.parametrize("force", [True, False])
 def test_a_refresh_that_is_asked_for_says_whether_it_is_forced(force: bool, db: None) -> None:
     task = request_refresh(provider=actors.provider("acme"), user=None, force=force)
-    assert task.arguments == {"force": force}
+    assert provider_task(task.arguments) == ProviderRefresh(force=force)
     assert task.context_data == {"action": "refresh", "provider": "acme", "force": force}
     assert (task.owner, task.userid) == (None, "system")
 

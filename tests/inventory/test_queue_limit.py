@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory.models import IdempotencyKey, Provider, Task
-from inventory.services import QueueFull, Work, finish, queue_work
+from inventory.services import QueueFull, TaskSpec, finish, queue_work
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -27,8 +27,8 @@ def limit(settings: Any) -> None:
     settings.QUEUE_LIMIT = 3
 
 
-def works(number: int) -> list[Work]:
-    return [Work("Work", "Working")] * number
+def works(number: int) -> list[TaskSpec]:
+    return [TaskSpec("Work", "Working")] * number
 
 
 def post(client: Client, path: str, body: Any, **headers: str) -> Any:

@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from inventory import reconcile
 from inventory.db.bulk import new_ids
+from inventory.deletion import carry_out
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.refresh import STEPS, Refresh, carry_out, refresh
+from inventory.refresh import STEPS, Refresh, refresh
 from inventory.services import request_refresh
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors

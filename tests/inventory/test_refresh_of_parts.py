@@ -11,11 +11,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from inventory.deletion import carry_out
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
 from inventory.guard import TooManyGone
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.refresh import carry_out, refresh
+from inventory.refresh import refresh
 from inventory.services import request_refresh, request_refresh_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors

@@ -16,16 +16,21 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
 from inventory import patience
+from inventory.arguments import Arguments, Notes, read
 from inventory.leases import Holding, LeaseLost
 from inventory.models import Lease, Provider, Task
 from inventory.patience import Stop
-from inventory.services import Work, finish, queue_work, queueing
+from inventory.services import TaskSpec, finish, queue_work, queueing
 from inventory.tasks import look_around, sweep, work
 from inventory.work import LATE, work_off
 from tests import cast as actors
 from tests.cast import Cast
 
 QUEUE = "things/1"
+
+
+class Doing(Arguments, frozen=True):
+    b: Any
 
 
 class Handler:
@@ -72,7 +77,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str,
 
 
 def add(*names: str, queue: str = QUEUE, **attributes: Any) -> None:
-    queue_work(queue, [Work(name, f"Doing {name}") for name in names], user=None, provider=None)
+    queue_work(queue, [TaskSpec(name, f"Doing {name}") for name in names], user=None, provider=None)
     Task.objects.filter(name__in=names).update(**attributes)
 
 
@@ -199,11 +204,11 @@ class TestSweep:
 class TestQueueWork:
     def test_the_tasks_say_what_is_to_be_done_for_whom(self) -> None:
         sam, acme = User.objects.create_user("sam"), actors.provider("acme")
-        task, _ = queue_work(
-            QUEUE, [Work("a", "Doing a", {"b": 1}, {"c": 2}), Work("d", "Doing d")], user=sam, provider=acme
-        )
+        specs = [TaskSpec("a", "Doing a", Doing(b=1), {"c": 2}), TaskSpec("d", "Doing d")]
+        task, _ = queue_work(QUEUE, specs, user=sam, provider=acme)
         task = Task.objects.get(pk=task.pk)
-        assert (task.name, task.message, task.arguments, task.context_data) == ("a", "Doing a", {"b": 1}, {"c": 2})
+        assert (task.name, task.message, task.context_data) == ("a", "Doing a", {"c": 2})
+        assert task.arguments == {"version": 1, "b": 1}
         assert (task.queue, task.userid, task.owner, task.provider, task.vm) == (QUEUE, "sam", sam, acme, None)
         assert (task.state, task.status, task.pct_complete, task.started_on) == ("Queued", "Ok", 0, None)
 
@@ -220,9 +225,9 @@ class TestQueueWork:
         assert messages == [([QUEUE], {})]
 
     def test_it_queues_all_or_nothing(self, django_capture_on_commit_callbacks: Any) -> None:
-        works = [Work("a", "Doing a"), Work("b", "Doing b", {"not": object()})]
+        specs = [TaskSpec("a", "Doing a"), TaskSpec("b", "Doing b", Doing(b=object()))]
         with django_capture_on_commit_callbacks() as callbacks, pytest.raises(TypeError):
-            queue_work(QUEUE, works, user=None, provider=None)
+            queue_work(QUEUE, specs, user=None, provider=None)
         assert not Task.objects.exists()
         assert not callbacks
 
@@ -252,7 +257,7 @@ class TestQueueWork:
 
 
 def test_a_finished_task_shows_the_outcome_beside_what_was_asked(db: None) -> None:
-    [task] = queue_work(QUEUE, [Work("a", "Doing a", {}, {"asked": 1})], user=None, provider=None)
+    [task] = queue_work(QUEUE, [TaskSpec("a", "Doing a", context={"asked": 1})], user=None, provider=None)
     finish(task, Task.Status.WARN, "Half done.", outcome=2)
     task.refresh_from_db()
     assert (task.state, task.status, task.message, task.pct_complete) == ("Finished", "Warn", "Half done.", 100)
@@ -261,7 +266,7 @@ def test_a_finished_task_shows_the_outcome_beside_what_was_asked(db: None) -> No
 
 def test_a_provider_that_is_deleted_leaves_its_tasks(db: None) -> None:
     acme: Provider = actors.provider("acme")
-    queue_work(QUEUE, [Work("a", "Doing a")], user=None, provider=acme)
+    queue_work(QUEUE, [TaskSpec("a", "Doing a")], user=None, provider=acme)
     acme.delete()
     assert Task.objects.get().provider is None
 
@@ -335,15 +340,17 @@ class TestRefreshesAndChanges:
 
 def test_what_is_accepted_is_written_as_it_was_given_and_in_its_order(cast: Cast, admin_user: User) -> None:
     texts = ["plain", "100 %s", 'it\'s "quoted"', "naïve 防火墙 🧱", "back\\slash\nand line", "", "null", "[]"]
-    works = [
-        Work(text, f"{number}: {text}", {"text": text, "list": [1, None, {"a": True}]}, {"of": {text: number}})
+    specs = [
+        TaskSpec(text, f"{number}: {text}", Doing(b={text: [1, None, {"a": text}]}), {"of": {text: number}})
         for number, text in enumerate(texts * 20)
     ]
-    tasks = queue_work("vms/1", works, user=admin_user, provider=cast.acme, vm=cast.production.single)
+    tasks = queue_work("vms/1", specs, user=admin_user, provider=cast.acme, vm=cast.production.single)
 
     written = list(Task.objects.order_by("id"))
     assert [task.pk for task in tasks] == [task.pk for task in written]
-    assert [Work(task.name, task.message, task.arguments, task.context_data) for task in written] == works
+    asked = [read(task.arguments, Doing, Notes) for task in written]
+    found = [TaskSpec(one.name, one.message, b, one.context_data) for one, b in zip(written, asked, strict=True)]
+    assert found == specs
     assert {(one.queue, one.state, one.status, one.userid, one.pct_complete) for one in written} == {
         ("vms/1", "Queued", "Ok", "admin", 0)
     }
@@ -351,4 +358,4 @@ def test_what_is_accepted_is_written_as_it_was_given_and_in_its_order(cast: Cast
         (admin_user, cast.acme, cast.production.single, None)
     }
     assert written[0].created_on <= written[0].updated_on <= timezone.now()
-    assert [task.name for task in tasks] == [work.name for work in works]
+    assert [task.name for task in tasks] == [spec.name for spec in specs]

@@ -379,7 +379,7 @@ class TestRefresh:
         return client.post(url(model), {"action": "refresh", "_selected_action": chosen}, follow=True)
 
     def queued(self) -> QuerySet[Task]:
-        return Task.objects.filter(queue__startswith="providers/", arguments__has_key="scope")
+        return Task.objects.filter(queue__startswith="providers/", arguments__scope__has_key="kind")
 
     def test_what_is_chosen_is_read_from_its_cloud(self, admin_client, admin_user, prod, model, kind):
         row = model.objects.first()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from inventory.drivers.failures import AlreadyThere
 from inventory.drivers.values import Inventory, Rule
@@ -106,7 +107,7 @@ class TestCreating:
         self, cast: Cast, cloud: MemoryCloud, asked: dict[str, Any], there: dict[str, Any]
     ) -> None:
         decided = https(cast.production.web, **asked)
-        given = {"network_protocol": "IPV4"} | decided.work.arguments["rule"]
+        given = {"network_protocol": "IPV4"} | asdict(decided.spec.arguments.rule)
         family = {"network_protocol": given["network_protocol"] or "IPV4"}
         ours = Rule(**given | family | there | {"ref": "r-1"})
         cloud.rule_list += [*neighbours(ours), ours]
@@ -120,7 +121,7 @@ class TestCreating:
     def test_of_a_rule_for_a_group_the_family_counts(self, cast: Cast, cloud: MemoryCloud, family: str) -> None:
         source = {"source_ip_range": None, "source_security_group": cast.production.db}
         decided = https(cast.production.web, **source, network_protocol=family)
-        given = decided.work.arguments["rule"] | {"ref": ""}
+        given = asdict(decided.spec.arguments.rule) | {"ref": ""}
         cloud.rule_list += [Rule(**given | {"ref": f, "network_protocol": f}) for f in ("IPV4", "IPV6")]
         [task] = edited(cast.acme, decided)
         assert task.context_data["firewall_rule"]["ems_ref"] == family
@@ -128,7 +129,9 @@ class TestCreating:
     def test_a_rule_for_a_group_that_is_for_both_families_is_found(self, cast: Cast, cloud: MemoryCloud) -> None:
         source = {"source_ip_range": None, "source_security_group": cast.production.db}
         decided = https(cast.production.web, **source)
-        cloud.rule_list.append(Rule(**decided.work.arguments["rule"] | {"ref": "r-1", "network_protocol": None}))
+        cloud.rule_list.append(
+            Rule(**asdict(decided.spec.arguments.rule) | {"ref": "r-1", "network_protocol": None})
+        )
         cloud.script("create_rule", fail(AlreadyThere("There is such a rule.")))
         [task] = edited(cast.acme, decided)
         assert task.context_data["firewall_rule"]["ems_ref"] == "r-1"

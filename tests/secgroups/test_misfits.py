@@ -11,13 +11,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inventory.deletion import carry_out
 from inventory.drivers.boundary import fitted
 from inventory.drivers.ec2 import reading as ec2
 from inventory.drivers.file import document
 from inventory.drivers.openstack import reading as openstack
 from inventory.drivers.values import Group, Inventory, Network, Port, Rule, Tenant
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.refresh import carry_out
 from inventory.services import request_refresh
 from secgroups.export import exported
 from secgroups.models import FirewallRule, SecurityGroup

@@ -15,7 +15,7 @@ from django.test import Client
 
 from inventory.models import Task, Vm
 from inventory.reconcile import reconcile
-from inventory.services import Work, queue_work
+from inventory.services import TaskSpec, queue_work
 from secgroups.services import changes
 from tests import cast as actors
 from tests.cast import Cast
@@ -30,7 +30,7 @@ def remove(vm: Vm) -> None:
 
 
 def ask(vm: Vm) -> Task:
-    [task] = queue_work(f"vms/{vm.pk}", [Work("Add", "Adding")], user=None, provider=vm.provider, vm=vm)
+    [task] = queue_work(f"vms/{vm.pk}", [TaskSpec("Add", "Adding")], user=None, provider=vm.provider, vm=vm)
     return task
 
 

@@ -56,7 +56,7 @@ def test_a_change_becomes_a_task_of_its_own(action: Action, message: str, cast: 
     assert task.name == task.message == message
     assert (task.state, task.status, task.queue) == ("Queued", "Ok", f"vms/{vm.pk}")
     assert (task.owner, task.userid, task.vm, task.provider) == (user, "sam", vm, cast.acme)
-    assert task.arguments == {"action": action, "group": group, "ports": []}
+    assert task.arguments == {"version": 1, "action": action, "group": group, "ports": []}
     assert task.context_data == {"action": action, "instance": "production-single", "security_group": group}
 
 

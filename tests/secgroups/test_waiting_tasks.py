@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from inventory import patience, refresh
+from inventory import deletion, patience
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
 from inventory.services import NotInTime, cancel_task, edit_provider, request_refresh, retry_task
@@ -400,7 +400,7 @@ class TestALostLease:
         edited(cast.acme, group_deletion(cast.production.web), grip=grip)
 
     def refresh(self, cast: Cast, grip: Grip) -> None:
-        refresh.carry_out(_take(request_refresh(provider=cast.acme, user=None).queue), grip)
+        deletion.carry_out(_take(request_refresh(provider=cast.acme, user=None).queue), grip)
 
     @pytest.mark.parametrize("work", CALLS)
     @pytest.mark.parametrize("error", [throttle(LONG), unavailable(), refuse()])

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 
 from inventory.api import providers
+from inventory.arguments import ProviderRefresh, provider_task
 from inventory.models import Provider, Task
 from inventory.services import delete_provider
 from tests import cast as actors
@@ -136,7 +137,7 @@ def test_a_refresh_answers_with_its_task(admin_client: Client, cast: Cast) -> No
         "tasks": [{"id": str(task.pk), "href": href}],
         "href": f"http://testserver/api/providers/{cast.acme.pk}",
     }
-    assert task.arguments == {"force": True}
+    assert provider_task(task.arguments) == ProviderRefresh(force=True)
 
 
 def test_many_are_refreshed_each_by_itself(admin_client: Client, cast: Cast) -> None:

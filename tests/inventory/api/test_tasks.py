@@ -13,14 +13,14 @@ from django.test import Client
 
 from inventory.models import Task
 from inventory.rest.http import waiting
-from inventory.services import Work, finish, queue_work
+from inventory.services import TaskSpec, finish, queue_work
 from inventory.work import _take
 from tests.contracts import grant
 
 
 @pytest.fixture
 def task(admin_user: User) -> Task:
-    [queued] = queue_work("vms/1", [Work("Adding", "Adding")], user=admin_user, provider=None)
+    [queued] = queue_work("vms/1", [TaskSpec("Adding", "Adding")], user=admin_user, provider=None)
     return queued
 
 
@@ -95,7 +95,7 @@ def test_ones_own_task_can_be_seen_but_not_ended_without_the_permission(
     client: Client, django_user_model: type[User], action: str
 ) -> None:
     user = django_user_model.objects.create_user("ada")
-    [own] = queue_work("vms/1", [Work("Adding", "Adding")], user=user, provider=None)
+    [own] = queue_work("vms/1", [TaskSpec("Adding", "Adding")], user=user, provider=None)
     client.force_login(user)
     assert "actions" not in client.get(f"/api/tasks/{own.pk}").json()
     assert post(client, own, action).status_code == HTTPStatus.FORBIDDEN

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import Provider, Task
-from inventory.services import Work, finish, queue_work
+from inventory.services import TaskSpec, finish, queue_work
 from tests.cast import Cast
 
 FORMS = ["/api{}", "/api{}/", "/api//{}", "/api/v1.0.0{}", "/api/v1.0.0/{}//"]
@@ -18,7 +18,7 @@ FORMS = ["/api{}", "/api{}/", "/api//{}", "/api/v1.0.0{}", "/api/v1.0.0/{}//"]
 @pytest.mark.parametrize("form", FORMS)
 def test_slashes_and_the_version_do_not_matter_to_any_method(admin_client: Client, cast: Cast, form: str) -> None:
     provider = form.format(f"/providers/{cast.acme.pk}")
-    [task] = queue_work("vms/1", [Work("x", "x")], user=None, provider=None)
+    [task] = queue_work("vms/1", [TaskSpec("x", "x")], user=None, provider=None)
     finish(task, Task.Status.OK, "Done.")
 
     def status(method: str, url: str, body: Any = None) -> int:

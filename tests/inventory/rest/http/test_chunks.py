@@ -58,7 +58,7 @@ class TestChunks:
     def test_they_are_read(self, cast: Cast) -> None:
         status, answer = post(f"/api/providers/{cast.acme.pk}", b'{"action": "ref', b'resh", "force": true}')
         assert (status, answer["success"]) == (HTTPStatus.OK, True)
-        assert Task.objects.get().arguments == {"force": True}
+        assert Task.objects.get().arguments["force"] is True
 
     def test_none_at_all_is_no_body(self, cast: Cast) -> None:
         status, answer = post(f"/api/providers/{cast.acme.pk}")
