@@ -71,7 +71,7 @@ def unforeseen(error: Exception, doing: object) -> str:
     if leave_to_others(error):
         raise error
     logger.error("%s failed", doing, exc_info=error)
-    return f"Portcullis failed to carry this out ({described(error)}); its log says why."
+    return f"Internal error ({described(error)}). See the log of Portcullis for details."
 
 
 def unrecorded(done: str, reason: str) -> str:

@@ -118,7 +118,8 @@ class Refresh:
             return f"Refreshed {subject}: {self.summary()}. {self.findings.news()}"
         there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
         if not there and not self.findings.misfits:
-            return f"The cloud has no {subject} any more: it was removed here, too."
+            gone = f"{subject} no longer exists in the cloud and was removed from the inventory."
+            return gone[0].upper() + gone[1:]
         return f"Refreshed {subject}. {self.findings.news()}"
 
 
@@ -192,7 +193,7 @@ def refresh(
             raise
         holding.ensure()
         foreseen = isinstance(failure, FORESEEN)
-        unknown = f"Portcullis failed to refresh ({described(failure)}); its log says why."
+        unknown = f"Internal error in the refresh ({described(failure)}). See the log of Portcullis for details."
         _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
         raise
     _note_outcome(provider, scope, read_on, None)

@@ -182,7 +182,7 @@ class _Folding:
     def _last_group(self, change: Change, ports: Sequence[str]) -> str:
         return (
             f"{cannot(change.action, change.group.name, self.instance)}: it is the last security group of port "
-            f"{_list(ports)}, and this cloud leaves at least {self.minimum} there; nothing was changed."
+            f"{_list(ports)}, which must keep at least {self.minimum}. Nothing was changed."
         )
 
     def _done(self, change: Change, written: Sequence[str], left_out: str) -> Outcome:

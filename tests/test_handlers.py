@@ -128,10 +128,10 @@ class TestEveryTaskEnds:
         request_refresh(provider=cast.acme, user=None)
         broken(step, error)
         tasks = carry_out(f"providers/{cast.acme.pk}")
-        message = f"Portcullis failed to carry this out ({type(error).__name__}); its log says why."
+        message = f"Internal error ({type(error).__name__}). See the log of Portcullis for details."
         assert [(task.state, task.status, task.message) for task in tasks] == 2 * [("Finished", "Error", message)]
         cast.acme.refresh_from_db()
-        failed = f"Portcullis failed to refresh ({type(error).__name__}); its log says why."
+        failed = f"Internal error in the refresh ({type(error).__name__}). See the log of Portcullis for details."
         assert cast.acme.last_refresh_error == failed
 
     @pytest.mark.parametrize("step", CHANGE)
@@ -150,7 +150,7 @@ class TestEveryTaskEnds:
             else:
                 assert task.status == "Error"
                 assert type(error).__name__ in task.message
-            assert "log says why" in task.message or task.status == "Ok"
+            assert "See the log" in task.message or task.status == "Ok"
 
     @pytest.mark.parametrize(("kind", "step"), [(kind, step) for kind, steps in EDITS.items() for step in steps])
     def test_of_an_edit_and_those_behind_it_go_on(
@@ -161,7 +161,7 @@ class TestEveryTaskEnds:
         first, second = carry_out(f"security_groups/{cast.acme.pk}")
         assert (second.state, second.status) == ("Finished", "Ok"), second.message
         assert first.state == "Finished"
-        assert f"({type(error).__name__}); its log says why." in first.message
+        assert f"Internal error ({type(error).__name__}). See the log" in first.message
         done = len(cloud.called(kind)) == 2
         assert first.status == ("Warn" if done else "Error"), first.message
         if done:

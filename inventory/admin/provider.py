@@ -69,7 +69,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             "Credentials",
             {
                 "fields": ["credentials_stored", "auth_type", ("userid", "password")],
-                "description": "What is stored is never shown. Leave both empty to keep it, and for a file.",
+                "description": "Stored credentials are never shown. Leave both blank to keep them, or for files.",
             },
         ),
         (

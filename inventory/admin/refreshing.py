@@ -36,7 +36,7 @@ class RefreshableAdmin(LinkedAdmin[M]):
     def refresh(self, request: HttpRequest, rows: QuerySet[M]) -> HttpResponse | None:
         return self._refresh(request, rows)
 
-    @admin.action(description="Refresh, even if much is gone (force)", permissions=["refresh"])
+    @admin.action(description="Force refresh (ignore the deletion limit)", permissions=["refresh"])
     def refresh_by_force(self, request: HttpRequest, rows: QuerySet[M]) -> HttpResponse | None:
         return self._refresh(request, rows, force=True)
 

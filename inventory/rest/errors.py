@@ -112,7 +112,7 @@ def message_of(error: Exception) -> str:
     if isinstance(error, RequestDataTooBig):
         return "The body of the request is too large"
     if passes(error):
-        return "The database can't be reached, or is too busy: ask again in a moment"
+        return "The database is unavailable or overloaded. Retry in a moment"
     return str(error) or type(error).__name__
 
 

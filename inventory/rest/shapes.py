@@ -152,7 +152,7 @@ REASONS = {
     HTTPStatus.UNAUTHORIZED: "No valid login",
     HTTPStatus.FORBIDDEN: "Not allowed to this user",
     HTTPStatus.NOT_FOUND: "Nothing that this user may see has this address",
-    HTTPStatus.CONFLICT: "The first request with this Idempotency-Key is still being answered",
+    HTTPStatus.CONFLICT: "A request with this Idempotency-Key is still in progress",
     HTTPStatus.PRECONDITION_FAILED: "The resource is not as If-Match says",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much is waiting there already; Retry-After says when to ask again",

@@ -48,7 +48,7 @@ class QueueFull(Exception):
     wait = 10
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"{waiting} tasks are waiting there already: ask again when some of them are finished")
+        super().__init__(f"Queue full: {waiting} tasks are already waiting. Retry when some have finished")
 
 
 @transaction.atomic

@@ -47,20 +47,20 @@ def verify_credentials(*, provider: Provider, seconds: float = PATIENCE) -> Verd
         return Verdict(False, str(error))
     except Exception:
         logger.exception("The test of a provider of type %s failed", provider.type)
-        return Verdict(False, "Portcullis failed to test this; its log says why.")
+        return Verdict(False, "Internal error in the test. See the log of Portcullis for details.")
     if not driver.needs_credentials:
         return Verdict(True, "The inventory can be read.", checks)
     denied = [check.message for check in checks if not check.allowed]
     if any(check.needed and not check.allowed for check in checks):
-        return Verdict(False, " ".join(["The credentials are taken, but do not suffice.", *denied]), checks)
-    may = denied or ["They may do all that Portcullis does."]
+        return Verdict(False, " ".join(["Credentials accepted, but permissions are missing.", *denied]), checks)
+    may = denied or ["All required permissions are granted."]
     return Verdict(True, " ".join(["The cloud answers and takes the credentials.", *may]), checks)
 
 
 def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
     """The outcome of a call that may take so long; one that takes longer goes on until its time-outs end it."""
     if seconds <= 0:
-        raise CloudUnavailable("There was no time left to test this: test fewer at once.")
+        raise CloudUnavailable("Not tested: the time limit was reached. Test fewer providers per request.")
     if not _free.acquire(blocking=False):
         raise CloudUnavailable(f"{MOST} tests are under way already: try again in a minute.")
     outcome: Future[Checks] = Future()

@@ -56,12 +56,12 @@ class NewRuleInput(StrictSerializer):
         if value is None:
             return None
         if not _CIDR.fullmatch(value):
-            raise serializers.ValidationError(f"{value} is no CIDR.")
+            raise serializers.ValidationError(f"{value} is not a valid CIDR.")
         try:
             # As clouds keep it: without what the prefix doesn't count.
             return str(ip_network(value, strict=False))
         except ValueError as error:
-            raise serializers.ValidationError(f"{value} is no CIDR.") from error
+            raise serializers.ValidationError(f"{value} is not a valid CIDR.") from error
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return attrs | _ports(attrs) | _source(attrs)
@@ -81,7 +81,7 @@ def _ports(given: dict[str, Any]) -> dict[str, int | None]:
         return {"port": None, "end_port": None}
     if protocol is None:
         # A cloud would take it for every port of every protocol.
-        raise serializers.ValidationError({"port": "There must be a host_protocol that has ports."})
+        raise serializers.ValidationError({"port": "It requires a host_protocol with ports, such as tcp or udp."})
     end = port if end is None else end
     if not 0 <= port <= end:
         raise serializers.ValidationError({"port": "The ports must be a range from 0 to 65535."})
@@ -97,7 +97,7 @@ def _source(given: dict[str, Any]) -> dict[str, str | None]:
         )
     if not (range_ or group):
         raise serializers.ValidationError(
-            {"source_ip_range": "There must be this or source_security_group_id; everybody is 0.0.0.0/0 or ::/0."}
+            {"source_ip_range": "Specify this or source_security_group_id. 0.0.0.0/0 or ::/0 allows any source."}
         )
     said: str | None = given.get("network_protocol")
     if not range_:

@@ -56,14 +56,14 @@ def test_a_database_that_lacks_migrations(health: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'secgroups'")
     said, failure = health()
-    assert failure == "Not well: database"
+    assert failure == "Unhealthy: database"
     assert said["database"].endswith("migrations are to be applied: manage.py migrate")
 
 
 def test_a_broker_that_does_not_answer(health: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current_app.conf, "broker_write_url", "amqp://127.0.0.1:1//")
     said, failure = health()
-    assert failure == "Not well: broker"
+    assert failure == "Unhealthy: broker"
     assert said["broker"].endswith("refused (work is done nevertheless, some seconds later)")
 
 
@@ -71,14 +71,14 @@ def test_tasks_that_nobody_is_at(health: Any) -> None:
     left_alone(61)
     with lease(QUEUE):
         assert health() == ({}, "")
-    words = "nobody is at 1 tasks, which wait for over 60 s: are there enough workers?"
-    assert health() == ({"workers": words}, "Not well: workers")
+    words = "1 tasks have waited for over 60 s without a worker. Are enough workers running?"
+    assert health() == ({"workers": words}, "Unhealthy: workers")
 
 
 def test_refreshes_that_nobody_queues(health: Any, settings: Any) -> None:
     last = timezone.now() - settings.REFRESH_INTERVAL - timedelta(seconds=61)
     Provider.objects.update(last_refresh_date=last)
     words = "no refresh was queued of acme: is it running?"
-    assert health() == ({"scheduler": words}, "Not well: scheduler")
+    assert health() == ({"scheduler": words}, "Unhealthy: scheduler")
     settings.REFRESH_INTERVAL = timedelta()
     assert health() == ({}, "")

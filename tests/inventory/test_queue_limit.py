@@ -19,7 +19,7 @@ from inventory.services import QueueFull, TaskSpec, finish, queue_work
 from tests import cast as actors
 from tests.cast import Cast
 
-FULL = "tasks are waiting there already: ask again when some of them are finished"
+FULL = "tasks are already waiting. Retry when some have finished"
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_a_request_for_too_much_is_told_when_to_ask_again_and_queues_nothing(
     assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert answer.json()["error"] == {
         "kind": "too_many_requests",
-        "message": f"0 {FULL}",
+        "message": f"Queue full: 0 {FULL}",
         "klass": "Api::TooManyRequestsError",
     }
     assert answer.headers["Retry-After"] == "10"
@@ -124,7 +124,7 @@ def test_the_admin_says_that_nothing_was_queued(admin_client: Client, cast: Cast
     chosen = list(Provider.objects.order_by("-name").values_list("pk", flat=True))
     data = {"action": "refresh", "_selected_action": chosen}
     answer = admin_client.post(reverse("admin:inventory_provider_changelist"), data, follow=True)
-    assert [str(message) for message in answer.context["messages"]] == [f"Nothing was done: 3 {FULL}."]
+    assert [str(message) for message in answer.context["messages"]] == [f"Nothing was done: Queue full: 3 {FULL}."]
     assert Task.objects.count() == 3
 
 
@@ -137,4 +137,4 @@ def test_the_admin_says_which_instance_can_take_no_more(admin_client: Client, ca
     assert told == ["1 change accepted.", "1 change refused: the tasks say why."]
     refused = Task.objects.get(status=Task.Status.ERROR)
     assert (refused.state, refused.vm) == ("Finished", vm)
-    assert refused.message.endswith(f"to staging-double: 3 {FULL}.")
+    assert refused.message.endswith(f"to staging-double: Queue full: 3 {FULL}.")

@@ -107,7 +107,7 @@ class TestAnInstance:
         carry_out([task], Grip())
         assert (task.status, task.message) == (
             "Ok",
-            "The cloud has no instance double any more: it was removed here, too.",
+            "Instance double no longer exists in the cloud and was removed from the inventory.",
         )
         assert not Vm.objects.filter(ems_ref=DOUBLE.ref).exists()
         assert Vm.objects.count() == 3

@@ -48,14 +48,14 @@ def raising(error: Exception) -> Any:
         (
             (READ, CHANGE),
             True,
-            "The cloud answers and takes the credentials. They may do all that Portcullis does.",
+            "The cloud answers and takes the credentials. All required permissions are granted.",
         ),
         ((READ, KEEP), True, f"The cloud answers and takes the credentials. {KEEP.message}"),
         ((READ, WHO_KNOWS), True, f"The cloud answers and takes the credentials. {WHO_KNOWS.message}"),
         (
             (BLIND, KEEP),
             False,
-            f"The credentials are taken, but do not suffice. {BLIND.message} {KEEP.message}",
+            f"Credentials accepted, but permissions are missing. {BLIND.message} {KEEP.message}",
         ),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_failure_of_our_own_is_logged_and_told_without_its_words(
     verdict = verify_credentials(provider=Provider(type=AMAZON))
     assert (verdict.success, verdict.message) == (
         False,
-        "Portcullis failed to test this; its log says why.",
+        "Internal error in the test. See the log of Portcullis for details.",
     )
     assert "ZeroDivisionError" in caplog.text
 
@@ -140,4 +140,4 @@ def test_no_more_go_on_at_a_time_than_a_process_can_bear(says: Any, monkeypatch:
 def test_without_time_nobody_is_asked(says: Any) -> None:
     says(raising(AssertionError()))
     verdict = verify_credentials(provider=Provider(type=AMAZON), seconds=0)
-    assert verdict.message == "There was no time left to test this: test fewer at once."
+    assert verdict.message == "Not tested: the time limit was reached. Test fewer providers per request."

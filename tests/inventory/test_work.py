@@ -140,7 +140,7 @@ class TestWorkOff:
         add("a", "b")
         handler.before = fail
         work_off(QUEUE)
-        failed = "Portcullis failed to carry this out (ZeroDivisionError); its log says why."
+        failed = "Internal error (ZeroDivisionError). See the log of Portcullis for details."
         assert states() == {"a": ("Finished", "Warn", "Half done."), "b": ("Finished", "Error", failed)}
         assert "secret detail" in caplog.text
 

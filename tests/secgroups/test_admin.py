@@ -329,7 +329,7 @@ def test_what_a_full_queue_does_not_take_is_a_task_with_the_reason(admin_client,
     settings.QUEUE_LIMIT = 0
     change(admin_client, "add", [prod.vm], [prod.web])
     [task] = Task.objects.filter(status="Error")
-    assert "ask again when some of them are finished" in task.message
+    assert "Retry when some have finished" in task.message
 
 
 def test_a_group_that_was_not_offered_is_refused(admin_client, prod, shop):

@@ -178,7 +178,7 @@ def test_what_was_typed_is_there_again_with_a_full_queue(admin_client: Client, c
     settings.QUEUE_LIMIT = 0
     form = edit(admin_client, cast).context["adminform"].form
     assert form["provider_region"].value() == "eu-west-2"
-    assert "Nothing was saved: 0 tasks are waiting" in str(form.errors)
+    assert "Nothing was saved: Queue full: 0 tasks are already waiting" in str(form.errors)
 
 
 def blind_at_first(monkeypatch: pytest.MonkeyPatch, model: type, check: str) -> None:

@@ -67,7 +67,7 @@ def test_what_can_no_longer_be_done_is_taken_back(in_the_way: Cast, cloud: Memor
     [task] = carried_out(in_the_way.staging.double)
     assert task.status == "Error"
     assert "it is the last security group of port eni-staging-double-2" in task.message
-    assert "nothing was changed" in task.message
+    assert "Nothing was changed" in task.message
     assert [{*cloud.port(port).group_refs} for port in PORTS] == [
         {"sg-staging-default", "sg-staging-db"},
         {"sg-staging-default"},

@@ -85,7 +85,7 @@ def test_what_nobody_foresaw_ends_one_task_and_not_those_beside_it(
     monkeypatch.setattr(Ec2Driver, "create_rule", broken)
     tasks = edited(aws, rule(web, 1), rule(web, 2))
     assert [task.status for task in tasks] == ["Error", "Ok"]
-    assert tasks[0].message.endswith("Portcullis failed to carry this out (KeyError); its log says why.")
+    assert tasks[0].message.endswith("Internal error (KeyError). See the log of Portcullis for details.")
 
 
 @pytest.mark.parametrize("scoped", ["fe80::1%eth0/64", "fe80::%1/64"])
@@ -97,4 +97,4 @@ def test_a_range_that_no_cloud_understands_is_refused(
         f"/api/security_groups/{web.pk}/firewall_rules", body, content_type="application/json"
     )
     assert answer.status_code == 400
-    assert f"{scoped} is no CIDR." in answer.json()["results"][0]["message"]
+    assert f"{scoped} is not a valid CIDR." in answer.json()["results"][0]["message"]

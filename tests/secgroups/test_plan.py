@@ -104,8 +104,8 @@ def test_the_last_group_stays_where_the_cloud_insists_on_one_and_no_port_is_chan
     outcome, writes = changed([a_port("p1", WEB, DB), a_port("p2", WEB)], "remove", WEB, minimum=1)
     assert outcome.status == "Error"
     assert outcome.message == (
-        "Cannot remove web from vm-1: it is the last security group of port p2, and this cloud leaves at least 1 "
-        "there; nothing was changed."
+        "Cannot remove web from vm-1: it is the last security group of port p2, which must keep at least 1. "
+        "Nothing was changed."
     )
     assert not writes
 

@@ -52,7 +52,7 @@ class Unserved(ForeignAnswer):
 
 Meaning = tuple[type[CloudError], str]
 
-FOREIGN = "The endpoint did not answer in the language of EC2: is the URL right, and no login page in the way?"
+FOREIGN = "The endpoint did not return a valid EC2 response. Check the URL, and that no login page is in the way."
 #: How endpoints that don't know an action fail on it.
 _UNSERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED}
 
@@ -82,7 +82,7 @@ _NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this: their I
 _EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired: enter new ones.")
 _NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
 _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
-_TOO_FAST: Meaning = (Throttled, "The account calls EC2 more often than it may, be it from here or elsewhere.")
+_TOO_FAST: Meaning = (Throttled, "The EC2 API rate limit of this account was exceeded.")
 
 _BY_CODE: dict[str, Meaning] = {
     "InvalidAction": (NotOffered, "This endpoint does not have the action."),
@@ -131,7 +131,7 @@ _BY_CODE: dict[str, Meaning] = {
     "ExpiredTokenException": _EXPIRED,
     "RequestExpired": (
         CredentialsRefused,
-        "The request was too old when it came: is the clock of this machine right?",
+        "The request's timestamp was rejected. Check the clock of this machine.",
     ),
     "DryRunOperation": (WouldWork, "It may be done."),
     "OptInRequired": (CredentialsRefused, "The account is not signed up for EC2 or for this region."),

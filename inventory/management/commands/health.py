@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         unwell = [name for name, look in PARTS.items() if not self._is_well(name, look)]
         if unwell:
-            raise CommandError(f"Not well: {', '.join(unwell)}")
+            raise CommandError(f"Unhealthy: {', '.join(unwell)}")
 
     def _is_well(self, name: str, look: Callable[[], None]) -> bool:
         try:
@@ -59,7 +59,9 @@ def _broker() -> None:
 
 def _workers() -> None:
     if late := overdue.tasks(LATE).count():
-        raise Unwell(f"nobody is at {late} tasks, which wait for over {LATE.seconds} s: are there enough workers?")
+        raise Unwell(
+            f"{late} tasks have waited for over {LATE.seconds} s without a worker. Are enough workers running?"
+        )
 
 
 def _scheduler() -> None:

@@ -39,7 +39,7 @@ class Command:
             raise BadInput("Key given several times: action")
         named = data.get("action", action or DEFAULT)
         if not isinstance(named, str):
-            raise BadInput("The action must be a text")
+            raise BadInput("The action must be a string")
         if action not in {None, named}:
             raise BadInput(f"The URL is of the action {action}, and the body of {named}")
         if "resource" in data and "resources" in data:

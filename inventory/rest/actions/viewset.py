@@ -126,8 +126,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         """Those of the action; of a request that names none its answer says what is wrong."""
         if self.running:
             check_parameters(request.query_params, self.understood(self.running.__name__))
-        elif request.method in SAFE_METHODS:
-            check_parameters(request.query_params, self.understood(str(self.action)))
+        elif self.action and request.method in SAFE_METHODS:
+            check_parameters(request.query_params, self.understood(self.action))
 
     @classmethod
     def understood(cls, action: str) -> Collection[str]:

@@ -125,7 +125,7 @@ def _claim(request: Request, key: str) -> IdempotencyKey:
     if claim and claim.fingerprint != fresh.fingerprint:
         raise BadInput(f"{HEADER} {key} was used for another request")
     if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
-        raise Conflict(f"The first request with the {HEADER} {key} is still being answered")
+        raise Conflict(f"A request with the {HEADER} {key} is still in progress")
     return claim
 
 

@@ -57,7 +57,7 @@ def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
         return None
     kind = _kind_of(resource_type, name)
     if kind is None:
-        raise BadInput(f"attribute {resource_type.label}-{name} can't be compared: it is no simple value")
+        raise BadInput(f"attribute {resource_type.label}-{name} can't be used in filters: it is no simple value")
     return Attribute(name, kind, source)
 
 

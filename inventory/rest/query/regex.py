@@ -53,7 +53,7 @@ class _Reader:
     def read(self) -> str:
         written, size = self._alternatives()
         if self.at < len(self.pattern):
-            raise self._wrong("has a ) too many")
+            raise self._wrong("has an unmatched )")
         if size > LARGEST:
             raise self._wrong("is too large: it has too many repeats")
         return written
@@ -106,7 +106,7 @@ class _Reader:
         with self._deeper():
             inner = self._alternatives()
         if not self._take(")"):
-            raise self._wrong("lacks a )")
+            raise self._wrong("is missing a )")
         return inner
 
     def _escape(self) -> str:

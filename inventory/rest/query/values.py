@@ -30,7 +30,7 @@ class Whole(NamedTuple):
 def as_whole(name: str, text: str) -> Whole:
     """`BadInput` for a text that is no decimal number."""
     if not _NUMBER.fullmatch(text):
-        raise BadInput(f"{name} is a number, which {text} is not")
+        raise BadInput(f"Invalid value for {name}: {text} is not a number")
     digits, _, fraction = text.lstrip("+-").partition(".")
     number = int(digits)
     between = bool(fraction.strip("0"))
@@ -44,7 +44,7 @@ def as_truth(name: str, text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.lower()]
     except KeyError:
-        raise BadInput(f"{name} is true or false, which {text} is not") from None
+        raise BadInput(f"Invalid value for {name}: {text} is neither true nor false") from None
 
 
 class Span(NamedTuple):
@@ -71,4 +71,4 @@ def as_uuid(name: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput(f"{name} is a UUID, which {text} is not") from None
+        raise BadInput(f"Invalid value for {name}: {text} is not a UUID") from None

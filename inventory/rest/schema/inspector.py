@@ -187,7 +187,7 @@ class Inspector(AutoSchema):
             }
         if self.action == "retrieve":
             found = OpenApiResponse(self.resources.resource(self.viewset.resource_type), "The resource")
-            return {200: found, 304: OpenApiResponse(description="The caller has this already")}
+            return {200: found, 304: OpenApiResponse(description="Not modified")}
         if self.method == "DELETE":
             return {204: OpenApiResponse(description="Deleted")}
         return {200: OpenApiResponse(self._done, "What became of it")}
@@ -256,7 +256,7 @@ def taken(field: Any, schema: Schema) -> Schema:
         filled = FILLED if field.trim_whitespace else {"minLength": 1}
         if validate_endpoint in field.validators:
             return schema | ENDPOINT | {"type": _types(schema)}
-        return ({} if field.allow_blank else filled) | schema | {"type": [*_types(schema), "number"]}
+        return ({} if field.allow_blank else filled) | schema | {"type": [*_types(schema), "integer"]}
     return schema
 
 

@@ -102,13 +102,13 @@ GROUP = parameter(
 SKIP_RENEWAL = parameter(
     "X-Auth-Skip-Token-Renewal",
     TEXT,
-    "`true` leaves the end of the token where it is.",
+    "`true` does not extend the token's lifetime.",
     location=OpenApiParameter.HEADER,
 )
 IDEMPOTENCY_KEY = parameter(
     idempotency.HEADER,
     {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST, "pattern": "^[!-~]+$"},
-    "A repeat with this key answers the first answer again, and does nothing.",
+    "A request with the same key returns the original response and is not executed again.",
     location=OpenApiParameter.HEADER,
 )
 REPLAYED = parameter(

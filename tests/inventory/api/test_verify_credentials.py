@@ -50,7 +50,7 @@ def test_it_says_what_may_be_done_and_saves_nothing(admin_client: Client, asked:
         "results": [
             {
                 "success": True,
-                "message": "The cloud answers and takes the credentials. They may do all that Portcullis does.",
+                "message": "The cloud answers and takes the credentials. All required permissions are granted.",
                 "checks": [
                     {
                         "name": "list instances",

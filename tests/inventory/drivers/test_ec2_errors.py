@@ -168,7 +168,7 @@ def test_an_answer_in_another_language_is_no_answer(proxy: FaultProxy, page: str
     proxy.answer(WRITE, page, status=status, content_type="text/html")
     error = refusal(proxy)
     assert isinstance(error, CloudUnavailable)
-    assert "language of EC2" in str(error)
+    assert "valid EC2 response" in str(error)
 
 
 def test_a_failure_half_way_fails_the_reading(ec2_proxy: FaultProxy) -> None:

@@ -53,8 +53,8 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"action": 3}, "action must be a text"),
-        ({"action": ["add"]}, "action must be a text"),
+        ({"action": 3}, "action must be a string"),
+        ({"action": ["add"]}, "action must be a string"),
         ({"resources": []}, "No resources specified"),
         ({"resources": {"name": "web"}}, "must be a list"),
         ({"resources": None}, "must be a list"),

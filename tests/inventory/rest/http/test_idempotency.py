@@ -130,7 +130,7 @@ def test_a_database_that_gives_up_says_to_ask_again_with_the_same_key(
     assert failed.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert failed.json()["error"] == {
         "kind": "service_unavailable",
-        "message": "The database can't be reached, or is too busy: ask again in a moment",
+        "message": "The database is unavailable or overloaded. Retry in a moment",
         "klass": "Api::ServiceUnavailableError",
     }
     assert failed.headers["Retry-After"] == "2"

@@ -71,8 +71,8 @@ def test_a_slash_in_a_pattern_is_itself() -> None:
     [
         ("/web", "must end in / or /i"),
         ("/web/x", "must end in / or /i"),
-        ("(", "lacks a )"),
-        (")", "has a ) too many"),
+        ("(", "is missing a )"),
+        (")", "has an unmatched )"),
         ("[", "ends too early"),
         ("[]", "has an empty class"),
         ("[^]", "has an empty class"),
