@@ -35,12 +35,15 @@ class Findings:
     found: dict[str, Found] = field(default_factory=dict)
     #: By model how many rows went, be it with what they belonged to.
     went: Counter[str] = field(default_factory=Counter)
+    #: By kind how many rows stay because the cloud would not have shown them.
+    unshown: Counter[str] = field(default_factory=Counter)
     #: What the guard has against this refresh.
     objections: list[str] = field(default_factory=list)
 
-    def note(self, kind: str, found: Found, went: Counter[str]) -> None:
+    def note(self, kind: str, found: Found, went: Counter[str], unshown: int = 0) -> None:
         self.found[kind] = found
         self.went.update(went)
+        self.unshown.update({kind: unshown} if unshown else {})
 
     def judge(self, kind: str, lost: int, known: int, first: Iterable[object]) -> None:
         """Object if so many of those known would go; the `first` of them are named."""
@@ -73,14 +76,26 @@ class Findings:
         for verb in VERBS:
             if parts := [counted(found[verb], kind) for kind, found in numbers.items() if found[verb]]:
                 told.append(f"{listed(parts)} {verb}.")
-        return " ".join([*(told or ["Nothing changed."]), *self._misfitting()])
+        return " ".join([*(told or ["Nothing changed."]), *self._not_shown(), *self._misfitting()])
 
     def context(self) -> dict[str, Any]:
         """What the task keeps of it."""
         names = ("resource", "attribute", "problem", "left_out")
         worst = [{name: getattr(misfit, name) for name in names} for misfit in self._worst()[:LISTED]]
         more = {"more": len(self.misfits) - LISTED} if len(self.misfits) > LISTED else {}
-        return {"found": self.numbers()} | ({"misfits": worst, **more} if worst else {})
+        unshown = {"not_shown": dict(self.unshown)} if self.unshown else {}
+        return {"found": self.numbers()} | unshown | ({"misfits": worst, **more} if worst else {})
+
+    def _not_shown(self) -> Sequence[str]:
+        if not self.unshown:
+            return []
+        parts = [counted(number, kind) for kind, number in self.unshown.items()]
+        were = (
+            "was not shown to these credentials and stays as it was"
+            if self.unshown.total() == 1
+            else ("were not shown to these credentials and stay as they were")
+        )
+        return [f'{listed(parts)} {were}. If they are really gone, refresh with "force".']
 
     def _misfitting(self) -> Sequence[str]:
         if not self.misfits:

@@ -41,11 +41,15 @@ class Found:
 
 @dataclass(slots=True)
 class Reconciled:
-    """The primary key of each ref, and what there was to do: `went` says of each model how many rows went."""
+    """The primary key of each ref, and what there was to do: `went` says of each model how many rows went.
+
+    `unshown` is how many stay only because they would not have been shown.
+    """
 
     ids: dict[str, int]
     found: Found
     went: Counter[str]
+    unshown: int
 
 
 def nothing_stays(ref: str) -> bool:
@@ -60,6 +64,7 @@ def reconcile(
     *,
     within: Q | None = None,
     newer: Q | None = None,
+    hidden: Q | None = None,
     stays: Callable[[str], bool] = nothing_stays,
     on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, known: None,
     before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
@@ -68,11 +73,12 @@ def reconcile(
 
     All have the same attributes. Of a reading that was not of everything, `within` says for which rows it is
     complete: no others are deleted. Rows that are `newer` than the reading, and those whose ref `stays`, stay as
-    they are. `on_gone` is told before anything is deleted: the first rows to go, how many go, how many are new,
-    and how many were known; `before_deletion` is given the rows themselves.
+    they are; those that are `hidden` from who read stay unless they are among `things`. `on_gone` is told before
+    anything is deleted: the first rows to go, how many go, how many are new, and how many were known;
+    `before_deletion` is given the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
-    compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer, stays)
+    compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer, hidden, stays)
     compared.look_at(rows.filter(within or Q()))
     gone, known = compared.gone, compared.seen
     if within is not None:
@@ -93,7 +99,8 @@ def reconcile(
     new = ((pk, provider.pk, ref, *compared.values(ref)) for ref, pk in created.items())
     copy_rows(model, ["id", "provider_id", "ems_ref", *compared.names], new)
     ids = compared.ids | created
-    return Reconciled(ids, Found(model._meta.label, len(ids), len(created), len(compared.changed)), went)
+    found = Found(model._meta.label, len(ids), len(created), len(compared.changed))
+    return Reconciled(ids, found, went, compared.unshown)
 
 
 class _Comparison(Generic[AnyThing]):
@@ -104,13 +111,15 @@ class _Comparison(Generic[AnyThing]):
         wanted: Mapping[str, AnyThing],
         attributes: Callable[[AnyThing], Attributes],
         newer: Q | None,
+        hidden: Q | None,
         stays: Callable[[str], bool],
     ) -> None:
-        self._wanted, self._attributes, self._newer, self._stays = wanted, attributes, newer, stays
+        self._wanted, self._attributes, self._stays = wanted, attributes, stays
+        self._newer, self._hidden = _condition(newer), _condition(hidden)
         #: The attributes' names.
         self.names: list[str] = next((list(attributes(thing)) for thing in wanted.values()), [])
-        #: How many rows there were.
-        self.seen = 0
+        #: How many rows there were that could have been shown, and that were hidden and not shown.
+        self.seen = self.unshown = 0
         #: Of each ref that has a row, and is wanted or stays, its primary key.
         self.ids: dict[str, int] = {}
         #: The primary keys of rows that nobody wants.
@@ -121,9 +130,8 @@ class _Comparison(Generic[AnyThing]):
         self.changed: list[str] = []
 
     def look_at(self, rows: QuerySet[Any]) -> None:
-        stays = ExpressionWrapper(self._newer, BooleanField()) if self._newer else Value(False)
-        found = rows.order_by().values_list("pk", "ems_ref", stays, *self.names)
-        for pk, ref, kept, *values in found.iterator():
+        found = rows.order_by().values_list("pk", "ems_ref", self._newer, self._hidden, *self.names)
+        for pk, ref, kept, hidden, *values in found.iterator():
             self.seen += 1
             if ref in self._wanted:
                 self.ids[ref] = pk
@@ -131,6 +139,10 @@ class _Comparison(Generic[AnyThing]):
                     pairs = zip(self.names, values, wanted, strict=True)
                     self.differing.update(name for name, value, other in pairs if value != other)
                     self.changed.append(ref)
+            elif hidden:
+                self.ids[ref] = pk
+                self.seen -= 1
+                self.unshown += 1
             elif self._stays(ref):
                 self.ids[ref] = pk
             elif not kept:
@@ -150,6 +162,11 @@ class _Comparison(Generic[AnyThing]):
         for ref in self.changed:
             values = self.values(ref)
             yield self.ids[ref], *(values[at] for at in positions)
+
+
+def _condition(rows: Q | None) -> ExpressionWrapper[Q] | Value:
+    """Whether a row is among these; None is none."""
+    return ExpressionWrapper(rows, BooleanField()) if rows else Value(False)
 
 
 def ids_of(model: type[Row], provider: Provider, refs: Iterable[str | None]) -> dict[str, int]:

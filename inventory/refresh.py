@@ -22,7 +22,7 @@ from inventory.drivers.limits import storable
 from inventory.drivers.values import Inventory, Port, Scope
 from inventory.faults import described, leave_to_others, seeing_others, unforeseen
 from inventory.fields import UnreadableSecret
-from inventory.findings import Findings, counted, listed
+from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
 from inventory.models import NetworkPort, Provider, Task, Vm
@@ -72,6 +72,11 @@ class Refresh:
         field = fields.get(self.scope.kind)
         return Q(**{field: self.scope.ref}) if field else Q(pk__in=[])
 
+    def hidden(self, kind: str, tenant: str) -> Q | None:
+        """Which rows of a kind would not have been shown; `tenant` is the lookup of the ref of whose they are."""
+        covered = self.inventory.covered.get(KINDS[kind])
+        return None if self.force or covered is None else ~Q(**{f"{tenant}__in": covered})
+
     def known(self, model: type[Row], refs: Iterable[str | None]) -> dict[str, int]:
         """The ids of what is referred to and was not read; a reading of everything has it all."""
         return ids_of(model, self.provider, refs) if self.scope else {}
@@ -83,11 +88,15 @@ class Refresh:
         things: Iterable[AnyThing],
         attributes: Callable[[AnyThing], Attributes],
         *,
+        tenant: str = "cloud_tenant__ems_ref",
         within: Q | None = None,
         newer: Q | None = None,
         before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
     ) -> dict[str, int]:
-        """Bring in the `things` of a kind, and note what was found; the primary key of each ref."""
+        """Bring in the `things` of a kind, and note what was found; the primary key of each ref.
+
+        `tenant` is the lookup of the ref of the tenant whose a row is.
+        """
 
         def judge(first: QuerySet[Row], gone: int, appeared: int, known: int) -> None:
             # A rule that was made anew has another id, and is no loss.
@@ -101,11 +110,12 @@ class Refresh:
             attributes,
             within=within,
             newer=newer,
+            hidden=self.hidden(kind, tenant),
             stays=stays,
             on_gone=judge,
             before_deletion=before_deletion,
         )
-        self.findings.note(kind, done.found, done.went)
+        self.findings.note(kind, done.found, done.went, done.unshown)
         return done.ids
 
     def summary(self) -> str:
@@ -117,6 +127,8 @@ class Refresh:
         if self.scope is None or self.scope.kind == "cloud_tenant":
             return f"Refreshed {subject}: {self.summary()}. {self.findings.news()}"
         there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
+        if not there and self.findings.unshown:
+            return f"The cloud does not show {subject} to these credentials: it stays here as it was."
         if not there and not self.findings.misfits:
             gone = f"{subject} no longer exists in the cloud and was removed from the inventory."
             return gone[0].upper() + gone[1:]
@@ -164,7 +176,7 @@ def _refreshed(
         done = refresh(provider, holding, scope=first.within, force=force, retries=retries)
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
-    status = Task.Status.WARN if done.findings.misfits else Task.Status.OK
+    status = Task.Status.WARN if done.findings.misfits or done.findings.unshown else Task.Status.OK
     return status, done.told(first.subject or provider.name), done.findings.context()
 
 

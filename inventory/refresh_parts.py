@@ -28,6 +28,7 @@ def bring_in_tenants(refresh: Refresh) -> None:
         CloudTenant,
         [*inventory.tenants, *unlisted],
         lambda tenant: {"name": tenant.name, "description": tenant.description},
+        tenant="ems_ref",
         within=refresh.within(cloud_tenant="ems_ref"),
     )
 

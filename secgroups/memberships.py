@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from inventory.db.bulk import among, batches, copy_rows
 from inventory.guard import NAMED
@@ -95,13 +96,12 @@ def _make(wanted: set[Member], ports: Collection[int]) -> Written:
     return Written(len(new) - changed, changed, len(gone) - changed)
 
 
-def end_memberships(group: int, *, but: Collection[int], read_on: datetime) -> Written:
-    """Take a group from all ports `but` those that were read with it (primary keys), as above."""
-    others = Membership.objects.filter(security_group=group).values_list("network_port", flat=True)
+def end_memberships(rows: QuerySet[Membership], *, but: Collection[int], read_on: datetime) -> Written:
+    """End these memberships of a group, as above, `but` those of ports (primary keys) that were read with it."""
+    others = set(rows.values_list("network_port", flat=True)).difference(but)
     went = 0
-    for ports in batches(sorted(set(others).difference(but))):
-        rows = Membership.objects.filter(security_group=group, network_port__in=_lock(ports, read_on))
-        went += rows.delete()[0]
+    for ports in batches(sorted(others)):
+        went += rows.filter(network_port__in=_lock(ports, read_on)).delete()[0]
     return Written(went=went)
 
 

@@ -22,6 +22,8 @@ from secgroups.rules import rule_attributes
 def bring_in_groups(refresh: Refresh) -> None:
     inventory = refresh.inventory
     groups = _placed(refresh)
+    shared = _untold_of(refresh, "shared_with").filter(shared=True)
+    known_as_shared = set(shared.values_list("ems_ref", flat=True))
     named = chain(
         (ref for port in inventory.ports for ref in port.group_refs),
         (rule.source_group_ref for rule in inventory.rules),
@@ -33,6 +35,7 @@ def bring_in_groups(refresh: Refresh) -> None:
         lambda group: (
             group_attributes(refresh.driver, group)
             | {
+                "shared": EVERYBODY in group.shared_with or group.ref in known_as_shared,
                 "cloud_tenant_id": refresh.tenants.get(group.tenant_ref or ""),
                 "cloud_network_id": refresh.networks.get(group.network_ref or ""),
             }
@@ -53,6 +56,15 @@ def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
     FirewallRule.objects.filter(source_security_group__in=groups).update(source_ip_range=Subquery(ref))
 
 
+def _untold_of(refresh: Refresh, attribute: str) -> QuerySet[SecurityGroup]:
+    """The groups of which the cloud may not have told all that they have under an attribute."""
+    groups = SecurityGroup.objects.filter(provider=refresh.provider)
+    if attribute in refresh.inventory.untold and not refresh.force:
+        return groups
+    hidden = refresh.hidden("security_groups", "cloud_tenant__ems_ref")
+    return groups.filter(hidden) if hidden else groups.none()
+
+
 def _placed(refresh: Refresh) -> list[Group]:
     """The groups but those of a network that was left out: they would read as confined to none."""
     left_out, placed = refresh.findings.stays("cloud_networks"), []
@@ -68,29 +80,30 @@ def _placed(refresh: Refresh) -> list[Group]:
 
 def bring_in_shares(refresh: Refresh) -> None:
     """Which tenants may use the groups of others."""
-    shares = {group.ref: group.shared_with for group in refresh.inventory.groups}
-    _bring_in_relation(refresh, SecurityGroup.shared_with.through, shares, refresh.tenants)
+    _bring_in_relation(refresh, "shared_with", SecurityGroup.shared_with.through, refresh.tenants)
 
 
 def bring_in_associations(refresh: Refresh) -> None:
     """In which networks the groups of others may be used."""
-    networks = {group.ref: group.associated_network_refs for group in refresh.inventory.groups}
-    _bring_in_relation(refresh, SecurityGroup.associated_networks.through, networks, refresh.networks)
+    _bring_in_relation(
+        refresh, "associated_network_refs", SecurityGroup.associated_networks.through, refresh.networks
+    )
 
 
-def _bring_in_relation(
-    refresh: Refresh, through: type[Model], related: Mapping[str, Iterable[str]], ids: Mapping[str, int]
-) -> None:
-    """Relate each group (ref) to exactly these (refs), as far as they have rows (`ids`)."""
+def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], ids: Mapping[str, int]) -> None:
+    """Relate each group to exactly the refs of its `attribute`, as far as they have rows (`ids`)."""
     columns = [field.attname for field in through._meta.concrete_fields if field.is_relation]
-    groups = {refresh.groups[group]: refs for group, refs in related.items() if group in refresh.groups}
+    there = (group for group in refresh.inventory.groups if group.ref in refresh.groups)
+    groups: dict[int, Iterable[str]] = {refresh.groups[group.ref]: getattr(group, attribute) for group in there}
     wanted = {(group, ids[ref]) for group, refs in groups.items() for ref in refs if ref in ids}
     rows = through._default_manager
     theirs = rows.filter(securitygroup__provider=refresh.provider)
     if refresh.scope:
         theirs = theirs.filter(securitygroup__in=groups)
     known = {(group, other): pk for pk, group, other in theirs.values_list("pk", *columns)}
-    for gone in batches(known[pair] for pair in known.keys() - wanted):
+    untold = set(_untold_of(refresh, attribute).values_list("pk", flat=True))
+    lost = {pair for pair in known.keys() - wanted if pair[0] not in untold}
+    for gone in batches(map(known.__getitem__, lost)):
         rows.filter(pk__in=gone).delete()
     copy_rows(through, columns, wanted - known.keys())
 
@@ -117,6 +130,7 @@ def bring_in_rules(refresh: Refresh) -> None:
             if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
         ),
         lambda rule: rule_attributes(rule, refresh.groups),
+        tenant="security_group__cloud_tenant__ems_ref",
         within=refresh.within(
             cloud_tenant="security_group__cloud_tenant__ems_ref", security_group="security_group__ems_ref"
         ),
@@ -146,7 +160,9 @@ def bring_in_memberships(refresh: Refresh) -> None:
     total = sum(map(len, ports.values()))
     made = replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
     if refresh.scope and refresh.scope.kind == "security_group":
+        hidden = refresh.hidden("network_ports", "network_port__cloud_tenant__ems_ref") or Q(pk__in=[])
         for group in refresh.inventory.groups:
-            made += end_memberships(refresh.groups[group.ref], but=refresh.ports.values(), read_on=refresh.read_on)
+            rows = Membership.objects.filter(security_group=refresh.groups[group.ref]).exclude(hidden)
+            made += end_memberships(rows, but=refresh.ports.values(), read_on=refresh.read_on)
     found = Found(Membership._meta.label, total, made.appeared, made.changed)
     refresh.findings.note("memberships", found, Counter({found.label: made.went}))

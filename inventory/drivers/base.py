@@ -75,6 +75,10 @@ class Driver(ABC):
         """Read those of these ports that exist, whosever they are, and nothing else. As above."""
         return Inventory(ports=tuple(port for port in self.inventory().ports if port.ref in refs))
 
+    def shows(self, tenant_ref: str | None) -> bool:
+        """Whether what a tenant owns is shown to these credentials: else it is not gone for not being found."""
+        return True
+
     @abstractmethod
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         """Read the ports of one instance as they are now; `InstanceGone` if there is no such instance."""

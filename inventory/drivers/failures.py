@@ -78,7 +78,7 @@ class Throttled(CloudError):
         self.retry_after = retry_after
 
 
-#: An optional request that ends so is one for something that is not there for us.
+#: A request that ends so is one for something that is not there for us.
 ABSENT = (NotOffered, NotAllowed)
 
 

@@ -5,8 +5,8 @@ The types say what fits into the inventory (`limits`), and `boundary` checks it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Annotated, Literal, TypeVar
 
@@ -232,7 +232,9 @@ class Misfit:
 class Inventory:
     """What a provider has, read at one time: everything, or what is within a `Scope`.
 
-    `misfits` says what of it is not as the cloud has it.
+    `misfits` says what of it is not as the cloud has it. Who may not see everything is shown a part: of a kind of
+    value in `covered` only what these tenants own, of the attributes of groups in `untold` not all. What is not
+    here is no evidence beyond that.
     """
 
     tenants: tuple[Tenant, ...] = ()
@@ -242,6 +244,8 @@ class Inventory:
     instances: tuple[Instance, ...] = ()
     ports: tuple[Port, ...] = ()
     misfits: tuple[Misfit, ...] = ()
+    covered: Mapping[type, frozenset[str]] = field(default_factory=dict, compare=False)
+    untold: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def tenant_refs(self) -> set[str]:
@@ -256,6 +260,9 @@ class Inventory:
 
     def within(self, scope: Scope) -> Inventory:
         """What of this belongs to one thing; nothing if that is not here."""
+        return replace(self._part(scope), covered=self.covered, untold=self.untold)
+
+    def _part(self, scope: Scope) -> Inventory:
         match scope.kind:
             case "cloud_tenant":
                 groups = _owned(self.groups, scope)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from inventory.drivers.failures import CloudError, CloudUnavailable, GroupNotFound
+from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
 from secgroups.arguments import EditArguments
 from secgroups.asking import Asking
+from secgroups.models import SecurityGroup
 from secgroups.words import WORDS
 
 Answer = TypeVar("Answer")
@@ -78,6 +80,15 @@ class Carrying(ABC, Generic[Asked]):
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """Write it into the inventory; returns what the task shows of it. In a transaction with the task's end."""
+
+    def is_gone(self, error: CloudError, group_ref: str) -> None:
+        """The cloud does not find what was to be deleted. Who is not shown its group learns nothing from that."""
+        rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=group_ref)
+        for tenant in rows.values_list("cloud_tenant__ems_ref", flat=True):
+            if not self.cloud.unsure and not self.cloud.ask(partial(self.driver.shows, tenant)):
+                reason = f"The cloud shows these credentials nothing of the tenant {tenant}."
+                raise CloudRefused(f"{error.message} {reason}", request_id=error.request_id)
+        self.nothing_to_do(error, f"{self.asked.subject} is gone")
 
     def nothing_to_do(self, error: CloudError, reason: str) -> None:
         """The cloud says that it is so already; after an attempt whose outcome is unknown it was that one."""

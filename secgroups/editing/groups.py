@@ -108,7 +108,7 @@ class DeleteGroup(Carrying[GroupDeletion]):
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(ref))
         except GroupNotFound as error:
-            self.nothing_to_do(error, f"{self.asked.subject} is gone")
+            self.is_gone(error, ref)
 
     def record(self) -> dict[str, Any]:
         """A refresh that read the cloud before and writes after this brings the group back until the next one."""

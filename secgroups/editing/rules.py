@@ -76,7 +76,7 @@ class DeleteRule(RuleEdit[RuleDeletion]):
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_rule(rule))
         except (RuleNotFound, GroupNotFound) as error:
-            self.nothing_to_do(error, f"{self.asked.subject} is gone")
+            self.is_gone(error, rule.group_ref)
         self.as_of = timezone.now()
 
     def record(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Two clouds in memory that answer as Nova, Neutron, Keystone and EC2 do, under the real drivers.
 
-As for an administrator, who may put any project's group on any port, nothing is refused.
+As for an administrator, who may put any project's group on any port, nothing is refused, unless a test says so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from inventory.drivers.failures import InstanceGone
+from inventory.drivers.failures import GroupNotFound, InstanceGone, NotAllowed
 
 Item = dict[str, Any]
 
@@ -23,6 +23,12 @@ class Stack:
     ports: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
     policies: list[Item] = field(default_factory=list)
+    networks: list[Item] = field(default_factory=list)
+    rules: list[Item] = field(default_factory=list)
+    #: The services to which this is not an administrator, but a member of its project.
+    member_of: set[str] = field(default_factory=set)
+    #: The keys of lists that are refused altogether.
+    refused: set[str] = field(default_factory=set)
     project_ref: str = "admin"
     region: str = "RegionOne"
 
@@ -33,8 +39,31 @@ class Stack:
             "servers": self.servers,
             "security_groups": self.groups,
             "rbac_policies": self.policies,
+            "networks": self.networks,
+            "security_group_rules": self.rules,
         }
-        return (item for item in kinds.get(key, ()) if self._meets(item, asked))
+        member = service in self.member_of
+        if key in self.refused or (member and (asked.get("all_tenants") or key == "projects")):
+            raise NotAllowed(f"This user may not list all {key}.")
+        found = (item for item in kinds.get(key, ()) if self._meets(item, asked))
+        return (self._seen(item) for item in found if not member or self._shown(item))
+
+    def _shown(self, item: Item) -> bool:
+        """Whether a member is shown it."""
+        group = item.get("object_id") or item.get("security_group_id")
+        owner = next((one for one in self.groups if one["id"] == group), item)
+        project = owner.get("project_id", owner.get("tenant_id"))
+        return project == self.project_ref or self._shared(item)
+
+    def _shared(self, item: Item) -> bool:
+        policies = (one for one in self.policies if one["object_id"] == item.get("id"))
+        return any(one["target_tenant"] in {"*", self.project_ref} for one in policies)
+
+    def _seen(self, item: Item) -> Item:
+        return {**item, "shared": self._shared(item)} if item in self.groups else item
+
+    def own_project(self) -> Item:
+        return {"id": self.project_ref, "name": self.project_ref}
 
     @staticmethod
     def _meets(item: Item, asked: dict[str, Any]) -> bool:
@@ -43,16 +72,20 @@ class Stack:
             asked.get("device_id") in (None, item.get("device_id"))
             and asked.get("project_id") in (None, project)
             and asked.get("name") in (None, item.get("name"))
+            and asked.get("security_groups") in (None, *item.get("security_groups", ()))
+            and ("security_group_id" not in asked or item["security_group_id"] in asked["security_group_id"])
             and ("id" not in asked or item["id"] in asked["id"])
         )
 
     def get(self, service: str, path: str, key: str) -> Item:
         found = [one for one in self.servers if path == f"/servers/{one['id']}"]
-        if not found:
+        if not found or ("compute" in self.member_of and not self._shown(found[0])):
             raise InstanceGone(f"There is no {path}.")
         return found[0]
 
-    def write(self, method: str, path: str, body: Item, key: str, **headers: str) -> tuple[Item, str]:
+    def write(self, method: str, path: str, body: Any = None, key: str = "", **headers: str) -> tuple[Item, str]:
+        if method == "DELETE":
+            raise GroupNotFound(f"There is no {path}.")
         [port] = [one for one in self.ports if path == f"/ports/{one['id']}"]
         port.update(body["port"])
         return port, "req-1"
@@ -73,6 +106,8 @@ class Account:
     interfaces: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
     associations: list[Item] = field(default_factory=list)
+    #: The keys of lists that are refused.
+    refused: set[str] = field(default_factory=set)
     region: str = "eu-west-1"
 
     def read(
@@ -92,6 +127,8 @@ class Account:
             "state": lambda item: item["State"],
             "attachment.instance-id": lambda item: item["Attachment"]["InstanceId"],
         }
+        if key in self.refused:
+            raise NotAllowed(f"These credentials may not read {key}.")
         asked = [(columns[name], values) for name, values in (filters or {}).items()]
         return (one for one in kinds.get(key, ()) if all(column(one) in values for column, values in asked))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
+from inventory.drivers.failures import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class Ec2Driver(Driver):
         )
         networks = self._vpcs({})
         # No tenants: EC2 lists no accounts. Each is known by what it owns.
-        return Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
+        return self._as_told(
+            Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
+        )
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:
@@ -79,7 +81,7 @@ class Ec2Driver(Driver):
                 if not (groups := self.groups_by_ref([scope.ref])):
                     return Inventory()
                 ports = self._ports({"group-id": [scope.ref]})
-                return Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports)
+                return self._as_told(Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports))
 
     def _inventory_of_instance(self, ref: str) -> Inventory:
         try:
@@ -88,7 +90,7 @@ class Ec2Driver(Driver):
             return Inventory()
         ports = self._ports_of(ref)
         groups = self.groups_by_ref({group for port in ports for group in port.group_refs})
-        return Inventory(groups=groups, instances=instances, ports=ports)
+        return self._as_told(Inventory(groups=groups, instances=instances, ports=ports))
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
         found = (port for chunk in _chunks(refs) for port in self._ports({"network-interface-id": chunk}))
@@ -218,7 +220,19 @@ class Ec2Driver(Driver):
         """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         wanted = {**filters, "state": ["associated"]}
-        return reading.associations(self._client.read(operation, key, wanted, optional=True))
+        try:
+            return reading.associations(self._client.read(operation, key, wanted, optional=True))
+        except ABSENT:
+            self._untold.add("associated_network_refs")
+            return {}
+
+    @cached_property
+    def _untold(self) -> set[str]:
+        """The attributes of groups that could not be read."""
+        return set()
+
+    def _as_told(self, inventory: Inventory) -> Inventory:
+        return replace(inventory, untold=frozenset(self._untold))
 
     def _vpcs(self, filters: Filters) -> tuple[Network, ...]:
         return tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs", filters)))

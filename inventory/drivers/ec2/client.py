@@ -22,7 +22,6 @@ from inventory.drivers.answers import guarded
 from inventory.drivers.ec2.errors import FOREIGN, Unserved, cloud_errors, refuse_page
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 from inventory.drivers.failures import (
-    ABSENT,
     AnswerTooLarge,
     CloudRefused,
     CloudUnavailable,
@@ -65,26 +64,22 @@ class Client:
         *,
         optional: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """What all pages have under `key`; nothing where it is `optional` and not there for us."""
+        """What all pages have under `key`; `optional` is an action that an endpoint may lack: `NotOffered`."""
         parameters: dict[str, Any] = {
             "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
             "MaxResults": PAGE_SIZE,
         }
         seen: set[str] = set()
         send = self._send_optional if optional else self._send
-        try:
-            while True:
-                page = self._pace.send(operation, partial(send, operation, key, parameters))
-                yield from page[key]
-                if not (following := page.get("NextToken")):
-                    return
-                if following in seen:
-                    raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
-                seen.add(following)
-                parameters["NextToken"] = following
-        except ABSENT:
-            if not optional:
-                raise
+        while True:
+            page = self._pace.send(operation, partial(send, operation, key, parameters))
+            yield from page[key]
+            if not (following := page.get("NextToken")):
+                return
+            if following in seen:
+                raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
+            seen.add(following)
+            parameters["NextToken"] = following
 
     def _send_optional(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The same of an action that an endpoint may lack: what says so is not worth asking again."""

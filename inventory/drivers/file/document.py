@@ -56,12 +56,11 @@ def loaded(content: bytes, name: str) -> values.Inventory:
     for part, entries in parts.items():
         if twice := _first_repeated(entries):
             raise CloudRefused(f"The file {name} has two {part} with the ref {twice}.")
-    return values.Inventory(
-        **{
-            part: tuple(PARTS[part](**msgspec.structs.asdict(entry)) for entry in entries)
-            for part, entries in parts.items()
-        }
-    )
+    read: dict[str, Any] = {
+        part: tuple(PARTS[part](**msgspec.structs.asdict(entry)) for entry in entries)
+        for part, entries in parts.items()
+    }
+    return values.Inventory(**read)
 
 
 def _first_repeated(entries: Iterable[Any]) -> str | None:

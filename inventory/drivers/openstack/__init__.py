@@ -9,26 +9,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import (
-    CloudError,
-    CredentialsRefused,
-    GroupNotFound,
-    InstanceGone,
-    InUse,
-)
+from inventory.drivers.failures import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
 from inventory.drivers.openstack import reading, writing
-from inventory.drivers.values import (
-    Check,
-    Group,
-    Instance,
-    Inventory,
-    Network,
-    Port,
-    Rule,
-    Scope,
-    Tenant,
-    same,
-)
+from inventory.drivers.openstack.view import View
+from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope, Tenant, same
 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
@@ -79,9 +63,8 @@ class OpenStackDriver(Driver):
         instances = self._instances()
         groups = self._groups()
         rules = self._rules()
-        networks = tuple(self._networks())
-        attached = reading.ports(ports, instances)
-        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, attached)
+        self._view.look_at(groups)
+        return self._put_together(self._networks(), groups, rules, instances, ports)
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:
@@ -89,29 +72,49 @@ class OpenStackDriver(Driver):
                 return self._inventory_of_project(scope)
             case "instance":
                 if not (instance := self._instance(scope.ref)):
-                    return Inventory()
+                    known = self.known_instances.get(scope.ref)
+                    self._view.ask(self._client, known.tenant_ref if known else None)
+                    return self._view.of(Inventory())
                 ports = self._ports_of(instance)
                 groups = self.groups_by_ref({ref for port in ports for ref in port.group_refs})
                 return Inventory(groups=groups, instances=(instance,), ports=ports)
             case "security_group":
+                self._view.ask(self._client)
                 if not (groups := self.groups_by_ref([scope.ref])):
-                    return Inventory()
+                    return self._view.of(Inventory())
                 ports = self._ports_with(scope.ref)
-                return Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports)
+                return self._view.of(Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports))
 
     def _inventory_of_project(self, scope: Scope) -> Inventory:
         ports = self._ports(project_id=scope.ref)
         instances = self._instances(project_id=scope.ref)
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
-        groups = tuple(group for group in self._groups() if group.tenant_ref == scope.ref)
+        every = self._groups()
+        self._view.look_at(every)
+        groups = tuple(group for group in every if group.tenant_ref == scope.ref)
         rules = tuple(
             rule
             for chunk in _chunks(group.ref for group in groups)
             for rule in self._rules(security_group_id=chunk)
         )
-        networks = tuple(self._networks(project_id=scope.ref))
-        attached = reading.ports(ports, instances)
-        return Inventory(tuple(self._tenants()), networks, groups, rules, instances, attached).within(scope)
+        networks = self._networks(project_id=scope.ref)
+        return self._put_together(networks, groups, rules, instances, ports).within(scope)
+
+    def _put_together(
+        self,
+        networks: Iterable[Network],
+        groups: tuple[Group, ...],
+        rules: tuple[Rule, ...],
+        instances: tuple[Instance, ...],
+        ports: Iterable[Mapping[str, Any]],
+    ) -> Inventory:
+        networks, tenants = tuple(networks), tuple(self._tenants())
+        attached = reading.ports(ports, (*instances, *self._view.hidden(self.known_instances)))
+        return self._view.of(Inventory(tenants, networks, groups, rules, instances, attached))
+
+    def shows(self, tenant_ref: str | None) -> bool:
+        self._view.ask(self._client, tenant_ref)
+        return Group not in self._view.partial or same(tenant_ref, self._view.own)
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
         found = [port for chunk in _chunks(refs) for port in self._ports(id=chunk)]
@@ -130,6 +133,11 @@ class OpenStackDriver(Driver):
         # A server never changes its project. One that is gone has no ports.
         seen = self._seen.get(instance_ref)
         return (self._ports_of(seen) if seen else ()) or self.ports(instance_ref)
+
+    @cached_property
+    def _view(self) -> View:
+        """What is shown to this user."""
+        return View(self._client.project_ref)
 
     @cached_property
     def _seen(self) -> dict[str, Instance]:
@@ -214,8 +222,11 @@ class OpenStackDriver(Driver):
         return tuple(reading.group(item, shares, self._client.project_ref) for item in found)
 
     def _shares(self) -> dict[str, set[str]]:
-        # An extension, which a cloud may lack.
-        return reading.shares(self._neutron("rbac-policies", object_type="security_group", optional=True))
+        try:
+            return reading.shares(self._neutron("rbac-policies", object_type="security_group"))
+        except ABSENT:  # an extension, which a cloud may lack
+            self._view.untold.add("shared_with")
+            return {}
 
     def _networks(self, **parameters: Any) -> Iterator[Network]:
         cidrs = reading.cidrs(self._neutron("subnets", fields=("id", "network_id", "cidr")))
@@ -227,7 +238,8 @@ class OpenStackDriver(Driver):
         try:
             listed = self._read(read(all_tenants=1, **parameters))
         except CredentialsRefused:
-            listed = self._read(read())  # no administrator: those of the own project
+            self._view.partial.add(Instance)  # no administrator: those of the own project
+            listed = self._read(read())
         return (*listed, *self._left_out(listed, parameters.get("project_id")))
 
     def _left_out(self, listed: Iterable[Instance], project: str | None) -> Iterator[Instance]:
@@ -236,7 +248,7 @@ class OpenStackDriver(Driver):
         It leaves out those of a cell that is down: with a filter, on all pages but the first, and before 2.69. One
         of which nothing is to be learned is the last that is asked for: of the others there would not be either.
         """
-        seen = {one.ref for one in listed}
+        seen = {one.ref for one in listed} | {one.ref for one in self._view.hidden(self.known_instances)}
         known = (one for one in self.known_instances.values() if project in (None, one.tenant_ref))
         down = False
         for one in known:
@@ -261,7 +273,8 @@ class OpenStackDriver(Driver):
         try:
             return list(map(reading.tenant, self._client.read("identity", "/projects", "projects")))
         except CredentialsRefused:
-            return [reading.tenant(self._client.own_project())]  # no administrator
+            self._view.partial.add(Tenant)  # no administrator
+            return [reading.tenant(self._client.own_project())]
 
     def _instance(self, ref: str) -> Instance | None:
         """A server that is there to stay."""

@@ -18,7 +18,6 @@ from requests import Response
 
 from inventory.drivers.answers import FOREIGN
 from inventory.drivers.failures import (
-    ABSENT,
     AnswerTooLarge,
     CloudRefused,
     CloudUnavailable,
@@ -70,26 +69,20 @@ class Client:
         """The one thing that the answer has under `key`."""
         return self._ask(service, path, partial(decoding.item, key=key), parameters)
 
-    def read(
-        self, service: Service, path: str, key: str, *, optional: bool = False, **parameters: Any
-    ) -> Iterator[Item]:
-        """What all pages of a list have under `key`; nothing where it is `optional` and not there for us."""
+    def read(self, service: Service, path: str, key: str, **parameters: Any) -> Iterator[Item]:
+        """What all pages of a list have under `key`."""
         if service == "network":
             parameters = {"limit": PAGE_SIZE, **parameters}
         seen: set[str] = set()
-        try:
-            while True:
-                page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
-                yield from page
-                if marker is None:
-                    return
-                if marker in seen:
-                    raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
-                seen.add(marker)
-                parameters["marker"] = marker
-        except ABSENT:
-            if not optional:
-                raise
+        while True:
+            page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
+            yield from page
+            if marker is None:
+                return
+            if marker in seen:
+                raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
+            seen.add(marker)
+            parameters["marker"] = marker
 
     def write(
         self,

@@ -1,0 +1,241 @@
+"""Who is shown a part of a cloud: what the inventory has of the rest stays, and what is shown is brought in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import Q
+from django.utils import timezone
+
+from inventory.deletion import carry_out
+from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.openstack import OpenStackDriver
+from inventory.drivers.values import Connection, Scope
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
+from inventory.services import request_refresh, request_refresh_of
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.services.edits import group_deletion, rule_deletion
+from tests import cast as actors
+from tests.cast import AMAZON, OPENSTACK
+from tests.clouds import Grip
+from tests.secgroups.editing import edited
+from tests.secgroups.small_clouds import Account, Stack
+
+OWN, OTHER = "own", "other"
+SHARES, ASSOCIATIONS = SecurityGroup.shared_with.through, SecurityGroup.associated_networks.through
+INVENTORY: list[Any] = [
+    CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership, SHARES, ASSOCIATIONS
+]  # fmt: skip
+EVERY_SERVICE = {"identity", "compute", "network"}
+
+
+def of(project: str) -> dict[str, list[dict[str, Any]]]:
+    """What a project has: a server whose port has a group with a rule, and a group that is shared with both."""
+    return {
+        "servers": [{"id": f"s-{project}", "name": project, "status": "ACTIVE", "tenant_id": project}],
+        "networks": [{"id": f"n-{project}", "name": project, "project_id": project}],
+        "groups": [{"id": f"sg-{name}-{project}", "name": name, "project_id": project} for name in ("web", "all")],
+        "rules": [
+            {"id": f"r-{project}", "security_group_id": f"sg-web-{project}", "direction": "ingress"}
+            | {"ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
+        ],
+        "ports": [
+            {
+                "id": f"p-{project}",
+                "device_id": f"s-{project}",
+                "project_id": project,
+                "network_id": f"n-{project}",
+            }
+            | {"security_groups": [f"sg-web-{project}"]}
+        ],
+    }
+
+
+@pytest.fixture
+def stack() -> Stack:
+    """Two projects, each with the other's group on a port as well, and a group that is shared with everybody."""
+    own, other = of(OWN), of(OTHER)
+    found = {kind: own[kind] + other[kind] for kind in own}
+    for port in found["ports"]:
+        port["security_groups"] += ["sg-all-own", "sg-all-other", "sg-web-own", "sg-web-other"]
+    shares = [("sg-all-other", "*"), ("sg-all-other", "third"), ("sg-all-other", OWN), ("sg-all-own", OTHER)]
+    policies = [
+        {"id": f"rbac-{at}", "object_id": group, "target_tenant": to} for at, (group, to) in enumerate(shares)
+    ]
+    projects = [{"id": one, "name": one} for one in (OWN, OTHER, "third")]
+    return Stack(projects=projects, policies=policies, project_ref=OWN, **found)
+
+
+@pytest.fixture
+def provider(db: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """A provider that has read all of it as an administrator."""
+    return connected(OPENSTACK, OpenStackDriver, stack, monkeypatch)
+
+
+def connected(kind: str, driver_class: Any, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    def driver(provider: Provider, pace: Any = None) -> Any:
+        made = driver_class(Connection())
+        made.__dict__["_client"] = cloud
+        return made
+
+    monkeypatch.setattr(Provider, "driver", driver)
+    provider = actors.provider("cloud", type=kind)
+    refreshed(provider)
+    return provider
+
+
+def refreshed(provider: Provider, scope: Scope | None = None, *, force: bool = False) -> Task:
+    task = (
+        request_refresh_of(scope=scope, name="it", provider=provider, user=None, force=force)
+        if scope
+        else request_refresh(provider=provider, user=None, force=force)
+    )
+    carry_out([task], Grip())
+    task.refresh_from_db()
+    return task
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in INVENTORY}
+
+
+def refs(model: Any) -> set[str]:
+    return set(model.objects.values_list("ems_ref", flat=True))
+
+
+class TestACredentialThatIsNoAdministratorsAnyMore:
+    @pytest.mark.parametrize("services", ["identity compute network", "compute", "network", "identity"])
+    def test_nothing_is_lost(self, stack: Stack, provider: Provider, services: str) -> None:
+        before = everything()
+        assert len(before["Membership"]) == 8
+        stack.member_of = set(services.split())
+        task = refreshed(provider)
+        assert everything() == before
+        assert "Nothing changed." in task.message
+
+    def test_the_refresh_says_what_was_not_shown(self, stack: Stack, provider: Provider) -> None:
+        stack.member_of = EVERY_SERVICE
+        task = refreshed(provider)
+        assert task.status == "Warn"
+        assert task.message == (
+            "Refreshed cloud: 1 instance and 3 security groups. Nothing changed. "
+            "1 cloud tenant, 1 cloud network, 1 instance, 1 network port, 1 security group and 1 firewall rule "
+            "were not shown to these credentials and stay as they were. "
+            'If they are really gone, refresh with "force".'
+        )
+        kinds = (
+            "cloud_tenants",
+            "cloud_networks",
+            "instances",
+            "network_ports",
+            "security_groups",
+            "firewall_rules",
+        )
+        assert task.context_data["not_shown"] == dict.fromkeys(kinds, 1)
+        stack.member_of = set()
+        assert refreshed(provider).status == "Ok"
+
+    def test_force_removes_it(self, stack: Stack, provider: Provider) -> None:
+        stack.member_of = EVERY_SERVICE
+        assert refreshed(provider, force=True).status == "Ok"
+        assert refs(Vm) == {"s-own"}
+        assert refs(SecurityGroup) == {"sg-web-own", "sg-all-own", "sg-all-other"}
+
+    def test_what_is_its_own_goes_and_changes(self, stack: Stack, provider: Provider) -> None:
+        stack.member_of = EVERY_SERVICE
+        for kind in (stack.servers, stack.ports, stack.rules):
+            kind[:] = [one for one in kind if not one["id"].endswith("-own")]
+        stack.groups[0]["name"] = "www"
+        refreshed(provider)
+        assert (refs(Vm), refs(NetworkPort), refs(FirewallRule)) == ({"s-other"}, {"p-other"}, {"r-other"})
+        assert SecurityGroup.objects.get(ems_ref="sg-web-own").name == "www"
+        assert Membership.objects.count() == 4
+
+    @pytest.mark.parametrize("ref", ["s-other", "s-unknown"])
+    def test_a_server_that_is_not_found_is_not_gone(self, stack: Stack, provider: Provider, ref: str) -> None:
+        Vm.objects.filter(ems_ref="s-other").update(ems_ref=ref, cloud_tenant=None)
+        stack.member_of = EVERY_SERVICE
+        before = everything()
+        task = refreshed(provider, Scope("instance", ref))
+        assert everything() == before
+        assert (task.status, "does not show" in task.message) == ("Warn", True)
+        refreshed(provider, Scope("instance", ref), force=True)
+        assert refs(Vm) == {"s-own"}
+
+    def test_its_own_server_that_is_not_found_is_gone(self, stack: Stack, provider: Provider) -> None:
+        stack.member_of = EVERY_SERVICE
+        stack.servers, stack.ports = stack.servers[1:], stack.ports[1:]
+        assert "was removed from the inventory" in refreshed(provider, Scope("instance", "s-own")).message
+        assert (refs(Vm), refs(NetworkPort)) == ({"s-other"}, {"p-other"})
+
+    @pytest.mark.parametrize("ref", ["sg-web-own", "sg-web-other", "sg-all-own", "sg-all-other"])
+    def test_a_group_keeps_what_is_not_shown(self, stack: Stack, provider: Provider, ref: str) -> None:
+        stack.member_of = EVERY_SERVICE
+        before = everything()
+        refreshed(provider, Scope("security_group", ref))
+        assert everything() == before
+
+    @pytest.mark.parametrize("ref", [OWN, OTHER])
+    def test_a_tenant_keeps_what_is_not_shown(self, stack: Stack, provider: Provider, ref: str) -> None:
+        stack.member_of = EVERY_SERVICE
+        before = everything()
+        refreshed(provider, Scope("cloud_tenant", ref))
+        assert everything() == before
+
+    @pytest.mark.parametrize(("project", "status"), [(OTHER, "Error"), (OWN, "Ok")])
+    def test_what_is_not_found_is_deleted_only_where_it_would_be_shown(
+        self, stack: Stack, provider: Provider, project: str, status: str
+    ) -> None:
+        stack.member_of = EVERY_SERVICE
+        old = timezone.now() - timedelta(days=1)
+        SecurityGroup.objects.update(created_on=old)
+        Membership.objects.all().delete()
+        group = SecurityGroup.objects.get(ems_ref=f"sg-web-{project}")
+        rule = FirewallRule.objects.get(ems_ref=f"r-{project}")
+        [of_rule] = edited(provider, rule_deletion(rule))
+        [of_group] = edited(provider, group_deletion(group))
+        assert {of_rule.status, of_group.status} == {status}, (of_rule.message, of_group.message)
+        assert SecurityGroup.objects.filter(pk=group.pk).exists() == (status == "Error")
+        assert FirewallRule.objects.filter(pk=rule.pk).exists() == (status == "Error")
+
+    def test_a_tenant_that_owns_what_is_not_shown_stays(self, stack: Stack, provider: Provider) -> None:
+        stack.member_of, stack.policies = {"compute"}, []
+        stack.projects.pop(1)
+        for kind in (stack.networks, stack.groups, stack.ports, stack.rules):
+            kind[:] = [one for one in kind if not one["id"].endswith("-other")]
+        refreshed(provider)
+        assert Vm.objects.get(ems_ref="s-other").cloud_tenant == CloudTenant.objects.get(ems_ref=OTHER)
+
+
+class TestAListThatIsRefusedAltogether:
+    """It is of an extension, and so it ends no refresh; but it tells nothing."""
+
+    def test_shares_stay(self, stack: Stack, provider: Provider) -> None:
+        before = everything()
+        stack.refused = {"rbac_policies"}
+        refreshed(provider)
+        assert everything() == before
+        refreshed(provider, Scope("security_group", "sg-all-other"))
+        assert everything() == before
+        refreshed(provider, force=True)
+        assert not SecurityGroup.objects.filter(Q(shared=True) & Q(ems_ref="sg-all-own")).exists()
+        assert not SHARES.objects.filter(securitygroup__ems_ref="sg-all-own").exists()
+
+    def test_associations_stay(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        vpcs = [{"VpcId": f"vpc-{number}", "OwnerId": "1"} for number in (1, 2)]
+        group = {"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "OwnerId": "1"}
+        association = {"GroupId": "sg-1", "VpcId": "vpc-2", "State": "associated"}
+        account = Account(vpcs=vpcs, groups=[group], associations=[association])
+        provider = connected(AMAZON, Ec2Driver, account, monkeypatch)
+        before = everything()
+        assert len(before[ASSOCIATIONS.__name__]) == 1
+        account.refused = {"SecurityGroupVpcAssociations"}
+        refreshed(provider)
+        assert everything() == before
+        refreshed(provider, Scope("security_group", "sg-1"))
+        assert everything() == before
+        account.refused, account.associations = set(), []
+        refreshed(provider)
+        assert not ASSOCIATIONS.objects.exists()
