@@ -178,6 +178,8 @@ DRIVERS = {
 #: The largest answer of a cloud, unpacked, in megabytes, and the longest time that one may take, in seconds.
 CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)
 CLOUD_ANSWER_TIME = env.int("CLOUD_ANSWER_TIME", default=300)
+#: Most entries in one list of a cloud, on all of its pages.
+CLOUD_LIST_SIZE = env.int("CLOUD_LIST_SIZE", default=1_000_000)
 #: The one folder in which providers of type file have their files.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
 #: Most MiB of such a file.

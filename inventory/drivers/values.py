@@ -63,6 +63,8 @@ class Connection:
     answer_time: float = 300.0
     #: Of the largest answer, unpacked, in megabytes.
     answer_size: int = 100
+    #: Most entries in one list, on all of its pages.
+    list_size: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ class Provider(Kept, Timestamped):
             interface=cast(Interface, self.interface),
             answer_time=settings.CLOUD_ANSWER_TIME,
             answer_size=settings.CLOUD_ANSWER_SIZE,
+            list_size=settings.CLOUD_LIST_SIZE,
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:

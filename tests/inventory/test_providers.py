@@ -70,7 +70,7 @@ def test_certificates_are_verified_unless_somebody_said_otherwise(
 
 
 def test_its_driver_is_connected_with_everything_that_is_known(settings: Any) -> None:
-    settings.CLOUD_ANSWER_SIZE, settings.CLOUD_ANSWER_TIME = 7, 8
+    settings.CLOUD_ANSWER_SIZE, settings.CLOUD_ANSWER_TIME, settings.CLOUD_LIST_SIZE = 7, 8, 9
     provider = Provider(
         type=AMAZON,
         url="https://cloud",
@@ -94,6 +94,7 @@ def test_its_driver_is_connected_with_everything_that_is_known(settings: Any) ->
         "default",
         interface="internal",
         answer_size=7,
+        list_size=9,
         answer_time=8,
     )
 

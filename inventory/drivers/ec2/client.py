@@ -29,6 +29,7 @@ from inventory.drivers.failures import (
     ForeignAnswer,
     NotOffered,
 )
+from inventory.drivers.lists import Pages
 from inventory.drivers.pace import Pace
 from inventory.drivers.values import Connection
 
@@ -41,6 +42,16 @@ PAGE_SIZE = 1000
 #: Most that one client keeps open: as many as a worker might have threads.
 CONNECTIONS = 64
 
+#: Of each list the attributes by which its entries are told apart.
+IDENTITIES: Mapping[str, Sequence[str]] = {
+    "NetworkInterfaces": ["NetworkInterfaceId"],
+    "Reservations": ["ReservationId"],
+    "SecurityGroupRules": ["SecurityGroupRuleId"],
+    "SecurityGroupVpcAssociations": ["GroupId", "VpcId"],
+    "SecurityGroups": ["GroupId"],
+    "Vpcs": ["VpcId"],
+}
+
 _making = Lock()
 
 
@@ -48,6 +59,7 @@ class Client:
     """The EC2 API as one connection sees it, at somebody's pace; raises nothing but `CloudError`."""
 
     def __init__(self, connection: Connection, pace: Pace) -> None:
+        self._connection = connection
         self._ec2: Any = shared(connection)
         self._pace = pace
         self.region: str = self._ec2.meta.region_name
@@ -69,16 +81,15 @@ class Client:
             "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
             "MaxResults": PAGE_SIZE,
         }
-        seen: set[str] = set()
+        pages = Pages(key, self._connection)
         send = self._send_optional if optional else self._send
         while True:
             page = self._pace.send(operation, partial(send, operation, key, parameters))
+            following = page.get("NextToken") or None
+            pages.turn([_identity(item, key) for item in page[key]], following)
             yield from page[key]
-            if not (following := page.get("NextToken")):
+            if following is None:
                 return
-            if following in seen:
-                raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
-            seen.add(following)
             parameters["NextToken"] = following
 
     def _send_optional(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +113,12 @@ class Client:
         if answer.get("Return") is False:
             raise ForeignAnswer("The cloud answered without an error, and that it has not done it.")
         return answer
+
+
+def _identity(item: Mapping[str, Any], key: str) -> tuple[Any, ...] | None:
+    """By what an entry of a list is told from the others, if it has that."""
+    found = tuple(map(item.get, IDENTITIES[key]))
+    return None if None in found else found
 
 
 @lru_cache(maxsize=128)

@@ -19,10 +19,10 @@ from requests import Response
 from inventory.drivers.answers import FOREIGN
 from inventory.drivers.failures import (
     AnswerTooLarge,
-    CloudRefused,
     CloudUnavailable,
     ForeignAnswer,
 )
+from inventory.drivers.lists import Pages
 from inventory.drivers.openstack import decoding
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
 from inventory.drivers.openstack.login import keystone_url, login, reachable
@@ -49,6 +49,7 @@ class Client:
     _pace = AT_ONCE
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._session = session(connection)
         self._keystone = keystone_url(connection)
         self._where: dict[str, Any] = {"interface": connection.interface, "region_name": connection.region}
@@ -73,15 +74,13 @@ class Client:
         """What all pages of a list have under `key`."""
         if service == "network":
             parameters = {"limit": PAGE_SIZE, **parameters}
-        seen: set[str] = set()
+        pages = Pages(key, self._connection)
         while True:
             page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
+            pages.turn([item["id"] for item in page], marker)
             yield from page
             if marker is None:
                 return
-            if marker in seen:
-                raise CloudRefused(f"The list of {key} has no end: a page that was read follows itself.")
-            seen.add(marker)
             parameters["marker"] = marker
 
     def write(

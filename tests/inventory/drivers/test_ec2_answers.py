@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from inventory.drivers.failures import ABSENT, CloudError, CloudRefused, ForeignAnswer, NotAllowed, NotOffered
+from inventory.drivers.ec2 import Ec2Driver
+from inventory.drivers.failures import (
+    ABSENT,
+    AnswerTooLarge,
+    CloudError,
+    CloudRefused,
+    ForeignAnswer,
+    NotAllowed,
+    NotOffered,
+)
 from inventory.drivers.pace import Pace
 from inventory.drivers.values import Group, Port, Rule
 from tests.live.ec2 import driver_of
@@ -103,6 +113,33 @@ def test_a_page_that_was_read_already_is_an_error_at_once(proxy: FaultProxy) -> 
     with pytest.raises(CloudRefused, match="has no end"):
         list(driver_of(proxy.url)._client.read("describe_security_groups", "SecurityGroups"))
     assert proxy.count(LIST) == 2
+
+
+@pytest.mark.parametrize(
+    ("new", "asked", "error", "words"),
+    [
+        (lambda page: ["sg-1", "sg-2"], 2, CloudRefused, "a page that was read"),
+        (lambda page: [], 101, CloudRefused, "101 pages in a row are empty"),
+        (lambda page: [f"sg-{page}-1", f"sg-{page}-2"], 3, AnswerTooLarge, "CLOUD_LIST_SIZE"),
+    ],
+    ids=["nothing new", "nothing", "without end"],
+)
+def test_a_list_whose_next_token_is_always_another_ends(
+    proxy: FaultProxy, new: Callable[[int], list[str]], asked: int, error: type[CloudError], words: str
+) -> None:
+    for page in range(120):
+        items = (f"<item><groupId>{ref}</groupId><groupName>a</groupName></item>" for ref in new(page))
+        proxy.answer(LIST, groups("".join(items) or " ", f"<nextToken>{page}</nextToken>"))
+    driver = Ec2Driver(replace(driver_of(proxy.url).connection, list_size=5))
+    with pytest.raises(error, match=words):
+        list(driver._client.read("describe_security_groups", "SecurityGroups"))
+    assert proxy.count(LIST) == asked
+
+
+def test_a_list_without_ids_is_read_to_its_end(proxy: FaultProxy) -> None:
+    for following in ("<nextToken>more</nextToken>", ""):
+        proxy.answer(LIST, groups("<item><groupName>a</groupName></item>", following))
+    assert len(list(driver_of(proxy.url)._client.read("describe_security_groups", "SecurityGroups"))) == 2
 
 
 OPTIONAL = "DescribeSecurityGroupVpcAssociations"

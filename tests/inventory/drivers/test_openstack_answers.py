@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from inventory.drivers.failures import (
+    AnswerTooLarge,
     CloudError,
     CloudRefused,
     CloudUnavailable,
@@ -160,6 +161,37 @@ class TestReading:
             cloud.answer_with("GET ports", answer(json.dumps({"ports": [], "ports_links": links})))
         assert [port.ref for port in cloud.driver().inventory().ports] == [PORT]
         assert cloud.count("GET ports") == 3
+
+    @pytest.mark.parametrize("action", [action for action in LISTS if "auth" not in action])
+    @pytest.mark.parametrize(
+        ("new", "asked", "error", "words"),
+        [
+            (lambda page: ["x", "y"], 2, CloudRefused, "a page that was read"),
+            (lambda page: [], 101, CloudRefused, "101 pages in a row are empty"),
+            (lambda page: [f"{page}-x", f"{page}-y"], 3, AnswerTooLarge, "CLOUD_LIST_SIZE"),
+        ],
+        ids=["nothing new", "nothing", "without end"],
+    )
+    def test_a_list_whose_next_page_is_always_another_ends(
+        self,
+        cloud: FakeOpenStack,
+        action: str,
+        new: Callable[[int], list[str]],
+        asked: int,
+        error: type[CloudError],
+        words: str,
+    ) -> None:
+        key = LISTS[action]
+        filling = {"network_id": "n", "cidr": "10.0.0.0/8", "object_id": "x", "security_group_id": "x"}
+        for page in range(120):
+            body = {
+                key: [{"id": ref, "direction": "ingress", **filling} for ref in new(page)],
+                f"{key}_links": [{"rel": "next", "href": f"http://x/?marker={page}"}],
+            }
+            cloud.answer_with(action, answer(json.dumps(body)))
+        with pytest.raises(error, match=words):
+            cloud.driver(list_size=5).inventory()
+        assert cloud.count(action) == asked
 
     @pytest.mark.parametrize("status", [403, 404, 501])
     def test_an_extension_that_is_not_there_for_us_is_done_without(

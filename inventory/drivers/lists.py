@@ -1,0 +1,39 @@
+"""The end of a list that is read page by page: a server that always names another would hold a worker for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from inventory.drivers.failures import AnswerTooLarge, CloudRefused
+from inventory.drivers.values import Connection
+
+#: Most pages in a row on which there is nothing; EC2 has such where it filters.
+EMPTY_PAGES = 100
+
+
+class Pages:
+    """The pages of one list as they come; raises where there is no end in sight."""
+
+    def __init__(self, key: str, connection: Connection) -> None:
+        self._key = key
+        self._most = connection.list_size
+        self._known: set[Hashable] = set()
+        self._markers: set[str] = set()
+        self._size = self._empty = 0
+
+    def turn(self, ids: Sequence[Hashable], marker: str | None) -> None:
+        """A page of things with these ids (None is one that is not known), and the `marker` of the next one."""
+        self._size += len(ids)
+        if self._size > self._most:
+            raise AnswerTooLarge(
+                f"The cloud's list of {self._key} has more than {self._most:,} entries. If that is what it should "
+                "be, raise the setting CLOUD_LIST_SIZE."
+            )
+        self._empty = 0 if ids else self._empty + 1
+        known = bool(ids) and self._known.issuperset(ids)
+        if known or marker in self._markers:
+            raise CloudRefused(f"The list of {self._key} has no end: a page that was read follows itself.")
+        if marker and self._empty > EMPTY_PAGES:
+            raise CloudRefused(f"The list of {self._key} has no end: {self._empty} pages in a row are empty.")
+        self._known.update(one for one in ids if one is not None)
+        self._markers.update(filter(None, [marker]))
