@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
+from traceback import walk_tb
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.db import DataError, IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from inventory.services import QueueFull
 
+logger = logging.getLogger(__name__)
+
 View = Callable[..., HttpResponse]
+#: What fields and databases make of a value that no row can have: too long a number, NUL, a word for a number.
+IMPOSSIBLE = (DataError, OverflowError, ValueError, AttributeError, TypeError)
 
 
 class AdminSite(admin.AdminSite):
@@ -23,7 +29,7 @@ class AdminSite(admin.AdminSite):
 
 
 def telling(view: View) -> View:
-    """A view of the admin that meets what others do meanwhile.
+    """A view of the admin that meets what others do meanwhile, and what was asked for and can't be.
 
     Where somebody else was first it is asked again: then it sees what they did, and says so itself. What a view
     does it does in one transaction, of which nothing is left.
@@ -40,6 +46,31 @@ def telling(view: View) -> View:
             messages.error(request, f"It was deleted meanwhile: {error}.")
         except IntegrityError:
             pass
-        return view(request, *args, **kwargs)
+        except IMPOSSIBLE as error:
+            if not _is_of_a_value(error):
+                raise
+            logger.info("%s %s names what no row can be: %r", request.method, request.get_full_path(), error)
+            return _nothing_there(request)
+        try:
+            return view(request, *args, **kwargs)
+        except ObjectDoesNotExist as error:
+            raise Http404(str(error)) from error
 
     return answer
+
+
+def _is_of_a_value(error: Exception) -> bool:
+    """Whether a field or a database refused a value; any other error of these types is a fault of ours."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return isinstance(error, DataError) or frame.f_globals["__name__"].startswith(("django.db.", "django.utils."))
+
+
+def _nothing_there(request: HttpRequest) -> HttpResponse:
+    """Back to the page where it was chosen, to the list without what narrowed it, or nowhere."""
+    if request.method == "POST":
+        messages.error(request, "Nothing was done: what was chosen does not exist.")
+        return redirect(request.get_full_path())
+    if request.GET:
+        messages.error(request, "There is nothing like what the address asked for.")
+        return redirect(request.path)
+    raise Http404("No row can have such a key.")

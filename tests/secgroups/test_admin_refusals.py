@@ -164,6 +164,14 @@ def test_what_was_deleted_meanwhile_is_told(
     assert str(GONE) in told(ask(admin_client, cast))
 
 
+@pytest.mark.parametrize(("service", "ask"), ASKED)
+def test_what_is_always_said_to_be_deleted_is_not_found(
+    admin_client: Client, cast: Cast, refusing: Any, service: str, ask: Any
+) -> None:
+    refusing(service, GONE, always=True)
+    assert ask(admin_client, cast).status_code == (200 if ask is change_groups else 404)
+
+
 @pytest.mark.parametrize(("service", "ask"), [one for one in ASKED if one[1] is not change_groups])
 def test_what_another_wrote_at_the_same_time_is_seen_by_a_second_attempt(
     admin_client: Client, cast: Cast, refusing: Any, service: str, ask: Any
