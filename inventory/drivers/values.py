@@ -262,7 +262,7 @@ class Inventory:
 
     def within(self, scope: Scope) -> Inventory:
         """What of this belongs to one thing; nothing if that is not here."""
-        return replace(self._part(scope), covered=self.covered, untold=self.untold)
+        return replace(self._part(scope), misfits=self.misfits, covered=self.covered, untold=self.untold)
 
     def _part(self, scope: Scope) -> Inventory:
         match scope.kind:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
+from inventory.drivers.boundary import fitted
 from inventory.drivers.failures import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
 from inventory.drivers.openstack import reading, writing
 from inventory.drivers.openstack.view import View
@@ -76,7 +77,7 @@ class OpenStackDriver(Driver):
                     self._view.ask(self._client, known.tenant_ref if known else None)
                     return self._view.of(Inventory())
                 ports = self._ports_of(instance)
-                groups = self.groups_by_ref({ref for port in ports for ref in port.group_refs})
+                groups = self.groups_by_ref(reading.group_refs(ports))
                 return Inventory(groups=groups, instances=(instance,), ports=ports)
             case "security_group":
                 self._view.ask(self._client)
@@ -91,14 +92,11 @@ class OpenStackDriver(Driver):
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
         every = self._groups()
         self._view.look_at(every)
-        groups = tuple(group for group in every if group.tenant_ref == scope.ref)
-        rules = tuple(
-            rule
-            for chunk in _chunks(group.ref for group in groups)
-            for rule in self._rules(security_group_id=chunk)
-        )
+        groups = reading.owned(every, scope.ref)
+        chunks = _chunks(group.ref for group in groups)
+        rules = tuple(rule for chunk in chunks for rule in self._rules(security_group_id=chunk))
         networks = self._networks(project_id=scope.ref)
-        return self._put_together(networks, groups, rules, instances, ports).within(scope)
+        return fitted(self._put_together(networks, groups, rules, instances, ports)).within(scope)
 
     def _put_together(
         self,
@@ -118,7 +116,7 @@ class OpenStackDriver(Driver):
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
         found = [port for chunk in _chunks(refs) for port in self._ports(id=chunk)]
-        devices = {port["device_id"] for port in found if port.get("device_id")}
+        devices = reading.texts(port.get("device_id") for port in found)
         instances = filter(None, map(self._instance, sorted(devices)))
         return Inventory(ports=reading.ports(found, instances))
 
@@ -209,7 +207,7 @@ class OpenStackDriver(Driver):
     def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
         """The ports that have a group; only servers of a port's own project can have it."""
         found = self._ports(security_groups=group_ref)
-        projects = {port["project_id"] for port in found if port.get("device_id") and port.get("project_id")}
+        projects = reading.texts(port.get("project_id") for port in found if port.get("device_id"))
         instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
         return reading.ports(found, instances)
 
@@ -221,7 +219,7 @@ class OpenStackDriver(Driver):
         shares = self._shares() if found else {}
         return tuple(reading.group(item, shares, self._client.project_ref) for item in found)
 
-    def _shares(self) -> dict[str, set[str]]:
+    def _shares(self) -> dict[str, list[str]]:
         try:
             return reading.shares(self._neutron("rbac-policies", object_type="security_group"))
         except ABSENT:  # an extension, which a cloud may lack
@@ -248,7 +246,9 @@ class OpenStackDriver(Driver):
         It leaves out those of a cell that is down: with a filter, on all pages but the first, and before 2.69. One
         of which nothing is to be learned is the last that is asked for: of the others there would not be either.
         """
-        seen = {one.ref for one in listed} | {one.ref for one in self._view.hidden(self.known_instances)}
+        seen = reading.texts(one.ref for one in listed) | {
+            one.ref for one in self._view.hidden(self.known_instances)
+        }
         known = (one for one in self.known_instances.values() if project in (None, one.tenant_ref))
         down = False
         for one in known:
@@ -266,7 +266,7 @@ class OpenStackDriver(Driver):
 
     def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
         region, known = self._client.region, self.known_instances
-        found = (reading.instance(server, region, known.get(server["id"])) for server in servers)
+        found = (reading.instance(server, region, reading.of(known, server["id"])) for server in servers)
         return tuple(one for one in found if str(one.raw_power_state) not in reading.GONE)
 
     def _tenants(self) -> list[Tenant]:
@@ -295,5 +295,5 @@ class OpenStackDriver(Driver):
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:
-    ids = sorted(set(refs))
+    ids = sorted(reading.texts(refs))
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

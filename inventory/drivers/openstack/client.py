@@ -77,7 +77,7 @@ class Client:
         pages = Pages(key, self._connection)
         while True:
             page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
-            pages.turn([item["id"] for item in page], marker)
+            pages.turn([item["id"] if isinstance(item["id"], str) else None for item in page], marker)
             yield from page
             if marker is None:
                 return

@@ -16,12 +16,15 @@ Item = dict[str, Any]
 @understood
 def item(answer: Response, key: str) -> Item:
     """The one thing under `key`."""
-    return _identified(answer.json()[key])
+    return identified(answer.json()[key])
 
 
 @understood
 def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
-    """The list under `key`, and the marker of the page that follows it."""
+    """The list of things under `key`, and the marker of the page that follows it.
+
+    What a thing has is for the boundary, its id included: one odd thing is no reason to know none of the others.
+    """
     body = answer.json()
     found = body[key]
     if not isinstance(found, list):
@@ -30,7 +33,7 @@ def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
     following = [link["href"] for link in links if link["rel"] == "next"]
     # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
     marker = dict(parse_qsl(urlsplit(following[0]).query))["marker"] if following else None
-    return list(map(_identified, found)), marker
+    return list(map(_thing, found)), marker
 
 
 @understood
@@ -41,8 +44,15 @@ def nothing(answer: Response) -> Item:
     return {}
 
 
-def _identified(found: Any) -> Item:
+@understood
+def identified(found: Any) -> Item:
     """A thing without an id can't be told from others, nor be asked for again."""
-    if not isinstance(found, dict) or not isinstance(found["id"], str) or not found["id"]:
+    if not isinstance(_thing(found)["id"], str) or not found["id"]:
         raise TypeError("a thing with its id expected")
+    return _thing(found)
+
+
+def _thing(found: Any) -> Item:
+    if not isinstance(found, dict) or "id" not in found:
+        raise TypeError("a thing expected")
     return found

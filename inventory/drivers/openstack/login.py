@@ -46,7 +46,7 @@ def login(session: Session, connection: Connection) -> v3.Auth:
 def reachable(session: Session, url: str) -> Sequence[Project]:
     """The projects that one can be scoped to."""
     projects, _ = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
-    return projects
+    return list(map(decoding.identified, projects))
 
 
 def chosen(connection: Connection, projects: Sequence[Project]) -> Project:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from inventory.drivers.answers import understood
 from inventory.drivers.protocols import protocol_named
@@ -80,7 +80,7 @@ def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     return Network(
         ref=item["id"],
         name=item.get("name") or item["id"],
-        cidr=cidrs.get(item["id"]),
+        cidr=of(cidrs, item["id"]),
         tenant_ref=item.get("project_id") or None,
     )
 
@@ -91,26 +91,26 @@ def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reade
 
     Who is no administrator doesn't see what others share: `shared` tells of the `reader`, a tenant, alone.
     """
-    tenants = set((shares or {}).get(item["id"], ()))
+    tenants = of(shares or {}, item["id"]) or ()
     if reader and item.get("shared") and not tenants:
-        tenants = {reader}
+        tenants = (reader,)
     return Group(
         ref=item["id"],
         name=item.get("name", item["id"]),
         description=item.get("description") or None,
         tenant_ref=item.get("project_id") or None,
         stateful=item.get("stateful", True),
-        shared_with=tuple(sorted(tenants)),
+        shared_with=_once(tenants),
     )
 
 
 @understood
-def shares(policies: Iterable[Item]) -> dict[str, set[str]]:
+def shares(policies: Iterable[Item]) -> dict[str, list[str]]:
     """The tenants that each group is shared with, from Neutron's RBAC policies."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, list[str]] = {}
     for policy in policies:
         if target := policy.get("target_project") or policy.get("target_tenant"):
-            found.setdefault(policy["object_id"], set()).add(EVERYBODY if target == "*" else target)
+            found.setdefault(policy["object_id"], []).append(EVERYBODY if target == "*" else target)
     return found
 
 
@@ -142,13 +142,14 @@ def instance(server: Item, region: str | None, known: Instance | None = None) ->
     if "name" not in server and server.get("status", UNKNOWN) == UNKNOWN:
         before = known or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
         return unknown(replace(before, tenant_ref=server.get("tenant_id") or before.tenant_ref))
+    flavor = server.get("flavor")
     return Instance(
         ref=server["id"],
         name=server.get("name", server["id"]),
         power_state=POWER_STATES.get(str(server.get("status")), "unknown"),
         raw_power_state=server.get("status", UNKNOWN),
         tenant_ref=server.get("tenant_id") or None,
-        flavor_name=(server.get("flavor") or {}).get("original_name"),
+        flavor_name=flavor.get("original_name") if isinstance(flavor, dict) else flavor,
         availability_zone_name=server.get("OS-EXT-AZ:availability_zone") or None,
         location=region,
         description=server.get("description") or None,
@@ -157,7 +158,7 @@ def instance(server: Item, region: str | None, known: Instance | None = None) ->
 
 def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, ...]:
     """Ports, each with its instance if that is among these."""
-    projects = {one.ref: one.tenant_ref for one in instances}
+    projects = {one.ref: one.tenant_ref for one in instances if isinstance(one.ref, str)}
     return tuple(port(item, projects) for item in items)
 
 
@@ -171,16 +172,50 @@ def port(item: Item, projects: Mapping[str, str | None]) -> Port:
     return Port(
         ref=item["id"],
         name=item.get("name") or None,
-        instance_ref=server if server and same(project, projects.get(server)) else None,
+        instance_ref=server if not isinstance(server, str | None) or same(project, of(projects, server)) else None,
         tenant_ref=project or None,
         network_ref=item.get("network_id"),
         mac_address=item.get("mac_address"),
         status=item.get("status"),
-        ip_addresses=tuple(fixed["ip_address"] for fixed in item.get("fixed_ips") or ()),
+        ip_addresses=_addresses(item.get("fixed_ips")),
         group_refs=_listed(item.get("security_groups")),
         port_security_enabled=item.get("port_security_enabled", True),
         revision=None if revision is None else str(revision),
     )
+
+
+def texts(values: Iterable[Any]) -> set[str]:
+    """Those that are a text: what is none is for the boundary, and nothing to ask for."""
+    return {value for value in values if isinstance(value, str) and value}
+
+
+def owned(groups: Iterable[Group], project: str) -> tuple[Group, ...]:
+    """Those of a project, and those whose project is none: they may be its own, and the boundary has to say so."""
+    return tuple(one for one in groups if one.tenant_ref == project or not isinstance(one.tenant_ref, str | None))
+
+
+def group_refs(ports: Iterable[Port]) -> set[str]:
+    return texts(ref for port in ports if isinstance(port.group_refs, tuple) for ref in port.group_refs)
+
+
+def of(known: Mapping[str, Any], ref: Any) -> Any:
+    """What is known of a ref; nothing of one that is no text."""
+    return known.get(ref) if isinstance(ref, str) else None
+
+
+def _once(tenants: Iterable[Any]) -> tuple[str, ...]:
+    """Each once, in order; one that is no text is at the end."""
+    odd = (tenant for tenant in tenants if not isinstance(tenant, str))
+    return (*sorted(texts(tenants)), *odd)
+
+
+def _addresses(fixed: Any) -> tuple[str, ...]:
+    """As `_listed`, of each entry its address."""
+    if fixed is None:
+        return ()
+    if not isinstance(fixed, list) or not all(isinstance(one, dict) for one in fixed):
+        return fixed  # type: ignore[no-any-return]
+    return tuple(one.get("ip_address") for one in fixed)
 
 
 def _word(found: Any, known: Mapping[str, str]) -> Any:
@@ -199,10 +234,10 @@ def _network_protocol(ethertype: Any) -> Literal["IPV4", "IPV6"]:
 
 def _protocol(item: Item) -> str | None:
     said = item.get("protocol")
-    if isinstance(said, int):
+    if isinstance(said, int) and not isinstance(said, bool):
         said = str(said)
     if not isinstance(said, str):
-        return said  # none, or no protocol at all
+        return cast(None, said)  # none, or no protocol at all
     name = protocol_named(PROTOCOLS.get(said, said))
     # To Neutron, too, ICMP of IPv6 is ICMPv6.
     return "icmpv6" if name == "icmp" and item.get("ethertype") == "IPv6" else name

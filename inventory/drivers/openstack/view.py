@@ -30,7 +30,8 @@ class View:
 
         So only a group that is another project's alone tells that everything is shown.
         """
-        if not any(group.tenant_ref and not group.usable_by(self.own) for group in groups):
+        known = (group for group in groups if isinstance(group.tenant_ref, str) and group.tenant_ref)
+        if all(group.usable_by(self.own) for group in known):
             self.partial |= NEUTRON
 
     def ask(self, client: Client, tenant_ref: str | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inventory.drivers.boundary import fitted
 from inventory.drivers.failures import (
     AnswerTooLarge,
     CloudError,
@@ -18,8 +19,9 @@ from inventory.drivers.failures import (
     NotAllowed,
 )
 from inventory.drivers.values import Group, Port, Scope
-from inventory.models import Provider, Vm
+from inventory.models import NetworkPort, Provider, Vm
 from inventory.refresh import refresh
+from secgroups.models import Membership, SecurityGroup
 from tests import cast as actors
 from tests.clouds import Clock, Grip
 from tests.live.faults import Answer, Instead, running
@@ -41,7 +43,6 @@ BODIES = {
     "an object under its key": '{"KEY": {"id": "x"}}',
     "things that are none": '{"KEY": [1]}',
     "things without an id": '{"KEY": [{"name": "x"}]}',
-    "ids that are none": '{"KEY": [{"id": 7}]}',
     "a next page without a marker": '{"KEY": [{"id": "x"}], "KEY_links": [{"rel": "next", "href": "http://x/"}]}',
     "a next page without an address": '{"KEY": [{"id": "x"}], "KEY_links": [{"rel": "next", "href": null}]}',
     "a next page nowhere": '{"KEY": [], "KEY_links": [{"rel": "next", "href": ""}]}',
@@ -60,6 +61,8 @@ LISTS = {
     "GET auth": "projects",
     "POST auth": "token",
 }
+#: Attributes that are no such thing as a list, an object or a number.
+REFS = {"id", "project_id", "tenant_id", "device_id", "security_group_id", "remote_group_id"}
 
 
 def answer(body: str, key: str = "", status: int = 200) -> Answer:
@@ -117,8 +120,6 @@ class TestReading:
     @pytest.mark.parametrize(
         ("action", "body"),
         [
-            ("GET ports", {"ports": [{"id": "x", "fixed_ips": [1], "project_id": PROJECT}]}),
-            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": "A", "flavor": "tiny"}]}),
             ("GET security-group-rules", {"security_group_rules": [{"id": "x"}]}),
             ("GET subnets", {"subnets": [{"id": "x"}]}),
             ("GET rbac-policies", {"rbac_policies": [{"id": "x", "target_tenant": "y"}]}),
@@ -138,6 +139,8 @@ class TestReading:
             ("GET security-groups", {"security_groups": [{"id": "x"}]}),
             ("GET networks", {"networks": [{"id": "x"}]}),
             ("GET projects", {"projects": [{"id": "x"}]}),
+            ("GET ports", {"ports": [{"id": "x", "fixed_ips": [1], "project_id": PROJECT}]}),
+            ("GET servers", {"servers": [{"id": "x", "name": "x", "status": "A", "flavor": "tiny"}]}),
         ],
     )
     def test_a_thing_with_an_odd_value_is_left_to_the_boundary(
@@ -147,6 +150,52 @@ class TestReading:
         found = cloud.driver().inventory()
         things = (*found.ports, *found.instances, *found.groups, *found.networks, *found.tenants)
         assert "x" in {one.ref for one in things}
+
+    @pytest.mark.parametrize("scope", [None, Scope("cloud_tenant", PROJECT)])
+    @pytest.mark.parametrize("odd", [7, ["x"], {"x": 1}, True, None, "text"], ids=repr)
+    @pytest.mark.parametrize(
+        ("action", "attribute"),
+        [
+            *((action, "id") for action in LISTS if "auth" not in action and "subnets" not in action),
+            *(("GET ports", name) for name in ("fixed_ips", "security_groups", "device_id", "project_id")),
+            *(("GET servers", name) for name in ("flavor", "status", "tenant_id", "name")),
+            *(("GET security-groups", name) for name in ("project_id", "stateful", "name")),
+            ("GET networks", "project_id"),
+            ("GET rbac-policies", "target_tenant"),
+            *(("GET security-group-rules", name) for name in ("security_group_id", "protocol", "remote_group_id")),
+        ],
+    )
+    def test_one_odd_value_leaves_out_one_row(
+        self, cloud: FakeOpenStack, action: str, attribute: str, odd: Any, scope: Scope | None
+    ) -> None:
+        """Whatever a list has beside it is read."""
+        rule = {"id": "r-1", "security_group_id": GROUP, "direction": "ingress", "ethertype": "IPv4"}
+        policy = {"id": "rbac-1", "object_id": OTHER, "target_tenant": PROJECT}
+        network, project = {"id": "n-2", "name": "n", "project_id": PROJECT}, {"id": PROJECT, "name": "admin"}
+        kinds = {
+            "ports": cloud.port, "servers": cloud.servers[0], "security_groups": cloud.groups[0],
+            "security_group_rules": rule, "rbac_policies": policy, "networks": network, "projects": project,
+        }  # fmt: skip
+        key = LISTS[action]
+        good = {**kinds[key], "id": "good"} if key != "projects" else project
+        cloud.answer_with(action, answer(json.dumps({key: [good, {**kinds[key], attribute: odd}]})))
+        driver = cloud.driver()
+        found = fitted(driver.inventory_of(scope) if scope else driver.inventory())
+        things = {
+            "ports": found.ports, "servers": found.instances, "security_groups": found.groups,
+            "projects": found.tenants, "security_group_rules": found.rules, "networks": found.networks,
+            "rbac_policies": found.groups,
+        }  # fmt: skip
+        wanted = {"projects": PROJECT, "rbac_policies": GROUP}.get(key, "good")
+        assert wanted in {one.ref for one in things[key]}
+        if attribute in REFS and key != "rbac_policies" and not isinstance(odd, str | None):
+            assert [misfit.left_out for misfit in found.misfits] == [True]
+        if (attribute, odd) in [
+            ("id", None),
+            ("fixed_ips", "text"),
+            ("target_tenant", 7),
+        ] and key != "rbac_policies":
+            assert [misfit.left_out for misfit in found.misfits] == [True]
 
     def test_a_page_that_was_read_already_is_an_error_at_once(self, cloud: FakeOpenStack) -> None:
         body = {"ports": [{"id": "x"}], "ports_links": [{"rel": "next", "href": "http://x/?marker=x"}]}
@@ -229,6 +278,30 @@ class TestReading:
 
 
 class TestRefreshing:
+    @pytest.mark.parametrize("attribute", ["fixed_ips", "device_id", "security_groups", "network_id"])
+    def test_a_row_with_an_odd_value_is_left_as_it_was(
+        self, cloud: FakeOpenStack, provider: Provider, attribute: str
+    ) -> None:
+        refresh(provider, Grip())
+        before = list(NetworkPort.objects.values()), list(Membership.objects.values())
+        cloud.port = {**cloud.port, "name": "another", attribute: {"x": ["text"]}}
+        cloud.servers[0]["name"] = "web-2"
+        for scope in (None, Scope("cloud_tenant", PROJECT)):
+            [misfit] = refresh(provider, Grip(), scope=scope).findings.misfits
+            assert (misfit.ref, misfit.left_out) == (PORT, True)
+            assert (list(NetworkPort.objects.values()), list(Membership.objects.values())) == before
+        assert Vm.objects.get(provider=provider).name == "web-2"
+
+    def test_a_group_of_a_project_that_is_none_is_left_as_it_was(
+        self, cloud: FakeOpenStack, provider: Provider
+    ) -> None:
+        refresh(provider, Grip())
+        cloud.groups[0]["project_id"] = [PROJECT]
+        for scope in (None, Scope("cloud_tenant", PROJECT)):
+            [misfit] = refresh(provider, Grip(), scope=scope).findings.misfits
+            assert (misfit.ref, misfit.attribute) == (GROUP, "tenant_ref")
+            assert SecurityGroup.objects.filter(ems_ref=GROUP).exists()
+
     @pytest.mark.parametrize("action", LISTS)
     def test_it_is_waited_for(self, cloud: FakeOpenStack, provider: Provider, action: str) -> None:
         cloud.answer_with(action, answer(LOGIN_PAGE.decode()), answer('{"KEY": null}', LISTS[action]))
