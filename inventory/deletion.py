@@ -117,6 +117,7 @@ class _Deletion:
             keys = list(step.rows(self.provider).order_by().values_list("pk", flat=True))
             for at in range(0, len(keys), BATCH):
                 self._carry_out(step, keys[at : at + BATCH])
+        self.holding.ensure()
         with transaction.atomic():
             Provider.objects.filter(pk=self.provider)._raw_delete(Provider.objects.db)
             finish_all(Ending(task, Task.Status.OK, f"Deleted provider {self.name}.") for task in self.tasks)

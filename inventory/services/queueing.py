@@ -108,6 +108,9 @@ _SPECS = {
         json_extract(value, '$.arguments'), json_extract(value, '$.context')
         FROM json_each(%s) WHERE {kept} ORDER BY key""",
 }
+#: The user who asks, or null where somebody has deleted them since they logged in.
+_FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608
+_OWNER = {"postgresql": f"({_FOUND} FOR KEY SHARE)", "sqlite": f"({_FOUND})"}
 _OF_SPEC = ("name", "message", "arguments", "context_data")
 
 
@@ -118,10 +121,11 @@ def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
     """
     shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_SPEC}]
     columns = ", ".join([*(str(field.column) for field in shared), *_OF_SPEC])
+    slots = ", ".join(_OWNER[connection.vendor] if field.name == "owner" else "%s" for field in shared)
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
     named: list[Provider | Vm] = [one for one in (like.provider, like.vm) if one]
     kept = " AND ".join(f"EXISTS ({one.keeping()})" for one in named) or "TRUE"
-    chosen = f"{'%s, ' * len(shared)}{_SPECS[connection.vendor].format(kept=kept)}"
+    chosen = f"{slots}, {_SPECS[connection.vendor].format(kept=kept)}"
     with planned_cursor(connection) as cursor:
         cursor.execute(
             f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",

@@ -214,6 +214,18 @@ def test_without_the_lease_nothing_is_deleted(full: Provider) -> None:
     assert Vm.objects.exists()
 
 
+def test_so_it_is_where_nothing_is_left_but_the_provider(db: None) -> None:
+    provider = actors.provider("empty")
+    task = accepted(provider)
+    Task.objects.update(provider=None)
+    grip = Grip()
+    grip.lose()
+    with pytest.raises(LeaseLost):
+        carry_out([task], grip)
+    assert Provider.objects.filter(pk=provider.pk).exists()
+    assert Task.objects.unfinished().count() == 1
+
+
 def test_a_refresh_that_lost_its_worker_ends_before_the_deletion_begins(cast: Cast, cloud: MemoryCloud) -> None:
     asked = request_refresh(provider=cast.acme, user=None)
     Task.objects.update(state="Active")

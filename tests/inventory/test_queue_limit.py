@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory.models import IdempotencyKey, Provider, Task
-from inventory.services import QueueFull, TaskSpec, finish, queue_work
+from inventory.services import QueueFull, TaskSpec, finish, keep_refused, queue_work
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -68,6 +68,17 @@ def test_others_have_queues_of_their_own(db: None) -> None:
     queue_work("vms/1", works(3), user=None, provider=None)
     queue_work("vms/2", works(3), user=None, provider=None)
     assert Task.objects.count() == 6
+
+
+def test_who_was_deleted_since_they_logged_in_owns_nothing(db: None) -> None:
+    sam, kim = (User.objects.create(username=name) for name in ("sam", "kim"))
+    User.objects.filter(pk=sam.pk).delete()
+    for user in (sam, kim):
+        queue_work(f"vms/{user.username}", works(2), user=user, provider=None)
+    keep_refused("vms/1", works(1)[0], user=sam, provider=None)
+    connection.check_constraints()
+    owners = Task.objects.order_by("pk").values_list("userid", "owner")
+    assert list(owners) == [("sam", None)] * 2 + [("kim", kim.pk)] * 2 + [("sam", None)]
 
 
 def test_what_is_finished_does_not_wait(db: None) -> None:
