@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -25,7 +27,7 @@ from inventory.fields import UnreadableSecret
 from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
-from inventory.models import NetworkPort, Provider, Task, Vm
+from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.models.provider import DELETED
 from inventory.pacing import Unhurried
 from inventory.patience import UNSEEN, Retries
@@ -75,7 +77,12 @@ class Refresh:
     def hidden(self, kind: str, tenant: str) -> Q | None:
         """Which rows of a kind would not have been shown; `tenant` is the lookup of the ref of whose they are."""
         covered = self.inventory.covered.get(KINDS[kind])
-        return None if self.force or covered is None else ~Q(**{f"{tenant}__in": covered})
+        if self.force or not self.inventory.covered:
+            return None
+        if covered is None:
+            # What a tenant owns that is not shown would be nobody's without it.
+            return owners() if kind == "cloud_tenants" else None
+        return ~Q(**{f"{tenant}__in": covered})
 
     def known(self, model: type[Row], refs: Iterable[str | None]) -> dict[str, int]:
         """The ids of what is referred to and was not read; a reading of everything has it all."""
@@ -133,6 +140,13 @@ class Refresh:
             gone = f"{subject} no longer exists in the cloud and was removed from the inventory."
             return gone[0].upper() + gone[1:]
         return f"Refreshed {subject}. {self.findings.news()}"
+
+
+def owners() -> Q:
+    """The tenants that own something."""
+    owned = (relation for relation in CloudTenant._meta.related_objects if relation.one_to_many)
+    theirs = ((one.related_model._base_manager, {one.field.name: OuterRef("pk")}) for one in owned)
+    return reduce(or_, (Q(Exists(rows.filter(**of_it))) for rows, of_it in theirs))
 
 
 Part = Callable[[Refresh], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inventory.drivers.failures import CredentialsRefused
-from inventory.drivers.values import Group, Instance, Inventory, Network, Port, Rule, Tenant, same
+from inventory.drivers.values import Group, Instance, Inventory, Network, Port, Rule, same
 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
@@ -49,7 +49,5 @@ class View:
             yield from (one for one in known.values() if not same(one.tenant_ref, self.own))
 
     def of(self, inventory: Inventory) -> Inventory:
-        # A tenant that owns what is not shown has to stay, or that would be nobody's.
-        kinds = self.partial | {Tenant} if self.partial else set()
         own = frozenset(filter(None, [self.own]))
-        return replace(inventory, covered=dict.fromkeys(kinds, own), untold=frozenset(self.untold))
+        return replace(inventory, covered=dict.fromkeys(self.partial, own), untold=frozenset(self.untold))
