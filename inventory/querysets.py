@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from django.apps import apps
@@ -78,6 +79,11 @@ class OwnedQuerySet(ResourceQuerySet):
         """What only waits to be deleted."""
         return self.exclude(**{f"{self.owner}__connected": True})
 
+    def as_values(self) -> Iterator[Any]:
+        """These rows in the words of the drivers, in their order."""
+        mapping = self.model.mapping
+        return map(mapping.value, self.values_list(*mapping.paths.values()).iterator())
+
 
 class TalliedQuerySet(OwnedQuerySet):
     """Rows of a table whose number is kept (`inventory.db.tallies`), by these attributes."""
@@ -127,20 +133,8 @@ class VmQuerySet(TalliedQuerySet):
         return self.filter(cloud=True)
 
     def as_values(self) -> Iterator[Instance]:
-        """These instances in the words of the drivers, in their order."""
-        rows = self.values_list(
-            "ems_ref",
-            "name",
-            "power_state",
-            "raw_power_state",
-            "cloud_tenant__ems_ref",
-            "flavor_name",
-            "availability_zone_name",
-            "location",
-            "description",
-        )
-        for ref, name, state, raw_state, *rest in rows.iterator():
-            yield Instance(ref, name, state, raw_state or "", *rest)
+        for instance in super().as_values():
+            yield replace(instance, raw_power_state="") if instance.raw_power_state is None else instance
 
 
 class TaskQuerySet(ResourceQuerySet):

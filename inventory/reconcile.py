@@ -13,6 +13,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 
 from inventory.db.bulk import batches, copy_rows, new_ids, update_rows
 from inventory.guard import NAMED
+from inventory.mapping import Columns
 from inventory.models import Provider
 
 
@@ -25,8 +26,6 @@ class Thing(Protocol):
 
 Row = TypeVar("Row", bound=models.Model)
 AnyThing = TypeVar("AnyThing", bound=Thing)
-#: What a thing's row holds: names of fields (of a foreign key with `_id`) → values.
-Attributes = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ def reconcile(
     model: type[Row],
     provider: Provider,
     things: Iterable[AnyThing],
-    attributes: Callable[[AnyThing], Attributes],
+    columns: Columns[AnyThing],
     *,
     within: Q | None = None,
     newer: Q | None = None,
@@ -69,16 +68,16 @@ def reconcile(
     on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, known: None,
     before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
 ) -> Reconciled:
-    """Create, update and delete the provider's rows so that each of `things` has one with these `attributes`.
+    """Create, update and delete the provider's rows so that each of `things` has one with these `columns`.
 
-    All have the same attributes. Of a reading that was not of everything, `within` says for which rows it is
+    Of a reading that was not of everything, `within` says for which rows it is
     complete: no others are deleted. Rows that are `newer` than the reading, and those whose ref `stays`, stay as
     they are; those that are `hidden` from who read stay unless they are among `things`. `on_gone` is told before
     anything is deleted: the first rows to go, how many go, how many are new, and how many were known;
     `before_deletion` is given the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
-    compared = _Comparison({thing.ref: thing for thing in things}, attributes, newer, hidden, stays)
+    compared = _Comparison({thing.ref: thing for thing in things}, columns, newer, hidden, stays)
     compared.look_at(rows.filter(within or Q()))
     gone, known = compared.gone, compared.seen
     if within is not None:
@@ -97,7 +96,7 @@ def reconcile(
     update_rows(model, sorted(compared.differing), compared.updates())
     created = dict(zip(missing, new_ids(model, len(missing)), strict=True))
     new = ((pk, provider.pk, ref, *compared.values(ref)) for ref, pk in created.items())
-    copy_rows(model, ["id", "provider_id", "ems_ref", *compared.names], new)
+    copy_rows(model, ["id", "provider_id", "ems_ref", *columns.names], new)
     ids = compared.ids | created
     found = Found(model._meta.label, len(ids), len(created), len(compared.changed))
     return Reconciled(ids, found, went, compared.unshown)
@@ -109,34 +108,32 @@ class _Comparison(Generic[AnyThing]):
     def __init__(
         self,
         wanted: Mapping[str, AnyThing],
-        attributes: Callable[[AnyThing], Attributes],
+        columns: Columns[AnyThing],
         newer: Q | None,
         hidden: Q | None,
         stays: Callable[[str], bool],
     ) -> None:
-        self._wanted, self._attributes, self._stays = wanted, attributes, stays
+        self._wanted, self._columns, self._stays = wanted, columns, stays
         self._newer, self._hidden = _condition(newer), _condition(hidden)
-        #: The attributes' names.
-        self.names: list[str] = next((list(attributes(thing)) for thing in wanted.values()), [])
         #: How many rows there were that could have been shown, and that were hidden and not shown.
         self.seen = self.unshown = 0
         #: Of each ref that has a row, and is wanted or stays, its primary key.
         self.ids: dict[str, int] = {}
         #: The primary keys of rows that nobody wants.
         self.gone: list[int] = []
-        #: Which attributes differ in any row: each that is written takes its time.
+        #: Which columns differ in any row: each that is written takes its time.
         self.differing: set[str] = set()
         #: The refs of rows that differ.
         self.changed: list[str] = []
 
     def look_at(self, rows: QuerySet[Any]) -> None:
-        found = rows.order_by().values_list("pk", "ems_ref", self._newer, self._hidden, *self.names)
+        found = rows.order_by().values_list("pk", "ems_ref", self._newer, self._hidden, *self._columns.names)
         for pk, ref, kept, hidden, *values in found.iterator():
             self.seen += 1
             if ref in self._wanted:
                 self.ids[ref] = pk
                 if not kept and values != (wanted := self.values(ref)):
-                    pairs = zip(self.names, values, wanted, strict=True)
+                    pairs = zip(self._columns.names, values, wanted, strict=True)
                     self.differing.update(name for name, value, other in pairs if value != other)
                     self.changed.append(ref)
             elif hidden:
@@ -149,8 +146,8 @@ class _Comparison(Generic[AnyThing]):
                 self.gone.append(pk)
 
     def values(self, ref: str) -> list[Any]:
-        """The attributes' values."""
-        return list(self._attributes(self._wanted[ref]).values())
+        """What the row is to hold."""
+        return self._columns.of(self._wanted[ref])
 
     def missing(self) -> list[str]:
         """The refs that have no row."""
@@ -158,7 +155,9 @@ class _Comparison(Generic[AnyThing]):
 
     def updates(self) -> Iterator[tuple[Any, ...]]:
         """Of each row that differs its primary key, and the values of `differing`, sorted."""
-        positions = [at for at, name in sorted(enumerate(self.names), key=itemgetter(1)) if name in self.differing]
+        positions = [
+            at for at, name in sorted(enumerate(self._columns.names), key=itemgetter(1)) if name in self.differing
+        ]
         for ref in self.changed:
             values = self.values(ref)
             yield self.ids[ref], *(values[at] for at in positions)

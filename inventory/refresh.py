@@ -27,11 +27,12 @@ from inventory.fields import UnreadableSecret
 from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import Holding
+from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.models.provider import DELETED
 from inventory.pacing import Unhurried
 from inventory.patience import UNSEEN, Retries
-from inventory.reconcile import AnyThing, Attributes, Row, ids_of, reconcile
+from inventory.reconcile import AnyThing, Row, ids_of, reconcile
 from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Refresh:
         kind: str,
         model: type[Row],
         things: Iterable[AnyThing],
-        attributes: Callable[[AnyThing], Attributes],
+        columns: Columns[AnyThing],
         *,
         tenant: str = "cloud_tenant__ems_ref",
         within: Q | None = None,
@@ -114,7 +115,7 @@ class Refresh:
             model,
             self.provider,
             things,
-            attributes,
+            columns,
             within=within,
             newer=newer,
             hidden=self.hidden(kind, tenant),

@@ -29,23 +29,15 @@ class SecurityGroupQuerySet(TalliedQuerySet):
 
         That may go on by `shared_with__ems_ref` and `associated_networks__ems_ref`.
         """
-        rows = self.values_list(
-            "ems_ref",
-            "name",
-            "description",
-            "cloud_tenant__ems_ref",
-            "cloud_network__ems_ref",
-            "stateful",
-            "shared",
-            "shared_with__ems_ref",
-            "associated_networks__ems_ref",
-        )
-        for (ref, name, description, tenant, network, stateful, shared), related in groupby(rows, _but_related):
+        mapping = self.model.mapping
+        related_refs = ("shared_with__ems_ref", "associated_networks__ems_ref")
+        rows = self.values_list(*mapping.paths.values(), "shared", *related_refs)
+        for (*columns, shared), related in groupby(rows, _but_related):
             # The two joins make a row of each pair.
             pairs = [(share, associated) for *_, share, associated in related]
             shares, associated = (tuple(dict.fromkeys(filter(None, refs))) for refs in zip(*pairs, strict=True))
             everybody = (EVERYBODY,) if shared else ()
-            yield Group(ref, name, description, tenant, network, stateful, (*everybody, *shares), associated)
+            yield mapping.value(columns, shared_with=(*everybody, *shares), associated_network_refs=associated)
 
     def available_to(self, vm: Vm) -> Self:
         """The groups that an instance can have.

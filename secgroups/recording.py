@@ -12,17 +12,16 @@ from inventory.drivers.base import Driver
 from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.reconcile import ids_of
-from inventory.refresh_parts import port_attributes
 from secgroups.memberships import replace_memberships
 from secgroups.models import SecurityGroup
-from secgroups.refresh import group_attributes
+from secgroups.refresh import group_columns
 
 
 def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
     """The row of a group of the cloud, made if there is none."""
     place = _place(provider, group)
     row, _ = SecurityGroup.objects.get_or_create(
-        provider=provider, ems_ref=group.ref, defaults=group_attributes(driver, group) | place
+        provider=provider, ems_ref=group.ref, defaults=group_columns(driver).named(group) | place
     )
     return row
 
@@ -71,6 +70,6 @@ def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
 
 def _new_row(vm: Vm, port: Port) -> NetworkPort:
     # Its own tenant, which the cloud says and the instance does not: a port may be of another account.
-    attributes = port_attributes(port) | {"vm": vm, **_place(vm.provider, port)}
+    attributes = NetworkPort.mapping.columns().named(port) | {"vm": vm, **_place(vm.provider, port)}
     row, _ = NetworkPort.objects.get_or_create(provider=vm.provider, ems_ref=port.ref, defaults=attributes)
     return row

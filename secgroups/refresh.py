@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
@@ -12,11 +13,12 @@ from inventory.db.bulk import batches, copy_rows
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
-from inventory.reconcile import Attributes, Found
+from inventory.mapping import NO_IDS, Columns, Ids
+from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
 from secgroups.models import FirewallRule, Membership, SecurityGroup
-from secgroups.rules import rule_attributes
+from secgroups.rules import with_lost_source
 
 
 def bring_in_groups(refresh: Refresh) -> None:
@@ -31,15 +33,8 @@ def bring_in_groups(refresh: Refresh) -> None:
     refresh.groups = refresh.reconcile(
         "security_groups",
         SecurityGroup,
-        groups,
-        lambda group: (
-            group_attributes(refresh.driver, group)
-            | {
-                "shared": EVERYBODY in group.shared_with or group.ref in known_as_shared,
-                "cloud_tenant_id": refresh.tenants.get(group.tenant_ref or ""),
-                "cloud_network_id": refresh.networks.get(group.network_ref or ""),
-            }
-        ),
+        (replace(group, shared_with=(EVERYBODY,)) if group.ref in known_as_shared else group for group in groups),
+        group_columns(refresh.driver, {"tenant_ref": refresh.tenants, "network_ref": refresh.networks}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         newer=Q(updated_on__gt=refresh.read_on),
         before_deletion=keep_as_source,
@@ -108,15 +103,10 @@ def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], i
     copy_rows(through, columns, wanted - known.keys())
 
 
-def group_attributes(driver: Driver | type[Driver], group: Group) -> Attributes:
-    """What a group's row takes from the cloud's group as it is."""
-    return {
-        "name": group.name,
-        "description": group.description,
-        "type": f"ManageIQ::Providers::{driver.namespace}::NetworkManager::SecurityGroup",
-        "stateful": group.stateful,
-        "shared": EVERYBODY in group.shared_with,
-    }
+def group_columns(driver: Driver | type[Driver], ids: Ids = NO_IDS) -> Columns[Group]:
+    """What a group's row takes from the cloud's group."""
+    kind = f"ManageIQ::Providers::{driver.namespace}::NetworkManager::SecurityGroup"
+    return SecurityGroup.mapping.columns(ids, type=kind)
 
 
 def bring_in_rules(refresh: Refresh) -> None:
@@ -125,11 +115,11 @@ def bring_in_rules(refresh: Refresh) -> None:
         "firewall_rules",
         FirewallRule,
         (
-            rule
+            with_lost_source(rule, refresh.groups)
             for rule in refresh.inventory.rules
             if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
         ),
-        lambda rule: rule_attributes(rule, refresh.groups),
+        FirewallRule.mapping.columns({"group_ref": refresh.groups, "source_group_ref": refresh.groups}),
         tenant="security_group__cloud_tenant__ems_ref",
         within=refresh.within(
             cloud_tenant="security_group__cloud_tenant__ems_ref", security_group="security_group__ems_ref"

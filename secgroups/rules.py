@@ -1,10 +1,10 @@
-"""The rules of a group in the inventory: what their rows hold, and writing what an edit did to them."""
+"""The rules of a group in the inventory: what they say of their sources, and writing what an edit did to them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -12,21 +12,10 @@ from inventory.drivers.values import Rule
 from secgroups.models import FirewallRule, SecurityGroup
 
 
-def rule_attributes(rule: Rule, groups: Mapping[str, int]) -> dict[str, Any]:
-    """What a rule's row takes from the cloud's rule; `groups` are the primary keys of the groups by ref."""
-    return {
-        "security_group_id": groups[rule.group_ref],
-        "direction": rule.direction,
-        "network_protocol": rule.network_protocol,
-        "host_protocol": rule.host_protocol,
-        "port": rule.port,
-        "end_port": rule.end_port,
-        # A group that is not in the inventory keeps its name: the rule must not read as "from anywhere".
-        "source_ip_range": rule.source_ip_range
-        or (rule.source_group_ref if rule.source_group_ref not in groups else None),
-        "source_security_group_id": groups.get(rule.source_group_ref or ""),
-        "description": rule.description,
-    }
+def with_lost_source(rule: Rule, groups: Mapping[str, int]) -> Rule:
+    """The rule, with the ref of a source group that is not among `groups`: it must not read as "from anywhere"."""
+    ref = rule.source_group_ref
+    return replace(rule, source_ip_range=ref) if ref and ref not in groups and not rule.source_ip_range else rule
 
 
 @transaction.atomic
@@ -47,8 +36,11 @@ def write_rules(
     )
     ours = FirewallRule.objects.filter(provider=group.provider_id)
     ours.filter(ems_ref__in=gone).delete()
+    columns = FirewallRule.mapping.columns({"group_ref": groups, "source_group_ref": groups})
     for rule in rules:
         ours.update_or_create(
-            ems_ref=rule.ref, provider_id=group.provider_id, defaults=rule_attributes(rule, groups)
+            ems_ref=rule.ref,
+            provider_id=group.provider_id,
+            defaults=columns.named(with_lost_source(rule, groups)),
         )
     SecurityGroup.objects.filter(pk=group.pk).update(rules_as_of=as_of)

@@ -117,10 +117,15 @@ class Group:
     shared_with: tuple[Id, ...] = ()
     associated_network_refs: tuple[Id, ...] = ()
 
+    @property
+    def shared(self) -> bool:
+        """Whether every tenant may use it."""
+        return EVERYBODY in self.shared_with
+
     def usable_by(self, tenant_ref: str | None) -> bool:
         """Whether a tenant may use this group, by owning it or because it is shared."""
         tenants = (self.tenant_ref, *self.shared_with)
-        return EVERYBODY in self.shared_with or any(same(tenant_ref, tenant) for tenant in tenants)
+        return self.shared or any(same(tenant_ref, tenant) for tenant in tenants)
 
     def fits(self, port: Port, *, confined: bool = False) -> bool:
         """Whether a port can have this group: by its network where the cloud confines groups, else by its tenant.

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.values import Network
+from inventory.mapping import ValueMapping
 from inventory.models.base import NAME_LENGTH, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
@@ -18,6 +20,7 @@ class CloudNetwork(models.Model):
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
 
     objects = OwnedQuerySet.as_manager()
+    mapping = ValueMapping(Network, ref="ems_ref", tenant_ref="cloud_tenant__ems_ref")
 
     class Meta:
         ordering = ["id"]

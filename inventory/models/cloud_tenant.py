@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.values import Tenant
+from inventory.mapping import ValueMapping
 from inventory.models.base import NAME_LENGTH, Timestamped, index_of_text, unique_in_provider
 from inventory.models.provider import Provider
 from inventory.querysets import OwnedQuerySet
@@ -17,6 +19,7 @@ class CloudTenant(Timestamped):
     enabled = models.BooleanField(default=True)
 
     objects = OwnedQuerySet.as_manager()
+    mapping = ValueMapping(Tenant, ref="ems_ref")
 
     class Meta:
         ordering = ["id"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.values import Port
+from inventory.mapping import ValueMapping
 from inventory.models.base import NAME_LENGTH, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
@@ -31,6 +33,16 @@ class NetworkPort(models.Model):
     groups_read_on = models.DateTimeField(null=True)
 
     objects = TalliedQuerySet.as_manager()
+    mapping = ValueMapping(
+        Port,
+        ref="ems_ref",
+        instance_ref="vm__ems_ref",
+        tenant_ref="cloud_tenant__ems_ref",
+        network_ref="cloud_network__ems_ref",
+        ip_addresses="ipaddresses",
+        # Groups are memberships; a revision is only good for the write that follows its reading.
+        apart=("group_refs", "revision"),
+    )
 
     class Meta:
         ordering = ["id"]

@@ -4,6 +4,8 @@ import uuid
 
 from django.db import models
 
+from inventory.drivers.values import Instance as InstanceValue
+from inventory.mapping import ValueMapping
 from inventory.models.base import NAME_LENGTH, Kept, Timestamped, index_of_many, index_of_text, unique_in_provider
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
@@ -38,6 +40,9 @@ class Vm(Kept, Timestamped):
     location = models.CharField(max_length=255, null=True, blank=True)
 
     objects = VmQuerySet.as_manager()
+    mapping = ValueMapping(
+        InstanceValue, ref="ems_ref", tenant_ref="cloud_tenant__ems_ref", derived={"uid_ems": "ref"}
+    )
 
     class Meta:
         verbose_name = "VM"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.values import Rule
+from inventory.mapping import ValueMapping
 from inventory.models import Provider
 from inventory.models.base import index_of_text, unique_in_provider
 from secgroups.models.security_group import SecurityGroup
@@ -37,6 +39,12 @@ class FirewallRule(models.Model):
     description = models.TextField(null=True, blank=True)
 
     objects = FirewallRuleQuerySet.as_manager()
+    mapping = ValueMapping(
+        Rule,
+        ref="ems_ref",
+        group_ref="security_group__ems_ref",
+        source_group_ref="source_security_group__ems_ref",
+    )
 
     class Meta:
         ordering = ["id"]

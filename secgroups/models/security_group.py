@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from inventory.drivers.values import Group
+from inventory.mapping import ValueMapping
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.models.base import NAME_LENGTH, Timestamped, index_of_many, index_of_text, unique_in_provider
 from secgroups.querysets import MembershipQuerySet, SecurityGroupQuerySet
@@ -30,6 +32,15 @@ class SecurityGroup(Timestamped):
     vms = models.ManyToManyField(Vm, through="Membership", related_name="security_groups")
 
     objects = SecurityGroupQuerySet.as_manager()
+    mapping = ValueMapping(
+        Group,
+        ref="ems_ref",
+        tenant_ref="cloud_tenant__ems_ref",
+        network_ref="cloud_network__ems_ref",
+        # What `shared`, `shared_with` and `associated_networks` hold together.
+        apart=("shared_with", "associated_network_refs"),
+        derived={"shared": "shared"},
+    )
 
     class Meta:
         ordering = ["id"]

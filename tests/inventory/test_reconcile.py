@@ -38,7 +38,7 @@ def bring(provider: Provider, *names: str, guard: Guard | None = None, **renamed
         CloudTenant,
         provider,
         things,
-        lambda thing: {"name": thing.name},
+        CloudTenant.mapping.columns(),
         on_gone=lambda first, gone, appeared, known: findings.judge("cloud_tenants", gone, known, first),
     )
     if findings.objections:
@@ -72,7 +72,7 @@ def test_only_the_attributes_that_differ_in_a_row_are_written(acme: Provider) ->
             CloudTenant,
             acme,
             [Tenant(f"t-{ref}", name, "the same") for ref, name in names.items()],
-            lambda thing: {"name": thing.name, "description": thing.description},
+            CloudTenant.mapping.columns(),
         )
 
     bring_described(a="a", b="b", c="c")
@@ -118,7 +118,7 @@ def test_what_is_as_it_was_is_not_written(acme: Provider) -> None:
 @pytest.mark.parametrize("things", [[], [Tenant("t-a", "as it was read")]])
 def test_a_row_that_is_newer_than_the_reading_stays_as_it_is(things: list[Tenant], acme: Provider) -> None:
     bring(acme, "a")
-    reconcile(CloudTenant, acme, things, lambda thing: {"name": thing.name}, newer=Q(ems_ref="t-a"))
+    reconcile(CloudTenant, acme, things, CloudTenant.mapping.columns(), newer=Q(ems_ref="t-a"))
     assert tenants(acme) == {"t-a": "a"}
 
 
@@ -181,6 +181,6 @@ def test_the_guard_lets_a_first_reading_through(acme: Provider) -> None:
 
 def test_a_row_that_stays_is_neither_deleted_nor_changed(acme: Provider) -> None:
     before = bring(acme, "a", "b")
-    done = reconcile(CloudTenant, acme, [], lambda thing: {}, stays=lambda ref: ref == "t-a")
+    done = reconcile(CloudTenant, acme, [], CloudTenant.mapping.columns(), stays=lambda ref: ref == "t-a")
     assert tenants(acme) == {"t-a": "a"}
     assert done.ids == {"t-a": before["t-a"]}

@@ -162,7 +162,7 @@ def test_a_change_ends_well_though_what_it_writes_of_is_gone(
 @at_once
 def test_a_new_rule_ends_well_though_its_source_is_gone(cast: Cast, cloud: MemoryCloud, monkeypatch: Any) -> None:
     group, source = cast.production.db, cast.production.web
-    before(monkeypatch, rules, "rule_attributes", lambda: remove(source))
+    before(monkeypatch, rules, "with_lost_source", lambda: remove(source))
     rule = rule_creation(group, direction="inbound", host_protocol="tcp", port=1, source_security_group=source)
     [task] = edited(cast.acme, rule)
     assert (task.state, task.status) == ("Finished", "Ok")

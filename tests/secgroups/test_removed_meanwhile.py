@@ -26,7 +26,7 @@ from tests.secgroups.carrying import carried_out, queue
 def remove(vm: Vm) -> None:
     """As a refresh does that does not find it any more."""
     others = Vm.objects.filter(provider=vm.provider).exclude(pk=vm.pk).as_values()
-    reconcile(Vm, vm.provider, list(others), lambda instance: {"name": instance.name})
+    reconcile(Vm, vm.provider, list(others), Vm.mapping.columns())
 
 
 def ask(vm: Vm) -> Task:
