@@ -51,7 +51,8 @@ def endpoint(port: int | None) -> Iterator[str]:
     It is filled before it can be reached there: what reads it early finds nobody, instead of half of a company.
     The ids are the same each time, so that the inventory of an earlier start still fits.
     """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # What moto does not have it answers with 500, and with a traceback on the console: the driver understands it.
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     with _serving(_listen(None)) as aside:
         urlopen(Request(f"{aside}/moto-api/seed?a=1", method="POST"))  # noqa: S310 - http on loopback
         fill(client(aside))
