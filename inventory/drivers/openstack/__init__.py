@@ -270,10 +270,12 @@ class OpenStackDriver(Driver):
         return tuple(one for one in found if str(one.raw_power_state) not in reading.GONE)
 
     def _tenants(self) -> list[Tenant]:
+        partly = partial(self._view.partial.add, Tenant)
         try:
-            return list(map(reading.tenant, self._client.read("identity", "/projects", "projects")))
+            projects = self._client.read("identity", "/projects", "projects", cut=partly)
+            return list(map(reading.tenant, projects))
         except CredentialsRefused:
-            self._view.partial.add(Tenant)  # no administrator
+            partly()  # no administrator
             return [reading.tenant(self._client.own_project())]
 
     def _instance(self, ref: str) -> Instance | None:

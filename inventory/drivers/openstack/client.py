@@ -70,18 +70,22 @@ class Client:
         """The one thing that the answer has under `key`."""
         return self._ask(service, path, partial(decoding.item, key=key), parameters)
 
-    def read(self, service: Service, path: str, key: str, **parameters: Any) -> Iterator[Item]:
-        """What all pages of a list have under `key`."""
+    def read(
+        self, service: Service, path: str, key: str, *, cut: Callable[[], object] = lambda: None, **parameters: Any
+    ) -> Iterator[Item]:
+        """What all pages of a list have under `key`; `cut` is called where the cloud leaves the rest out."""
         if service == "network":
             parameters = {"limit": PAGE_SIZE, **parameters}
         pages = Pages(key, self._connection)
         while True:
-            page, marker = self._ask(service, path, partial(decoding.page, key=key), parameters)
-            pages.turn([item["id"] if isinstance(item["id"], str) else None for item in page], marker)
-            yield from page
-            if marker is None:
+            page = self._ask(service, path, partial(decoding.page, key=key), parameters)
+            pages.turn([item["id"] if isinstance(item["id"], str) else None for item in page.things], page.marker)
+            yield from page.things
+            if page.is_cut:
+                cut()
+            if page.marker is None:
                 return
-            parameters["marker"] = marker
+            parameters["marker"] = page.marker
 
     def write(
         self,

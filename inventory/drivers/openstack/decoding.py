@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from requests import Response
@@ -19,9 +19,17 @@ def item(answer: Response, key: str) -> Item:
     return identified(answer.json()[key])
 
 
+class Page(NamedTuple):
+    """A part of a list, and the marker of the next; `is_cut` if there is more that the cloud leaves out."""
+
+    things: list[Item]
+    marker: str | None
+    is_cut: bool
+
+
 @understood
-def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
-    """The list of things under `key`, and the marker of the page that follows it.
+def page(answer: Response, key: str) -> Page:
+    """The list of things under `key`. Keystone says so where it ends it at its `list_limit`.
 
     What a thing has is for the boundary, its id included: one odd thing is no reason to know none of the others.
     """
@@ -33,7 +41,7 @@ def page(answer: Response, key: str) -> tuple[list[Item], str | None]:
     following = [link["href"] for link in links if link["rel"] == "next"]
     # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
     marker = dict(parse_qsl(urlsplit(following[0]).query))["marker"] if following else None
-    return list(map(_thing, found)), marker
+    return Page(list(map(_thing, found)), marker, is_cut=bool(body.get("truncated")))
 
 
 @understood

@@ -45,8 +45,8 @@ def login(session: Session, connection: Connection) -> v3.Auth:
 
 def reachable(session: Session, url: str) -> Sequence[Project]:
     """The projects that one can be scoped to."""
-    projects, _ = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
-    return list(map(decoding.identified, projects))
+    listed = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
+    return list(map(decoding.identified, listed.things))
 
 
 def chosen(connection: Connection, projects: Sequence[Project]) -> Project:

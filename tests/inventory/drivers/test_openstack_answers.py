@@ -18,7 +18,7 @@ from inventory.drivers.failures import (
     ForeignAnswer,
     NotAllowed,
 )
-from inventory.drivers.values import Group, Port, Scope
+from inventory.drivers.values import Group, Port, Scope, Tenant
 from inventory.models import NetworkPort, Provider, Vm
 from inventory.refresh import refresh
 from secgroups.models import Membership, SecurityGroup
@@ -210,6 +210,12 @@ class TestReading:
             cloud.answer_with("GET ports", answer(json.dumps({"ports": [], "ports_links": links})))
         assert [port.ref for port in cloud.driver().inventory().ports] == [PORT]
         assert cloud.count("GET ports") == 3
+
+    @pytest.mark.parametrize("cut", [True, False])
+    def test_a_list_of_projects_that_is_cut_short_is_no_list_of_all(self, cloud: FakeOpenStack, cut: bool) -> None:
+        body = {"projects": [{"id": "p-1", "name": "one"}], "truncated": cut}
+        cloud.answer_with("GET projects", answer(json.dumps(body)))
+        assert (Tenant in cloud.driver().inventory().covered) == cut
 
     @pytest.mark.parametrize("action", [action for action in LISTS if "auth" not in action])
     @pytest.mark.parametrize(
