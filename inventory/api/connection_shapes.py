@@ -41,7 +41,7 @@ _CONNECTION: Schema = {
 _CREDENTIALS = closed({name: _AUTHENTICATION["properties"][name] for name in ("userid", "password", "auth_type")})
 _CREDENTIALS["required"] = ["userid", "password"]
 _ZONE = any_of([ANY_ID, {"type": "object", "properties": {"id": ANY_ID, "name": TEXT, "href": TEXT}}])
-_SWITCH: Schema = {"type": "boolean"}
+_SWITCH: Schema = {"type": ["boolean", "null"]}
 
 
 def _of_roles(one: Schema) -> Schema:
@@ -61,6 +61,6 @@ STAND_INS: dict[str, tuple[str, Schema]] = {
     "zone_id": ("zone", _ZONE),
     "api_version": ("api_version", {"const": "v3"}),
     "tenant_mapping_enabled": ("tenant_mapping_enabled", _SWITCH),
-    "event_stream_selection": ("event_stream_selection", TEXT),
+    "event_stream_selection": ("event_stream_selection", {"type": ["string", "null"]}),
     "ddf": ("ddf", _SWITCH),
 }
