@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Provider, Vm
 from tests.cast import AMAZON
-from tests.contracts import grant
+from tests.dialect import callers
 
 Answer = dict[str, Any]
 
@@ -18,11 +19,10 @@ Answer = dict[str, Any]
 def ask(client: Client, method: str, path: str, body: Any = None, *, status: int = 200, **query: Any) -> Answer:
     """The JSON that answers a request below /api; empty where there is none."""
     url = path if "://" in path else f"/api{path}"
-    sent = {} if body is None else {"data": body, "content_type": "application/json"}
-    answer = getattr(client, method)(url, **sent, query_params=query or None)
-    assert answer.status_code == status, answer.content
-    found: Answer = answer.json() if answer.content else {}
-    return found
+    found: Answer = callers.ask(
+        client, method, f"{url}?{urlencode(query, doseq=True)}" if query else url, body, status
+    )
+    return found or {}
 
 
 def get(client: Client, path: str, *, status: int = 200, **query: Any) -> Answer:
@@ -35,8 +35,7 @@ def post(client: Client, path: str, body: Any = None, *, status: int = 200, **qu
 
 def refusal(client: Client, path: str, *, status: int = HTTPStatus.BAD_REQUEST, **query: Any) -> str:
     """The message of a read that is refused."""
-    message: str = get(client, path, status=status, **query)["error"]["message"]
-    return message
+    return str(get(client, path, status=status, **query)["error"]["message"])
 
 
 def filtered(client: Client, *filters: str, path: str = "/vms", **query: Any) -> list[str]:
@@ -75,6 +74,6 @@ def vms(*names: str, **attributes: Any) -> list[Vm]:
 
 def caller(client: Client, *permissions: str) -> User:
     """Log in a user with these permissions and no other."""
-    user = grant(User.objects.create_user("caller"), *permissions)
+    user = callers.user(*permissions, userid="caller")
     client.force_login(user)
     return user

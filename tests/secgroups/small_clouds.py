@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.failures import GroupNotFound, InstanceGone, NotAllowed
+from inventory.drivers.openstack import OpenStackDriver
+from inventory.drivers.values import Connection
+from inventory.models import Provider
+from tests import cast as actors
 
 Item = dict[str, Any]
 
@@ -147,3 +154,18 @@ class Account:
     def groups_on(self, port: str) -> set[str]:
         [found] = [one for one in self.interfaces if one["NetworkInterfaceId"] == port]
         return {group["GroupId"] for group in found["Groups"]}
+
+
+def provider_of(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """A provider whose driver asks this cloud."""
+    kind, driver_class = (
+        (actors.AMAZON, Ec2Driver) if isinstance(cloud, Account) else (actors.OPENSTACK, OpenStackDriver)
+    )
+
+    def driver(provider: Provider, pace: Any = None) -> Any:
+        made: Any = driver_class(Connection())
+        made.__dict__["_client"] = cloud
+        return made
+
+    monkeypatch.setattr(Provider, "driver", driver)
+    return actors.provider("cloud", type=kind)

@@ -10,18 +10,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from inventory.deletion import carry_out
-from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.openstack import OpenStackDriver
-from inventory.drivers.values import Connection, Scope
+from inventory.drivers.values import Scope
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.services import request_refresh, request_refresh_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.services.edits import group_deletion, rule_deletion
-from tests import cast as actors
-from tests.cast import AMAZON, OPENSTACK
 from tests.clouds import Grip
 from tests.secgroups.editing import edited
-from tests.secgroups.small_clouds import Account, Stack
+from tests.secgroups.small_clouds import Account, Stack, provider_of
 
 OWN, OTHER = "own", "other"
 SHARES, ASSOCIATIONS = SecurityGroup.shared_with.through, SecurityGroup.associated_networks.through
@@ -71,17 +67,11 @@ def stack() -> Stack:
 @pytest.fixture
 def provider(db: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """A provider that has read all of it as an administrator."""
-    return connected(OPENSTACK, OpenStackDriver, stack, monkeypatch)
+    return connected(stack, monkeypatch)
 
 
-def connected(kind: str, driver_class: Any, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    def driver(provider: Provider, pace: Any = None) -> Any:
-        made = driver_class(Connection())
-        made.__dict__["_client"] = cloud
-        return made
-
-    monkeypatch.setattr(Provider, "driver", driver)
-    provider = actors.provider("cloud", type=kind)
+def connected(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    provider = provider_of(cloud, monkeypatch)
     refreshed(provider)
     return provider
 
@@ -229,7 +219,7 @@ class TestAListThatIsRefusedAltogether:
         group = {"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "OwnerId": "1"}
         association = {"GroupId": "sg-1", "VpcId": "vpc-2", "State": "associated"}
         account = Account(vpcs=vpcs, groups=[group], associations=[association])
-        provider = connected(AMAZON, Ec2Driver, account, monkeypatch)
+        provider = connected(account, monkeypatch)
         before = everything()
         assert len(before[ASSOCIATIONS.__name__]) == 1
         account.refused = {"SecurityGroupVpcAssociations"}

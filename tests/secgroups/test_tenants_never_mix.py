@@ -16,19 +16,14 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.openstack import OpenStackDriver
-from inventory.drivers.values import Connection
 from inventory.models import Provider, Vm
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
 from secgroups.services import Accepted, Asked, request_changes
-from tests import cast as actors
-from tests.cast import AMAZON, OPENSTACK
 from tests.clouds import Clock, Grip
 from tests.examples import EXAMPLES
 from tests.secgroups.carrying import carried_out
-from tests.secgroups.small_clouds import Account, Stack
+from tests.secgroups.small_clouds import Account, Stack, provider_of
 
 #: Keystone lists the first alone: the second is deleted, the third of another domain. The last is not known.
 PROJECTS = ["listed", "deleted", "hidden", ""]
@@ -153,15 +148,7 @@ def names_in(cloud: Stack | Account) -> dict[str, str]:
 
 def connect(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """A provider that has read this cloud."""
-    kind, driver_class = (AMAZON, Ec2Driver) if isinstance(cloud, Account) else (OPENSTACK, OpenStackDriver)
-
-    def driver(provider: Provider, pace: Any = None) -> Any:
-        made = driver_class(Connection())
-        made.__dict__["_client"] = cloud
-        return made
-
-    monkeypatch.setattr(Provider, "driver", driver)
-    provider = actors.provider("cloud", type=kind)
+    provider = provider_of(cloud, monkeypatch)
     refresh(provider, Grip())
     return provider
 
