@@ -70,11 +70,10 @@ def reconcile(
 ) -> Reconciled:
     """Create, update and delete the provider's rows so that each of `things` has one with these `columns`.
 
-    Of a reading that was not of everything, `within` says for which rows it is
-    complete: no others are deleted. Rows that are `newer` than the reading, and those whose ref `stays`, stay as
-    they are; those that are `hidden` from who read stay unless they are among `things`. `on_gone` is told before
-    anything is deleted: the first rows to go, how many go, how many are new, and how many were known;
-    `before_deletion` is given the rows themselves.
+    Of a reading that was not of everything, `within` says for which rows it is complete: no others are deleted.
+    Rows that are `newer` than the reading, and those whose ref `stays`, stay as they are; those that are `hidden`
+    from who read stay unless they are among `things`. `on_gone` is told before anything is deleted: the first rows
+    to go, how many go, how many are new, and how many were known; `before_deletion` is given the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
     compared = _Comparison({thing.ref: thing for thing in things}, columns, newer, hidden, stays)

@@ -1,6 +1,6 @@
 """The settings of every installation: they work from a fresh clone and are changed by the environment.
 
-`docs/settings.md` lists the variables.
+`docs/settings.md` lists the variables. All of them stand here, to be read in one place.
 """
 
 import tomllib

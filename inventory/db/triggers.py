@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
@@ -41,9 +41,7 @@ class TriggerOperation(Operation, ABC):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        table = to_state.apps.get_model(app_label, self.model)._meta.db_table
-        for statement in self.create(schema_editor.connection.vendor, table):
-            schema_editor.execute(statement, params=None)
+        _execute(schema_editor, self._table(app_label, to_state), self.create)
 
     def database_backwards(
         self,
@@ -52,6 +50,15 @@ class TriggerOperation(Operation, ABC):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        table = from_state.apps.get_model(app_label, self.model)._meta.db_table
-        for statement in self.drop(schema_editor.connection.vendor, table):
-            schema_editor.execute(statement, params=None)
+        _execute(schema_editor, self._table(app_label, from_state), self.drop)
+
+    def _table(self, app_label: str, state: ProjectState) -> str:
+        table: str = state.apps.get_model(app_label, self.model)._meta.db_table
+        return table
+
+
+def _execute(
+    schema_editor: BaseDatabaseSchemaEditor, table: str, statements: Callable[[str, str], Iterable[str]]
+) -> None:
+    for statement in statements(schema_editor.connection.vendor, table):
+        schema_editor.execute(statement, params=None)

@@ -17,11 +17,8 @@ from rest_framework import serializers
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.errors import BadInput
-from inventory.rest.query.values import Span, as_time
+from inventory.rest.query.values import LARGEST, SMALLEST, Span, as_time
 from inventory.rest.serializers import IdField
-
-#: The numbers that the databases can hold.
-LEAST, MOST = -(2**63), 2**63 - 1
 
 
 @extend_schema_field({"type": "boolean"})
@@ -33,14 +30,14 @@ class TruthFilter(filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce=lambda value: value == "true", empty_value=None, **kwargs)
 
 
-@extend_schema_field({"type": "integer", "minimum": LEAST, "maximum": MOST})
+@extend_schema_field({"type": "integer", "minimum": SMALLEST, "maximum": LARGEST})
 class NumberFilter(filters.NumberFilter):
     """A whole number that the databases can hold."""
 
     field_class = forms.IntegerField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=LEAST, max_value=MOST, **kwargs)
+        super().__init__(min_value=SMALLEST, max_value=LARGEST, **kwargs)
 
 
 class NumbersFilter(filters.BaseInFilter, NumberFilter):

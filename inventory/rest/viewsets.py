@@ -113,13 +113,9 @@ class CollectionViewSet(ActionViewSet):
         return Parent(parent, self.reader.scope(parent), parent.subcollections[self.collection], pk)
 
     def require_parent(self) -> None:
-        """404 if the address is below a resource that the caller does not see."""
         parent = self.parent
         if parent and not self.reader.chosen(parent.resource_type).filter(compare("pk", parent.pk)).ids():
             raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
-
-    def require_place(self) -> None:
-        self.require_parent()
 
     def _not_found(self, named: object) -> NoReturn:
         """404 that names what is missing: the parent, or this."""
@@ -231,7 +227,7 @@ class CollectionViewSet(ActionViewSet):
         404 if somebody else has deleted it since.
         """
         selection = selection or Selection(tuple(self.resource_type.columns))
-        rows = RowQuery(self.resource_type, compare("pk", row.pk))
+        rows = RowQuery(self.resource_type, EVERYTHING).filter(compare("pk", row.pk))
         for resource in self.reader.read(self.resource_type, rows, selection, self.base):
             return resource
         raise NotFound(self.resource_type.label, row.pk)

@@ -272,8 +272,7 @@ class OpenStackDriver(Driver):
     def _tenants(self) -> list[Tenant]:
         partly = partial(self._view.partial.add, Tenant)
         try:
-            projects = self._client.read("identity", "/projects", "projects", cut=partly)
-            return list(map(reading.tenant, projects))
+            return list(map(reading.tenant, self._client.read("identity", "/projects", "projects", cut=partly)))
         except CredentialsRefused:
             partly()  # no administrator
             return [reading.tenant(self._client.own_project())]

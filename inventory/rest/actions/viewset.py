@@ -138,8 +138,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         """Whether this request may write to the database."""
         return self.running is None or bool(self.running.kwargs.get("writes", True))
 
-    def require_place(self) -> None:
-        """404 if this address is of nothing that the caller may see: asked before an answer is given again."""
+    def require_parent(self) -> None:
+        """404 if the address is below a resource that the caller does not see."""
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""

@@ -49,8 +49,8 @@ class View(Protocol):
     def may_write(self) -> bool:
         """Whether it may write to the database."""
 
-    def require_place(self) -> None:
-        """404 if its address is of nothing that the caller may see by now."""
+    def require_parent(self) -> None:
+        """404 if its address is below what the caller does not see by now."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to a foreseen error, which counts too."""
@@ -79,7 +79,7 @@ def once(handler: Handler, view: View) -> Handler:
             return handler(request, *args, **kwargs)
         claim = _claim(request, key)
         if claim.status is not None:
-            view.require_place()
+            view.require_parent()
             return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
         try:
             return _answered(claim, view, partial(handler, request, *args, **kwargs))

@@ -83,7 +83,7 @@ class Embedded:
 
 
 def embed(resource_type: ResourceType, resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
-    """Put all of these into a resource_type's resources.
+    """Put all of these into resources of one type.
 
     One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
     too many is then quicker.
