@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from inventory.db.bulk import among, batches, copy_rows
 from inventory.guard import NAMED
-from inventory.models import NetworkPort, Provider
+from inventory.models import NetworkPort
 from secgroups.models import Membership
 
 #: The port, the group, and the port's VM (primary keys).
@@ -65,10 +65,9 @@ class Compared:
         return rows.order_by("pk").iterator()
 
 
-def compared_with(provider: Provider, groups: Mapping[int, Collection[int]]) -> Compared:
-    """Compare all ports of a provider with these groups: only those that have others have to be locked."""
+def compared_with(rows: QuerySet[Membership], groups: Mapping[int, Collection[int]]) -> Compared:
+    """Compare these memberships with the groups that ports have: only ports with others have to be locked."""
     missing = {(port, group) for port, those in groups.items() for group in those}
-    rows = Membership.objects.filter(network_port__provider=provider)
     found = rows.values_list("pk", "network_port", "security_group", "vm", "network_port__vm")
     known, gone, differing = 0, [], set()
     for pk, port, group, vm, vm_of_port in found.iterator():

@@ -143,14 +143,16 @@ def bring_in_memberships(refresh: Refresh) -> None:
         for port in refresh.inventory.ports
     }
     differing: Collection[int] = ports
-    if refresh.scope is None:
-        others = compared_with(refresh.provider, ports)
+    hidden = refresh.hidden("network_ports", "network_port__cloud_tenant__ems_ref") or Q(pk__in=[])
+    if refresh.scope is None or refresh.scope.kind == "cloud_tenant":
+        read = refresh.within(cloud_tenant="network_port__cloud_tenant__ems_ref") or Q()
+        known = Membership.objects.filter(read, network_port__provider=refresh.provider).exclude(hidden)
+        others = compared_with(known, ports)
         refresh.findings.judge("memberships", others.lost, others.known, others.first_gone())
         differing = others.ports
     total = sum(map(len, ports.values()))
     made = replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
     if refresh.scope and refresh.scope.kind == "security_group":
-        hidden = refresh.hidden("network_ports", "network_port__cloud_tenant__ems_ref") or Q(pk__in=[])
         for group in refresh.inventory.groups:
             rows = Membership.objects.filter(security_group=refresh.groups[group.ref]).exclude(hidden)
             made += end_memberships(rows, but=refresh.ports.values(), read_on=refresh.read_on)

@@ -175,6 +175,8 @@ def cancel_task(*, task: Task, user: User) -> None:
             f"Task {task.pk} can't be cancelled: its cloud may have done it, or a part of it, already. "
             "It goes on until that is known"
         )
+    if row.context_data.pop(FIRST_FAILURE, None):
+        logger.info("%s was cancelled by %s", described([row]), user.get_username())
     finish(row, Task.Status.ERROR, f"Cancelled by {user.get_username()}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from inventory.db.bulk import new_ids
 from inventory.deletion import carry_out
 from inventory.drivers.failures import CloudUnavailable
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
+from inventory.guard import TooManyGone
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import STEPS, Refresh, refresh
@@ -22,6 +24,7 @@ from inventory.services import request_refresh
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
+from tests.cloud_groups import rule_of
 from tests.clouds import Grip, MemoryCloud, fail, meanwhile
 from tests.queries import writes
 
@@ -184,8 +187,58 @@ def lose_groups(cloud: MemoryCloud) -> str:
     return "4 of 6 security groups (db, default, web, ...)"
 
 
-@pytest.mark.parametrize("lose", [lose_instances, lose_groups])
+def lose_tenants(cloud: MemoryCloud) -> str:
+    cloud.tenant_list = [tenant for tenant in cloud.tenant_list if not tenant.name.startswith("more")]
+    return "4 of 5 cloud tenants (more 0, more 1, more 2, ...)"
+
+
+def lose_networks(cloud: MemoryCloud) -> str:
+    cloud.network_list = [network for network in cloud.network_list if not network.name.startswith("more")]
+    return "4 of 6 cloud networks (more 0, more 1, more 2, ...)"
+
+
+def lose_ports(cloud: MemoryCloud) -> str:
+    """Their memberships go with them, and are no loss of their own."""
+    cloud.port_list = [port for port in cloud.port_list if port.instance_ref == "i-production-double"]
+    return "4 of 6 network ports (eni-production-single-1, eni-staging-single-1, eni-staging-double-1, ...)"
+
+
+def lose_rules(cloud: MemoryCloud) -> str:
+    """One of them was made anew with another id: that is no loss."""
+    first, *_, last = cloud.rule_list
+    cloud.rule_list = [replace(first, ref="r-anew"), last]
+    rule = "sgr-sg-production-db-100"
+    return f"3 of 5 firewall rules ({rule}0, {rule}1, {rule}2)"
+
+
+def lose_memberships(cloud: MemoryCloud) -> str:
+    cloud.port_list = [replace(port, group_refs=()) for port in cloud.port_list]
+    port = "default on eni-production"
+    return f"6 of 6 memberships ({port}-single-1, {port}-double-1, {port}-double-2, ...)"
+
+
+LOSSES = [
+    lose_tenants,
+    lose_networks,
+    lose_instances,
+    lose_ports,
+    lose_groups,
+    lose_rules,
+    lose_memberships,
+]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
 class TestMoreThanHalfGone:
+    @pytest.fixture(autouse=True)
+    def more(self, cast: Cast) -> None:
+        """Of each kind as much as the guard looks at."""
+        for number in range(4):
+            actors.tenant(cast.acme, f"more {number}")
+            actors.network(cast.tenant, f"more {number}")
+        for number in range(5):
+            actors.rule(cast.production.db, 1000 + number)
+
     def test_it_is_stopped_changes_nothing_and_says_so(self, lose: Any, cast: Cast, cloud: MemoryCloud) -> None:
         before, gone = everything(), lose(cloud)
         message = (
@@ -207,6 +260,44 @@ class TestMoreThanHalfGone:
         assert {task.status for task in Task.objects.all()} == {"Ok"}
         assert Vm.objects.count() == len(cloud.instance_list)
         assert SecurityGroup.objects.count() == len(cloud.group_list)
+        assert NetworkPort.objects.count() == len(cloud.port_list)
+        assert CloudNetwork.objects.count() == len(cloud.network_list)
+        assert CloudTenant.objects.count() == len(cloud.tenant_list)
+        groups = {group.ref for group in cloud.group_list}
+        assert FirewallRule.objects.count() == sum(rule.group_ref in groups for rule in cloud.rule_list)
+        assert Membership.objects.count() == sum(
+            len(groups.intersection(port.group_refs)) for port in cloud.port_list
+        )
+
+    def test_it_goes_through_where_the_settings_allow_it(
+        self, lose: Any, cast: Cast, cloud: MemoryCloud, settings: Any
+    ) -> None:
+        lose(cloud)
+        settings.REFRESH_GUARD_SHARE = 1.0
+        refresh(cast.acme, Grip())
+
+    def test_so_few_are_believed_as_the_settings_say(
+        self, lose: Any, cast: Cast, cloud: MemoryCloud, settings: Any
+    ) -> None:
+        lose(cloud)
+        settings.REFRESH_GUARD_MINIMUM = 7
+        refresh(cast.acme, Grip())
+
+    def test_of_one_tenant_it_is_stopped_too(self, lose: Any, cast: Cast, cloud: MemoryCloud) -> None:
+        before, gone = everything(), lose(cloud)
+        if lose is lose_tenants:  # of which this reads one
+            refresh(cast.acme, Grip(), scope=Scope("cloud_tenant", "t-account"))
+        else:
+            with pytest.raises(TooManyGone, match=re.escape(gone)):
+                refresh(cast.acme, Grip(), scope=Scope("cloud_tenant", "t-account"))
+        assert everything() == before
+
+
+def test_a_smaller_share_is_stopped_earlier(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
+    cloud.terminate("i-staging-double")
+    settings.REFRESH_GUARD_SHARE, settings.REFRESH_GUARD_MINIMUM = 0.2, 1
+    with pytest.raises(TooManyGone, match="1 of 4 instances"):
+        refresh(cast.acme, Grip())
 
 
 def test_half_gone_is_believed(cast: Cast, cloud: MemoryCloud) -> None:
@@ -216,6 +307,30 @@ def test_half_gone_is_believed(cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group(f"sg-staging-{name}")
     refresh(cast.acme, Grip())
     assert (Vm.objects.count(), SecurityGroup.objects.count()) == (2, 3)
+
+
+def test_it_says_of_each_kind_what_appeared_changed_and_went(cast: Cast, cloud: MemoryCloud) -> None:
+    for port in (22, 80):
+        cloud.rule_list.append(rule_of(actors.rule(cast.production.db, port)))
+    cloud.terminate("i-staging-double")  # with two ports, each with a group
+    cloud.instance_list.append(Instance("i-new", "new", "on", "running", "t-account"))
+    cloud.port_list.append(Port("eni-new", instance_ref="i-new", group_refs=("sg-production-web", "sg-new")))
+    cloud.group_list[0] = replace(cloud.group_list[0], description="another")
+    cloud.group_list.append(Group("sg-new", "new", tenant_ref="t-account", network_ref="vpc-production"))
+    cloud.rule_list = [replace(cloud.rule_list[0], port=443, end_port=443)]
+    task = request_refresh(provider=cast.acme, user=None)
+    carry_out([task], Grip())
+    task.refresh_from_db()
+    assert task.message == (
+        "Refreshed acme: 4 instances and 7 security groups. "
+        "1 instance, 1 network port, 1 security group and 2 memberships appeared. "
+        "1 security group and 1 firewall rule changed. "
+        "1 instance, 2 network ports, 1 firewall rule and 2 memberships went."
+    )
+    found = task.context_data["found"]
+    assert found["memberships"] == {"total": 6, "appeared": 2, "changed": 0, "went": 2}
+    assert found["firewall_rules"] == {"total": 1, "appeared": 0, "changed": 1, "went": 1}
+    assert found["cloud_tenants"] == {"total": 1, "appeared": 0, "changed": 0, "went": 0}
 
 
 def test_several_queued_refreshes_are_answered_by_one_reading(cast: Cast, cloud: MemoryCloud) -> None:

@@ -386,6 +386,43 @@ class TestRetrying:
         assert all("can't be retried" in str(one) for one in answer.context["messages"])
 
 
+class TestARefreshThatWaits:
+    """The same, of the tasks of a provider."""
+
+    @pytest.fixture
+    def task(self, cast: Cast, cloud: MemoryCloud, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Task:
+        """The first answer is that it is to wait."""
+
+        def driver(provider: Provider, pace: Any) -> MemoryCloud:
+            monkeypatch.setattr(cloud, "inventory", lambda: pace.send("read", lambda: next(answers)()))
+            return cloud
+
+        answers = iter([lambda: throttle(LONG)(None), *[cloud.inventory] * 3])
+        monkeypatch.setattr(Provider, "driver", driver)
+        monkeypatch.setattr("inventory.pacing.slow_down", lambda *_: None)
+        return request_refresh(provider=cast.acme, user=None)
+
+    def test_it_warns_meanwhile(self, task: Task, clock: Clock, admin_client: Client) -> None:
+        seen: list[Any] = []
+        meanwhile(clock, lambda: seen.append(admin_client.get("/api/tasks?status=Warn&expand=resources").json()))
+        work_off(task.queue)
+        [shown] = seen[0]["resources"]
+        assert (shown["state"], shown["status"], shown["id"]) == ("Active", "Warn", str(task.pk))
+        assert told(task)[:2] == ("Finished", "Ok")
+
+    def test_it_is_cancelled(self, task: Task, clock: Clock, user: User) -> None:
+        meanwhile(clock, lambda: cancel_task(task=task, user=user))
+        work_off(task.queue)
+        assert told(task) == ("Finished", "Error", "Cancelled by ann.")
+        assert clock.now <= 2
+
+    def test_it_is_tried_at_once(self, task: Task, clock: Clock) -> None:
+        meanwhile(clock, lambda: retry_task(task=task))
+        work_off(task.queue)
+        assert told(task)[:2] == ("Finished", "Ok")
+        assert clock.now <= patience.Patience.LOOK * 2
+
+
 class TestALostLease:
     """Another worker has the tasks by now: what this one finds out of them is not theirs any more."""
 
@@ -434,7 +471,7 @@ class TestTheLog:
     @pytest.fixture
     def lines(self, caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]:
         caplog.set_level(logging.INFO)
-        ours = ("inventory.services", "inventory.refresh", "inventory.work")
+        ours = ("inventory", "secgroups")
         return lambda: [(one.levelname, one.getMessage()) for one in caplog.records if one.name.startswith(ours)]
 
     def test_a_task_that_fails_and_goes_well_again_is_two_lines(
@@ -463,11 +500,28 @@ class TestTheLog:
             ("WARNING", f"{name} gave up: No answer."),
         ]
 
-    def test_a_refusal_at_once_is_none(self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any) -> None:
+    def test_a_refusal_at_once_is_none(
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
         added(cast, "web")
         cloud.script("change_groups", refuse(), refuse())
         work(cast)
+        edited(cast.acme, group_deletion(cast.production.web), group_deletion(cast.production.default))
         assert lines() == []
+        assert not any(one.exc_info for one in caplog.records)
+
+    def test_a_cancel_is_no_failure(
+        self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any, user: User
+    ) -> None:
+        [task] = added(cast, "web")
+        cloud.script("ports", throttle(LONG))
+        meanwhile(clock, lambda: cancel_task(task=task, user=user))
+        work(cast)
+        name = f"Task {task.pk} of vms/{cast.production.single.pk}"
+        assert lines() == [
+            ("WARNING", f"{name} failed and will be retried: Slow down."),
+            ("INFO", f"{name} was cancelled by ann"),
+        ]
 
     def test_a_provider_is_a_line_when_that_changes(
         self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any, caplog: pytest.LogCaptureFixture
