@@ -12,12 +12,13 @@ from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DataError, OperationalError
 
 from inventory import work
-from inventory.drivers.values import Group
+from inventory.drivers.values import Group, Scope
 from inventory.models import Task
-from inventory.services import request_refresh
+from inventory.services import delete_provider, request_refresh, request_refresh_of
 from secgroups.models import FirewallRule
 from secgroups.services import group_creation, group_deletion, group_edit, rule_creation, rule_deletion
 from tests import cast as actors
@@ -38,8 +39,19 @@ ERRORS[-1].__cause__ = type("Cause", (Exception,), {"sqlstate": "42P01"})()
 REFRESH = [
     "cloud.inventory",
     "inventory.refresh._write",
+    *settings.REFRESH_PARTS,
     "inventory.reconcile.copy_rows",
     "inventory.reconcile.update_rows",
+]
+#: Of one group.
+PART = ["cloud.inventory_of", *REFRESH[1:]]
+DELETION = [
+    "inventory.deletion._Deletion._outwait_writers",
+    "inventory.deletion._Deletion._look_how_far_it_is",
+    "inventory.deletion.steps",
+    "inventory.deletion.Step.carry_out",
+    "inventory.deletion.note",
+    "inventory.deletion.finish_all",
 ]
 CHANGE = [
     "cloud.ports",
@@ -133,6 +145,29 @@ class TestEveryTaskEnds:
         cast.acme.refresh_from_db()
         failed = f"Internal error in the refresh ({type(error).__name__}). See the log of Portcullis for details."
         assert cast.acme.last_refresh_error == failed
+
+    @pytest.mark.parametrize("step", PART)
+    def test_of_a_refresh_of_a_part(
+        self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any
+    ) -> None:
+        cloud.group_list = [replace(group, name="renamed") for group in cloud.group_list]
+        cloud.rule_list.append(replace(cloud.rule_list[0], ref="r-new", port=81))
+        scope = Scope("security_group", cast.production.web.ems_ref)
+        request_refresh_of(scope=scope, name="web", provider=cast.acme, user=None)
+        broken(step, error)
+        [task] = carry_out(f"providers/{cast.acme.pk}")
+        assert (task.state, task.status) == ("Finished", "Error"), task.message
+        assert "See the log" in task.message
+
+    @pytest.mark.parametrize("step", DELETION)
+    def test_of_the_deletion_of_a_provider(
+        self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any, django_user_model: Any
+    ) -> None:
+        delete_provider(provider=cast.acme, user=django_user_model.objects.create_user("ann"))
+        broken(step, error)
+        [task] = carry_out(f"providers/{cast.acme.pk}")
+        assert (task.state, task.status) == ("Finished", "Error"), task.message
+        assert "See the log" in task.message
 
     @pytest.mark.parametrize("step", CHANGE)
     def test_of_a_change(self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any) -> None:

@@ -54,3 +54,8 @@ def test_words_are_those_of_the_columns() -> None:
     ):
         choices = {choice for choice, _ in model._meta.get_field(name).choices or ()}
         assert choices == {one for one in flattened(get_type_hints(kind)[name]) if isinstance(one, str)}
+
+
+@pytest.mark.parametrize("model", [CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup])
+def test_a_name_has_the_256_characters_that_clouds_allow(model: Any) -> None:
+    assert model._meta.get_field("name").max_length == 256

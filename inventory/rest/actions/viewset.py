@@ -90,16 +90,19 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return error
 
     def _read_command(self) -> Command:
-        if self.request.method == "DELETE":
-            return Command("delete", ({},), many=False)
         self.check_length(self.request)
         if not is_form(self.request):
             self.request.body  # noqa: B018 - which can't be had any more once DRF has read it
         if self.request.stream is None:  # DRF makes an empty object of it
+            if self.request.method == "DELETE":
+                return Command("delete", ({},), many=False)
             raise BadInput("The request must have a body")
         if self.request.method in {"PUT", "PATCH"}:
             return Command("edit", (edited_attributes(self.request.data),), many=False)
-        return Command.parse(self.request.data, self.named_action)
+        command = Command.parse(self.request.data, self._addressed)
+        if self.detail and len(command.resources) > 1:
+            raise BadInput("The address is of one resource, and the body has several")
+        return command
 
     @property
     def is_action(self) -> bool:

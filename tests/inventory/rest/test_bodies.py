@@ -253,3 +253,20 @@ def test_a_form_that_is_too_large_is_refused(
     asking, headers = (client, basic) if login == "basic" else (admin_client, {})
     answer = asking.post(f"/api/providers/{company.acme.pk}", form, headers={**headers, **key})
     assert answer.status_code == status, answer.content
+
+
+@pytest.mark.parametrize("action", ["refresh", "delete", "edit"])
+def test_at_the_address_of_one_resource_the_body_has_one(admin_client: Client, company: Cast, action: str) -> None:
+    url, body = f"/api/providers/{company.acme.pk}", {"action": action, "resources": [{}, {}]}
+    answer = admin_client.post(url, body, content_type="application/json")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "The address is of one resource, and the body has several"
+    assert Provider.objects.filter(pk=company.acme.pk).exists()
+
+
+def test_the_body_of_a_delete_is_read_too(admin_client: Client, company: Cast) -> None:
+    url = f"/api/providers/{company.acme.pk}"
+    answer = admin_client.delete(url, {"force": True}, content_type="application/json")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "Invalid attributes specified: force"
+    assert admin_client.delete(url, {}, content_type="application/json").status_code == HTTPStatus.NO_CONTENT
