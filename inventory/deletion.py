@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from inventory import refresh
 from inventory.arguments import DeletionNotes, ProviderRefresh, provider_task
+from inventory.backoff import HandedBack, stop
 from inventory.db.bulk import among
 from inventory.leases import Holding
 from inventory.models import Provider, Task
-from inventory.patience import HandedBack, stop
 from inventory.services.providers import end_queued_tasks
 from inventory.services.tasks import Ending, finish_all, note, readable, save_all
 

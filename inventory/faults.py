@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
+from inventory.backoff import HandedBack
 from inventory.leases import LeaseLost
-from inventory.patience import HandedBack
 
 logger = logging.getLogger(__name__)
 

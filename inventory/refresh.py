@@ -18,8 +18,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory.arguments import ProviderRefresh
+from inventory.backoff import UNSEEN, Retries
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import CloudError
+from inventory.drivers.exceptions import CloudError
 from inventory.drivers.limits import storable
 from inventory.drivers.values import Inventory, Port, Scope
 from inventory.faults import described, leave_to_others, seeing_others, unforeseen
@@ -30,8 +31,7 @@ from inventory.leases import Holding
 from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.models.provider import DELETED
-from inventory.pacing import Unhurried
-from inventory.patience import UNSEEN, Retries
+from inventory.rate_limit import Unhurried
 from inventory.reconcile import AnyThing, Row, ids_of, reconcile
 from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
 

@@ -10,12 +10,11 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
-from inventory import overdue
-from inventory import work as engine
+from inventory import overdue, runner
+from inventory.backoff import stop
 from inventory.leases import LeaseLost
 from inventory.models import AuthToken, Tally
-from inventory.pacing import forget_old_rates
-from inventory.patience import stop
+from inventory.rate_limit import forget_old_rates
 from inventory.rest.http import idempotency
 from inventory.services import request_deletion, request_refresh
 
@@ -26,13 +25,13 @@ GRACE = 15
 @shared_task(throws=(LeaseLost,))  # which is no fault: another worker goes on
 def work(queue: str) -> None:
     """Carry out what is queued for one instance or provider."""
-    engine.work_off(queue)
+    runner.work_off(queue)
 
 
 @shared_task
 def sweep() -> None:
     """Find work that nobody was told of, or whose worker is gone."""
-    engine.sweep()
+    runner.sweep()
 
 
 @worker_ready.connect

@@ -6,8 +6,8 @@ from typing import TypeAlias, cast
 
 from inventory.arguments import Arguments, Notes, Part, Stored, read
 from inventory.drivers.values import Direction
+from secgroups.messages import Verb
 from secgroups.plan import Action
-from secgroups.words import Verb
 
 # The groups of an instance
 

@@ -10,20 +10,20 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.drivers.failures import CloudError, CloudRefused, GroupNotFound
+from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
 from inventory.faults import seeing_others, unforeseen, unrecorded
 from inventory.leases import Holding
 from inventory.models import Task, Vm
 from inventory.models.provider import DELETED
-from inventory.pacing import SharedPace
+from inventory.rate_limit import SharedPace
 from inventory.services import Ending, TaskRetries, finish_all, note, readable, save_all
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
-from secgroups.asking import any_fresh
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, Plan, cannot, plan
+from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
-from secgroups.writing import PortWriter
+from secgroups.retrying import any_fresh
 
 
 def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
@@ -59,7 +59,7 @@ class _Changes:
         retries.unsure |= any(task.interrupted for task in self.tasks)
         #: Whether what tasks note of how to take it back may have been written.
         self._resumed = retries.unsure
-        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, retries.patience(), retries)
+        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, retries.backoff(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
         #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
         self.groups: dict[str, Group | None] = {}

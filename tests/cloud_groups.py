@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import AlreadyThere, CloudRefused, GroupNotFound, RuleNotFound
+from inventory.drivers.exceptions import AlreadyThere, CloudRefused, GroupNotFound, RuleNotFound
 from inventory.drivers.values import Group, Port, Rule
 from secgroups.models import FirewallRule
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from inventory import pacing, patience
+from inventory import backoff, rate_limit
+from inventory.backoff import HandedBack, Retries, Waiting
 from inventory.drivers.boundary import Checked
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
@@ -29,8 +30,7 @@ from inventory.drivers.failures import (
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
 from inventory.leases import Holding, LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
-from inventory.patience import HandedBack, Retries, Waiting
-from secgroups import writing
+from secgroups import port_writer
 from secgroups.models import FirewallRule, SecurityGroup
 from tests.cast import AMAZON, Cast, enter
 from tests.cloud_groups import GroupsInMemory, rule_of
@@ -285,9 +285,9 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of those who are patient."""
     clock = Clock()
-    for module in (pacing, patience, writing):
+    for module in (rate_limit, backoff, port_writer):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(patience.stop, "sleep", clock.sleep)
+    monkeypatch.setattr(backoff.stop, "sleep", clock.sleep)
     return clock
 
 

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import DataError, OperationalError
 
-from inventory import work
+from inventory import runner
 from inventory.drivers.values import Group, Scope
 from inventory.models import Task
 from inventory.services import delete_provider, request_refresh, request_refresh_of
@@ -116,9 +116,9 @@ def edits(cast: Cast, kind: str) -> list[Any]:
 
 def carry_out(queue: str) -> list[Task]:
     """As a worker does, whose handler may raise."""
-    tasks = work._take(queue)
+    tasks = runner._take(queue)
     with contextlib.suppress(OperationalError):
-        work._carry_out(tasks, Grip())
+        runner._carry_out(tasks, Grip())
     return list(Task.objects.order_by("pk"))
 
 

@@ -6,8 +6,8 @@
 from django.contrib import admin
 
 from inventory.admin.auth_token import AuthTokenAdmin
+from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.provider import ProviderAdmin
-from inventory.admin.resources import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.task import CallRateAdmin, LeaseAdmin, TaskAdmin
 
 __all__ = [

@@ -20,7 +20,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from inventory.admin.columns import Counted, link_to
-from inventory.admin.refreshing import RefreshableAdmin
+from inventory.admin.refreshable import RefreshableAdmin
 from inventory.admin.task import show_tasks
 from inventory.fields import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inventory.api.refreshing import RefreshMixin
+from inventory.api.refreshable import RefreshMixin
 from inventory.models import CloudTenant
 from inventory.rest.reading.reader import total
 from inventory.rest.resources import Subcollection, ToMany, ToOne

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from inventory import drivers
 from inventory.api.provider_forms import provider_forms
 from inventory.api.provider_inputs import ProviderEdit, ProviderInput, ProviderTest
-from inventory.api.refreshing import RefreshMixin
+from inventory.api.refreshable import RefreshMixin
 from inventory.api.tasks import task_links
 from inventory.drivers.values import Check
 from inventory.models import Provider, Task

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from inventory.api.refreshing import RefreshMixin
+from inventory.api.refreshable import RefreshMixin
 from inventory.db.conditions import compare
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm

@@ -16,7 +16,7 @@ from http.client import HTTPResponse
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from inventory.drivers.failures import AnswerTooLarge, CloudRefused, ForeignAnswer
+from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused, ForeignAnswer
 from inventory.drivers.values import Connection
 
 Given = ParamSpec("Given")

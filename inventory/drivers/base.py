@@ -1,6 +1,6 @@
 """What a cloud driver is: the interface that it implements.
 
-A driver knows no model, no request and no task. It takes and returns `values`, and raises nothing but `failures`.
+A driver knows no model, no request and no task. It takes and returns `values`, and raises nothing but `exceptions`.
 Each request to its cloud is sent by its `pace`, once.
 """
 
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
-from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.rate_limit import AT_ONCE, Pace
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Port, Rule, Scope
 
 

@@ -15,7 +15,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import Unfit
+from inventory.drivers.exceptions import Unfit
 from inventory.drivers.limits import Flag, Limit, OneOf, Shown, storable
 from inventory.drivers.values import Group, Instance, Inventory, Misfit, Network, Port, Ref, Rule, Tenant
 

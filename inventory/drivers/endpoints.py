@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import IO
 from urllib.parse import urlsplit
 
-from inventory.drivers.failures import CloudRefused
+from inventory.drivers.exceptions import CloudRefused
 
 #: The URL of an exported inventory: a plain name, which leads nowhere but into the one folder where they are.
 FILE_URL = re.compile(r"file:///([A-Za-z0-9_-][A-Za-z0-9._-]{0,199})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from inventory.drivers.failures import AnswerTooLarge, CloudRefused
+from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused
 from inventory.drivers.values import Connection
 
 #: Most pages in a row on which there is nothing; EC2 has such where it filters.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import CloudRefused, InstanceGone
+from inventory.drivers.exceptions import CloudRefused, InstanceGone
 from inventory.drivers.values import Check, Group, Port, Rule, Scope
 
 

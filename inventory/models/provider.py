@@ -11,8 +11,8 @@ from django.db import models
 from inventory import drivers
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import Checked
-from inventory.drivers.failures import CloudError
-from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.exceptions import CloudError
+from inventory.drivers.rate_limit import AT_ONCE, Pace
 from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models.base import Kept, Timestamped

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.errors import BadInput
-from inventory.rest.query.values import LARGEST, SMALLEST, Span, as_time
+from inventory.rest.query.parsing import LARGEST, SMALLEST, Span, as_time
 from inventory.rest.serializers import IdField
 
 

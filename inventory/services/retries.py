@@ -12,11 +12,11 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from inventory.arguments import Notes
-from inventory.drivers.failures import CloudError
+from inventory.backoff import Patience, Retries, StartAnew, Waiting
+from inventory.drivers.exceptions import CloudError
 from inventory.leases import Holding
 from inventory.models import Provider, Task
-from inventory.pacing import NotItsTurn
-from inventory.patience import Patience, Retries, StartAnew, Waiting
+from inventory.rate_limit import NotItsTurn
 from inventory.services.tasks import (
     FIRST_FAILURE,
     TIME,
@@ -61,7 +61,7 @@ class TaskRetries(ProviderRetries):
         #: Whether they failed before they were taken, and were not tried since.
         self._resumed = True
 
-    def patience(self) -> Patience:
+    def backoff(self) -> Patience:
         """What is left of it, whichever workers tried before; a provider that was edited since earns it anew."""
         elapsed = [self._elapsed(task, timezone.now()) for task in self._tasks]
         attempts = [task.context_data.get("attempts", 0) for task in self._tasks]

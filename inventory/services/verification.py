@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from threading import BoundedSemaphore, Thread
 
 from inventory import drivers
-from inventory.drivers.failures import CloudError, CloudUnavailable
+from inventory.drivers.exceptions import CloudError, CloudUnavailable
 from inventory.drivers.values import Check
 from inventory.models import Provider
 

@@ -1,7 +1,7 @@
 """The admin of groups, and what groups add to the admin of the inventory."""
 
+from secgroups.admin.groups import FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
-from secgroups.admin.resources import FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.vm import VmAdmin
 
 __all__ = [

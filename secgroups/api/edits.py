@@ -16,8 +16,8 @@ from inventory.rest.hrefs import id_in, ids_in
 from inventory.rest.resources import get_resource_type
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
+from secgroups.messages import Verb, cannot
 from secgroups.services import Accepted, Edit, Refused, request_edits
-from secgroups.words import Verb, cannot
 
 #: What becomes of one resource of the body, and the address that its result has.
 Decided = tuple[Edit | Refused, str | None]

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.api.refreshing import RefreshMixin
+from inventory.api.refreshable import RefreshMixin
 from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.drivers.failures import CloudError
+from inventory.backoff import Patience
+from inventory.drivers.exceptions import CloudError
 from inventory.faults import seeing_others, unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding
 from inventory.models import Provider, Task
 from inventory.models.provider import DELETED
-from inventory.pacing import SharedPace
-from inventory.patience import Patience
+from inventory.rate_limit import SharedPace
 from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
 from secgroups.arguments import (
     EditArguments,
@@ -28,7 +28,7 @@ from secgroups.arguments import (
 from secgroups.editing.base import Attempts, Carrying
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
-from secgroups.words import cannot
+from secgroups.messages import cannot
 
 #: What carries out each kind of edit.
 EDITS: Mapping[type[EditArguments], type[Carrying[Any]]] = {
@@ -50,7 +50,7 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
     edits = readable(tasks, edit_task, holding)
     put_back([*edits][1:])
     driver = provider.driver(SharedPace(provider))
-    patience: Patience | None = None
+    backoff: Patience | None = None
     for task, asked in edits.items():
         ensure_same_connection(provider)
         if not begin([task]):
@@ -58,9 +58,9 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         retries = TaskRetries([task], provider, holding)
         retries.unsure |= task.interrupted
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
-        patience = patience or retries.patience()
-        if _carry_out(task, asked, provider, Attempts(driver, holding, patience, retries)):
-            patience = None
+        backoff = backoff or retries.backoff()
+        if _carry_out(task, asked, provider, Attempts(driver, holding, backoff, retries)):
+            backoff = None
 
 
 def _carry_out(task: Task, asked: EditArguments, provider: Provider, cloud: Attempts) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
+from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
 from secgroups.arguments import EditArguments
-from secgroups.asking import Asking
+from secgroups.messages import WORDS
 from secgroups.models import SecurityGroup
-from secgroups.words import WORDS
+from secgroups.retrying import Asking
 
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked", bound=EditArguments)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from msgspec.structs import asdict
 
-from inventory.drivers.failures import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
+from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
 from inventory.services import note
 from secgroups.arguments import (
@@ -21,10 +21,10 @@ from secgroups.arguments import (
     PlacedGroup,
     edit_notes,
 )
-from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import SecurityGroup
 from secgroups.recording import record_group
+from secgroups.retrying import any_fresh
 from secgroups.rules import write_rules
 
 

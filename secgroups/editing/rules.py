@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from django.utils import timezone
 from msgspec.structs import asdict
 
-from inventory.drivers.failures import AlreadyThere, GroupNotFound, RuleNotFound
+from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
 from secgroups.arguments import RuleCreation, RuleDeletion
-from secgroups.asking import any_fresh
 from secgroups.editing.base import Carrying
 from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.retrying import any_fresh
 from secgroups.rules import write_rules
 
 AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)

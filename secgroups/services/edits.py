@@ -26,10 +26,10 @@ from secgroups.arguments import (
     RuleCreation,
     RuleDeletion,
 )
+from secgroups.messages import WORDS, cannot, group_called, rule_called
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import foreign_source, read_only
-from secgroups.words import WORDS, cannot, group_called, rule_called
 
 
 @dataclass(frozen=True, slots=True)

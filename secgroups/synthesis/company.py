@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from secgroups.synthesis.words import (
+from secgroups.synthesis.vocabulary import (
     AMAZON,
     COMPONENTS,
     ENVIRONMENTS,

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from inventory import deletion, patience
+from inventory import backoff, deletion
 from inventory import refresh as refreshing
+from inventory.backoff import HandedBack
 from inventory.deletion import carry_out, steps
-from inventory.drivers.failures import CloudError
+from inventory.drivers.exceptions import CloudError
 from inventory.leases import LeaseLost
 from inventory.models import CallRate, CloudTenant, NetworkPort, Provider, Tally, Task, Vm
-from inventory.pacing import slow_down
-from inventory.patience import HandedBack
+from inventory.rate_limit import slow_down
 from inventory.services import TaskSpec, delete_provider, edit_provider, queue_work, request_refresh
 from inventory.tasks import forget_what_is_over, queue_due_refreshes
 from secgroups import editing
@@ -195,13 +195,13 @@ def test_killed_at_any_batch_it_goes_on_where_it_was(full: Provider, live: Provi
 
 
 def test_a_worker_that_is_to_stop_hands_it_back(full: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience.stop, "_asked", Event())
+    monkeypatch.setattr(backoff.stop, "_asked", Event())
     task = accepted(full)
-    patience.stop.ask()
+    backoff.stop.ask()
     with pytest.raises(HandedBack):
         delete(task)
     assert Vm.objects.exists()
-    monkeypatch.setattr(patience.stop, "_asked", Event())
+    monkeypatch.setattr(backoff.stop, "_asked", Event())
     assert delete(task).status == "Ok"
 
 

@@ -16,8 +16,8 @@ from django.urls import reverse
 
 from inventory.db.conditions import EVERYTHING
 from inventory.models import CallRate, Provider, Task, Vm
-from inventory.pacing import slow_down
 from inventory.querysets import OwnedQuerySet
+from inventory.rate_limit import slow_down
 from inventory.rest.resources import ToOne, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.services import delete_provider

@@ -14,7 +14,7 @@ from django.utils import timezone
 from inventory import reconcile
 from inventory.db.bulk import new_ids
 from inventory.deletion import carry_out
-from inventory.drivers.failures import CloudUnavailable
+from inventory.drivers.exceptions import CloudUnavailable
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.guard import TooManyGone
 from inventory.leases import LeaseLost

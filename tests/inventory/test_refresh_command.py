@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from inventory.drivers.failures import CloudUnavailable
+from inventory.drivers.exceptions import CloudUnavailable
 from inventory.models import Lease, Provider
 from inventory.refresh import STEPS
 from tests import cast as actors

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.deletion import carry_out
-from inventory.drivers.failures import CloudUnavailable
+from inventory.drivers.exceptions import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
 from inventory.guard import TooManyGone
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm

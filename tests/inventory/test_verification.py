@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.failures import CloudUnavailable, CredentialsRefused
+from inventory.drivers.exceptions import CloudUnavailable, CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import Provider
 from inventory.services import verification, verify_credentials

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory.models import Task, Vm
-from inventory.work import _take
+from inventory.runner import _take
 from secgroups.changes import carry_out
 from secgroups.plan import Action
 from secgroups.services import Accepted, Asked, request_changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory.models import Provider, Task
-from inventory.work import _take
+from inventory.runner import _take
 from secgroups.editing import carry_out
 from secgroups.services import Accepted, Edit, Refused, request_edits
 from tests.clouds import Grip

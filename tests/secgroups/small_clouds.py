@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.failures import GroupNotFound, InstanceGone, NotAllowed
+from inventory.drivers.exceptions import GroupNotFound, InstanceGone, NotAllowed
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Connection
 from inventory.models import Provider

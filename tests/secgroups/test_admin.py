@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
-from inventory.admin import refreshing
+from inventory.admin import refreshable
 from inventory.models import CloudNetwork, CloudTenant, Instance, Lease, NetworkPort, Provider, Task, Vm
 from secgroups.admin import vm as vm_admin
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -401,7 +401,7 @@ class TestRefresh:
     def test_many_are_better_read_with_all_of_their_provider(
         self, admin_client, prod, shop, model, kind, monkeypatch
     ):
-        monkeypatch.setattr(refreshing, "MOST", 0)
+        monkeypatch.setattr(refreshable, "MOST", 0)
         answer = self.act(admin_client, model, model.objects.first())
         assert said(answer) == ["Choose at most 0 at once, or refresh their provider."]
         assert not self.queued().exists()

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 FULL = QueueFull(7)
 GONE = Provider.DoesNotExist("Couldn't find Provider with 'id'=3")
-MODULES = ("inventory.admin.provider", "inventory.admin.refreshing", "inventory.admin.task", "secgroups.admin.vm")
+MODULES = ("inventory.admin.provider", "inventory.admin.refreshable", "inventory.admin.task", "secgroups.admin.vm")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ ASKED: list[tuple[str, Callable[[Client, Cast], Any]]] = [
     ("inventory.admin.provider.delete_provider", delete),
     ("inventory.admin.provider.delete_provider", delete_selected),
     ("inventory.admin.provider.request_refresh", refresh),
-    ("inventory.admin.refreshing.request_refresh_of", refresh_group),
+    ("inventory.admin.refreshable.request_refresh_of", refresh_group),
     ("secgroups.admin.vm.request_changes", change_groups),
 ]
 #: What can't be refused so: it queues nothing, or says what it has to say in its own words.

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.backoff import HandedBack, Patience
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
-from inventory.patience import HandedBack, Patience
 from secgroups.changes import carry_out
 from tests import cast as actors
 from tests.cast import Cast, memberships

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Group, Inventory
 from inventory.models import Task
 from inventory.refresh import refresh
+from inventory.runner import work_off
 from inventory.services import request_refresh
-from inventory.work import work_off
 from secgroups.services import Accepted, Asked, request_changes
 from tests import cast as actors
 from tests.cast import Cast, memberships

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from inventory.backoff import HandedBack
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, Task
-from inventory.patience import HandedBack
 from inventory.refresh import refresh
 from secgroups import editing
 from secgroups.models import FirewallRule, SecurityGroup

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict
 
-from inventory.drivers.failures import AlreadyThere
+from inventory.drivers.exceptions import AlreadyThere
 from inventory.drivers.values import Inventory, Rule
 from inventory.refresh import refresh
-from inventory.work import work_off
+from inventory.runner import work_off
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_edit, rule_creation, rule_deletion
 from tests import cast as actors

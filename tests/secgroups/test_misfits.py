@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from inventory.deletion import carry_out
 from inventory.drivers.boundary import fitted
-from inventory.drivers.ec2 import reading as ec2
+from inventory.drivers.ec2 import parsers as ec2
 from inventory.drivers.file import document
-from inventory.drivers.openstack import reading as openstack
+from inventory.drivers.openstack import parsers as openstack
 from inventory.drivers.values import Group, Inventory, Network, Port, Rule, Tenant
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.services import request_refresh

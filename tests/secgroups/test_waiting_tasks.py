@@ -12,15 +12,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from inventory import deletion, patience
+from inventory import backoff, deletion
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
+from inventory.runner import _take, work_off
 from inventory.services import NotInTime, cancel_task, edit_provider, request_refresh, retry_task
-from inventory.work import _take, work_off
 from secgroups.services import group_deletion, request_edits
 from tests.cast import Cast, memberships
 from tests.clouds import Clock, Event, Grip, MemoryCloud, fail, go, refuse, throttle, unavailable
-from tests.inventory.test_work import messages as messages  # a fixture: what would wake workers
+from tests.inventory.test_runner import messages as messages  # a fixture: what would wake workers
 from tests.secgroups.carrying import carried_out, queue
 from tests.secgroups.editing import edited
 
@@ -129,7 +129,7 @@ class TestACorrectedProvider:
 
         answers = iter([lambda: throttle(LONG)(None), cloud.inventory, cloud.inventory])
         monkeypatch.setattr(Provider, "driver", driver)
-        monkeypatch.setattr("inventory.pacing.slow_down", lambda *_: None)
+        monkeypatch.setattr("inventory.rate_limit.slow_down", lambda *_: None)
         task = request_refresh(provider=cast.acme, user=None)
         meanwhile(clock, self.correct(cast))
         work_off(task.queue)
@@ -360,7 +360,7 @@ class TestRetrying:
         meanwhile(clock, lambda: retry_task(task=task))
         work(cast)
         assert told(task) == ADDED
-        assert clock.now <= patience.Patience.LOOK * 2
+        assert clock.now <= backoff.Patience.LOOK * 2
 
     def test_a_queued_task_wakes_a_worker(self, cast: Cast, messages: list[Any]) -> None:
         [task] = added(cast, "web")
@@ -399,7 +399,7 @@ class TestARefreshThatWaits:
 
         answers = iter([lambda: throttle(LONG)(None), *[cloud.inventory] * 3])
         monkeypatch.setattr(Provider, "driver", driver)
-        monkeypatch.setattr("inventory.pacing.slow_down", lambda *_: None)
+        monkeypatch.setattr("inventory.rate_limit.slow_down", lambda *_: None)
         return request_refresh(provider=cast.acme, user=None)
 
     def test_it_warns_meanwhile(self, task: Task, clock: Clock, admin_client: Client) -> None:
@@ -420,7 +420,7 @@ class TestARefreshThatWaits:
         meanwhile(clock, lambda: retry_task(task=task))
         work_off(task.queue)
         assert told(task)[:2] == ("Finished", "Ok")
-        assert clock.now <= patience.Patience.LOOK * 2
+        assert clock.now <= backoff.Patience.LOOK * 2
 
 
 class TestALostLease:
@@ -526,7 +526,7 @@ class TestTheLog:
     def test_a_provider_is_a_line_when_that_changes(
         self, cast: Cast, cloud: MemoryCloud, clock: Clock, lines: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        down = fail(patience.CloudError("The password of acme is wrong."))
+        down = fail(backoff.CloudError("The password of acme is wrong."))
         cloud.script("inventory", go, down, down, go, go)
         for _ in range(5):
             work_off(request_refresh(provider=cast.acme, user=None).queue)

@@ -30,6 +30,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from inventory.tallies import fold_tallies  # noqa: E402
+from inventory.work import work_off  # noqa: E402
 from knox.crypto import hash_token  # noqa: E402
 
 from inventory.drivers.values import Scope  # noqa: E402
@@ -46,7 +47,6 @@ from inventory.models import (  # noqa: E402
 )
 from inventory.services import finish, request_refresh  # noqa: E402
 from inventory.services.providers import request_refresh_of  # noqa: E402
-from inventory.work import work_off  # noqa: E402
 from secgroups.models import FirewallRule, Membership, SecurityGroup  # noqa: E402
 from secgroups.services import (  # noqa: E402
     Asked,

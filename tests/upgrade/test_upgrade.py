@@ -11,7 +11,7 @@ from django.test import Client
 
 from inventory.drivers.values import EVERYBODY
 from inventory.models import CallRate, CloudTenant, IdempotencyKey, NetworkPort, Provider, Tally, Task, Vm
-from inventory.work import sweep, work_off
+from inventory.runner import sweep, work_off
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests.clouds import Clock, MemoryCloud, mirror
 from tests.upgrade.conftest import Upgraded, rows_by_table

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
-from inventory.drivers.ec2 import reading, writing
-from inventory.drivers.failures import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
+from inventory.drivers.ec2 import parsers, payloads
+from inventory.drivers.exceptions import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Ec2Driver(Driver):
         groups = self._groups({}, self._associations({}))
         known = {group.ref for group in groups}
         rules = tuple(
-            reading.rule(item, known)
+            parsers.rule(item, known)
             for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
         networks = self._vpcs({})
@@ -156,7 +156,7 @@ class Ec2Driver(Driver):
             VpcId=group.network_ref,
         )
         # Not every compatible cloud gives an ARN, which names the account.
-        account = reading.account(answer.get("SecurityGroupArn")) or group.tenant_ref
+        account = parsers.account(answer.get("SecurityGroupArn")) or group.tenant_ref
         made = replace(group, ref=answer["GroupId"], tenant_ref=account)
         return made, _request_id(answer)
 
@@ -174,22 +174,22 @@ class Ec2Driver(Driver):
         items = list(read)
         peers = {ref for item in items if (ref := (item.get("ReferencedGroupInfo") or {}).get("GroupId"))}
         known = {group.ref for chunk in _chunks(peers) for group in self._groups({"group-id": chunk})}
-        return tuple(reading.rule(item, known) for item in items)
+        return tuple(parsers.rule(item, known) for item in items)
 
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
         answer = self._client.call(
-            f"authorize_security_group_{writing.WAYS[rule.direction]}",
+            f"authorize_security_group_{payloads.WAYS[rule.direction]}",
             GroupId=rule.group_ref,
-            IpPermissions=[writing.permission(rule)],
+            IpPermissions=[payloads.permission(rule)],
         )
         made = next(iter(answer.get("SecurityGroupRules", ())), None)
         if made is None:
             # A compatible cloud may leave it out; asked again it says that the rule is there.
             raise CloudUnavailable("EC2 does not say which rule it made.", request_id=_request_id(answer))
-        return reading.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
+        return parsers.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
 
     def delete_rule(self, rule: Rule) -> str | None:
-        operation = f"revoke_security_group_{writing.WAYS[rule.direction]}"
+        operation = f"revoke_security_group_{payloads.WAYS[rule.direction]}"
         answer = self._client.call(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
         return _request_id(answer)
 
@@ -201,27 +201,27 @@ class Ec2Driver(Driver):
             raise InstanceGone(f"The instance {ref} is terminated or about to be.")
         return (found[0],)
 
-    def _instances(self, reservations: Iterable[reading.Item]) -> tuple[Instance, ...]:
+    def _instances(self, reservations: Iterable[parsers.Item]) -> tuple[Instance, ...]:
         region = self._client.region
-        return tuple(one for reservation in reservations for one in reading.instances(reservation, region))
+        return tuple(one for reservation in reservations for one in parsers.instances(reservation, region))
 
     def _ports_of(self, instance_ref: str) -> tuple[Port, ...]:
         return self._ports({"attachment.instance-id": [instance_ref]})
 
     def _ports(self, filters: Filters) -> tuple[Port, ...]:
         found = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
-        return tuple(map(reading.port, found))
+        return tuple(map(parsers.port, found))
 
-    def _groups(self, filters: Filters, associations: reading.Associations | None = None) -> tuple[Group, ...]:
+    def _groups(self, filters: Filters, associations: parsers.Associations | None = None) -> tuple[Group, ...]:
         found = self._client.read("describe_security_groups", "SecurityGroups", filters)
-        return tuple(reading.group(item, associations) for item in found)
+        return tuple(parsers.group(item, associations) for item in found)
 
-    def _associations(self, filters: Filters) -> reading.Associations:
+    def _associations(self, filters: Filters) -> parsers.Associations:
         """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         wanted = {**filters, "state": ["associated"]}
         try:
-            return reading.associations(self._client.read(operation, key, wanted, optional=True))
+            return parsers.associations(self._client.read(operation, key, wanted, optional=True))
         except ABSENT:
             self._untold.add("associated_network_refs")
             return {}
@@ -235,7 +235,7 @@ class Ec2Driver(Driver):
         return replace(inventory, untold=frozenset(self._untold))
 
     def _vpcs(self, filters: Filters) -> tuple[Network, ...]:
-        return tuple(map(reading.network, self._client.read("describe_vpcs", "Vpcs", filters)))
+        return tuple(map(parsers.network, self._client.read("describe_vpcs", "Vpcs", filters)))
 
     def _account(self) -> str | None:
         """The account of these credentials: it owns the default VPC and every instance. None if there is neither.

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError
 from inventory.drivers.answers import guarded
 from inventory.drivers.ec2.errors import FOREIGN, Unserved, cloud_errors, refuse_page
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AnswerTooLarge,
     CloudRefused,
     CloudUnavailable,
@@ -30,7 +30,7 @@ from inventory.drivers.failures import (
     NotOffered,
 )
 from inventory.drivers.lists import Pages
-from inventory.drivers.pace import Pace
+from inventory.drivers.rate_limit import Pace
 from inventory.drivers.values import Connection
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from botocore.parsers import ResponseParserError
 
 from inventory.drivers.answers import MALFORMED
 from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
     CloudRefused,

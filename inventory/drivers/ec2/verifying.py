@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inventory.drivers.ec2.errors import WouldWork
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     CloudRefused,
     ForeignAnswer,
     GroupNotFound,

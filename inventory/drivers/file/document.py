@@ -20,7 +20,7 @@ from msgspec import Struct, defstruct
 
 from inventory.drivers import values
 from inventory.drivers.boundary import PARTS
-from inventory.drivers.failures import CloudRefused
+from inventory.drivers.exceptions import CloudRefused
 
 VERSION = 1
 

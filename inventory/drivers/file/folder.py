@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from inventory.drivers.endpoints import FILE_URL
-from inventory.drivers.failures import CloudRefused
+from inventory.drivers.exceptions import CloudRefused
 
 #: Most bytes of a file. 10,000 instances with 20,000 rules take ten million.
 MOST = settings.INVENTORY_FILE_LIMIT << 20

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import fitted
-from inventory.drivers.failures import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
-from inventory.drivers.openstack import reading, writing
+from inventory.drivers.exceptions import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
+from inventory.drivers.openstack import parsers, payloads
 from inventory.drivers.openstack.view import View
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope, Tenant, same
 
@@ -77,7 +77,7 @@ class OpenStackDriver(Driver):
                     self._view.ask(self._client, known.tenant_ref if known else None)
                     return self._view.of(Inventory())
                 ports = self._ports_of(instance)
-                groups = self.groups_by_ref(reading.group_refs(ports))
+                groups = self.groups_by_ref(parsers.group_refs(ports))
                 return Inventory(groups=groups, instances=(instance,), ports=ports)
             case "security_group":
                 self._view.ask(self._client)
@@ -92,7 +92,7 @@ class OpenStackDriver(Driver):
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
         every = self._groups()
         self._view.look_at(every)
-        groups = reading.owned(every, scope.ref)
+        groups = parsers.owned(every, scope.ref)
         chunks = _chunks(group.ref for group in groups)
         rules = tuple(rule for chunk in chunks for rule in self._rules(security_group_id=chunk))
         networks = self._networks(project_id=scope.ref)
@@ -107,7 +107,7 @@ class OpenStackDriver(Driver):
         ports: Iterable[Mapping[str, Any]],
     ) -> Inventory:
         networks, tenants = tuple(networks), tuple(self._tenants())
-        attached = reading.ports(ports, (*instances, *self._view.hidden(self.known_instances)))
+        attached = parsers.ports(ports, (*instances, *self._view.hidden(self.known_instances)))
         return self._view.of(Inventory(tenants, networks, groups, rules, instances, attached))
 
     def shows(self, tenant_ref: str | None) -> bool:
@@ -116,9 +116,9 @@ class OpenStackDriver(Driver):
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
         found = [port for chunk in _chunks(refs) for port in self._ports(id=chunk)]
-        devices = reading.texts(port.get("device_id") for port in found)
+        devices = parsers.texts(port.get("device_id") for port in found)
         instances = filter(None, map(self._instance, sorted(devices)))
-        return Inventory(ports=reading.ports(found, instances))
+        return Inventory(ports=parsers.ports(found, instances))
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         instance = self._instance(instance_ref)
@@ -162,14 +162,14 @@ class OpenStackDriver(Driver):
         return tuple(one for one in self._groups(name=group.name) if same(one.tenant_ref, group.tenant_ref))
 
     def create_group(self, group: Group) -> tuple[Group, str | None]:
-        made, request_id = self._client.write("POST", "/security-groups", writing.group(group), "security_group")
-        return reading.group(made), request_id
+        made, request_id = self._client.write("POST", "/security-groups", payloads.group(group), "security_group")
+        return parsers.group(made), request_id
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
         given = {"name": name, "description": description}
         body = {"security_group": {key: value for key, value in given.items() if value is not None}}
         edited, request_id = self._client.write("PUT", f"/security-groups/{ref}", body, "security_group")
-        return reading.group(edited), request_id
+        return parsers.group(edited), request_id
 
     def delete_group(self, ref: str) -> str | None:
         try:
@@ -184,9 +184,9 @@ class OpenStackDriver(Driver):
         group = next(iter(self.groups_by_ref([rule.group_ref])), None)
         if group is None:
             raise GroupNotFound(f"There is no security group {rule.group_ref}.")
-        body = writing.rule(rule, group.tenant_ref)
+        body = payloads.rule(rule, group.tenant_ref)
         made, request_id = self._client.write("POST", "/security-group-rules", body, "security_group_rule")
-        return reading.rule(made), request_id
+        return parsers.rule(made), request_id
 
     def delete_rule(self, rule: Rule) -> str | None:
         return self._client.write("DELETE", f"/security-group-rules/{rule.ref}")[1]
@@ -198,38 +198,38 @@ class OpenStackDriver(Driver):
 
     def _ports(self, **parameters: Any) -> list[dict[str, Any]]:
         """Ports as Neutron has them, which become ours once it is known whose servers they name."""
-        return list(self._neutron("ports", fields=reading.PORT_FIELDS, **parameters))
+        return list(self._neutron("ports", fields=parsers.PORT_FIELDS, **parameters))
 
     def _ports_of(self, instance: Instance) -> tuple[Port, ...]:
-        found = reading.ports(self._ports(device_id=instance.ref), [instance])
+        found = parsers.ports(self._ports(device_id=instance.ref), [instance])
         return tuple(port for port in found if port.instance_ref)
 
     def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
         """The ports that have a group; only servers of a port's own project can have it."""
         found = self._ports(security_groups=group_ref)
-        projects = reading.texts(port.get("project_id") for port in found if port.get("device_id"))
+        projects = parsers.texts(port.get("project_id") for port in found if port.get("device_id"))
         instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
-        return reading.ports(found, instances)
+        return parsers.ports(found, instances)
 
     def _rules(self, **parameters: Any) -> tuple[Rule, ...]:
-        return tuple(map(reading.rule, self._neutron("security-group-rules", **parameters)))
+        return tuple(map(parsers.rule, self._neutron("security-group-rules", **parameters)))
 
     def _groups(self, **parameters: Any) -> tuple[Group, ...]:
-        found = list(self._neutron("security-groups", fields=reading.GROUP_FIELDS, **parameters))
+        found = list(self._neutron("security-groups", fields=parsers.GROUP_FIELDS, **parameters))
         shares = self._shares() if found else {}
-        return tuple(reading.group(item, shares, self._client.project_ref) for item in found)
+        return tuple(parsers.group(item, shares, self._client.project_ref) for item in found)
 
     def _shares(self) -> dict[str, list[str]]:
         try:
-            return reading.shares(self._neutron("rbac-policies", object_type="security_group"))
+            return parsers.shares(self._neutron("rbac-policies", object_type="security_group"))
         except ABSENT:  # an extension, which a cloud may lack
             self._view.untold.add("shared_with")
             return {}
 
     def _networks(self, **parameters: Any) -> Iterator[Network]:
-        cidrs = reading.cidrs(self._neutron("subnets", fields=("id", "network_id", "cidr")))
-        for item in self._neutron("networks", fields=reading.NETWORK_FIELDS, **parameters):
-            yield reading.network(item, cidrs)
+        cidrs = parsers.cidrs(self._neutron("subnets", fields=("id", "network_id", "cidr")))
+        for item in self._neutron("networks", fields=parsers.NETWORK_FIELDS, **parameters):
+            yield parsers.network(item, cidrs)
 
     def _instances(self, **parameters: Any) -> tuple[Instance, ...]:
         read = partial(self._client.read, "compute", "/servers/detail", "servers")
@@ -246,7 +246,7 @@ class OpenStackDriver(Driver):
         It leaves out those of a cell that is down: with a filter, on all pages but the first, and before 2.69. One
         of which nothing is to be learned is the last that is asked for: of the others there would not be either.
         """
-        seen = reading.texts(one.ref for one in listed) | {
+        seen = parsers.texts(one.ref for one in listed) | {
             one.ref for one in self._view.hidden(self.known_instances)
         }
         known = (one for one in self.known_instances.values() if project in (None, one.tenant_ref))
@@ -254,11 +254,11 @@ class OpenStackDriver(Driver):
         for one in known:
             if one.ref in seen:
                 continue
-            found: Instance | None = reading.unknown(one)
+            found: Instance | None = parsers.unknown(one)
             if not down:
                 try:
                     found = self._instance(one.ref)
-                    down = found is not None and found.raw_power_state == reading.UNKNOWN
+                    down = found is not None and found.raw_power_state == parsers.UNKNOWN
                 except CloudError as error:
                     down = not error.permanent
             if found:
@@ -266,16 +266,16 @@ class OpenStackDriver(Driver):
 
     def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
         region, known = self._client.region, self.known_instances
-        found = (reading.instance(server, region, reading.of(known, server["id"])) for server in servers)
-        return tuple(one for one in found if str(one.raw_power_state) not in reading.GONE)
+        found = (parsers.instance(server, region, parsers.of(known, server["id"])) for server in servers)
+        return tuple(one for one in found if str(one.raw_power_state) not in parsers.GONE)
 
     def _tenants(self) -> list[Tenant]:
         partly = partial(self._view.partial.add, Tenant)
         try:
-            return list(map(reading.tenant, self._client.read("identity", "/projects", "projects", cut=partly)))
+            return list(map(parsers.tenant, self._client.read("identity", "/projects", "projects", cut=partly)))
         except CredentialsRefused:
             partly()  # no administrator
-            return [reading.tenant(self._client.own_project())]
+            return [parsers.tenant(self._client.own_project())]
 
     def _instance(self, ref: str) -> Instance | None:
         """A server that is there to stay."""
@@ -296,5 +296,5 @@ class OpenStackDriver(Driver):
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:
-    ids = sorted(reading.texts(refs))
+    ids = sorted(parsers.texts(refs))
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

@@ -17,7 +17,7 @@ from keystoneauth1.discover import version_to_string
 from requests import Response
 
 from inventory.drivers.answers import FOREIGN
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AnswerTooLarge,
     CloudUnavailable,
     ForeignAnswer,
@@ -27,7 +27,7 @@ from inventory.drivers.openstack import decoding
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
 from inventory.drivers.openstack.login import keystone_url, login, reachable
 from inventory.drivers.openstack.session import session
-from inventory.drivers.pace import AT_ONCE, Pace
+from inventory.drivers.rate_limit import AT_ONCE, Pace
 from inventory.drivers.values import Connection
 
 Service = Literal["identity", "compute", "network"]

@@ -17,7 +17,7 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
 from inventory.drivers.answers import FOREIGN, MALFORMED
 from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
     CloudRefused,

@@ -9,7 +9,7 @@ from typing import Any
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.openstack import decoding
 from inventory.drivers.values import Connection
 

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 
 from inventory.drivers.answers import check_size, guarded
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
-from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.exceptions import CloudRefused, CredentialsRefused
 from inventory.drivers.values import Connection
 
 #: To connect, in seconds.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from inventory.drivers.failures import CloudError, CredentialsRefused, NotAllowed, Outdated
+from inventory.drivers.exceptions import CloudError, CredentialsRefused, NotAllowed, Outdated
 from inventory.drivers.values import Check
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Group, Instance, Inventory, Network, Port, Rule, same
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inventory.drivers.failures import CloudError
+from inventory.backoff import StartAnew
+from inventory.drivers.exceptions import CloudError
 from inventory.fields import UnreadableSecret
 from inventory.guard import TooManyGone
 from inventory.leases import Holding, LeaseLost, lease
 from inventory.models import Provider
-from inventory.patience import StartAnew
 from inventory.refresh import STEPS, Refresh, refresh
 
 

@@ -12,7 +12,7 @@ from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, pieces
 from inventory.rest.query.lists import holding
-from inventory.rest.query.values import Span, Whole, as_time, as_truth, as_uuid, as_whole
+from inventory.rest.query.parsing import Span, Whole, as_time, as_truth, as_uuid, as_whole
 
 _ORDERS = {
     Operator.LESS: LessThan,

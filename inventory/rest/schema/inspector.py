@@ -15,8 +15,8 @@ from rest_framework import serializers
 
 from inventory.rest.actions.command import EDIT
 from inventory.rest.schema import parameters
+from inventory.rest.schema.answers import Resources
 from inventory.rest.schema.bodies import Input, bodies_of, changes_of, edits_of
-from inventory.rest.schema.resources import Resources
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.shapes import ENDPOINT, FILLED, REASONS, SECURITY, Schema, any_of, closed, listed
 from inventory.validators import validate_endpoint

@@ -13,8 +13,8 @@ from django.test import Client
 
 from inventory.models import Task
 from inventory.rest.http import waiting
+from inventory.runner import _take
 from inventory.services import TaskSpec, finish, queue_work
-from inventory.work import _take
 from tests.contracts import grant
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import IdempotencyKey, Provider, Task
 from tests import cast as actors

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.boundary import CALLED, PARTS, Checked, fitted
-from inventory.drivers.failures import Unfit
+from inventory.drivers.exceptions import Unfit
 from inventory.drivers.values import Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
 from tests.clouds import MemoryCloud
 

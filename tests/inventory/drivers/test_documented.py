@@ -7,14 +7,14 @@ from textwrap import dedent
 
 import pytest
 
-from inventory.drivers import failures, file
+from inventory.drivers import file
 from inventory.drivers.base import Driver
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "adding-a-cloud.md").read_text()
 PUBLIC = {name: value for name, value in vars(Driver).items() if not name.startswith("_")}
 METHODS = sorted(name for name, value in PUBLIC.items() if callable(value))
 FLAGS = sorted(PUBLIC.keys() - set(METHODS))
-ERRORS = sorted(name for name, value in vars(failures).items() if isinstance(value, type))
+ERRORS = sorted(name for name, value in vars(exceptions).items() if isinstance(value, type))
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.failures import CloudRefused, InstanceGone
+from inventory.drivers.exceptions import CloudRefused, InstanceGone
 from inventory.drivers.values import Group, Network, Port, Rule, Scope
 from tests.live.ec2 import Cast, by_ref, driver_of
 from tests.live.faults import FaultProxy

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     ABSENT,
     AnswerTooLarge,
     CloudError,
@@ -19,7 +19,7 @@ from inventory.drivers.failures import (
     NotAllowed,
     NotOffered,
 )
-from inventory.drivers.pace import Pace
+from inventory.drivers.rate_limit import Pace
 from inventory.drivers.values import Group, Port, Rule
 from tests.live.ec2 import driver_of
 from tests.live.faults import FaultProxy, fault_proxy

@@ -14,7 +14,7 @@ import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.ec2.client import connect
-from inventory.drivers.failures import CloudRefused, CredentialsRefused
+from inventory.drivers.exceptions import CloudRefused, CredentialsRefused
 from inventory.drivers.values import Connection
 from tests.live.faults import FaultProxy, fault_proxy
 from tests.live.tls import self_signed

@@ -10,7 +10,7 @@ import pytest
 from botocore import exceptions
 
 from inventory.drivers.ec2.errors import cloud_errors
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
     CloudUnavailable,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.failures import AlreadyThere, CloudRefused, CloudUnavailable, GroupNotFound, RuleNotFound
+from inventory.drivers.exceptions import AlreadyThere, CloudRefused, CloudUnavailable, GroupNotFound, RuleNotFound
 from inventory.drivers.values import Group, Rule
 from tests.live.ec2 import Cast, driver_of
 from tests.live.faults import FaultProxy

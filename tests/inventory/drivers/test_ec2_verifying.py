@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inventory.drivers.ec2.verifying import CHANGE, LISTS, WRITES
-from inventory.drivers.failures import CloudUnavailable, CredentialsRefused, NotAllowed, Throttled
+from inventory.drivers.exceptions import CloudUnavailable, CredentialsRefused, NotAllowed, Throttled
 from inventory.drivers.values import Check
 from tests.live.ec2 import Cast, driver_of
 from tests.live.faults import FaultProxy

@@ -14,7 +14,7 @@ import pytest
 
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import Ec2Driver
-from inventory.drivers.failures import CloudError, CloudRefused, CloudUnavailable
+from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Connection
 from tests.live.tls import self_signed

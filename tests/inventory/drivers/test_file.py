@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from inventory.drivers.failures import CloudRefused
+from inventory.drivers.exceptions import CloudRefused
 from inventory.drivers.file import FileDriver, document, folder
 from inventory.drivers.values import Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
 

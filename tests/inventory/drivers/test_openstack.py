@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudRefused,
     CredentialsRefused,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.boundary import fitted
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AnswerTooLarge,
     CloudError,
     CloudRefused,

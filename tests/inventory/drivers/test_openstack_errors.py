@@ -9,7 +9,7 @@ import pytest
 from keystoneauth1 import exceptions as keystone
 from requests import Response
 
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
     CloudRefused,

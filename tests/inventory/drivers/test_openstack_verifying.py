@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from inventory.drivers.failures import CredentialsRefused
+from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Check
 from tests.live.openstack import Plane, Project

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from inventory.drivers.failures import CloudRefused, InstanceGone
+from inventory.drivers.exceptions import CloudRefused, InstanceGone
 from inventory.drivers.readonly import ReadOnlyDriver
 from inventory.drivers.values import Connection, Group, Instance, Inventory, Port, Rule, Tenant
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import CloudNetwork, Task
-from inventory.work import work_off
+from inventory.runner import work_off
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.work import work_off
+from inventory.runner import work_off
 from secgroups.models import FirewallRule
 from tests import cast as actors
 from tests.cast import Cast

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.work import work_off
+from inventory.runner import work_off
 from tests.cast import Cast, memberships
 from tests.clouds import MemoryCloud
 from tests.contracts import grant

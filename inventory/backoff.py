@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from inventory.drivers.failures import CloudError
+from inventory.drivers.exceptions import CloudError
 
 
 class HandedBack(Exception):

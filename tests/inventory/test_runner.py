@@ -15,14 +15,14 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
-from inventory import patience
+from inventory import backoff
 from inventory.arguments import Arguments, Notes, read
+from inventory.backoff import Stop
 from inventory.leases import Holding, LeaseLost
 from inventory.models import Lease, Provider, Task
-from inventory.patience import Stop
+from inventory.runner import LATE, work_off
 from inventory.services import TaskSpec, finish, queue_work, queueing
 from inventory.tasks import look_around, sweep, work
-from inventory.work import LATE, work_off
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -275,9 +275,9 @@ class TestStopping:
     @pytest.fixture
     def stop(self, monkeypatch: pytest.MonkeyPatch) -> Stop:
         """That of this process, which neither is asked to stop when the test is over nor ends."""
-        monkeypatch.setattr(patience.stop, "_asked", Event())
+        monkeypatch.setattr(backoff.stop, "_asked", Event())
         monkeypatch.setattr("inventory.tasks.GRACE", 3600)
-        return patience.stop
+        return backoff.stop
 
     def test_what_a_worker_hands_back_is_done_by_the_next(self, handler: Handler, stop: Stop) -> None:
         def wait(tasks: Sequence[Task]) -> None:
@@ -314,7 +314,7 @@ class TestRefreshesAndChanges:
     @pytest.fixture(autouse=True)
     def two_threads(self, handler: Handler, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.TASK_HANDLERS |= {"providers": f"{__name__}.carry_out"}
-        monkeypatch.setattr("inventory.work._refreshing", BoundedSemaphore(1))
+        monkeypatch.setattr("inventory.runner._refreshing", BoundedSemaphore(1))
 
     def test_a_second_refresh_waits_and_a_change_does_not(self, handler: Handler) -> None:
         add("first", queue="providers/1")

@@ -13,8 +13,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from inventory.backoff import Patience, Retries
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import (
+from inventory.drivers.exceptions import (
     CloudError,
     CloudUnavailable,
     GroupNotFound,
@@ -24,9 +25,8 @@ from inventory.drivers.failures import (
 )
 from inventory.drivers.values import Port
 from inventory.leases import Holding
-from inventory.patience import Patience, Retries
-from secgroups.asking import Asking
 from secgroups.plan import Plan
+from secgroups.retrying import Asking
 
 #: For how long a reading is written on, in seconds.
 FRESH = 1.0
@@ -42,10 +42,10 @@ class PortWriter(Asking):
         driver: Driver,
         instance_ref: str,
         holding: Holding,
-        patience: Patience,
+        backoff: Patience,
         retries: Retries | None = None,
     ) -> None:
-        super().__init__(driver, holding, patience, retries)
+        super().__init__(driver, holding, backoff, retries)
         self.instance_ref = instance_ref
         self.ports: tuple[Port, ...] = ()
         self.read_on: datetime | None = None

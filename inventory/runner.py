@@ -12,11 +12,11 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from inventory import overdue
+from inventory.backoff import HandedBack, StartAnew, stop
 from inventory.faults import unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.leases import Holding, lease
 from inventory.models import Task
-from inventory.patience import HandedBack, StartAnew, stop
 from inventory.services.queueing import wake
 from inventory.services.tasks import begin, finish
 

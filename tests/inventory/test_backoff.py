@@ -10,7 +10,8 @@ from threading import Thread
 
 import pytest
 
-from inventory.drivers.failures import (
+from inventory.backoff import HandedBack, Patience, Retries, Stop, Waiting
+from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
@@ -18,30 +19,29 @@ from inventory.drivers.failures import (
     Outdated,
     Throttled,
 )
-from inventory.patience import HandedBack, Patience, Retries, Stop, Waiting
 from tests.clouds import Clock, Heard
 
 BUSY = CloudUnavailable("No answer.")
 
 
 @pytest.fixture
-def patience(clock: Clock) -> Patience:
+def backoff(clock: Clock) -> Patience:
     return Patience(300)
 
 
-def wait_to_the_end(patience: Patience, error: CloudError = BUSY) -> int:
+def wait_to_the_end(backoff: Patience, error: CloudError = BUSY) -> int:
     """Pause until the error is raised; returns how many attempts there were."""
-    pause = partial(patience.pause, error)
+    pause = partial(backoff.pause, error)
     with pytest.raises(type(error)) as raised:
         deque(iter(pause, "never"))
     assert raised.value is error
-    return patience.attempts
+    return backoff.attempts
 
 
-def pause(patience: Patience, clock: Clock, error: CloudError = BUSY) -> float:
+def pause(backoff: Patience, clock: Clock, error: CloudError = BUSY) -> float:
     """For how long it paused, in seconds."""
     began = clock.now
-    patience.pause(error)
+    backoff.pause(error)
     return clock.now - began
 
 
@@ -52,59 +52,59 @@ def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_the_pauses_grow_to_a_bound(patience: Patience, clock: Clock) -> None:
-    assert [pause(patience, clock) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+def test_the_pauses_grow_to_a_bound(backoff: Patience, clock: Clock) -> None:
+    assert [pause(backoff, clock) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_a_pause_is_anything_up_to_its_bound(
-    patience: Patience, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    backoff: Patience, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds = []
     monkeypatch.setattr(random, "uniform", lambda low, high: bounds.append((low, high)) or high / 4)
     for _ in range(3):
-        patience.pause(BUSY)
+        backoff.pause(BUSY)
     assert bounds == [(0, 0.5), (0, 1), (0, 2)]
     assert clock.pauses == [0.125, 0.25, 0.5]
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_it_never_waits_beyond_its_end_and_then_raises_the_error(patience: Patience, clock: Clock) -> None:
-    assert wait_to_the_end(patience) == 15
+def test_it_never_waits_beyond_its_end_and_then_raises_the_error(backoff: Patience, clock: Clock) -> None:
+    assert wait_to_the_end(backoff) == 15
     assert 270 < clock.now <= 300
 
 
 @pytest.mark.parametrize("error", [CloudRefused("No."), InstanceGone("Gone.")])
-def test_a_permanent_error_is_raised_at_once(error: CloudError, patience: Patience, clock: Clock) -> None:
-    assert wait_to_the_end(patience, error) == 1
+def test_a_permanent_error_is_raised_at_once(error: CloudError, backoff: Patience, clock: Clock) -> None:
+    assert wait_to_the_end(backoff, error) == 1
     assert not clock.pauses
 
 
 @pytest.mark.parametrize("asked", [0.0, 7.5, 120.0])
-def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, patience: Patience, clock: Clock) -> None:
-    assert pause(patience, clock, Throttled("Slow down.", retry_after=asked)) == asked
+def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, backoff: Patience, clock: Clock) -> None:
+    assert pause(backoff, clock, Throttled("Slow down.", retry_after=asked)) == asked
 
 
-def test_a_pause_that_would_take_too_long_is_not_begun(patience: Patience, clock: Clock) -> None:
-    wait_to_the_end(patience, Throttled("Slow down.", retry_after=301))
+def test_a_pause_that_would_take_too_long_is_not_begun(backoff: Patience, clock: Clock) -> None:
+    wait_to_the_end(backoff, Throttled("Slow down.", retry_after=301))
     assert not clock.pauses
 
 
 @pytest.mark.usefixtures("longest_pauses")
 def test_without_a_word_of_the_cloud_throttling_is_waited_out_like_anything_else(
-    patience: Patience, clock: Clock
+    backoff: Patience, clock: Clock
 ) -> None:
-    patience.pause(Throttled("Slow down."))
+    backoff.pause(Throttled("Slow down."))
     assert clock.pauses == [0.5]
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(patience: Patience) -> None:
+def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(backoff: Patience) -> None:
     said: list[Waiting] = []
     slow = Throttled("Slow down.", retry_after=7)
     for error in (BUSY, Outdated("It has changed."), slow):
-        patience.pause(error, Heard(said.append))
+        backoff.pause(error, Heard(said.append))
     with pytest.raises(CloudRefused):
-        patience.pause(CloudRefused("No."), Heard(said.append))
+        backoff.pause(CloudRefused("No."), Heard(said.append))
     assert [(one.attempts, one.error) for one in said] == [(1, BUSY), (3, slow)]
     assert said[1].until - said[0].until > timedelta(seconds=6)
 
@@ -121,7 +121,7 @@ def test_who_waits_for_nothing_any_more_soon_sees_it(clock: Clock) -> None:
     assert clock.now <= 60 + Patience.LOOK
 
 
-def test_who_is_asked_to_go_on_soon_does(patience: Patience, clock: Clock) -> None:
+def test_who_is_asked_to_go_on_soon_does(backoff: Patience, clock: Clock) -> None:
     class Asked(Retries):
         begun = False
 
@@ -132,27 +132,27 @@ def test_who_is_asked_to_go_on_soon_does(patience: Patience, clock: Clock) -> No
             self.begun = True
 
     asked = Asked()
-    patience.pause(Throttled("Slow down.", retry_after=200), asked)
+    backoff.pause(Throttled("Slow down.", retry_after=200), asked)
     assert clock.now <= 60 + Patience.LOOK
     assert asked.begun
 
 
-def test_its_time_begins_with_the_first_failure(patience: Patience, clock: Clock) -> None:
+def test_its_time_begins_with_the_first_failure(backoff: Patience, clock: Clock) -> None:
     clock.now += 1000
-    wait_to_the_end(patience)
+    wait_to_the_end(backoff)
     assert clock.now > 1200
 
 
 def test_what_others_waited_before_counts(clock: Clock) -> None:
-    patience = Patience(300, elapsed=290, attempts=7)
-    assert patience.attempts == 8
-    wait_to_the_end(patience)
+    backoff = Patience(300, elapsed=290, attempts=7)
+    assert backoff.attempts == 8
+    wait_to_the_end(backoff)
     assert 0 < clock.now <= 10
 
 
 def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = Stop()
-    monkeypatch.setattr("inventory.patience.stop", stop)
+    monkeypatch.setattr("inventory.backoff.stop", stop)
     woken: list[Exception] = []
 
     def wait() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.boundary import fitted
-from inventory.drivers.ec2 import reading, writing
+from inventory.drivers.ec2 import parsers, payloads
 from inventory.drivers.values import Inventory, Rule
 
 OURS, THEIRS = "111111111111", "222222222222"
@@ -32,36 +32,36 @@ def instance_item(state: str, **fields: Any) -> dict[str, Any]:
 
 def test_a_group_of_another_account_is_named_as_ec2_names_it() -> None:
     item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": THEIRS, "PeeringStatus": "active"})
-    rule = reading.rule(item, {"sg-1"})
+    rule = parsers.rule(item, {"sg-1"})
     assert (rule.source_group_ref, rule.source_ip_range) == (None, f"{THEIRS}/sg-9")
 
 
 def test_a_group_of_our_account_that_is_not_in_the_inventory_is_named_by_its_id() -> None:
     item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": OURS, "PeeringStatus": "deleted"})
-    rule = reading.rule(item, {"sg-1"})
+    rule = parsers.rule(item, {"sg-1"})
     assert (rule.source_group_ref, rule.source_ip_range) == (None, "sg-9")
 
 
 def test_a_group_of_another_account_in_the_inventory_is_a_source_group() -> None:
     item = rule_item(ReferencedGroupInfo={"GroupId": "sg-9", "UserId": THEIRS})
-    rule = reading.rule(item, {"sg-1", "sg-9"})
+    rule = parsers.rule(item, {"sg-1", "sg-9"})
     assert (rule.source_group_ref, rule.source_ip_range, rule.network_protocol) == ("sg-9", None, None)
 
 
 @pytest.mark.parametrize("said", [{}, {"CidrIpv4": ""}, {"ReferencedGroupInfo": {"UserId": THEIRS}}])
 def test_a_rule_that_shows_no_source_is_not_from_anywhere(said: dict[str, Any]) -> None:
     item = {key: value for key, value in rule_item().items() if key != "CidrIpv4"} | said
-    inventory = fitted(Inventory(rules=(reading.rule(item, {"sg-1"}),)))
+    inventory = fitted(Inventory(rules=(parsers.rule(item, {"sg-1"}),)))
     assert not inventory.rules
     assert [misfit.attribute for misfit in inventory.misfits] == ["source_ip_range"]
 
 
 def test_an_outbound_rule_is_outbound() -> None:
-    assert reading.rule(rule_item(IsEgress=True), ()).direction == "outbound"
+    assert parsers.rule(rule_item(IsEgress=True), ()).direction == "outbound"
 
 
 def test_the_ports_of_a_protocol_without_ports_do_not_count() -> None:
-    rule = reading.rule(rule_item(IpProtocol="47", FromPort=22, ToPort=80), ())
+    rule = parsers.rule(rule_item(IpProtocol="47", FromPort=22, ToPort=80), ())
     assert (rule.host_protocol, rule.port, rule.end_port) == ("gre", None, None)
 
 
@@ -69,28 +69,28 @@ def test_the_ports_of_a_protocol_without_ports_do_not_count() -> None:
     ("said", "name"), [("6", "tcp"), ("58", "icmpv6"), ("icmpv6", "icmpv6"), ("0", "hopopt"), ("-1", None)]
 )
 def test_a_protocol_has_one_spelling(said: str, name: str | None) -> None:
-    assert reading.rule(rule_item(IpProtocol=said), ()).host_protocol == name
+    assert parsers.rule(rule_item(IpProtocol=said), ()).host_protocol == name
 
 
 def test_the_ports_of_tcp_count_also_where_it_is_a_number() -> None:
-    rule = reading.rule(rule_item(IpProtocol="6", FromPort=22, ToPort=80), ())
+    rule = parsers.rule(rule_item(IpProtocol="6", FromPort=22, ToPort=80), ())
     assert (rule.port, rule.end_port) == (22, 80)
 
 
 @pytest.mark.parametrize(("name", "asked"), [("tcp", "tcp"), ("icmpv6", "icmpv6"), ("vrrp", "112"), ("61", "61")])
 def test_ec2_is_asked_for_a_protocol_by_a_name_that_it_knows_or_by_number(name: str, asked: str) -> None:
     rule = Rule("", "sg-1", "inbound", host_protocol=name, source_ip_range="10.0.0.0/8")
-    assert writing.permission(rule)["IpProtocol"] == asked
+    assert payloads.permission(rule)["IpProtocol"] == asked
 
 
 def test_the_type_zero_of_icmp_is_a_type() -> None:
-    rule = reading.rule(rule_item(IpProtocol="icmp", FromPort=0, ToPort=-1), ())
+    rule = parsers.rule(rule_item(IpProtocol="icmp", FromPort=0, ToPort=-1), ())
     assert (rule.port, rule.end_port) == (0, None)
 
 
 def test_an_empty_description_is_none() -> None:
-    assert reading.rule(rule_item(Description=""), ()).description is None
-    assert reading.group({"GroupId": "sg-1", "GroupName": "web", "Description": ""}).description is None
+    assert parsers.rule(rule_item(Description=""), ()).description is None
+    assert parsers.group({"GroupId": "sg-1", "GroupName": "web", "Description": ""}).description is None
 
 
 def test_a_group_has_the_networks_that_it_is_associated_with() -> None:
@@ -100,14 +100,14 @@ def test_a_group_has_the_networks_that_it_is_associated_with() -> None:
         {"GroupId": "sg-1", "VpcId": "vpc-4", "State": "disassociating"},
         {"GroupId": "sg-2", "State": "associated"},
     ]
-    associations = reading.associations(items)
-    web, db = (reading.group({"GroupId": ref, "GroupName": "web"}, associations) for ref in ("sg-1", "sg-2"))
+    associations = parsers.associations(items)
+    web, db = (parsers.group({"GroupId": ref, "GroupName": "web"}, associations) for ref in ("sg-1", "sg-2"))
     assert (web.associated_network_refs, db.associated_network_refs) == (("vpc-2", "vpc-3"), ())
 
 
 @pytest.mark.parametrize("state", ["shutting-down", "terminated"])
 def test_an_instance_on_its_way_out_is_left_out(state: str) -> None:
-    assert reading.instances({"Instances": [instance_item(state)]}, "us-east-1") == []
+    assert parsers.instances({"Instances": [instance_item(state)]}, "us-east-1") == []
 
 
 @pytest.mark.parametrize(
@@ -115,25 +115,25 @@ def test_an_instance_on_its_way_out_is_left_out(state: str) -> None:
     [("running", "on"), ("stopped", "off"), ("pending", "unknown"), ("stopping", "unknown"), ("new", "unknown")],
 )
 def test_only_running_is_on_and_only_stopped_is_off(state: str, power_state: str) -> None:
-    (instance,) = reading.instances({"OwnerId": OURS, "Instances": [instance_item(state)]}, "us-east-1")
+    (instance,) = parsers.instances({"OwnerId": OURS, "Instances": [instance_item(state)]}, "us-east-1")
     assert (instance.power_state, instance.raw_power_state, instance.tenant_ref) == (power_state, state, OURS)
 
 
 def test_an_instance_in_a_local_zone_is_in_its_region() -> None:
     item = instance_item("running", Placement={"AvailabilityZone": "us-west-2-lax-1a"})
-    (instance,) = reading.instances({"Instances": [item]}, "us-west-2")
+    (instance,) = parsers.instances({"Instances": [item]}, "us-west-2")
     assert (instance.availability_zone_name, instance.location) == ("us-west-2-lax-1a", "us-west-2")
 
 
 def test_an_empty_name_tag_is_no_name() -> None:
     item = instance_item("running", Tags=[{"Key": "name", "Value": "other"}, {"Key": "Name", "Value": ""}])
-    (instance,) = reading.instances({"Instances": [item]}, "us-east-1")
+    (instance,) = parsers.instances({"Instances": [item]}, "us-east-1")
     assert instance.name == "i-1"
 
 
 def test_an_interface_has_its_private_then_its_ipv6_then_its_public_addresses() -> None:
     association = {"PublicIp": "198.51.100.7"}
-    port = reading.port(
+    port = parsers.port(
         {
             "NetworkInterfaceId": "eni-1",
             "Association": association,
@@ -148,7 +148,7 @@ def test_an_interface_has_its_private_then_its_ipv6_then_its_public_addresses() 
 
 
 def test_a_public_address_that_only_the_interface_tells_is_read_too() -> None:
-    port = reading.port(
+    port = parsers.port(
         {
             "NetworkInterfaceId": "eni-1",
             "Association": {"PublicIp": "198.51.100.7"},
@@ -167,10 +167,10 @@ def test_a_public_address_that_only_the_interface_tells_is_read_too() -> None:
     ],
 )
 def test_an_interface_is_called_by_its_tag_or_its_description(fields: dict[str, Any], name: str | None) -> None:
-    assert reading.port({"NetworkInterfaceId": "eni-1", **fields}).name == name
+    assert parsers.port({"NetworkInterfaceId": "eni-1", **fields}).name == name
 
 
 def test_an_interface_of_a_service_belongs_to_no_instance() -> None:
     item = {"NetworkInterfaceId": "eni-1", "Attachment": {"InstanceOwnerId": "amazon-elb"}, "OwnerId": OURS}
-    port = reading.port(item)
+    port = parsers.port(item)
     assert (port.instance_ref, port.tenant_ref, port.group_refs) == (None, OURS, ())

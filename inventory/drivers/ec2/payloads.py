@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any, Literal
 
-from inventory.drivers.ec2.reading import ANY, PROTOCOLS_WITH_PORTS
-from inventory.drivers.failures import CloudRefused
+from inventory.drivers.ec2.parsers import ANY, PROTOCOLS_WITH_PORTS
+from inventory.drivers.exceptions import CloudRefused
 from inventory.drivers.protocols import NUMBERS
 from inventory.drivers.values import Direction, Rule
 

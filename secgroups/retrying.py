@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from django.utils import timezone
 
+from inventory.backoff import Patience, Retries
 from inventory.drivers.base import Driver
-from inventory.drivers.failures import CloudError
+from inventory.drivers.exceptions import CloudError
 from inventory.leases import Holding
 from inventory.models import Provider
-from inventory.patience import Patience, Retries
 from secgroups.models import SecurityGroup
 
 Answer = TypeVar("Answer")
@@ -34,14 +34,14 @@ class Asking:
         self,
         driver: Driver,
         holding: Holding,
-        patience: Patience,
+        backoff: Patience,
         retries: Retries | None = None,
     ) -> None:
         self.driver = driver
         self.holding = holding
         #: Whether a group that the cloud does not find is waited for; asked when it does not find one.
         self.waits_for_group: Callable[[], bool] = lambda: False
-        self._patience = patience
+        self._patience = backoff
         self.retries = retries or Retries()
 
     def ask(self, call: Callable[[], Answer]) -> Answer:

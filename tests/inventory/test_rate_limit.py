@@ -10,11 +10,20 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from inventory import pacing
-from inventory.drivers.failures import CloudRefused, CloudUnavailable, Throttled
+from inventory import rate_limit
+from inventory.backoff import Waiting
+from inventory.drivers.exceptions import CloudRefused, CloudUnavailable, Throttled
 from inventory.models import CallRate, Provider
-from inventory.pacing import FIRST, GAIN, NotItsTurn, SharedPace, Unhurried, forget_old_rates, slow_down, take_turn
-from inventory.patience import Waiting
+from inventory.rate_limit import (
+    FIRST,
+    GAIN,
+    NotItsTurn,
+    SharedPace,
+    Unhurried,
+    forget_old_rates,
+    slow_down,
+    take_turn,
+)
 from tests.cast import AMAZON
 from tests.clouds import Clock, Heard
 
@@ -100,7 +109,7 @@ class TestTurns:
         pace = SharedPace(provider)
         pace.send(WRITE, answer)
         slow_down(provider, WRITE, 60)
-        clock.now += pacing.LOOK + 0.1
+        clock.now += rate_limit.LOOK + 0.1
         with pytest.raises(NotItsTurn):
             pace.send(WRITE, answer)
 
@@ -112,7 +121,7 @@ class TestTheRate:
             CallRate.objects.update(refused_on=timezone.now() - timedelta(seconds=2))
             slow_down(limited, WRITE, None)
             rates.append(rate().per_second)
-        assert rates == [2.5, 1.25, 0.625, 0.3125, *[pacing.SLOWEST] * 5]
+        assert rates == [2.5, 1.25, 0.625, 0.3125, *[rate_limit.SLOWEST] * 5]
 
     def test_refusals_of_calls_that_were_under_way_together_count_once(self, limited: Provider) -> None:
         for _ in range(5):
@@ -123,7 +132,7 @@ class TestTheRate:
         before = rate().per_second
         for _ in range(int(FIRST)):
             take_turn(limited, WRITE)
-        assert rate().per_second == pytest.approx(before + pacing.GAIN, rel=0.01)
+        assert rate().per_second == pytest.approx(before + rate_limit.GAIN, rel=0.01)
 
     def test_nobody_calls_before_the_cloud_wants_it(self, provider: Provider) -> None:
         slow_down(provider, WRITE, 7)
@@ -179,7 +188,7 @@ class TestARefresh:
 
         with pytest.raises(CloudUnavailable):
             Unhurried(provider).send(WRITE, fail)
-        assert 0 < clock.now <= pacing.FAILING
+        assert 0 < clock.now <= rate_limit.FAILING
 
     def test_it_does_not_repeat_what_is_permanent(self, provider: Provider, clock: Clock) -> None:
         def refuse() -> None:

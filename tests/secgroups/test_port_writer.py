@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from inventory.drivers.failures import (
+from inventory.backoff import Patience, Waiting
+from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
     CloudUnavailable,
@@ -16,9 +17,8 @@ from inventory.drivers.failures import (
 )
 from inventory.drivers.values import Group, Instance, Port
 from inventory.leases import LeaseLost
-from inventory.patience import Patience, Waiting
 from secgroups.plan import Change, Plan, plan
-from secgroups.writing import PortWriter
+from secgroups.port_writer import PortWriter
 from tests.clouds import (
     Clock,
     Event,

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from inventory.drivers.failures import CloudError, Throttled
-from inventory.drivers.pace import Pace
+from inventory.backoff import UNSEEN, Patience, Retries
+from inventory.drivers.exceptions import CloudError, Throttled
+from inventory.drivers.rate_limit import Pace
 from inventory.models import CallRate, Provider
-from inventory.patience import UNSEEN, Patience, Retries
 
 Answer = TypeVar("Answer")
 

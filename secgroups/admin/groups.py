@@ -12,7 +12,7 @@ from django.utils.text import smart_split
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked, link_to
-from inventory.admin.refreshing import RefreshableAdmin
+from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet

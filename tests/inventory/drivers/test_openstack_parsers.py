@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.boundary import fitted
-from inventory.drivers.openstack import reading, writing
+from inventory.drivers.openstack import parsers, payloads
 from inventory.drivers.values import EVERYBODY, Direction, Inventory, Rule
 
 
@@ -32,18 +32,18 @@ def server_item(**fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("ethertype", "everything"), [("IPv4", "0.0.0.0/0"), ("IPv6", "::/0")])
 def test_a_rule_without_a_source_is_from_anywhere(ethertype: str, everything: str) -> None:
-    assert reading.rule(rule_item(ethertype=ethertype)).source_ip_range == everything
+    assert parsers.rule(rule_item(ethertype=ethertype)).source_ip_range == everything
 
 
 def test_a_rule_for_a_group_has_no_range() -> None:
-    rule = reading.rule(rule_item(remote_group_id="sg-2"))
+    rule = parsers.rule(rule_item(remote_group_id="sg-2"))
     assert (rule.source_group_ref, rule.source_ip_range) == ("sg-2", None)
 
 
 @pytest.mark.parametrize("field", ["remote_ip_prefix", "remote_group_id", "remote_address_group_id"])
 @pytest.mark.parametrize("odd", ["", [], {}, False, 0, ["10.0.0.0/8"]])
 def test_a_source_that_is_none_is_not_everybody(field: str, odd: Any) -> None:
-    inventory = fitted(Inventory(rules=(reading.rule(rule_item(**{field: odd})),)))
+    inventory = fitted(Inventory(rules=(parsers.rule(rule_item(**{field: odd})),)))
     assert not inventory.rules
     [misfit] = inventory.misfits
     assert misfit.attribute == ("source_group_ref" if field == "remote_group_id" else "source_ip_range")
@@ -51,24 +51,24 @@ def test_a_source_that_is_none_is_not_everybody(field: str, odd: Any) -> None:
 
 @pytest.mark.parametrize("ethertype", [None, "", "IPv5", 4, []])
 def test_a_family_that_is_none_is_not_any(ethertype: Any) -> None:
-    inventory = fitted(Inventory(rules=(reading.rule(rule_item(ethertype=ethertype)),)))
+    inventory = fitted(Inventory(rules=(parsers.rule(rule_item(ethertype=ethertype)),)))
     assert not inventory.rules
     assert [misfit.attribute for misfit in inventory.misfits] == ["network_protocol"]
 
 
 def test_a_port_whose_groups_are_not_shown_has_not_none() -> None:
-    [port] = reading.ports([{"id": "p-1", "project_id": "t-1"}], [])
+    [port] = parsers.ports([{"id": "p-1", "project_id": "t-1"}], [])
     inventory = fitted(Inventory(ports=(port,)))
     assert not inventory.ports
     assert str(*inventory.misfits) == "network port p-1 was left as it was: group_refs is missing"
 
 
 def test_an_address_group_is_named_by_its_id() -> None:
-    assert reading.rule(rule_item(remote_address_group_id="ag-1")).source_ip_range == "ag-1"
+    assert parsers.rule(rule_item(remote_address_group_id="ag-1")).source_ip_range == "ag-1"
 
 
 def test_the_type_zero_of_icmp_is_a_type() -> None:
-    rule = reading.rule(rule_item(protocol="icmp", port_range_min=0, port_range_max=None))
+    rule = parsers.rule(rule_item(protocol="icmp", port_range_min=0, port_range_max=None))
     assert (rule.host_protocol, rule.port, rule.end_port) == ("icmp", 0, None)
 
 
@@ -86,17 +86,17 @@ def test_the_type_zero_of_icmp_is_a_type() -> None:
     ],
 )
 def test_a_protocol_has_one_spelling(said: Any, name: str) -> None:
-    assert reading.rule(rule_item(protocol=said)).host_protocol == name
+    assert parsers.rule(rule_item(protocol=said)).host_protocol == name
 
 
 @pytest.mark.parametrize("protocol", ["1", "icmp", "icmpv6", "58"])
 def test_icmp_of_ipv6_is_icmpv6(protocol: str) -> None:
-    assert reading.rule(rule_item(protocol=protocol, ethertype="IPv6")).host_protocol == "icmpv6"
+    assert parsers.rule(rule_item(protocol=protocol, ethertype="IPv6")).host_protocol == "icmpv6"
 
 
 @pytest.mark.parametrize("protocol", [None, "any", "0", 0, "ip"])
 def test_any_protocol_is_none(protocol: str | None) -> None:
-    assert reading.rule(rule_item(protocol=protocol)).host_protocol is None
+    assert parsers.rule(rule_item(protocol=protocol)).host_protocol is None
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_any_protocol_is_none(protocol: str | None) -> None:
     [("ACTIVE", "on"), ("SHUTOFF", "off"), ("PAUSED", "paused"), ("SUSPENDED", "suspended"), ("ERROR", "unknown")],
 )
 def test_a_status_of_nova_is_a_power_state(status: str, power_state: str) -> None:
-    instance = reading.instance(server_item(status=status), "RegionOne")
+    instance = parsers.instance(server_item(status=status), "RegionOne")
     assert (instance.power_state, instance.raw_power_state) == (power_state, status)
 
 
 def test_a_server_has_the_name_of_its_flavor_and_its_region() -> None:
     item = server_item(**{"flavor": {"original_name": "tiny"}, "OS-EXT-AZ:availability_zone": "nova"})
-    instance = reading.instance(item, "RegionOne")
+    instance = parsers.instance(item, "RegionOne")
     assert (instance.flavor_name, instance.location) == ("tiny", "RegionOne")
     assert instance.availability_zone_name == "nova"
 
@@ -121,19 +121,19 @@ def test_groups_are_shared_with_the_tenants_of_neutrons_policies() -> None:
         {"object_id": "sg-1", "target_project": "t-3"},
         {"object_id": "sg-2", "target_tenant": "*"},
     ]
-    shares = reading.shares(policies)
-    assert reading.group({"id": "sg-1", "name": "a"}, shares).shared_with == ("t-2", "t-3")
-    assert reading.group({"id": "sg-2", "name": "b"}, shares).shared_with == (EVERYBODY,)
-    assert reading.group({"id": "sg-3", "name": "c"}, shares).shared_with == ()
+    shares = parsers.shares(policies)
+    assert parsers.group({"id": "sg-1", "name": "a"}, shares).shared_with == ("t-2", "t-3")
+    assert parsers.group({"id": "sg-2", "name": "b"}, shares).shared_with == (EVERYBODY,)
+    assert parsers.group({"id": "sg-3", "name": "c"}, shares).shared_with == ()
 
 
 def test_who_sees_no_policies_learns_from_neutron_what_is_shared_with_him() -> None:
-    assert reading.group({"id": "sg-1", "name": "a", "shared": True}, {}, "t-1").shared_with == ("t-1",)
-    assert reading.group({"id": "sg-1", "name": "a", "shared": False}, {}, "t-1").shared_with == ()
+    assert parsers.group({"id": "sg-1", "name": "a", "shared": True}, {}, "t-1").shared_with == ("t-1",)
+    assert parsers.group({"id": "sg-1", "name": "a", "shared": False}, {}, "t-1").shared_with == ()
 
 
 def test_a_share_with_nobody_is_none() -> None:
-    assert reading.shares([{"object_id": "sg-1", "target_tenant": ""}, {"object_id": "sg-1"}]) == {}
+    assert parsers.shares([{"object_id": "sg-1", "target_tenant": ""}, {"object_id": "sg-1"}]) == {}
 
 
 @pytest.mark.parametrize(
@@ -143,15 +143,15 @@ def test_a_share_with_nobody_is_none() -> None:
 def test_a_port_is_a_servers_only_if_they_are_of_one_project(
     project: str | None, owner: str | None, attached: bool
 ) -> None:
-    server = reading.instance(server_item(tenant_id=owner), "RegionOne")
-    [port] = reading.ports([{"id": "p-1", "device_id": "s-1", "project_id": project}], [server])
+    server = parsers.instance(server_item(tenant_id=owner), "RegionOne")
+    [port] = parsers.ports([{"id": "p-1", "device_id": "s-1", "project_id": project}], [server])
     assert port.instance_ref == ("s-1" if attached else None)
 
 
 @pytest.mark.parametrize("device", ["s-9", "", None])
 def test_a_port_of_no_server_has_none(device: str | None) -> None:
-    server = reading.instance(server_item(), "RegionOne")
-    [port] = reading.ports([{"id": "p-1", "device_id": device, "project_id": "t-1"}], [server])
+    server = parsers.instance(server_item(), "RegionOne")
+    [port] = parsers.ports([{"id": "p-1", "device_id": device, "project_id": "t-1"}], [server])
     assert port.instance_ref is None
 
 
@@ -160,7 +160,7 @@ def a_rule(direction: Direction = "inbound", **fields: Any) -> Rule:
 
 
 def asked(rule: Rule) -> dict[str, Any]:
-    body: dict[str, Any] = writing.rule(rule, "t-1")["security_group_rule"]
+    body: dict[str, Any] = payloads.rule(rule, "t-1")["security_group_rule"]
     return body
 
 

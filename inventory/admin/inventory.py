@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked
-from inventory.admin.refreshing import RefreshableAdmin
+from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Task, Vm
 
 
