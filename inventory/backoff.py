@@ -13,15 +13,15 @@ from django.utils import timezone
 from inventory.drivers.exceptions import CloudError
 
 
-class HandedBack(Exception):
+class ShutdownRequested(Exception):
     """This process is to stop: what it waited to do is still to be done, by whoever takes it next."""
 
 
-class StartAnew(HandedBack):
+class RestartRequested(ShutdownRequested):
     """What was waited for has changed: it is taken anew, with what there is now."""
 
 
-class Stop:
+class ShutdownEvent:
     """Whether this process was asked to stop; those who wait in it are woken by that."""
 
     def __init__(self) -> None:
@@ -34,13 +34,13 @@ class Stop:
         return self._asked.is_set()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep so long, or raise `HandedBack` as soon as the process is to stop."""
+        """Sleep so long, or raise `ShutdownRequested` as soon as the process is to stop."""
         if self._asked.wait(seconds):
-            raise HandedBack
+            raise ShutdownRequested
 
 
 #: Of this process.
-stop = Stop()
+stop = ShutdownEvent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ class Retries:
         return False
 
     def go_on(self) -> None:
-        """Begin it; raises `StartAnew` where it is not to be made any more."""
+        """Begin it; raises `RestartRequested` where it is not to be made any more."""
 
     def succeed(self, waited: bool) -> None:
         """Say that an attempt succeeded; `waited` says whether others had failed before."""
 
 
 #: Nobody follows these.
-UNSEEN = Retries()
+NO_RETRIES = Retries()
 
 
-class Patience:
+class Backoff:
     """Growing, jittered pauses between attempts, until `seconds` have passed since the first of them failed.
 
     The jitter is full (a pause is anything up to the current bound), so that workers that were throttled together
@@ -99,7 +99,7 @@ class Patience:
         self._bound = self.FIRST
         self.attempts = attempts + 1
 
-    def pause(self, error: CloudError, retries: Retries = UNSEEN) -> None:
+    def pause(self, error: CloudError, retries: Retries = NO_RETRIES) -> None:
         """Wait for the next attempt; raises `error` instead if it is permanent or the time is over."""
         if self._ends is None:
             self._ends = time.monotonic() + self._left

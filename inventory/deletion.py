@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from inventory import refresh
 from inventory.arguments import DeletionNotes, ProviderRefresh, provider_task
-from inventory.backoff import HandedBack, stop
+from inventory.backoff import ShutdownRequested, stop
 from inventory.db.bulk import among
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.services.providers import end_queued_tasks
-from inventory.services.tasks import Ending, finish_all, note, readable, save_all
+from inventory.services.tasks import TaskResult, complete_tasks, note, readable, save_all
 
 #: Rows in one transaction: so few that nobody waits for it.
 BATCH = 2_000
@@ -27,19 +27,19 @@ BATCH = 2_000
 Models = type[Model]
 
 
-def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+def handle_provider_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle what is queued for a provider as a whole: its refreshes and, after them, its deletion."""
     refreshes: dict[Task, ProviderRefresh] = {}
     deletions: list[Task] = []
-    for task, asked in readable(tasks, provider_task, holding).items():
+    for task, asked in readable(tasks, provider_task, lease).items():
         if isinstance(asked, ProviderRefresh):
             refreshes[task] = asked
         else:
             deletions.append(task)
     if refreshes:
-        refresh.carry_out(refreshes, holding)
+        refresh.handle_refresh_tasks(refreshes, lease)
     if deletions:
-        _Deletion(deletions, holding).carry_out()
+        _Deletion(deletions, lease).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Step:
     def rows(self, provider: int) -> QuerySet[Any]:
         return self.model._base_manager.filter(**{self.owner: provider})
 
-    def carry_out(self, keys: Sequence[int]) -> None:
+    def execute(self, keys: Sequence[int]) -> None:
         rows = self.model._base_manager.filter(pk__in=among(keys))
         if self.named:
             rows.update(**{self.named: None})
@@ -102,25 +102,27 @@ def _references(model: Models) -> list[tuple[Models, str, Any]]:
 class _Deletion:
     """The deletion of one provider, which goes on where a worker before this one left off."""
 
-    def __init__(self, tasks: Sequence[Task], holding: Holding) -> None:
+    def __init__(self, tasks: Sequence[Task], lease: QueueLease) -> None:
         self.tasks = tasks
-        self.holding = holding
+        self.lease = lease
         self.provider = int(tasks[0].queue.partition("/")[2])
         self.name = tasks[0].context_data["provider"]
         #: Rows that there were at the beginning, and that are gone.
         self.total = self.done = 0
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         self._outwait_writers()
         self._look_how_far_it_is()
         for step in steps():
             keys = list(step.rows(self.provider).order_by().values_list("pk", flat=True))
             for at in range(0, len(keys), BATCH):
-                self._carry_out(step, keys[at : at + BATCH])
-        self.holding.ensure()
+                self._execute(step, keys[at : at + BATCH])
+        self.lease.ensure()
         with transaction.atomic():
             Provider.objects.filter(pk=self.provider)._raw_delete(Provider.objects.db)
-            finish_all(Ending(task, Task.Status.OK, f"Deleted provider {self.name}.") for task in self.tasks)
+            complete_tasks(
+                TaskResult(task, Task.Status.OK, f"Deleted provider {self.name}.") for task in self.tasks
+            )
 
     def _outwait_writers(self) -> None:
         """Whoever writes rows of it since before this was accepted comes to an end; nobody else begins."""
@@ -135,13 +137,13 @@ class _Deletion:
         note(self.tasks, DeletionNotes(rows=self.total))
         save_all(self.tasks, ["arguments"])
 
-    def _carry_out(self, step: Step, keys: Sequence[int]) -> None:
+    def _execute(self, step: Step, keys: Sequence[int]) -> None:
         if stop.is_asked():
-            raise HandedBack
-        self.holding.ensure()
+            raise ShutdownRequested
+        self.lease.ensure()
         self.done = min(self.done + len(keys), self.total)
         with transaction.atomic():
-            step.carry_out(keys)
+            step.execute(keys)
             Task.objects.filter(pk__in=[task.pk for task in self.tasks]).update(
                 message=f"Deleting provider {self.name}: {self.done:,} of {self.total:,} rows are deleted",
                 pct_complete=99 * self.done // self.total,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
-from inventory.backoff import HandedBack
+from inventory.backoff import ShutdownRequested
 from inventory.leases import LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def passes(error: BaseException) -> bool:
 
 def leave_to_others(error: BaseException) -> bool:
     """Whether the rows still say what is to be done, and whoever comes next does it."""
-    return isinstance(error, HandedBack | LeaseLost) or passes(error)
+    return isinstance(error, ShutdownRequested | LeaseLost) or passes(error)
 
 
 def seeing_others(write: Callable[..., Answer], *args: Any) -> Answer:

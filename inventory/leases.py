@@ -30,7 +30,7 @@ class LeaseLost(Exception):
     """Somebody else may hold the lease by now: nothing more may be written on its strength."""
 
 
-class Holding:
+class QueueLease:
     """A lease that this process holds, and renews in the background until it lets go."""
 
     def __init__(self, queue: str) -> None:
@@ -86,14 +86,14 @@ class Holding:
 
 
 @contextmanager
-def lease(queue: str) -> Iterator[Holding | None]:
+def hold_lease(queue: str) -> Iterator[QueueLease | None]:
     """Hold the lease of a queue while the block runs; None if somebody else has it."""
-    holding = Holding(queue)
-    if not holding.acquire():
+    lease = QueueLease(queue)
+    if not lease.acquire():
         yield None
         return
-    holding.start()
+    lease.start()
     try:
-        yield holding
+        yield lease
     finally:
-        holding.release()
+        lease.release()

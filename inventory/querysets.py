@@ -45,10 +45,10 @@ class ResourceQuerySet(models.QuerySet[Any]):
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
-        kept = self.kept_number()
+        kept = self.stored_count_query()
         return self.order_by().values_list(ROWS) if kept is None else kept
 
-    def kept_number(self) -> models.QuerySet[Any, Any] | None:
+    def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
         """The same, where it needs no counting."""
         return None
 
@@ -88,16 +88,16 @@ class OwnedQuerySet(ResourceQuerySet):
 class TalliedQuerySet(OwnedQuerySet):
     """Rows of a table whose number is kept (`inventory.db.tallies`), by these attributes."""
 
-    tallied_by: ClassVar[tuple[str, ...]] = ("provider_id",)
+    count_partition: ClassVar[tuple[str, ...]] = ("provider_id",)
 
     def count(self) -> int:
         """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
-        kept = self.kept_number() if self._result_cache is None else None
+        kept = self.stored_count_query() if self._result_cache is None else None
         return super().count() if kept is None else int(kept.get()[0])
 
-    def kept_number(self) -> models.QuerySet[Any, Any] | None:
+    def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
         asked = _only_asked(self.query)
-        if asked is None or not asked.keys() <= set(self.tallied_by):
+        if asked is None or not asked.keys() <= set(self.count_partition):
             return None
         tallies = self.tallies().using(self.db).filter(**asked)
         if self._is_connected():
@@ -127,7 +127,7 @@ class ProviderQuerySet(OwnedQuerySet):
 
 
 class VmQuerySet(TalliedQuerySet):
-    tallied_by = ("provider_id", "cloud")
+    count_partition = ("provider_id", "cloud")
 
     def instances(self) -> Self:
         return self.filter(cloud=True)

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from inventory.backoff import UNSEEN, Patience, Retries
+from inventory.backoff import NO_RETRIES, Backoff, Retries
 from inventory.drivers.exceptions import CloudError, Throttled
-from inventory.drivers.rate_limit import Pace
+from inventory.drivers.rate_limit import RateLimiter
 from inventory.models import CallRate, Provider
 
 Answer = TypeVar("Answer")
@@ -37,14 +37,14 @@ LOOK = 1.0
 FAILING = 10.0
 
 
-class NotItsTurn(Throttled):
+class RateLimited(Throttled):
     """A call that was not made yet, because others are before it."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("The cloud limits how often it is called; others go first.", retry_after=seconds)
 
 
-class SharedPace(Pace):
+class SharedRateLimiter(RateLimiter):
     """For what a person waits for: it takes the next turn, and says when that is."""
 
     def __init__(self, provider: Provider) -> None:
@@ -55,7 +55,7 @@ class SharedPace(Pace):
         self._turns: dict[str, float] = {}
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
-        """The answer; raises `NotItsTurn`, and is to be asked again then."""
+        """The answer; raises `RateLimited`, and is to be asked again then."""
         self._await_turn(action)
         try:
             return request()
@@ -70,7 +70,7 @@ class SharedPace(Pace):
         if action not in self._turns:
             self._turns[action] = time.monotonic() + take_turn(self._provider, action)
         if (wait := self._turns[action] - time.monotonic()) > 0:
-            raise NotItsTurn(wait)
+            raise RateLimited(wait)
         del self._turns[action]
 
     def _is_limited(self, action: str) -> bool:
@@ -80,10 +80,10 @@ class SharedPace(Pace):
         return action in self._limited
 
 
-class Unhurried(SharedPace):
+class LowPriorityRateLimiter(SharedRateLimiter):
     """For refreshes: they take a turn only where nobody waits for one, and repeat a request that was refused."""
 
-    def __init__(self, provider: Provider, retries: Retries = UNSEEN) -> None:
+    def __init__(self, provider: Provider, retries: Retries = NO_RETRIES) -> None:
         super().__init__(provider)
         self._retries = retries
         self._checked = time.monotonic()
@@ -91,7 +91,7 @@ class Unhurried(SharedPace):
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer; only for requests that change nothing."""
         self._check()
-        limits, failures = Patience(settings.CHANGE_PATIENCE.total_seconds()), Patience(FAILING)
+        limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(FAILING)
         while True:
             try:
                 answer = super().send(action, request)
@@ -111,7 +111,7 @@ class Unhurried(SharedPace):
 
     def _await_turn(self, action: str) -> None:
         if self._is_limited(action) and (wait := take_turn(self._provider, action, queue=False)):
-            raise NotItsTurn(wait)
+            raise RateLimited(wait)
 
 
 def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from inventory.arguments import ProviderRefresh
-from inventory.backoff import UNSEEN, Retries
+from inventory.backoff import NO_RETRIES, Retries
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError
 from inventory.drivers.limits import storable
@@ -27,11 +27,11 @@ from inventory.faults import described, leave_to_others, seeing_others, unforese
 from inventory.fields import UnreadableSecret
 from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.models.provider import DELETED
-from inventory.rate_limit import Unhurried
+from inventory.rate_limit import LowPriorityRateLimiter
 from inventory.reconcile import AnyThing, Row, ids_of, reconcile
 from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
 
@@ -157,7 +157,7 @@ FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
 STEPS = 1 + len(settings.REFRESH_PARTS)
 
 
-def carry_out(asked: Mapping[Task, ProviderRefresh], holding: Holding) -> None:
+def handle_refresh_tasks(asked: Mapping[Task, ProviderRefresh], lease: QueueLease) -> None:
     """Handle the queued refreshes of a provider: one reading of its cloud answers all that ask for the same."""
     provider = next(iter(asked)).provider
     same: dict[Scope | None, list[Task]] = {}
@@ -171,24 +171,24 @@ def carry_out(asked: Mapping[Task, ProviderRefresh], holding: Holding) -> None:
         if not (tasks := begin(asking)):
             continue
         try:
-            status, message, found = _refreshed(provider, holding, {task: asked[task] for task in tasks})
+            status, message, found = _refreshed(provider, lease, {task: asked[task] for task in tasks})
         except Exception as error:
             status, message, found = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
-        holding.ensure()
+        lease.ensure()
         for task in tasks:
             finish(task, status, message, **found)
 
 
 def _refreshed(
-    provider: Provider | None, holding: Holding, asked: Mapping[Task, ProviderRefresh]
+    provider: Provider | None, lease: QueueLease, asked: Mapping[Task, ProviderRefresh]
 ) -> tuple[Task.Status, str, dict[str, Any]]:
     """What came of the tasks that asked for the same."""
     if provider is None:
         return Task.Status.ERROR, DELETED, {}
-    first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, holding)
+    first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, lease)
     force = any(arguments.force for arguments in asked.values())
     try:
-        done = refresh(provider, holding, scope=first.within, force=force, retries=retries)
+        done = refresh(provider, lease, scope=first.within, force=force, retries=retries)
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
     status = Task.Status.WARN if done.findings.misfits or done.findings.unshown else Task.Status.OK
@@ -197,7 +197,7 @@ def _refreshed(
 
 def refresh(
     provider: Provider,
-    holding: Holding,
+    lease: QueueLease,
     *,
     scope: Scope | None = None,
     force: bool = False,
@@ -213,12 +213,12 @@ def refresh(
     try:
         done = _read(provider, read_on, force, scope, retries or ProviderRetries(provider))
         progress()
-        holding.ensure()
+        lease.ensure()
         done = seeing_others(_write, done, progress)
     except Exception as failure:
         if leave_to_others(failure):
             raise
-        holding.ensure()
+        lease.ensure()
         foreseen = isinstance(failure, FORESEEN)
         unknown = f"Internal error in the refresh ({described(failure)}). See the log of Portcullis for details."
         _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
@@ -242,12 +242,12 @@ def _note_outcome(provider: Provider, scope: Scope | None, read_on: datetime, er
 
 
 def _read(
-    provider: Provider, read_on: datetime, force: bool, scope: Scope | None, retries: Retries = UNSEEN
+    provider: Provider, read_on: datetime, force: bool, scope: Scope | None, retries: Retries = NO_RETRIES
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
         raise CloudError(f"Portcullis has no driver for {provider.type}.")
-    driver = provider.driver(Unhurried(provider, retries))
+    driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
         known = Vm.objects.filter(provider=provider).order_by().as_values()
         driver.remember({instance.ref: instance for instance in known})

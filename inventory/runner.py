@@ -12,10 +12,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from inventory import overdue
-from inventory.backoff import HandedBack, StartAnew, stop
+from inventory.backoff import RestartRequested, ShutdownRequested, stop
 from inventory.faults import unforeseen
 from inventory.fields import UnreadableSecret
-from inventory.leases import Holding, lease
+from inventory.leases import QueueLease, hold_lease
 from inventory.models import Task
 from inventory.services.queueing import wake
 from inventory.services.tasks import begin, finish
@@ -23,7 +23,7 @@ from inventory.services.tasks import begin, finish
 logger = logging.getLogger(__name__)
 
 #: Carries out all tasks of a queue and finishes each of them.
-Handler = Callable[[Sequence[Task], Holding], None]
+Handler = Callable[[Sequence[Task], QueueLease], None]
 
 #: How old a queued task is before the sweep doubts its message.
 LATE = timedelta(seconds=5)
@@ -31,41 +31,41 @@ LATE = timedelta(seconds=5)
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
 
-def work_off(queue: str) -> None:
+def run_queue(queue: str) -> None:
     """Carry out what is queued, all of it together, unless another worker is at it.
 
     A task that is queued while the lease is held is either seen by its holder, who looks again before it lets
     go, or found here, because this looks again afterwards.
     """
-    with _room_for(queue) as there_is:
-        if there_is:
-            _work_off(queue)
+    with _refresh_slot(queue) as has_slot:
+        if has_slot:
+            _run_queue(queue)
 
 
 @contextmanager
-def _room_for(queue: str) -> Iterator[bool]:
+def _refresh_slot(queue: str) -> Iterator[bool]:
     """Whether this worker has a thread for it; what it has none for is found by the next sweep."""
     if not queue.startswith("providers/"):
         yield True
         return
-    there_is = _refreshing.acquire(blocking=False)
+    has_slot = _refreshing.acquire(blocking=False)
     try:
-        yield there_is
+        yield has_slot
     finally:
-        if there_is:
+        if has_slot:
             _refreshing.release()
 
 
-def _work_off(queue: str) -> None:
+def _run_queue(queue: str) -> None:
     while Task.objects.of_queue(queue).exists():
-        with lease(queue) as holding:
-            if holding is None:
+        with hold_lease(queue) as lease:
+            if lease is None:
                 return
             try:
-                while not stop.is_asked() and (tasks := _take(queue)):
-                    with suppress(StartAnew):
-                        _carry_out(tasks, holding)
-            except HandedBack:
+                while not stop.is_asked() and (tasks := _claim_tasks(queue)):
+                    with suppress(RestartRequested):
+                        _handle(tasks, lease)
+            except ShutdownRequested:
                 logger.info("Handed %s back", queue)
         if stop.is_asked():
             return  # the sweep of another finds what is left
@@ -77,7 +77,7 @@ def sweep() -> None:
         wake(queue, expires=LATE.total_seconds())
 
 
-def _take(queue: str) -> list[Task]:
+def _claim_tasks(queue: str) -> list[Task]:
     """All unfinished tasks, now `Active`; one that was so already lost its worker, for the lease is ours."""
     tasks = list(Task.objects.of_queue(queue))
     for task in tasks:
@@ -85,16 +85,16 @@ def _take(queue: str) -> list[Task]:
     return begin(tasks)
 
 
-def _carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+def _handle(tasks: Sequence[Task], lease: QueueLease) -> None:
     handler: Handler = import_string(settings.TASK_HANDLERS[tasks[0].queue.partition("/")[0]])
     try:
-        handler(tasks, holding)
+        handler(tasks, lease)
         return
     except UnreadableSecret as error:
         reason = str(error)
     except Exception as error:
         reason = unforeseen(error, f"The tasks of {tasks[0].queue}")
-    holding.ensure()
+    lease.ensure()
     _fail(tasks, reason)
 
 

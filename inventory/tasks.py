@@ -25,7 +25,7 @@ GRACE = 15
 @shared_task(throws=(LeaseLost,))  # which is no fault: another worker goes on
 def work(queue: str) -> None:
     """Carry out what is queued for one instance or provider."""
-    runner.work_off(queue)
+    runner.run_queue(queue)
 
 
 @shared_task
@@ -35,13 +35,13 @@ def sweep() -> None:
 
 
 @worker_ready.connect
-def look_around(**kwargs: Any) -> None:
+def sweep_on_startup(**kwargs: Any) -> None:
     """A worker that starts asks at once what was left undone."""
     sweep.delay()
 
 
 @worker_shutting_down.connect
-def hand_back(**kwargs: Any) -> None:
+def begin_shutdown(**kwargs: Any) -> None:
     """A worker that is to stop begins nothing and waits for answers that are on their way; asked again, it ends.
 
     Whoever takes its lease over does what it leaves undone.

@@ -13,11 +13,11 @@ from django.db import transaction
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
 from inventory.faults import seeing_others, unforeseen, unrecorded
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Task, Vm
 from inventory.models.provider import DELETED
-from inventory.rate_limit import SharedPace
-from inventory.services import Ending, TaskRetries, finish_all, note, readable, save_all
+from inventory.rate_limit import SharedRateLimiter
+from inventory.services import TaskResult, TaskRetries, complete_tasks, note, readable, save_all
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome, Plan, cannot, plan
@@ -26,7 +26,7 @@ from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
 
 
-def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queued additions and removals of one instance."""
     vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
     if vm is None:
@@ -36,30 +36,30 @@ def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
         return _refuse(tasks, DELETED)
     if not vm.provider.enabled:
         return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
-    if asked := readable(tasks, membership_task, holding):
-        _Changes(vm, asked, holding).carry_out()
+    if asked := readable(tasks, membership_task, lease):
+        _Changes(vm, asked, lease).run()
     return None
 
 
 def _refuse(tasks: Sequence[Task], reason: str) -> None:
-    finish_all(Ending(task, Task.Status.ERROR, reason) for task in tasks)
+    complete_tasks(TaskResult(task, Task.Status.ERROR, reason) for task in tasks)
 
 
 class _Changes:
     """The tasks of one instance that are carried out together."""
 
-    def __init__(self, vm: Vm, asked: Mapping[Task, MembershipChange], holding: Holding) -> None:
+    def __init__(self, vm: Vm, asked: Mapping[Task, MembershipChange], lease: QueueLease) -> None:
         self.vm = vm
         self.asked = asked
         self.tasks = [*asked]
-        self.holding = holding
-        self.driver = vm.provider.driver(SharedPace(vm.provider))
+        self.lease = lease
+        self.driver = vm.provider.driver(SharedRateLimiter(vm.provider))
         self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
-        retries = TaskRetries(self.tasks, vm.provider, holding)
+        retries = TaskRetries(self.tasks, vm.provider, lease)
         retries.unsure |= any(task.interrupted for task in self.tasks)
         #: Whether what tasks note of how to take it back may have been written.
         self._resumed = retries.unsure
-        self.cloud = PortWriter(self.driver, vm.ems_ref, holding, retries.backoff(), retries)
+        self.cloud = PortWriter(self.driver, vm.ems_ref, lease, retries.backoff(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
         #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
         self.groups: dict[str, Group | None] = {}
@@ -67,7 +67,7 @@ class _Changes:
         self._found: dict[tuple[str, str | None], Group | CloudError] = {}
         self.outcomes: dict[int, Outcome] = {}
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         failure: CloudError | None = None
         before: tuple[Port, ...] = ()
         try:
@@ -115,7 +115,7 @@ class _Changes:
             self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
         undone = made.undone(before)
         self._note(undone)
-        self.cloud.carry_out(made, undone)
+        self.cloud.apply(made, undone)
         for key, outcome in made.outcomes.items():
             written = [self.cloud.request_ids.get(ref) for ref in outcome.written]
             self.outcomes[key] = replace(outcome, request_id=written[-1] if written else None)
@@ -132,7 +132,7 @@ class _Changes:
         """Note how to take it back, where that may be half done: several ports are written one after the other."""
         if len(undone.wanted) > 1:
             note(self.tasks, ChangeNotes(undone=undone.wanted))
-            self.holding.ensure()
+            self.lease.ensure()
             save_all(self.tasks, ["arguments"])
 
     def _apply_alone(self, change: Change) -> None:
@@ -183,18 +183,18 @@ class _Changes:
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Write what the cloud has now, and the end of every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
-        self.holding.ensure()
+        self.lease.ensure()
 
         @transaction.atomic
         def write() -> None:
             if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
                 record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
             seen = self._seen(before, after) if read_on else {}
-            finish_all(self._ending(task, seen, failure) for task in self.tasks)
+            complete_tasks(self._ending(task, seen, failure) for task in self.tasks)
 
         try:
             new_groups = self._missing(after)
-            self.holding.ensure()
+            self.lease.ensure()
             seeing_others(write)
         except Exception as error:
             self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
@@ -207,8 +207,8 @@ class _Changes:
             if outcome.written:
                 outcome = replace(outcome, status="Warn", message=unrecorded(outcome.message, reason))
             context = {"request_id": outcome.request_id}
-            endings.append(Ending(task, Task.Status(outcome.status), outcome.message, context))
-        finish_all(endings)
+            endings.append(TaskResult(task, Task.Status(outcome.status), outcome.message, context))
+        complete_tasks(endings)
 
     def _missing(self, ports: Sequence[Port]) -> tuple[Group, ...]:
         """The groups of these ports that the inventory does not know yet, asked of the cloud."""
@@ -227,10 +227,10 @@ class _Changes:
             rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=new)
             self.groups |= dict.fromkeys(new) | {group.ref: group for group in rows.as_values()}
 
-    def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> Ending:
+    def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> TaskResult:
         outcome = self.outcomes.get(task.pk) or _failed(failure)
         context = seen | {"request_id": outcome.request_id}
-        return Ending(task, Task.Status(outcome.status), outcome.message, context)
+        return TaskResult(task, Task.Status(outcome.status), outcome.message, context)
 
     def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
         """The names of the groups that the instance had and has, each once, and the same for each of its ports."""

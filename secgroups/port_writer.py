@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from inventory.backoff import Patience, Retries
+from inventory.backoff import Backoff, Retries
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import (
     CloudError,
@@ -24,9 +24,9 @@ from inventory.drivers.exceptions import (
     Throttled,
 )
 from inventory.drivers.values import Port
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from secgroups.plan import Plan
-from secgroups.retrying import Asking
+from secgroups.retrying import RetryingCloud
 
 #: For how long a reading is written on, in seconds.
 FRESH = 1.0
@@ -34,18 +34,18 @@ FRESH = 1.0
 UNWRITTEN = (Throttled, Outdated)
 
 
-class PortWriter(Asking):
+class PortWriter(RetryingCloud):
     """The ports of one instance: as they were read last, and the only one to write them while the lease holds."""
 
     def __init__(
         self,
         driver: Driver,
         instance_ref: str,
-        holding: Holding,
-        backoff: Patience,
+        lease: QueueLease,
+        backoff: Backoff,
         retries: Retries | None = None,
     ) -> None:
-        super().__init__(driver, holding, backoff, retries)
+        super().__init__(driver, lease, backoff, retries)
         self.instance_ref = instance_ref
         self.ports: tuple[Port, ...] = ()
         self.read_on: datetime | None = None
@@ -61,7 +61,7 @@ class PortWriter(Asking):
         self._stale_from = time.monotonic() + FRESH
         return self.ports
 
-    def carry_out(self, plan: Plan, undone: Plan) -> None:
+    def apply(self, plan: Plan, undone: Plan) -> None:
         """Make the ports as planned; where the cloud refuses a write, make them as `undone` has them."""
         try:
             self._write_until_there(plan)
@@ -100,7 +100,7 @@ class PortWriter(Asking):
         try:
             for ref in refs:
                 for port, groups in plan.writes([port for port in self._fresh() if port.ref == ref]):
-                    self.holding.ensure()
+                    self.lease.ensure()
                     self.request_ids[ref] = self.driver.change_groups(port, groups)
                     self.retries.unsure = True  # until the tasks are finished: others may be left to write
         except GroupNotFound as error:

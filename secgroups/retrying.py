@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from inventory.backoff import Patience, Retries
+from inventory.backoff import Backoff, Retries
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Provider
 from secgroups.models import SecurityGroup
 
@@ -27,21 +27,21 @@ def any_fresh(provider: Provider, *refs: str | None) -> bool:
     return groups.filter(created_on__gt=timezone.now() - FRESH).exists()
 
 
-class Asking:
+class RetryingCloud:
     """Calls of a driver; `retries` are told of each pause between them."""
 
     def __init__(
         self,
         driver: Driver,
-        holding: Holding,
-        backoff: Patience,
+        lease: QueueLease,
+        backoff: Backoff,
         retries: Retries | None = None,
     ) -> None:
         self.driver = driver
-        self.holding = holding
+        self.lease = lease
         #: Whether a group that the cloud does not find is waited for; asked when it does not find one.
         self.waits_for_group: Callable[[], bool] = lambda: False
-        self._patience = backoff
+        self._backoff = backoff
         self.retries = retries or Retries()
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
@@ -59,5 +59,5 @@ class Asking:
 
     def wait(self, error: CloudError) -> None:
         """Pause after this error; raises it if it is permanent or the patience is over."""
-        self._patience.pause(error, self.retries)
-        self.holding.ensure()
+        self._backoff.pause(error, self.retries)
+        self.lease.ensure()

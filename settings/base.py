@@ -162,9 +162,9 @@ CELERY_BEAT_SCHEDULE = {
 
 #: What carries out the tasks of a queue, by the queue's kind.
 TASK_HANDLERS = {
-    "providers": "inventory.deletion.carry_out",
-    "vms": "secgroups.changes.carry_out",
-    "security_groups": "secgroups.editing.carry_out",
+    "providers": "inventory.deletion.handle_provider_tasks",
+    "vms": "secgroups.changes.handle_membership_tasks",
+    "security_groups": "secgroups.editing.handle_edit_tasks",
 }
 
 # --- Clouds ---
@@ -253,7 +253,7 @@ REST_FRAMEWORK = {
     "DEFAULT_VERSIONING_CLASS": "inventory.rest.http.versioning.PathVersioning",
     "DEFAULT_METADATA_CLASS": "inventory.rest.http.metadata.CollectionMetadata",
     "DEFAULT_SCHEMA_CLASS": "inventory.rest.schema.inspector.Inspector",
-    "EXCEPTION_HANDLER": "inventory.rest.errors.answer",
+    "EXCEPTION_HANDLER": "inventory.rest.errors.exception_handler",
     "DEFAULT_VERSION": "1.0.0",
     "ALLOWED_VERSIONS": ["1.0.0"],
 }

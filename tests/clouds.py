@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from inventory import backoff, rate_limit
-from inventory.backoff import HandedBack, Retries, Waiting
+from inventory.backoff import Retries, ShutdownRequested, Waiting
 from inventory.drivers.boundary import Checked
 from inventory.drivers.exceptions import (
     CloudError,
@@ -28,7 +28,7 @@ from inventory.drivers.exceptions import (
     Throttled,
 )
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
-from inventory.leases import Holding, LeaseLost
+from inventory.leases import LeaseLost, QueueLease
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups import port_writer
 from secgroups.models import FirewallRule, SecurityGroup
@@ -237,7 +237,7 @@ def meanwhile(act: Callable[[], object], then: Event = go) -> Event:
 # What else tests of a cloud need
 
 
-class Grip(Holding):
+class Grip(QueueLease):
     """A lease that needs no database, and that a test can take away."""
 
     def __init__(self) -> None:
@@ -275,7 +275,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         if self.stop_asked:
-            raise HandedBack
+            raise ShutdownRequested
         self.pauses.append(seconds)
         self.now += seconds
         self.meanwhile()
@@ -302,5 +302,5 @@ def cloud(cast: Cast, clock: Clock, settings: Any, monkeypatch: pytest.MonkeyPat
     """The cloud that has what the cast has, and that the provider acme talks to."""
     cloud = mirror(cast.acme)
     settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
-    monkeypatch.setattr(Provider, "driver", lambda provider, pace: Checked(cloud))
+    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter: Checked(cloud))
     return cloud

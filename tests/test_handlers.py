@@ -49,9 +49,9 @@ DELETION = [
     "inventory.deletion._Deletion._outwait_writers",
     "inventory.deletion._Deletion._look_how_far_it_is",
     "inventory.deletion.steps",
-    "inventory.deletion.Step.carry_out",
+    "inventory.deletion.Step.execute",
     "inventory.deletion.note",
-    "inventory.deletion.finish_all",
+    "inventory.deletion.complete_tasks",
 ]
 CHANGE = [
     "cloud.ports",
@@ -116,9 +116,9 @@ def edits(cast: Cast, kind: str) -> list[Any]:
 
 def carry_out(queue: str) -> list[Task]:
     """As a worker does, whose handler may raise."""
-    tasks = runner._take(queue)
+    tasks = runner._claim_tasks(queue)
     with contextlib.suppress(OperationalError):
-        runner._carry_out(tasks, Grip())
+        runner._handle(tasks, Grip())
     return list(Task.objects.order_by("pk"))
 
 

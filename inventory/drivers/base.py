@@ -1,7 +1,7 @@
 """What a cloud driver is: the interface that it implements.
 
-A driver knows no model, no request and no task. It takes and returns `values`, and raises nothing but `exceptions`.
-Each request to its cloud is sent by its `pace`, once.
+A driver knows no model, no request and no task. It takes and returns `values`, and raises only `exceptions`.
+Each request to its cloud is sent by its `rate_limiter`, once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
-from inventory.drivers.rate_limit import AT_ONCE, Pace
+from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Port, Rule, Scope
 
 
@@ -45,9 +45,9 @@ class Driver(ABC):
     #: What the inventory has, by ref: an instance that the cloud says little or nothing about stays as it is here.
     known_instances: Mapping[str, Instance] = {}
 
-    def __init__(self, connection: Connection, pace: Pace = AT_ONCE) -> None:
+    def __init__(self, connection: Connection, rate_limiter: RateLimiter = UNLIMITED) -> None:
         self.connection = connection
-        self.pace = pace
+        self.rate_limiter = rate_limiter
 
     def remember(self, instances: Mapping[str, Instance]) -> None:
         """Take the instances that the inventory has, by ref, before `inventory` or `inventory_of`."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 
-class Pace:
+class RateLimiter:
     """Each request at once and once: what comes of it is the business of who asked."""
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
@@ -16,4 +16,4 @@ class Pace:
         return request()
 
 
-AT_ONCE = Pace()
+UNLIMITED = RateLimiter()

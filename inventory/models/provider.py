@@ -12,7 +12,7 @@ from inventory import drivers
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import Checked
 from inventory.drivers.exceptions import CloudError
-from inventory.drivers.rate_limit import AT_ONCE, Pace
+from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models.base import Kept, Timestamped
@@ -122,9 +122,9 @@ class Provider(Kept, Timestamped):
         """Whether the cloud confines each security group to networks."""
         return self.driver_class is not None and self.driver_class.groups_have_networks
 
-    def driver(self, pace: Pace = AT_ONCE) -> Driver:
+    def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
         """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown type."""
-        return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, pace)))
+        return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, rate_limiter)))
 
     @property
     def connection(self) -> Connection:

@@ -81,7 +81,7 @@ class NotFound(exceptions.APIException):
         super().__init__(f"Couldn't find {model} with '{attribute}'={value}")
 
 
-def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Render an error as §6 of the contract says; None for one that nobody foresaw, which is a 500."""
     away = 503 if passes(error) else None
     status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), away)
@@ -96,10 +96,10 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["Retry-After"] = str(DATABASE_WAIT)
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
-    return Response(body(status, message_of(error)), status=status, headers=headers)
+    return Response(error_body(status, message_of(error)), status=status, headers=headers)
 
 
-def body(status: int, message: str) -> dict[str, dict[str, str]]:
+def error_body(status: int, message: str) -> dict[str, dict[str, str]]:
     kind = KINDS.get(status, "bad_request")
     klass = "".join(word.capitalize() for word in kind.removesuffix("_error").split("_"))
     return {"error": {"kind": kind, "message": message, "klass": f"Api::{klass}Error"}}
@@ -150,8 +150,8 @@ def _before_a_view(status: int, pages: str) -> Any:
 def _error(request: HttpRequest, status: int, message: str) -> HttpResponse:
     """An error as JSON, or as a page for who prefers one: plain, because here nothing is known of the caller."""
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        return render(request, "rest/error.html", body(status, message), status=status)
-    return JsonResponse(body(status, message), status=status)
+        return render(request, "rest/error.html", error_body(status, message), status=status)
+    return JsonResponse(error_body(status, message), status=status)
 
 
 bad_request = _before_a_view(400, "bad_request")

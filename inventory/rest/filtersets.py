@@ -17,7 +17,7 @@ from rest_framework import serializers
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.errors import BadInput
-from inventory.rest.query.parsing import LARGEST, SMALLEST, Span, as_time
+from inventory.rest.query.parsing import LARGEST, SMALLEST, TimeSpan, parse_time
 from inventory.rest.serializers import IdField
 
 
@@ -49,7 +49,7 @@ class TimeField(IsoDateTimeField):
 
     def to_python(self, value: Any) -> Any:
         try:
-            return as_time(value) if value else None
+            return parse_time(value) if value else None
         except BadInput as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -59,7 +59,7 @@ class TimeFilter(filters.IsoDateTimeFilter):
 
     field_class = TimeField
 
-    def condition(self, value: Span) -> Condition:
+    def condition(self, value: TimeSpan) -> Condition:
         name = self.field_name
         if self.lookup_expr == "exact":
             return compare(f"{name}__gte", value.first) & compare(f"{name}__lte", value.last)

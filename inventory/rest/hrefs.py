@@ -58,7 +58,7 @@ def ids_in(named: Mapping[str, Any], collection: str) -> set[int | None]:
     return {id_in(named[name], collection) for name in ADDRESS if name in named}
 
 
-def as_uuid(value: object) -> UUID | None:
+def parse_uuid(value: object) -> UUID | None:
     """The UUID that a text holds; None if it holds none."""
     try:
         return UUID(str(value))

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 from rest_framework_nested.routers import NestedMixin
 
-from inventory.rest.http.views import Auth, EntryPoint, Nowhere, ProductInfo, ping
+from inventory.rest.http.views import Auth, EntryPoint, NotFoundView, ProductInfo, ping
 from inventory.rest.schema.views import DocsView, SchemaView
 
 _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_update", "delete": "destroy"}
@@ -44,7 +44,7 @@ class SubcollectionRouter(NestedMixin, CollectionRouter):
     """The same below one resource, whose id comes as the keyword argument `<lookup>_pk`."""
 
 
-class _Beginning(RoutePattern):
+class _PrefixPattern(RoutePattern):
     """Lets pass, whole, what begins with a name: one look instead of one at each address of a collection."""
 
     def __init__(self, name: str) -> None:
@@ -64,8 +64,8 @@ def api_urls() -> list[URLPattern | URLResolver]:
         path("product_info", ProductInfo.as_view(), name="product-info"),
         path("schema", SchemaView.as_view(), name="schema"),
         path("docs", DocsView.as_view(), name="docs"),
-        *(URLResolver(_Beginning(name), _urls_of(name)) for name in settings.COLLECTIONS),
-        re_path(r"^(?P<path>.*)$", Nowhere.as_view(), name="nowhere"),
+        *(URLResolver(_PrefixPattern(name), _urls_of(name)) for name in settings.COLLECTIONS),
+        re_path(r"^(?P<path>.*)$", NotFoundView.as_view(), name="nowhere"),
     ]
 
 

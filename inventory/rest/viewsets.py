@@ -25,7 +25,7 @@ from inventory.rest.classes import Classes
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
-from inventory.rest.http.conditional import ensure_unchanged, unless_known
+from inventory.rest.http.conditional import conditional_response, ensure_unchanged
 from inventory.rest.parameters import LISTING, SELECTING, names_in
 from inventory.rest.permissions import view_permission
 from inventory.rest.query import order, where
@@ -256,7 +256,9 @@ class CollectionViewSet(ActionViewSet):
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
-        return unless_known(request, self._alone(pk, Selection.asked_by(request.query_params, self.resource_type)))
+        return conditional_response(
+            request, self._alone(pk, Selection.asked_by(request.query_params, self.resource_type))
+        )
 
     def _alone(self, pk: object, selection: Selection) -> Resource:
         """A resource as it is read alone, else 404."""

@@ -12,17 +12,17 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from inventory.arguments import Notes
-from inventory.backoff import Patience, Retries, StartAnew, Waiting
+from inventory.backoff import Backoff, RestartRequested, Retries, Waiting
 from inventory.drivers.exceptions import CloudError
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Provider, Task
-from inventory.rate_limit import NotItsTurn
+from inventory.rate_limit import RateLimited
 from inventory.services.tasks import (
     FIRST_FAILURE,
     TIME,
-    Ending,
+    TaskResult,
+    complete_tasks,
     described,
-    finish_all,
     note,
     save_all,
     set_next_attempt,
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_same_connection(provider: Provider) -> None:
-    """Raise `StartAnew` if its cloud is reached in another way since this was loaded."""
+    """Raise `RestartRequested` if its cloud is reached in another way since this was loaded."""
     now = Provider.objects.filter(pk=provider.pk).first()
     if now is None or (now.type, now.connection) != (provider.type, provider.connection):
-        raise StartAnew
+        raise RestartRequested
 
 
 class ProviderRetries(Retries):
@@ -53,25 +53,25 @@ class ProviderRetries(Retries):
 class TaskRetries(ProviderRetries):
     """Those of the tasks of one queue that are carried out together, while its lease is held."""
 
-    def __init__(self, tasks: Sequence[Task], provider: Provider, holding: Holding) -> None:
+    def __init__(self, tasks: Sequence[Task], provider: Provider, lease: QueueLease) -> None:
         super().__init__(provider)
         self._tasks = tasks
-        self._holding = holding
+        self._lease = lease
         self.unsure = any(Notes.read(task.arguments).unsure for task in tasks)
         #: Whether they failed before they were taken, and were not tried since.
         self._resumed = True
 
-    def backoff(self) -> Patience:
+    def backoff(self) -> Backoff:
         """What is left of it, whichever workers tried before; a provider that was edited since earns it anew."""
         elapsed = [self._elapsed(task, timezone.now()) for task in self._tasks]
         attempts = [task.context_data.get("attempts", 0) for task in self._tasks]
         # Those of the tasks that have failed for longer end before the others.
-        return Patience(_limit().total_seconds(), elapsed=min(elapsed).total_seconds(), attempts=max(attempts))
+        return Backoff(_limit().total_seconds(), elapsed=min(elapsed).total_seconds(), attempts=max(attempts))
 
     def wait(self, waiting: Waiting) -> None:
-        self._holding.ensure()
+        self._lease.ensure()
         self._end_the_overdue(waiting)
-        failed = not isinstance(waiting.error, NotItsTurn)
+        failed = not isinstance(waiting.error, RateLimited)
         if failed and not any(FIRST_FAILURE in task.context_data for task in self._tasks):
             logger.warning("%s failed and will be retried: %s", described(self._tasks), waiting.error)
         self._next = waiting.until
@@ -95,7 +95,7 @@ class TaskRetries(ProviderRetries):
         waiting = Task.objects.waiting_in(self._tasks[0].queue).order_by()
         there = waiting.aggregate(tasks=Count("pk"), next=Min("next_attempt_on"))
         if there["tasks"] != len(self._tasks):
-            raise StartAnew
+            raise RestartRequested
         return bool(there["next"] != self._next)
 
     @transaction.atomic
@@ -103,7 +103,7 @@ class TaskRetries(ProviderRetries):
         set_next_attempt(self._tasks, None)
         begun = self._save(self._tasks, "next_attempt_on", "context_data")
         if begun < len(self._tasks):
-            raise StartAnew  # one was cancelled, and the others wait on
+            raise RestartRequested  # one was cancelled, and the others wait on
 
     def succeed(self, waited: bool) -> None:
         told, self._resumed = waited or self._resumed, False
@@ -114,7 +114,7 @@ class TaskRetries(ProviderRetries):
 
     def _save(self, tasks: Sequence[Task], *names: str) -> int:
         """Save these fields, unless another worker may have taken the tasks over: they are its own by now."""
-        self._holding.ensure()
+        self._lease.ensure()
         return save_all(tasks, [*names, "updated_on"])
 
     def _end_the_overdue(self, waiting: Waiting) -> None:
@@ -122,8 +122,8 @@ class TaskRetries(ProviderRetries):
         overdue = [task for task in self._tasks if self._elapsed(task, waiting.until) > _limit()]
         if overdue and len(overdue) < len(self._tasks) and not self.unsure:
             context = {"request_id": waiting.error.request_id}
-            finish_all(Ending(task, Task.Status.ERROR, str(waiting.error), context) for task in overdue)
-            raise StartAnew
+            complete_tasks(TaskResult(task, Task.Status.ERROR, str(waiting.error), context) for task in overdue)
+            raise RestartRequested
 
     def _elapsed(self, task: Task, now: datetime) -> timedelta:
         if FIRST_FAILURE not in task.context_data:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Task
 from inventory.services.queueing import wake
 
@@ -49,7 +49,7 @@ def begin(tasks: Sequence[Task]) -> list[Task]:
 
 
 def readable(
-    tasks: Iterable[Task], read: Callable[[Stored], ArgumentsType], holding: Holding
+    tasks: Iterable[Task], read: Callable[[Stored], ArgumentsType], lease: QueueLease
 ) -> dict[Task, ArgumentsType]:
     """What each task is to do, as `read` has it; a task of which this version can't tell ends with the reason."""
     asked: dict[Task, ArgumentsType] = {}
@@ -58,10 +58,10 @@ def readable(
         try:
             asked[task] = read(task.arguments)
         except UnreadableArguments as error:
-            unreadable.append(Ending(task, Task.Status.ERROR, str(error)))
+            unreadable.append(TaskResult(task, Task.Status.ERROR, str(error)))
     if unreadable:
-        holding.ensure()
-        finish_all(unreadable)
+        lease.ensure()
+        complete_tasks(unreadable)
     return asked
 
 
@@ -87,7 +87,7 @@ def set_next_attempt(tasks: Iterable[Task], on: datetime | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TaskResult:
     """How a task ends; what `context` says of its outcome is shown beside what was asked."""
 
     task: Task
@@ -98,10 +98,10 @@ class Ending:
 
 def finish(task: Task, status: Task.Status, message: str, **context: Any) -> None:
     """End a task."""
-    finish_all([Ending(task, status, message, context)])
+    complete_tasks([TaskResult(task, status, message, context)])
 
 
-def finish_all(endings: Iterable[Ending]) -> None:
+def complete_tasks(endings: Iterable[TaskResult]) -> None:
     """End many tasks, in one go."""
     tasks, troubled = [], []
     for ending in endings:

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.backoff import Patience
+from inventory.backoff import Backoff
 from inventory.drivers.exceptions import CloudError
 from inventory.faults import seeing_others, unforeseen, unrecorded
 from inventory.fields import UnreadableSecret
-from inventory.leases import Holding
+from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.models.provider import DELETED
-from inventory.rate_limit import SharedPace
+from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
 from secgroups.arguments import (
     EditArguments,
@@ -25,13 +25,13 @@ from secgroups.arguments import (
     RuleDeletion,
     edit_task,
 )
-from secgroups.editing.base import Attempts, Carrying
+from secgroups.editing.base import EditHandler, RetryingWriter
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.messages import cannot
 
 #: What carries out each kind of edit.
-EDITS: Mapping[type[EditArguments], type[Carrying[Any]]] = {
+EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupCreation: CreateGroup,
     GroupEdit: EditGroup,
     GroupDeletion: DeleteGroup,
@@ -40,61 +40,61 @@ EDITS: Mapping[type[EditArguments], type[Carrying[Any]]] = {
 }
 
 
-def carry_out(tasks: Sequence[Task], holding: Holding) -> None:
+def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queued edits of one provider."""
     provider = tasks[0].provider
     if provider is None:
         for task in tasks:
             finish(task, Task.Status.ERROR, DELETED)
         return
-    edits = readable(tasks, edit_task, holding)
+    edits = readable(tasks, edit_task, lease)
     put_back([*edits][1:])
-    driver = provider.driver(SharedPace(provider))
-    backoff: Patience | None = None
+    driver = provider.driver(SharedRateLimiter(provider))
+    backoff: Backoff | None = None
     for task, asked in edits.items():
         ensure_same_connection(provider)
         if not begin([task]):
             continue
-        retries = TaskRetries([task], provider, holding)
+        retries = TaskRetries([task], provider, lease)
         retries.unsure |= task.interrupted
         # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
         backoff = backoff or retries.backoff()
-        if _carry_out(task, asked, provider, Attempts(driver, holding, backoff, retries)):
+        if _execute(task, asked, provider, RetryingWriter(driver, lease, backoff, retries)):
             backoff = None
 
 
-def _carry_out(task: Task, asked: EditArguments, provider: Provider, cloud: Attempts) -> bool:
+def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
     """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
-    holding = cloud.holding
-    edit: Carrying[Any] | None = None
+    lease = cloud.lease
+    edit: EditHandler[Any] | None = None
     try:
         provider.ensure_enabled()
         edit = EDITS[type(asked)](task, asked, provider, cloud)
-        edit.carry_out()
+        edit.execute()
         cloud.done = True
-        holding.ensure()
+        lease.ensure()
         seeing_others(_record, task, provider, edit)
     except UnreadableSecret:
         raise  # not of this task alone: the engine knows what to do
     except CloudError as error:
-        holding.ensure()
+        lease.ensure()
         _end(task, asked, edit, str(error), request_id=error.request_id)
         return error.permanent
     except Exception as error:
         reason = unforeseen(error, task)
-        holding.ensure()
+        lease.ensure()
         # As it was: what came of it could perhaps not be saved.
         _end(Task.objects.get(pk=task.pk), asked, edit, reason)
     return True
 
 
 @transaction.atomic
-def _record(task: Task, provider: Provider, edit: Carrying[Any]) -> None:
+def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
     recorded = edit.record() if provider.is_kept() else {}
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 
 
-def _end(task: Task, asked: EditArguments, edit: Carrying[Any] | None, reason: str, **context: Any) -> None:
+def _end(task: Task, asked: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:
     """End a task that could not be ended as it should, with what became of it at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)

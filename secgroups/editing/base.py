@@ -12,13 +12,13 @@ from inventory.models import Provider, Task
 from secgroups.arguments import EditArguments
 from secgroups.messages import WORDS
 from secgroups.models import SecurityGroup
-from secgroups.retrying import Asking
+from secgroups.retrying import RetryingCloud
 
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked", bound=EditArguments)
 
 
-class Attempts(Asking):
+class RetryingWriter(RetryingCloud):
     """The calls of one task; `unsure` once an attempt may have been carried out without our knowing."""
 
     #: Whether the cloud has carried a write out.
@@ -39,7 +39,7 @@ class Attempts(Asking):
         """
         waited = False
         while True:
-            self.holding.ensure()
+            self.lease.ensure()
             try:
                 answer = write()
             except CloudError as error:
@@ -61,10 +61,10 @@ class Attempts(Asking):
         return error
 
 
-class Carrying(ABC, Generic[Asked]):
+class EditHandler(ABC, Generic[Asked]):
     """One edit being carried out; afterwards `message` says what came of it."""
 
-    def __init__(self, task: Task, asked: Asked, provider: Provider, cloud: Attempts) -> None:
+    def __init__(self, task: Task, asked: Asked, provider: Provider, cloud: RetryingWriter) -> None:
         self.task = task
         self.asked = asked
         self.provider = provider
@@ -74,7 +74,7 @@ class Carrying(ABC, Generic[Asked]):
         self.message = f"{WORDS[asked.verb][1]} {asked.subject}."
 
     @abstractmethod
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         """Do it at the cloud, once, even if a worker before this one did it; `CloudError` if it can't be done."""
 
     @abstractmethod
@@ -88,9 +88,9 @@ class Carrying(ABC, Generic[Asked]):
             if not self.cloud.unsure and not self.cloud.ask(partial(self.driver.shows, tenant)):
                 reason = f"The cloud shows these credentials nothing of the tenant {tenant}."
                 raise CloudRefused(f"{error.message} {reason}", request_id=error.request_id)
-        self.nothing_to_do(error, f"{self.asked.subject} is gone")
+        self.mark_noop(error, f"{self.asked.subject} is gone")
 
-    def nothing_to_do(self, error: CloudError, reason: str) -> None:
+    def mark_noop(self, error: CloudError, reason: str) -> None:
         """The cloud says that it is so already; after an attempt whose outcome is unknown it was that one."""
         self.request_id = error.request_id
         if not self.cloud.unsure:

@@ -21,14 +21,14 @@ from secgroups.arguments import (
     PlacedGroup,
     edit_notes,
 )
-from secgroups.editing.base import Carrying
+from secgroups.editing.base import EditHandler
 from secgroups.models import SecurityGroup
 from secgroups.recording import record_group
 from secgroups.retrying import any_fresh
 from secgroups.rules import write_rules
 
 
-class CreateGroup(Carrying[GroupCreation]):
+class CreateGroup(EditHandler[GroupCreation]):
     """A request for a new group can't be given a name of its own by which a cloud would know it again.
 
     So before the first attempt the task notes which groups have the name already: another one is ours.
@@ -38,7 +38,7 @@ class CreateGroup(Carrying[GroupCreation]):
     rules: tuple[Rule, ...] = ()
     as_of: datetime
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         noted = edit_notes(self.task.arguments).placed
         self.cloud.unsure = noted is not None
         placed = noted or self._placed()
@@ -58,7 +58,7 @@ class CreateGroup(Carrying[GroupCreation]):
         wanted = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
         placed = PlacedGroup(group=wanted, namesakes=tuple(one.ref for one in namesakes))
         note([self.task], EditNotes(placed=placed))
-        self.cloud.holding.ensure()
+        self.cloud.lease.ensure()
         self.task.save(update_fields=["arguments"])
         return placed
 
@@ -84,10 +84,10 @@ class CreateGroup(Carrying[GroupCreation]):
         return {"security_group": asked | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}
 
 
-class EditGroup(Carrying[GroupEdit]):
+class EditGroup(EditHandler[GroupEdit]):
     edited: Group
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         ref, changes = self.asked.group.ems_ref, self.asked.attributes
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         self.edited, self.request_id = self.cloud.repeat(
@@ -101,8 +101,8 @@ class EditGroup(Carrying[GroupEdit]):
         return {"security_group": self.task.context_data["security_group"] | changed}
 
 
-class DeleteGroup(Carrying[GroupDeletion]):
-    def carry_out(self) -> None:
+class DeleteGroup(EditHandler[GroupDeletion]):
+    def execute(self) -> None:
         ref = self.asked.group.ems_ref
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         try:

@@ -15,7 +15,7 @@ from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFou
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
 from secgroups.arguments import RuleCreation, RuleDeletion
-from secgroups.editing.base import Carrying
+from secgroups.editing.base import EditHandler
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.retrying import any_fresh
 from secgroups.rules import write_rules
@@ -26,7 +26,7 @@ AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)
 ALL_PORTS = frozenset({(None, None), (0, 65535), (1, 65535)})
 
 
-class RuleEdit(Carrying[AnyRule]):
+class RuleEdit(EditHandler[AnyRule]):
     """`rule` is what was asked for. A cloud does neither edit of a rule twice, so both are simply repeated."""
 
     as_of: datetime
@@ -48,14 +48,14 @@ class CreateRule(RuleEdit[RuleCreation]):
     #: Which of them it is, if that is known.
     there: Rule | None = None
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref, rule.source_group_ref)
         try:
             self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (self.there,)
         except AlreadyThere as error:
-            self.nothing_to_do(error, f"{self.asked.subject} is there")
+            self.mark_noop(error, f"{self.asked.subject} is there")
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
             self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
         self.as_of = timezone.now()
@@ -70,7 +70,7 @@ class CreateRule(RuleEdit[RuleCreation]):
 
 
 class DeleteRule(RuleEdit[RuleDeletion]):
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref)
         try:

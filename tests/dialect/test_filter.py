@@ -11,7 +11,7 @@ from inventory.api import ProviderViewSet, VmViewSet
 from inventory.models import Provider, Vm
 from inventory.rest.errors import BadInput
 from inventory.rest.query import where
-from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, parse
+from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, parse
 from tests.cast import Cast, provider
 
 BIG = "1000000000123"
@@ -25,7 +25,7 @@ def read(text: str) -> tuple[str, str, Any]:
             operand: Any = value
         case Null():
             operand = None
-        case Several(items):
+        case ListOperand(items):
             operand = [getattr(item, "value", None) for item in items]
     return ".".join(condition.path), condition.operator.value, operand
 

@@ -121,7 +121,7 @@ def test_a_task_that_cannot_be_read_ends_and_the_others_go_on(cast: Cast, cloud:
     strange = {"version": 2, "of": "the future"}
     bad, good = (request_refresh(provider=cast.acme, user=None) for _ in range(2))
     Task.objects.filter(pk=bad.pk).update(arguments=strange)
-    runner._carry_out(runner._take(good.queue), Grip())
+    runner._handle(runner._claim_tasks(good.queue), Grip())
     bad, good = (Task.objects.get(pk=task.pk) for task in (bad, good))
     assert (bad.state, bad.status, bad.message) == ("Finished", "Error", UNREADABLE["another version"][1])
     assert bad.arguments == strange
@@ -132,7 +132,7 @@ def test_a_deletion_that_cannot_be_read_is_asked_for_anew(cast: Cast) -> None:
     task = delete_provider(provider=cast.acme, user=None)
     Task.objects.filter(pk=task.pk).update(arguments={"version": 2, "deletion": True})
     assert overdue.deletions() == []
-    runner._carry_out(runner._take(task.queue), Grip())
+    runner._handle(runner._claim_tasks(task.queue), Grip())
     assert Task.objects.get(pk=task.pk).status == "Error"
     assert overdue.deletions() == [cast.acme]
 

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from inventory.backoff import HandedBack, Patience, Retries, Stop, Waiting
+from inventory.backoff import Backoff, Retries, ShutdownEvent, ShutdownRequested, Waiting
 from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
@@ -25,11 +25,11 @@ BUSY = CloudUnavailable("No answer.")
 
 
 @pytest.fixture
-def backoff(clock: Clock) -> Patience:
-    return Patience(300)
+def backoff(clock: Clock) -> Backoff:
+    return Backoff(300)
 
 
-def wait_to_the_end(backoff: Patience, error: CloudError = BUSY) -> int:
+def wait_to_the_end(backoff: Backoff, error: CloudError = BUSY) -> int:
     """Pause until the error is raised; returns how many attempts there were."""
     pause = partial(backoff.pause, error)
     with pytest.raises(type(error)) as raised:
@@ -38,7 +38,7 @@ def wait_to_the_end(backoff: Patience, error: CloudError = BUSY) -> int:
     return backoff.attempts
 
 
-def pause(backoff: Patience, clock: Clock, error: CloudError = BUSY) -> float:
+def pause(backoff: Backoff, clock: Clock, error: CloudError = BUSY) -> float:
     """For how long it paused, in seconds."""
     began = clock.now
     backoff.pause(error)
@@ -52,12 +52,12 @@ def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_the_pauses_grow_to_a_bound(backoff: Patience, clock: Clock) -> None:
+def test_the_pauses_grow_to_a_bound(backoff: Backoff, clock: Clock) -> None:
     assert [pause(backoff, clock) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_a_pause_is_anything_up_to_its_bound(
-    backoff: Patience, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    backoff: Backoff, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds = []
     monkeypatch.setattr(random, "uniform", lambda low, high: bounds.append((low, high)) or high / 4)
@@ -68,37 +68,37 @@ def test_a_pause_is_anything_up_to_its_bound(
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_it_never_waits_beyond_its_end_and_then_raises_the_error(backoff: Patience, clock: Clock) -> None:
+def test_it_never_waits_beyond_its_end_and_then_raises_the_error(backoff: Backoff, clock: Clock) -> None:
     assert wait_to_the_end(backoff) == 15
     assert 270 < clock.now <= 300
 
 
 @pytest.mark.parametrize("error", [CloudRefused("No."), InstanceGone("Gone.")])
-def test_a_permanent_error_is_raised_at_once(error: CloudError, backoff: Patience, clock: Clock) -> None:
+def test_a_permanent_error_is_raised_at_once(error: CloudError, backoff: Backoff, clock: Clock) -> None:
     assert wait_to_the_end(backoff, error) == 1
     assert not clock.pauses
 
 
 @pytest.mark.parametrize("asked", [0.0, 7.5, 120.0])
-def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, backoff: Patience, clock: Clock) -> None:
+def test_a_pause_that_the_cloud_asks_for_is_kept_to(asked: float, backoff: Backoff, clock: Clock) -> None:
     assert pause(backoff, clock, Throttled("Slow down.", retry_after=asked)) == asked
 
 
-def test_a_pause_that_would_take_too_long_is_not_begun(backoff: Patience, clock: Clock) -> None:
+def test_a_pause_that_would_take_too_long_is_not_begun(backoff: Backoff, clock: Clock) -> None:
     wait_to_the_end(backoff, Throttled("Slow down.", retry_after=301))
     assert not clock.pauses
 
 
 @pytest.mark.usefixtures("longest_pauses")
 def test_without_a_word_of_the_cloud_throttling_is_waited_out_like_anything_else(
-    backoff: Patience, clock: Clock
+    backoff: Backoff, clock: Clock
 ) -> None:
     backoff.pause(Throttled("Slow down."))
     assert clock.pauses == [0.5]
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(backoff: Patience) -> None:
+def test_who_waits_says_how_long_before_and_nothing_where_there_is_no_pause(backoff: Backoff) -> None:
     said: list[Waiting] = []
     slow = Throttled("Slow down.", retry_after=7)
     for error in (BUSY, Outdated("It has changed."), slow):
@@ -117,11 +117,11 @@ def test_who_waits_for_nothing_any_more_soon_sees_it(clock: Clock) -> None:
             return False
 
     with pytest.raises(CloudRefused):
-        Patience(300).pause(Throttled("Slow down.", retry_after=200), Disabled())
-    assert clock.now <= 60 + Patience.LOOK
+        Backoff(300).pause(Throttled("Slow down.", retry_after=200), Disabled())
+    assert clock.now <= 60 + Backoff.LOOK
 
 
-def test_who_is_asked_to_go_on_soon_does(backoff: Patience, clock: Clock) -> None:
+def test_who_is_asked_to_go_on_soon_does(backoff: Backoff, clock: Clock) -> None:
     class Asked(Retries):
         begun = False
 
@@ -133,32 +133,32 @@ def test_who_is_asked_to_go_on_soon_does(backoff: Patience, clock: Clock) -> Non
 
     asked = Asked()
     backoff.pause(Throttled("Slow down.", retry_after=200), asked)
-    assert clock.now <= 60 + Patience.LOOK
+    assert clock.now <= 60 + Backoff.LOOK
     assert asked.begun
 
 
-def test_its_time_begins_with_the_first_failure(backoff: Patience, clock: Clock) -> None:
+def test_its_time_begins_with_the_first_failure(backoff: Backoff, clock: Clock) -> None:
     clock.now += 1000
     wait_to_the_end(backoff)
     assert clock.now > 1200
 
 
 def test_what_others_waited_before_counts(clock: Clock) -> None:
-    backoff = Patience(300, elapsed=290, attempts=7)
+    backoff = Backoff(300, elapsed=290, attempts=7)
     assert backoff.attempts == 8
     wait_to_the_end(backoff)
     assert 0 < clock.now <= 10
 
 
 def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    stop = Stop()
+    stop = ShutdownEvent()
     monkeypatch.setattr("inventory.backoff.stop", stop)
     woken: list[Exception] = []
 
     def wait() -> None:
         try:
-            Patience(3600).pause(Throttled("Slow down.", retry_after=3000))
-        except HandedBack as error:
+            Backoff(3600).pause(Throttled("Slow down.", retry_after=3000))
+        except ShutdownRequested as error:
             woken.append(error)
 
     thread = Thread(target=wait)
@@ -170,4 +170,4 @@ def test_a_process_that_is_to_stop_wakes_those_who_wait(monkeypatch: pytest.Monk
 
 
 def test_without_that_a_pause_is_slept_through() -> None:
-    Stop().sleep(0.001)
+    ShutdownEvent().sleep(0.001)

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 
 from inventory import backoff, deletion
 from inventory import refresh as refreshing
-from inventory.backoff import HandedBack
-from inventory.deletion import carry_out, steps
+from inventory.backoff import ShutdownRequested
+from inventory.deletion import handle_provider_tasks, steps
 from inventory.drivers.exceptions import CloudError
 from inventory.leases import LeaseLost
 from inventory.models import CallRate, CloudTenant, NetworkPort, Provider, Tally, Task, Vm
@@ -75,7 +75,7 @@ def accepted(provider: Provider) -> Task:
 
 
 def delete(task: Task) -> Task:
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     return Task.objects.get(pk=task.pk)
 
 
@@ -149,13 +149,13 @@ def test_it_says_how_far_it_is(full: Provider, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(deletion, "BATCH", 3)
     seen: list[tuple[int, str]] = []
     task = accepted(full)
-    whole = deletion.Step.carry_out
+    whole = deletion.Step.execute
 
     def carry_out_and_look(self: Any, keys: Any) -> None:
         seen.append(Task.objects.values_list("pct_complete", "message").get(pk=task.pk))
         whole(self, keys)
 
-    monkeypatch.setattr(deletion.Step, "carry_out", carry_out_and_look)
+    monkeypatch.setattr(deletion.Step, "execute", carry_out_and_look)
     delete(task)
     percents = [percent for percent, _ in seen]
     assert percents == sorted(percents)
@@ -168,7 +168,7 @@ def test_killed_at_any_batch_it_goes_on_where_it_was(full: Provider, live: Provi
     task, kept, at = accepted(full), {model: model.objects.connected().count() for model in OWNED}, 0
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(deletion, "BATCH", 2)
-        whole, before = deletion.Step.carry_out, Event()
+        whole, before = deletion.Step.execute, Event()
 
         def kill(self: Any, keys: Any) -> None:
             whole(self, keys)
@@ -177,7 +177,7 @@ def test_killed_at_any_batch_it_goes_on_where_it_was(full: Provider, live: Provi
                 return
             raise Killed  # before its transaction is committed
 
-        patched.setattr(deletion.Step, "carry_out", kill)
+        patched.setattr(deletion.Step, "execute", kill)
         percent = -1
         while Provider.objects.filter(pk=full.pk).exists():
             before.clear()
@@ -187,7 +187,7 @@ def test_killed_at_any_batch_it_goes_on_where_it_was(full: Provider, live: Provi
             assert {model: model.objects.connected().count() for model in OWNED} == kept
             percent, at = task.pct_complete, at + 1
             try:
-                carry_out([task], Grip())
+                handle_provider_tasks([task], Grip())
             except Killed:
                 continue
     assert at > 10
@@ -198,7 +198,7 @@ def test_a_worker_that_is_to_stop_hands_it_back(full: Provider, monkeypatch: pyt
     monkeypatch.setattr(backoff.stop, "_asked", Event())
     task = accepted(full)
     backoff.stop.ask()
-    with pytest.raises(HandedBack):
+    with pytest.raises(ShutdownRequested):
         delete(task)
     assert Vm.objects.exists()
     monkeypatch.setattr(backoff.stop, "_asked", Event())
@@ -210,7 +210,7 @@ def test_without_the_lease_nothing_is_deleted(full: Provider) -> None:
     grip = Grip()
     grip.lose()
     with pytest.raises(LeaseLost):
-        carry_out([task], grip)
+        handle_provider_tasks([task], grip)
     assert Vm.objects.exists()
 
 
@@ -221,7 +221,7 @@ def test_so_it_is_where_nothing_is_left_but_the_provider(db: None) -> None:
     grip = Grip()
     grip.lose()
     with pytest.raises(LeaseLost):
-        carry_out([task], grip)
+        handle_provider_tasks([task], grip)
     assert Provider.objects.filter(pk=provider.pk).exists()
     assert Task.objects.unfinished().count() == 1
 
@@ -230,7 +230,7 @@ def test_a_refresh_that_lost_its_worker_ends_before_the_deletion_begins(cast: Ca
     asked = request_refresh(provider=cast.acme, user=None)
     Task.objects.update(state="Active")
     accepted(cast.acme)
-    carry_out(list(Task.objects.order_by("pk")), Grip())
+    handle_provider_tasks(list(Task.objects.order_by("pk")), Grip())
     asked.refresh_from_db()
     assert (asked.status, asked.message) == ("Error", GONE)
     assert not cloud.calls
@@ -258,7 +258,7 @@ def test_a_refresh_that_is_reading_writes_nothing_any_more(cast: Cast, cloud: Me
     cloud.instance_list.clear()
     cloud.script("inventory", meanwhile(lambda: accepted(cast.acme)))
     Task.objects.update(state="Active")
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     assert (task.status, task.message) == ("Error", GONE)
     assert list(Vm.objects.order_by("pk").values()) == before
 
@@ -276,7 +276,7 @@ def test_an_edit_under_way_is_told_and_not_recorded(cast: Cast, cloud: MemoryClo
     cloud.script("delete_group", meanwhile(lambda: accepted(cast.acme)))
     task = answer.task  # type: ignore[union-attr]
     Task.objects.filter(pk=task.pk).update(state="Active")
-    editing.carry_out([Task.objects.get(pk=task.pk)], Grip())
+    editing.handle_edit_tasks([Task.objects.get(pk=task.pk)], Grip())
     assert Task.objects.get(pk=task.pk).status == "Ok"
     assert SecurityGroup.objects.filter(pk=cast.production.db.pk).exists()
 

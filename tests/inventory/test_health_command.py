@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from inventory.leases import lease
+from inventory.leases import hold_lease
 from inventory.models import Provider, Task
 from inventory.services import TaskSpec, queue_work
 from tests import cast as actors
@@ -69,7 +69,7 @@ def test_a_broker_that_does_not_answer(health: Any, monkeypatch: pytest.MonkeyPa
 
 def test_tasks_that_nobody_is_at(health: Any) -> None:
     left_alone(61)
-    with lease(QUEUE):
+    with hold_lease(QUEUE):
         assert health() == ({}, "")
     words = "1 tasks have waited for over 60 s without a worker. Are enough workers running?"
     assert health() == ({"workers": words}, "Unhealthy: workers")

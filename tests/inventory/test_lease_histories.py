@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from inventory import leases
-from inventory.leases import LENGTH, Holding, LeaseLost
+from inventory.leases import LENGTH, LeaseLost, QueueLease
 from inventory.models import Lease
 
 QUEUE = "vms/1"
@@ -43,9 +43,9 @@ class Clocks:
         return self.passed
 
 
-def may_write(holding: Holding) -> bool:
+def may_write(lease: QueueLease) -> bool:
     try:
-        holding.ensure()
+        lease.ensure()
     except LeaseLost:
         return False
     return True
@@ -60,7 +60,7 @@ class LeaseHistories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._start = transaction.savepoint()
-        self.living: list[Holding] = []
+        self.living: list[QueueLease] = []
 
     @initialize()
     def begin(self) -> None:
@@ -68,27 +68,27 @@ class LeaseHistories(RuleBasedStateMachine):
 
     @rule(target=holders)
     def acquire(self) -> Any:
-        holding = Holding(QUEUE)
-        holding._renewal = Thread(target=lambda: None)  # renewed by a rule instead
-        holding._renewal.start()
+        lease = QueueLease(QUEUE)
+        lease._renewal = Thread(target=lambda: None)  # renewed by a rule instead
+        lease._renewal.start()
         others = [other for other in self.living if may_write(other)]
-        acquired = holding.acquire()
+        acquired = lease.acquire()
         assert not (acquired and others)
         if not acquired:
             return multiple()
-        self.living.append(holding)
-        return holding
+        self.living.append(lease)
+        return lease
 
-    @rule(holding=holders)
-    def renew(self, holding: Holding) -> None:
+    @rule(lease=holders)
+    def renew(self, lease: QueueLease) -> None:
         """Also late, after its end: if nobody took it meanwhile it is held again."""
-        holding._renew()
+        lease._renew()
 
-    @rule(holding=consumes(holders), killed=st.booleans())
-    def end(self, holding: Holding, killed: bool) -> None:
+    @rule(lease=consumes(holders), killed=st.booleans())
+    def end(self, lease: QueueLease, killed: bool) -> None:
         if not killed:
-            holding.release()
-        self.living = [other for other in self.living if other is not holding]
+            lease.release()
+        self.living = [other for other in self.living if other is not lease]
 
     @rule(seconds=st.sampled_from([11, 20, 31]))
     def pass_time(self, seconds: float) -> None:
@@ -107,7 +107,7 @@ class LeaseHistories(RuleBasedStateMachine):
         """However they ended: once the lease is over somebody else gets it."""
         self.clocks.passed += LENGTH.total_seconds() + 1
         try:
-            assert Holding(QUEUE).acquire()
+            assert QueueLease(QUEUE).acquire()
         finally:
             transaction.savepoint_rollback(self._start)
 

@@ -17,9 +17,9 @@ from inventory.models import CallRate, Provider
 from inventory.rate_limit import (
     FIRST,
     GAIN,
-    NotItsTurn,
-    SharedPace,
-    Unhurried,
+    LowPriorityRateLimiter,
+    RateLimited,
+    SharedRateLimiter,
     forget_old_rates,
     slow_down,
     take_turn,
@@ -59,8 +59,8 @@ def refusal(retry_after: float | None = None) -> str:
 
 class TestUntilTheCloudRefuses:
     def test_calls_are_made_at_will(self, provider: Provider) -> None:
-        pace = SharedPace(provider)
-        assert [pace.send(WRITE, answer) for _ in range(50)] == ["done"] * 50
+        rate_limiter = SharedRateLimiter(provider)
+        assert [rate_limiter.send(WRITE, answer) for _ in range(50)] == ["done"] * 50
         assert not CallRate.objects.exists()
 
     def test_what_else_goes_wrong_changes_nothing(self, provider: Provider) -> None:
@@ -68,12 +68,12 @@ class TestUntilTheCloudRefuses:
             raise CloudUnavailable("No answer.")
 
         with pytest.raises(CloudUnavailable):
-            SharedPace(provider).send(WRITE, fail)
+            SharedRateLimiter(provider).send(WRITE, fail)
         assert not CallRate.objects.exists()
 
     def test_the_refusal_is_raised_and_noted(self, provider: Provider) -> None:
         with pytest.raises(Throttled, match="Slow down"):
-            SharedPace(provider).send(WRITE, refusal)
+            SharedRateLimiter(provider).send(WRITE, refusal)
         assert (rate().action, rate().per_second) == (WRITE, FIRST)
 
 
@@ -84,34 +84,34 @@ class TestTurns:
         assert waits == sorted(waits)
 
     def test_they_are_shared_by_all_workers(self, limited: Provider) -> None:
-        assert SharedPace(limited).send(WRITE, answer) == "done"
-        with pytest.raises(NotItsTurn) as early:
-            SharedPace(limited).send(WRITE, answer)
+        assert SharedRateLimiter(limited).send(WRITE, answer) == "done"
+        with pytest.raises(RateLimited) as early:
+            SharedRateLimiter(limited).send(WRITE, answer)
         assert 0 < (early.value.retry_after or 0) <= 0.2
 
     def test_a_turn_that_was_taken_is_kept(self, limited: Provider, clock: Clock) -> None:
         take_turn(limited, WRITE)
-        pace = SharedPace(limited)
-        with pytest.raises(NotItsTurn):
-            pace.send(WRITE, answer)
+        rate_limiter = SharedRateLimiter(limited)
+        with pytest.raises(RateLimited):
+            rate_limiter.send(WRITE, answer)
         taken = rate().next_on
         clock.now += 0.3
-        assert pace.send(WRITE, answer) == "done"
+        assert rate_limiter.send(WRITE, answer) == "done"
         assert rate().next_on == taken
 
     def test_other_actions_and_other_providers_are_called_at_will(self, limited: Provider) -> None:
         other = Provider.objects.create(name="other", type=AMAZON)
         for _ in range(9):
-            assert SharedPace(limited).send("describe", answer) == "done"
-            assert SharedPace(other).send(WRITE, answer) == "done"
+            assert SharedRateLimiter(limited).send("describe", answer) == "done"
+            assert SharedRateLimiter(other).send(WRITE, answer) == "done"
 
     def test_one_who_was_not_told_learns_of_it_soon(self, provider: Provider, clock: Clock) -> None:
-        pace = SharedPace(provider)
-        pace.send(WRITE, answer)
+        rate_limiter = SharedRateLimiter(provider)
+        rate_limiter.send(WRITE, answer)
         slow_down(provider, WRITE, 60)
         clock.now += rate_limit.LOOK + 0.1
-        with pytest.raises(NotItsTurn):
-            pace.send(WRITE, answer)
+        with pytest.raises(RateLimited):
+            rate_limiter.send(WRITE, answer)
 
 
 class TestTheRate:
@@ -155,15 +155,15 @@ class TestARefresh:
         seen: list[bool] = []
 
         def meanwhile(waiting: Waiting) -> None:
-            assert isinstance(waiting.error, NotItsTurn)
+            assert isinstance(waiting.error, RateLimited)
             queue = rate().next_on
-            with suppress(NotItsTurn):
-                SharedPace(limited).send(WRITE, answer)  # who came later goes first
+            with suppress(RateLimited):
+                SharedRateLimiter(limited).send(WRITE, answer)  # who came later goes first
             seen.append(rate().next_on > queue)
             if len(seen) == 3:
                 CallRate.objects.update(next_on=PAST)
 
-        assert Unhurried(limited, Heard(meanwhile)).send(WRITE, answer) == "done"
+        assert LowPriorityRateLimiter(limited, Heard(meanwhile)).send(WRITE, answer) == "done"
         assert seen == [True] * 3
 
     def test_it_repeats_what_was_refused_or_failed(self, provider: Provider, clock: Clock) -> None:
@@ -179,7 +179,7 @@ class TestARefresh:
             said.append(waiting)
             CallRate.objects.update(next_on=PAST)  # the pauses of this test take no time
 
-        assert Unhurried(provider, Heard(note)).send(WRITE, request) == "done"
+        assert LowPriorityRateLimiter(provider, Heard(note)).send(WRITE, request) == "done"
         assert [str(one.error) for one in said] == ["No answer.", "Slow down."]
 
     def test_it_gives_up_soon_where_the_cloud_fails(self, provider: Provider, clock: Clock) -> None:
@@ -187,7 +187,7 @@ class TestARefresh:
             raise CloudUnavailable("No answer.")
 
         with pytest.raises(CloudUnavailable):
-            Unhurried(provider).send(WRITE, fail)
+            LowPriorityRateLimiter(provider).send(WRITE, fail)
         assert 0 < clock.now <= rate_limit.FAILING
 
     def test_it_does_not_repeat_what_is_permanent(self, provider: Provider, clock: Clock) -> None:
@@ -195,7 +195,7 @@ class TestARefresh:
             raise CloudRefused("No.")
 
         with pytest.raises(CloudRefused):
-            Unhurried(provider).send(WRITE, refuse)
+            LowPriorityRateLimiter(provider).send(WRITE, refuse)
         assert not clock.pauses
 
 

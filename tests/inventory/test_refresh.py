@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inventory import reconcile
 from inventory.db.bulk import new_ids
-from inventory.deletion import carry_out
+from inventory.deletion import handle_provider_tasks
 from inventory.drivers.exceptions import CloudUnavailable
 from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.guard import TooManyGone
@@ -246,7 +246,7 @@ class TestMoreThanHalfGone:
             'If they are really gone, refresh with "force".'
         )
         task = request_refresh(provider=cast.acme, user=None)
-        carry_out([task], Grip())
+        handle_provider_tasks([task], Grip())
         task.refresh_from_db()
         cast.acme.refresh_from_db()
         assert (task.state, task.status, task.message) == ("Finished", "Error", message)
@@ -256,7 +256,7 @@ class TestMoreThanHalfGone:
     def test_it_goes_through_with_force(self, lose: Any, cast: Cast, cloud: MemoryCloud) -> None:
         lose(cloud)
         tasks = [request_refresh(provider=cast.acme, user=None, force=force) for force in (False, True)]
-        carry_out(tasks, Grip())
+        handle_provider_tasks(tasks, Grip())
         assert {task.status for task in Task.objects.all()} == {"Ok"}
         assert Vm.objects.count() == len(cloud.instance_list)
         assert SecurityGroup.objects.count() == len(cloud.group_list)
@@ -319,7 +319,7 @@ def test_it_says_of_each_kind_what_appeared_changed_and_went(cast: Cast, cloud: 
     cloud.group_list.append(Group("sg-new", "new", tenant_ref="t-account", network_ref="vpc-production"))
     cloud.rule_list = [replace(cloud.rule_list[0], port=443, end_port=443)]
     task = request_refresh(provider=cast.acme, user=None)
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     task.refresh_from_db()
     assert task.message == (
         "Refreshed acme: 4 instances and 7 security groups. "
@@ -335,7 +335,7 @@ def test_it_says_of_each_kind_what_appeared_changed_and_went(cast: Cast, cloud: 
 
 def test_several_queued_refreshes_are_answered_by_one_reading(cast: Cast, cloud: MemoryCloud) -> None:
     tasks = [request_refresh(provider=cast.acme, user=None) for _ in range(3)]
-    carry_out(tasks, Grip())
+    handle_provider_tasks(tasks, Grip())
     assert cloud.calls == [("inventory", None)]
     assert {(task.state, task.status, task.message) for task in Task.objects.all()} == {
         ("Finished", "Ok", "Refreshed acme: 4 instances and 6 security groups. Nothing changed.")
@@ -375,7 +375,7 @@ def test_a_provider_that_can_not_be_read_is_an_error(
     cast.acme.save()
     before = everything()
     task = request_refresh(provider=cast.acme, user=None)
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     cast.acme.refresh_from_db()
     assert (task.status, task.message) == ("Error", message)
     assert cast.acme.last_refresh_error == message
@@ -387,7 +387,7 @@ def test_the_refresh_of_a_provider_that_was_deleted_is_an_error(cast: Cast, clou
     task = request_refresh(provider=cast.acme, user=None)
     cast.acme.delete()
     task.refresh_from_db()
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     assert (task.state, task.status, task.message) == ("Finished", "Error", "The provider was deleted.")
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.deletion import carry_out
+from inventory.deletion import handle_provider_tasks
 from inventory.drivers.exceptions import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
 from inventory.guard import TooManyGone
@@ -104,7 +104,7 @@ class TestAnInstance:
     def test_one_that_is_gone_is_removed_and_the_task_says_so(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.terminate(DOUBLE.ref)
         task = request_refresh_of(scope=DOUBLE, name="double", provider=cast.acme, user=None)
-        carry_out([task], Grip())
+        handle_provider_tasks([task], Grip())
         assert (task.status, task.message) == (
             "Ok",
             "Instance double no longer exists in the cloud and was removed from the inventory.",
@@ -225,7 +225,7 @@ class TestATenant:
         ):
             known.clear()
         task = request_refresh_of(scope=ACCOUNT, name="account", provider=cast.acme, user=None, force=True)
-        carry_out([task], Grip())
+        handle_provider_tasks([task], Grip())
         assert (task.status, task.message) == (
             "Error",
             "The cloud shows no tenant t-account any more: refresh acme to remove what was in it.",
@@ -265,7 +265,7 @@ class TestAnyPart:
     ) -> None:
         part = {"scope": scope, "name": "x", "provider": cast.acme, "user": None}
         tasks = [request_refresh(provider=cast.acme, user=None), *(request_refresh_of(**part) for _ in range(2))]
-        carry_out(tasks, Grip())
+        handle_provider_tasks(tasks, Grip())
         assert cloud.calls == [("inventory", None)] * 2
         assert {task.status for task in Task.objects.all()} == {"Ok"}
 
@@ -273,7 +273,7 @@ class TestAnyPart:
         cloud.script("inventory", fail(CloudUnavailable("No answer.")))
         part = request_refresh_of(scope=scope, name="x", provider=cast.acme, user=None)
         whole = request_refresh(provider=cast.acme, user=None)
-        carry_out([part, whole], Grip())
+        handle_provider_tasks([part, whole], Grip())
         assert [(task.status, task.message) for task in (part, whole)] == [
             ("Error", "No answer."),
             ("Ok", "Refreshed acme: 4 instances and 6 security groups. Nothing changed."),

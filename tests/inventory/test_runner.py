@@ -17,12 +17,12 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from inventory import backoff
 from inventory.arguments import Arguments, Notes, read
-from inventory.backoff import Stop
-from inventory.leases import Holding, LeaseLost
+from inventory.backoff import ShutdownEvent
+from inventory.leases import LeaseLost, QueueLease
 from inventory.models import Lease, Provider, Task
-from inventory.runner import LATE, work_off
+from inventory.runner import LATE, run_queue
 from inventory.services import TaskSpec, finish, queue_work, queueing
-from inventory.tasks import look_around, sweep, work
+from inventory.tasks import sweep, sweep_on_startup, work
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -40,10 +40,10 @@ class Handler:
         self.given: list[list[str]] = []
         self.before: Any = lambda tasks: None
 
-    def __call__(self, tasks: Sequence[Task], holding: Holding) -> None:
+    def __call__(self, tasks: Sequence[Task], lease: QueueLease) -> None:
         self.given.append([task.name for task in tasks])
-        holding.ensure()
-        assert Lease.objects.filter(queue=tasks[0].queue, owner=holding.owner).exists()
+        lease.ensure()
+        assert Lease.objects.filter(queue=tasks[0].queue, owner=lease.owner).exists()
         assert {task.state for task in tasks} == {"Active"}
         self.before(tasks)
         for task in tasks:
@@ -89,7 +89,7 @@ class TestWorkOff:
     def test_what_is_queued_is_carried_out_together_in_its_order(self, handler: Handler) -> None:
         add("a", "b")
         add("c")
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert handler.given == [["a", "b", "c"]]
         assert states() == dict.fromkeys("abc", ("Finished", "Ok", "Done."))
         assert all(task.started_on and task.pct_complete == 100 for task in Task.objects.all())
@@ -105,18 +105,18 @@ class TestWorkOff:
     def test_what_is_queued_meanwhile_is_carried_out_before_it_lets_go(self, handler: Handler) -> None:
         add("a")
         handler.before = lambda tasks: add("b") if tasks[0].name == "a" else None
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert handler.given == [["a"], ["b"]]
 
     def test_without_work_no_lease_is_taken(self, handler: Handler, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(1):
-            work_off(QUEUE)
+            run_queue(QUEUE)
 
     def test_it_leaves_the_work_to_who_is_at_it(self, handler: Handler) -> None:
         add("a")
         ends_on = timezone.now() + timedelta(hours=1)
         Lease.objects.create(queue=QUEUE, owner=uuid.uuid4(), ends_on=ends_on)
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert not handler.given
         assert states()["a"][0] == "Queued"
 
@@ -125,7 +125,7 @@ class TestWorkOff:
         add("a", "b", state="Active", started_on=began)
         add("c")
         Lease.objects.create(queue=QUEUE, owner=uuid.uuid4(), ends_on=timezone.now() - timedelta(seconds=1))
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert handler.given == [["a", "b", "c"]]
         assert Task.objects.get(name="a").started_on == began
         assert not Lease.objects.exists()
@@ -139,7 +139,7 @@ class TestWorkOff:
 
         add("a", "b")
         handler.before = fail
-        work_off(QUEUE)
+        run_queue(QUEUE)
         failed = "Internal error (ZeroDivisionError). See the log of Portcullis for details."
         assert states() == {"a": ("Finished", "Warn", "Half done."), "b": ("Finished", "Error", failed)}
         assert "secret detail" in caplog.text
@@ -154,11 +154,11 @@ class TestWorkOff:
         add("a")
         handler.before = fail
         with pytest.raises(type(error)):
-            work_off(QUEUE)
+            run_queue(QUEUE)
         assert states() == {"a": ("Active", "Ok", "Doing a")}
         assert not Lease.objects.exists()
         handler.before = lambda tasks: None
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert handler.given == [["a"], ["a"]]
         assert states()["a"][0] == "Finished"
 
@@ -196,7 +196,7 @@ class TestSweep:
     def test_a_worker_that_starts_sweeps(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked = []
         monkeypatch.setattr(sweep, "delay", lambda: asked.append(True))
-        look_around()
+        sweep_on_startup()
         assert asked
 
 
@@ -273,29 +273,29 @@ def test_a_provider_that_is_deleted_leaves_its_tasks(db: None) -> None:
 
 class TestStopping:
     @pytest.fixture
-    def stop(self, monkeypatch: pytest.MonkeyPatch) -> Stop:
+    def stop(self, monkeypatch: pytest.MonkeyPatch) -> ShutdownEvent:
         """That of this process, which neither is asked to stop when the test is over nor ends."""
         monkeypatch.setattr(backoff.stop, "_asked", Event())
         monkeypatch.setattr("inventory.tasks.GRACE", 3600)
         return backoff.stop
 
-    def test_what_a_worker_hands_back_is_done_by_the_next(self, handler: Handler, stop: Stop) -> None:
+    def test_what_a_worker_hands_back_is_done_by_the_next(self, handler: Handler, stop: ShutdownEvent) -> None:
         def wait(tasks: Sequence[Task]) -> None:
             worker_shutting_down.send(None)
             stop.sleep(3600)
 
         add("one", "two")
         handler.before = wait
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert states() == {"one": ("Active", "Ok", "Doing one"), "two": ("Active", "Ok", "Doing two")}
         assert not Lease.objects.exists()
         stop._asked.clear()
         handler.before = lambda tasks: None
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert {state for state, _, _ in states().values()} == {"Finished"}
 
     def test_a_worker_that_is_to_stop_finishes_what_it_has_and_takes_no_more(
-        self, handler: Handler, stop: Stop
+        self, handler: Handler, stop: ShutdownEvent
     ) -> None:
         def another(tasks: Sequence[Task]) -> None:
             add("later")
@@ -303,7 +303,7 @@ class TestStopping:
 
         add("now")
         handler.before = another
-        work_off(QUEUE)
+        run_queue(QUEUE)
         assert {name: state for name, (state, _, _) in states().items()} == {"now": "Finished", "later": "Queued"}
         assert not Lease.objects.exists()
 
@@ -323,18 +323,18 @@ class TestRefreshesAndChanges:
 
         def meanwhile(tasks: Sequence[Task]) -> None:
             handler.before = lambda tasks: None
-            work_off("providers/2")
-            work_off("things/1")
+            run_queue("providers/2")
+            run_queue("things/1")
 
         handler.before = meanwhile
-        work_off("providers/1")
+        run_queue("providers/1")
         assert handler.given == [["first"], ["change"]]
 
     def test_it_is_carried_out_afterwards(self, handler: Handler) -> None:
         add("first", queue="providers/1")
         add("second", queue="providers/2")
-        work_off("providers/1")
-        work_off("providers/2")
+        run_queue("providers/1")
+        run_queue("providers/2")
         assert handler.given == [["first"], ["second"]]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inventory.models import Task, Vm
-from inventory.runner import _take
-from secgroups.changes import carry_out
+from inventory.runner import _claim_tasks
+from secgroups.changes import handle_membership_tasks
 from secgroups.plan import Action
 from secgroups.services import Accepted, Asked, request_changes
 from tests.clouds import Grip
@@ -20,8 +20,8 @@ def queue(vm: Vm, action: Action, *asked: str | Asked) -> list[Task]:
 
 def carried_out(vm: Vm, grip: Grip | None = None) -> list[Task]:
     """What is queued for this instance, once it was carried out."""
-    tasks = _take(f"vms/{vm.pk}")
-    carry_out(tasks, grip or Grip())
+    tasks = _claim_tasks(f"vms/{vm.pk}")
+    handle_membership_tasks(tasks, grip or Grip())
     return list(Task.objects.filter(pk__in=[task.pk for task in tasks]))
 
 

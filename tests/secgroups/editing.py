@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inventory.models import Provider, Task
-from inventory.runner import _take
-from secgroups.editing import carry_out
+from inventory.runner import _claim_tasks
+from secgroups.editing import handle_edit_tasks
 from secgroups.services import Accepted, Edit, Refused, request_edits
 from tests.clouds import Grip
 
@@ -19,6 +19,6 @@ def queue(*decided: Edit | Refused) -> list[Task]:
 def edited(provider: Provider, *decided: Edit | Refused, grip: Grip | None = None) -> list[Task]:
     """What is queued for this provider, these edits at last, once it was carried out."""
     queue(*decided)
-    tasks = _take(f"security_groups/{provider.pk}")
-    carry_out(tasks, grip or Grip())
+    tasks = _claim_tasks(f"security_groups/{provider.pk}")
+    handle_edit_tasks(tasks, grip or Grip())
     return list(Task.objects.filter(pk__in=[task.pk for task in tasks]))

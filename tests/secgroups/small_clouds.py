@@ -162,7 +162,7 @@ def provider_of(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Prov
         (actors.AMAZON, Ec2Driver) if isinstance(cloud, Account) else (actors.OPENSTACK, OpenStackDriver)
     )
 
-    def driver(provider: Provider, pace: Any = None) -> Any:
+    def driver(provider: Provider, rate_limiter: Any = None) -> Any:
         made: Any = driver_class(Connection())
         made.__dict__["_client"] = cloud
         return made

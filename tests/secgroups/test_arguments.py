@@ -223,7 +223,7 @@ def test_another_version_is_refused(version: Any) -> None:
 def carried_out(bad: Task, good: Task) -> tuple[Task, Task]:
     """Both, after the first was given arguments that nobody knows and the queue was carried out."""
     Task.objects.filter(pk=bad.pk).update(arguments={"version": 2, "of": "the future"})
-    runner._carry_out(runner._take(good.queue), Grip())
+    runner._handle(runner._claim_tasks(good.queue), Grip())
     return Task.objects.get(pk=bad.pk), Task.objects.get(pk=good.pk)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from inventory.backoff import HandedBack, Patience
+from inventory.backoff import Backoff, ShutdownRequested
 from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
-from secgroups.changes import carry_out
+from secgroups.changes import handle_membership_tasks
 from tests import cast as actors
 from tests.cast import Cast, memberships
 from tests.clouds import Clock, Grip, MemoryCloud, fail, go, meanwhile, refuse, throttle, unavailable
@@ -71,7 +71,7 @@ def test_the_number_of_queries_grows_only_with_the_rows_that_are_written(
     queue(vm, "remove", *["web"] * 20)
     tasks = list(Task.objects.of_queue(f"vms/{vm.pk}").select_related("vm__provider"))
     with django_assert_max_num_queries(19 + len(tasks)):
-        carry_out(tasks, Grip())
+        handle_membership_tasks(tasks, Grip())
 
 
 def test_a_retry_is_safe(cast: Cast, cloud: MemoryCloud) -> None:
@@ -166,7 +166,7 @@ def test_a_worker_that_is_to_stop_hands_its_tasks_back(cast: Cast, cloud: Memory
     queue(vm, "add", "web")
     clock.stop_asked = True
     cloud.script("change_groups", go, throttle(300))
-    with pytest.raises(HandedBack):
+    with pytest.raises(ShutdownRequested):
         carried_out(vm)
     assert [task.state for task in Task.objects.all()] == ["Active"]
     assert cloud.groups_of(vm.ems_ref)["eni-production-double-2"] == ("sg-production-default",)
@@ -201,7 +201,7 @@ def test_an_instance_that_is_gone_from_the_inventory_is_an_error(cast: Cast, clo
     [task] = queue(vm, "add", "web")
     vm.delete()
     task.refresh_from_db()
-    carry_out([task], Grip())
+    handle_membership_tasks([task], Grip())
     assert ends([task]) == [("Finished", "Error", "The instance is gone: it is no longer in the inventory.")]
     assert not cloud.calls
 
@@ -222,7 +222,7 @@ def test_who_waits_for_a_provider_that_is_disabled_meanwhile_waits_no_longer(
     cloud.script("change_groups", throttle(200))
     clock.meanwhile = lambda: Provider.objects.update(enabled=False)
     assert ends(carried_out(vm)) == [("Finished", "Error", "Provider acme is disabled.")]
-    assert clock.now <= Patience.LOOK
+    assert clock.now <= Backoff.LOOK
     assert memberships(vm) == {"eni-production-single-1": {"sg-production-default"}}
 
 

@@ -13,7 +13,7 @@ from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Group, Inventory
 from inventory.models import Task
 from inventory.refresh import refresh
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from inventory.services import request_refresh
 from secgroups.services import Accepted, Asked, request_changes
 from tests import cast as actors
@@ -112,7 +112,7 @@ def test_credentials_that_end_are_not_tried_once_for_each_task(cast: Cast, cloud
 def test_credentials_that_can_not_be_read_end_the_task_with_that_reason(cast: Cast, settings: Any) -> None:
     task = request_refresh(provider=cast.acme, user=None)
     settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode()]
-    work_off(task.queue)
+    run_queue(task.queue)
     ended = Task.objects.get()
     assert (ended.state, ended.status) == ("Finished", "Error")
     assert "set CREDENTIALS_KEY" in ended.message

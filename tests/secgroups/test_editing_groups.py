@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from inventory.backoff import HandedBack
+from inventory.backoff import ShutdownRequested
 from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, Task
@@ -163,7 +163,7 @@ class TestPatience:
     ) -> None:
         clock.stop_asked = True
         cloud.script("create_group", throttle())
-        with pytest.raises(HandedBack):
+        with pytest.raises(ShutdownRequested):
             edited(cast.acme, new(cast), new(cast))
         assert [task.state for task in Task.objects.all()] == ["Active", "Queued"]
 
@@ -274,7 +274,7 @@ def test_a_provider_that_was_deleted_meanwhile_ends_its_tasks(cast: Cast, cloud:
     queue_name = f"security_groups/{cast.acme.pk}"
     cast.acme.delete()
     tasks = list(Task.objects.of_queue(queue_name).select_related("provider"))
-    editing.carry_out(tasks, Grip())
+    editing.handle_edit_tasks(tasks, Grip())
     assert ends(list(Task.objects.all())) == [("Finished", "Error", "The provider was deleted.")]
     assert cloud.calls == []
 

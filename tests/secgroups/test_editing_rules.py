@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from inventory.drivers.exceptions import AlreadyThere
 from inventory.drivers.values import Inventory, Rule
 from inventory.refresh import refresh
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Edit, group_creation, group_edit, rule_creation, rule_deletion
 from tests import cast as actors
@@ -205,7 +205,7 @@ class TestBesideARefresh:
 
             def read_then_edit(call: Callable[[], Inventory]) -> Inventory:
                 found = call()
-                work_off(f"security_groups/{cast.acme.pk}")
+                run_queue(f"security_groups/{cast.acme.pk}")
                 return found
 
             cloud.script("inventory", read_then_edit)

@@ -11,7 +11,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory.deletion import carry_out
+from inventory.deletion import handle_provider_tasks
 from inventory.drivers.boundary import fitted
 from inventory.drivers.ec2 import parsers as ec2
 from inventory.drivers.file import document
@@ -28,7 +28,7 @@ from tests.clouds import Grip, MemoryCloud
 
 def refreshed(provider: Provider, *, force: bool = False) -> Task:
     task = request_refresh(provider=provider, user=None, force=force)
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     task.refresh_from_db()
     return task
 

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Q
 from django.utils import timezone
 
-from inventory.deletion import carry_out
+from inventory.deletion import handle_provider_tasks
 from inventory.drivers.values import Scope
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.services import request_refresh, request_refresh_of
@@ -82,7 +82,7 @@ def refreshed(provider: Provider, scope: Scope | None = None, *, force: bool = F
         if scope
         else request_refresh(provider=provider, user=None, force=force)
     )
-    carry_out([task], Grip())
+    handle_provider_tasks([task], Grip())
     task.refresh_from_db()
     return task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from inventory.backoff import Patience, Waiting
+from inventory.backoff import Backoff, Waiting
 from inventory.drivers.exceptions import (
     CloudError,
     CloudRefused,
@@ -67,7 +67,7 @@ def waited() -> list[Waiting]:
 
 @pytest.fixture
 def writer(cloud: MemoryCloud, grip: Grip, clock: Clock, waited: list[Waiting]) -> PortWriter:
-    return PortWriter(cloud, "i-1", grip, Patience(60), Heard(waited.append))
+    return PortWriter(cloud, "i-1", grip, Backoff(60), Heard(waited.append))
 
 
 def adding_db(writer: PortWriter) -> Plan:
@@ -76,7 +76,7 @@ def adding_db(writer: PortWriter) -> Plan:
 
 
 def carry_out(writer: PortWriter, made: Plan) -> None:
-    writer.carry_out(made, made.undone(writer.ports))
+    writer.apply(made, made.undone(writer.ports))
 
 
 def names(cloud: MemoryCloud) -> list[str]:
@@ -132,7 +132,7 @@ class TestWhatOthersDoMeanwhile:
             cloud,
             "i-1",
             Grip(),
-            Patience(60),
+            Backoff(60),
             Heard(lambda _: cloud.set_port("p1", group_refs=("sg-web", "sg-ops"))),
         )
         cloud.script("change_groups", throttle(11))

@@ -15,7 +15,7 @@ from django.utils import timezone
 from inventory import backoff, deletion
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
-from inventory.runner import _take, work_off
+from inventory.runner import _claim_tasks, run_queue
 from inventory.services import NotInTime, cancel_task, edit_provider, request_refresh, retry_task
 from secgroups.services import group_deletion, request_edits
 from tests.cast import Cast, memberships
@@ -43,7 +43,7 @@ def connected(cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch) -> list[str |
     """The address of each driver that was made."""
     urls: list[str | None] = []
 
-    def driver(provider: Provider, pace: Any) -> MemoryCloud:
+    def driver(provider: Provider, rate_limiter: Any) -> MemoryCloud:
         urls.append(provider.connection.url)
         return cloud
 
@@ -72,7 +72,7 @@ def added(cast: Cast, *names: str) -> list[Task]:
 
 
 def work(cast: Cast) -> None:
-    work_off(f"vms/{cast.production.single.pk}")
+    run_queue(f"vms/{cast.production.single.pk}")
 
 
 def told(task: Task) -> tuple[str, str, str]:
@@ -105,7 +105,7 @@ class TestACorrectedProvider:
         request_edits([group_deletion(cast.production.web), group_deletion(cast.production.db)], user=None)
         cloud.script("delete_group", throttle(LONG))
         meanwhile(clock, self.correct(cast))
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert {task.status for task in Task.objects.filter(queue__startswith="security")} == {"Ok"}
         assert connected == [None, "http://right.example"]
         assert clock.now <= 2
@@ -116,15 +116,15 @@ class TestACorrectedProvider:
         request_edits([group_deletion(cast.production.web), group_deletion(cast.production.db)], user=None)
         correct = self.correct(cast)
         cloud.script("delete_group", lambda call: (call(), correct())[0])
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert connected == [None, "http://right.example"]
 
     def test_is_used_by_a_refresh(self, cast: Cast, cloud: MemoryCloud, clock: Clock, monkeypatch: Any) -> None:
         urls: list[str | None] = []
 
-        def driver(provider: Provider, pace: Any) -> MemoryCloud:
+        def driver(provider: Provider, rate_limiter: Any) -> MemoryCloud:
             urls.append(provider.connection.url)
-            monkeypatch.setattr(cloud, "inventory", lambda: pace.send("read", lambda: next(answers)()))
+            monkeypatch.setattr(cloud, "inventory", lambda: rate_limiter.send("read", lambda: next(answers)()))
             return cloud
 
         answers = iter([lambda: throttle(LONG)(None), cloud.inventory, cloud.inventory])
@@ -132,7 +132,7 @@ class TestACorrectedProvider:
         monkeypatch.setattr("inventory.rate_limit.slow_down", lambda *_: None)
         task = request_refresh(provider=cast.acme, user=None)
         meanwhile(clock, self.correct(cast))
-        work_off(task.queue)
+        run_queue(task.queue)
         assert {one.status for one in Task.objects.all()} == {"Ok"}
         assert urls == [None, "http://right.example"]
         assert clock.now <= 2
@@ -227,7 +227,7 @@ class TestWhatItSays:
         cloud.script("delete_group", throttle(LONG))
         seen: list[Any] = []
         meanwhile(clock, lambda: seen.extend(Task.objects.values_list("state", "status")))
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert seen == [("Active", "Warn"), ("Queued", "Ok")]
 
 
@@ -264,7 +264,7 @@ class TestCancelling:
         first, behind = Task.objects.all()
         cloud.script("delete_group", throttle(LONG))
         meanwhile(clock, lambda: cancel_task(task=behind, user=user))
-        work_off(first.queue)
+        run_queue(first.queue)
         assert (told(first)[1], told(behind)[2]) == ("Ok", "Cancelled by ann.")
         assert cloud.called("delete_group") == ["sg-production-web"] * 2
 
@@ -296,7 +296,7 @@ class TestCancelling:
                 cancel_task(task=task, user=user)
 
         meanwhile(clock, cancel)
-        work_off(task.queue)
+        run_queue(task.queue)
         assert told(task)[1] == "Ok"
 
     def test_a_write_of_many_ports_of_which_none_was_done_is(
@@ -310,7 +310,7 @@ class TestCancelling:
             cloud.set_port("eni-production-double-1", group_refs=("sg-production-default", "sg-production-web"))
 
         meanwhile(clock, cancel_and_add_outside)
-        work_off(db.queue)
+        run_queue(db.queue)
         assert told(db)[1] == "Ok"
         assert "sg-production-web" in cloud.port("eni-production-double-1").group_refs  # theirs, not ours to undo
 
@@ -360,7 +360,7 @@ class TestRetrying:
         meanwhile(clock, lambda: retry_task(task=task))
         work(cast)
         assert told(task) == ADDED
-        assert clock.now <= backoff.Patience.LOOK * 2
+        assert clock.now <= backoff.Backoff.LOOK * 2
 
     def test_a_queued_task_wakes_a_worker(self, cast: Cast, messages: list[Any]) -> None:
         [task] = added(cast, "web")
@@ -393,8 +393,8 @@ class TestARefreshThatWaits:
     def task(self, cast: Cast, cloud: MemoryCloud, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Task:
         """The first answer is that it is to wait."""
 
-        def driver(provider: Provider, pace: Any) -> MemoryCloud:
-            monkeypatch.setattr(cloud, "inventory", lambda: pace.send("read", lambda: next(answers)()))
+        def driver(provider: Provider, rate_limiter: Any) -> MemoryCloud:
+            monkeypatch.setattr(cloud, "inventory", lambda: rate_limiter.send("read", lambda: next(answers)()))
             return cloud
 
         answers = iter([lambda: throttle(LONG)(None), *[cloud.inventory] * 3])
@@ -405,22 +405,22 @@ class TestARefreshThatWaits:
     def test_it_warns_meanwhile(self, task: Task, clock: Clock, admin_client: Client) -> None:
         seen: list[Any] = []
         meanwhile(clock, lambda: seen.append(admin_client.get("/api/tasks?status=Warn&expand=resources").json()))
-        work_off(task.queue)
+        run_queue(task.queue)
         [shown] = seen[0]["resources"]
         assert (shown["state"], shown["status"], shown["id"]) == ("Active", "Warn", str(task.pk))
         assert told(task)[:2] == ("Finished", "Ok")
 
     def test_it_is_cancelled(self, task: Task, clock: Clock, user: User) -> None:
         meanwhile(clock, lambda: cancel_task(task=task, user=user))
-        work_off(task.queue)
+        run_queue(task.queue)
         assert told(task) == ("Finished", "Error", "Cancelled by ann.")
         assert clock.now <= 2
 
     def test_it_is_tried_at_once(self, task: Task, clock: Clock) -> None:
         meanwhile(clock, lambda: retry_task(task=task))
-        work_off(task.queue)
+        run_queue(task.queue)
         assert told(task)[:2] == ("Finished", "Ok")
-        assert clock.now <= backoff.Patience.LOOK * 2
+        assert clock.now <= backoff.Backoff.LOOK * 2
 
 
 class TestALostLease:
@@ -437,7 +437,7 @@ class TestALostLease:
         edited(cast.acme, group_deletion(cast.production.web), grip=grip)
 
     def refresh(self, cast: Cast, grip: Grip) -> None:
-        deletion.carry_out(_take(request_refresh(provider=cast.acme, user=None).queue), grip)
+        deletion.handle_provider_tasks(_claim_tasks(request_refresh(provider=cast.acme, user=None).queue), grip)
 
     @pytest.mark.parametrize("work", CALLS)
     @pytest.mark.parametrize("error", [throttle(LONG), unavailable(), refuse()])
@@ -529,7 +529,7 @@ class TestTheLog:
         down = fail(backoff.CloudError("The password of acme is wrong."))
         cloud.script("inventory", go, down, down, go, go)
         for _ in range(5):
-            work_off(request_refresh(provider=cast.acme, user=None).queue)
+            run_queue(request_refresh(provider=cast.acme, user=None).queue)
         assert lines() == [
             ("WARNING", "Provider acme is failing: The password of acme is wrong."),
             ("INFO", "Provider acme is well again"),

@@ -11,7 +11,7 @@ from django.test import Client
 
 from inventory.drivers.values import EVERYBODY
 from inventory.models import CallRate, CloudTenant, IdempotencyKey, NetworkPort, Provider, Tally, Task, Vm
-from inventory.runner import sweep, work_off
+from inventory.runner import run_queue, sweep
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests.clouds import Clock, MemoryCloud, mirror
 from tests.upgrade.conftest import Upgraded, rows_by_table
@@ -114,7 +114,7 @@ def carry_out_everything() -> None:
     sweep()
     for _ in range(2):
         for queue in Task.objects.unfinished().order_by("queue").values_list("queue", flat=True).distinct():
-            work_off(queue)
+            run_queue(queue)
 
 
 def test_unfinished_tasks_are_carried_out(clouds: dict[str, MemoryCloud]) -> None:

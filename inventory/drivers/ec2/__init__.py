@@ -47,7 +47,7 @@ class Ec2Driver(Driver):
         # Not at the top: boto3 with the model of EC2 costs half a second and 60 MB; many processes never call it.
         from inventory.drivers.ec2.client import Client
 
-        return Client(self.connection, self.pace)
+        return Client(self.connection, self.rate_limiter)
 
     def verify(self) -> tuple[Check, ...]:
         from inventory.drivers.ec2 import verifying

@@ -30,7 +30,7 @@ from inventory.drivers.exceptions import (
     NotOffered,
 )
 from inventory.drivers.lists import Pages
-from inventory.drivers.rate_limit import Pace
+from inventory.drivers.rate_limit import RateLimiter
 from inventory.drivers.values import Connection
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ _making = Lock()
 class Client:
     """The EC2 API as one connection sees it, at somebody's pace; raises nothing but `CloudError`."""
 
-    def __init__(self, connection: Connection, pace: Pace) -> None:
+    def __init__(self, connection: Connection, rate_limiter: RateLimiter) -> None:
         self._connection = connection
         self._ec2: Any = shared(connection)
-        self._pace = pace
+        self._pace = rate_limiter
         self.region: str = self._ec2.meta.region_name
 
     def call(self, operation: str, key: str | None = None, **parameters: Any) -> dict[str, Any]:

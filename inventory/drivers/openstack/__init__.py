@@ -48,7 +48,7 @@ class OpenStackDriver(Driver):
         # Not at the top: the SDK costs most of a second; many processes never call it.
         from inventory.drivers.openstack.client import client
 
-        return self.pace.send("log in", partial(client, self.connection)).at(self.pace)
+        return self.rate_limiter.send("log in", partial(client, self.connection)).at(self.rate_limiter)
 
     def verify(self) -> tuple[Check, ...]:
         from inventory.drivers.openstack import verifying

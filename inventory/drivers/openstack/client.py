@@ -27,7 +27,7 @@ from inventory.drivers.openstack import decoding
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
 from inventory.drivers.openstack.login import keystone_url, login, reachable
 from inventory.drivers.openstack.session import session
-from inventory.drivers.rate_limit import AT_ONCE, Pace
+from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Connection
 
 Service = Literal["identity", "compute", "network"]
@@ -46,7 +46,7 @@ OLD_COMPUTE, COMPUTE = (2, 47), (2, 69)
 class Client:
     """The APIs of one project's view; safe to share between threads. Raises nothing but `CloudError`."""
 
-    _pace = AT_ONCE
+    _pace = UNLIMITED
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -60,10 +60,10 @@ class Client:
             catalog = auth.get_access(self._session).service_catalog
             self.region: str | None = catalog.endpoint_data_for("network", **self._where).region_name
 
-    def at(self, pace: Pace) -> Self:
+    def at(self, rate_limiter: RateLimiter) -> Self:
         """The same login, at this pace."""
         paced = copy(self)
-        paced._pace = pace
+        paced._pace = rate_limiter
         return paced
 
     def get(self, service: Service, path: str, key: str, **parameters: Any) -> Item:

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inventory.backoff import StartAnew
+from inventory.backoff import RestartRequested
 from inventory.drivers.exceptions import CloudError
 from inventory.fields import UnreadableSecret
 from inventory.guard import TooManyGone
-from inventory.leases import Holding, LeaseLost, lease
+from inventory.leases import LeaseLost, QueueLease, hold_lease
 from inventory.models import Provider
 from inventory.refresh import STEPS, Refresh, refresh
 
@@ -31,22 +31,25 @@ class Command(BaseCommand):
             raise CommandError(f"Not refreshed: {', '.join(failed)}")
 
     def _refresh(self, provider: Provider, force: bool) -> bool:
-        with lease(f"providers/{provider.pk}") as holding:
-            if holding is None:
+        with hold_lease(f"providers/{provider.pk}") as lease:
+            if lease is None:
                 self.stderr.write(f"{provider.name}: is being refreshed right now")
                 return False
             try:
-                done = self._refreshed(provider, holding, force)
+                done = self._refreshed(provider, lease, force)
             except (CloudError, LeaseLost, TooManyGone, UnreadableSecret) as error:
                 self.stderr.write(f"{provider.name}: {error}")
                 return False
         self.stdout.write(f"{provider.name}: {done.summary()}")
         return True
 
-    def _refreshed(self, provider: Provider, holding: Holding, force: bool) -> Refresh:
+    def _refreshed(self, provider: Provider, lease: QueueLease, force: bool) -> Refresh:
         while True:
-            with suppress(StartAnew), tqdm(total=STEPS, desc=provider.name, unit="step", file=self.stderr) as bar:
-                return refresh(provider, holding, force=force, progress=bar.update)
+            with (
+                suppress(RestartRequested),
+                tqdm(total=STEPS, desc=provider.name, unit="step", file=self.stderr) as bar,
+            ):
+                return refresh(provider, lease, force=force, progress=bar.update)
             provider.refresh_from_db()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from inventory.rest.errors import BadInput
-from inventory.rest.hrefs import ADDRESS, as_uuid, id_in
+from inventory.rest.hrefs import ADDRESS, id_in, parse_uuid
 from inventory.rest.resources import ResourceType
 
 
@@ -54,5 +54,5 @@ class Named:
         """What the resource says, as the rows have it; None if no row can have it."""
         value = resource.get(name)
         if self._resource_type.columns[name].is_uuid:
-            return as_uuid(value)
+            return parse_uuid(value)
         return value if isinstance(value, str) else None

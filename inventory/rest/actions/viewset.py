@@ -20,7 +20,7 @@ from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attr
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.http.conditional import IF_MATCH
-from inventory.rest.http.idempotency import once
+from inventory.rest.http.idempotency import idempotent
 from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
@@ -146,7 +146,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
-        run = once(self._run, self) if request.method == "POST" else self._run
+        run = idempotent(self._run, self) if request.method == "POST" else self._run
         return run(request, **kwargs)
 
     def _run(self, request: Request, **kwargs: Any) -> Response:

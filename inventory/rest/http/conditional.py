@@ -16,7 +16,7 @@ from inventory.rest.http.renderers import JSONRenderer, dumped
 IF_MATCH = "HTTP_IF_MATCH"
 
 
-def unless_known(request: Request, resource: dict[str, Any]) -> Response:
+def conditional_response(request: Request, resource: dict[str, Any]) -> Response:
     """A resource with its `ETag`, or 304 if that is one of `If-None-Match`.
 
     The tag is made of what was read, so it changes with every value that the answer shows, also those of other

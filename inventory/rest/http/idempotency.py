@@ -69,7 +69,7 @@ class TooLongAnswer(APIException):
     default_detail = f"The answer is too long to be kept for the {HEADER}. Send fewer resources in one request."
 
 
-def once(handler: Handler, view: View) -> Handler:
+def idempotent(handler: Handler, view: View) -> Handler:
     """A handler that does each key once."""
 
     @wraps(handler)

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.models import AuthToken
-from inventory.rest.errors import BadInput, NotFound, body
+from inventory.rest.errors import BadInput, NotFound, error_body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.authentication import authorization, identity, limited_to_group
 from inventory.rest.parameters import check_parameters, names_in
@@ -28,7 +28,7 @@ from inventory.rest.resources import get_resource_type
 from inventory.rest.shapes import ENTRY_POINT, TOKEN
 
 
-def _let_go(answer: Any) -> None:
+def _break_reference_cycle(answer: Any) -> None:
     """Take the answer from the view, which refers to itself and so lies about until the collector comes by."""
     answer.renderer_context["view"].response = None
     answer.renderer_context, answer.data = {}, None
@@ -68,7 +68,7 @@ class ApiView(APIView):
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
         if isinstance(answer, Response):
-            answer.add_post_render_callback(_let_go)
+            answer.add_post_render_callback(_break_reference_cycle)
         return answer
 
     def perform_authentication(self, request: Request) -> None:
@@ -180,7 +180,7 @@ class EntryPoint(ApiView):
         )
 
 
-class Nowhere(ApiView):
+class NotFoundView(ApiView):
     """Every other address under the API: says which part of it is wrong."""
 
     schema = None  # no address of the API
@@ -203,5 +203,5 @@ def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """Says that the service answers, to anybody."""
     if request.method not in {"GET", "HEAD"}:
         refused = f"Unsupported HTTP Method {(request.method or '').lower()} for the Ping specified"
-        return JsonResponse(body(400, refused), status=400)
+        return JsonResponse(error_body(400, refused), status=400)
     return HttpResponse("pong", content_type="text/plain")

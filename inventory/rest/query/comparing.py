@@ -10,9 +10,9 @@ from inventory.db.expressions import ByCodePoint, Like, Regex
 from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
-from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, pieces
-from inventory.rest.query.lists import holding
-from inventory.rest.query.parsing import Span, Whole, as_time, as_truth, as_uuid, as_whole
+from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
+from inventory.rest.query.lists import lease
+from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -28,7 +28,7 @@ def compared(attribute: Attribute, parsed: Filter) -> Condition:
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
     if attribute.kind is Kind.LIST:
-        return holding(attribute.name, attribute.expression, parsed)
+        return lease(attribute.name, attribute.expression, parsed)
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:
@@ -43,12 +43,12 @@ def holds_for_null(parsed: Filter) -> bool:
 
 def _has_null(parsed: Filter) -> bool:
     operand = parsed.operand
-    return isinstance(operand, Null) or (isinstance(operand, Several) and Null() in operand.items)
+    return isinstance(operand, Null) or (isinstance(operand, ListOperand) and Null() in operand.items)
 
 
-def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | Several) -> Condition:
+def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | ListOperand) -> Condition:
     if operator in {Operator.EQUAL, Operator.EXACT}:
-        items = operand.items if isinstance(operand, Several) else (operand,)
+        items = operand.items if isinstance(operand, ListOperand) else (operand,)
         return _any_of(attribute, operator, items)
     if not isinstance(operand, Text):
         what = "null" if isinstance(operand, Null) else "a list"
@@ -69,7 +69,7 @@ def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, 
         for pattern in sorted(patterns):
             found.append(compare_by(Like, attribute.expression, pieces(pattern)))
     if attribute.kind is Kind.TIME:
-        return any_of(found + [_within(attribute, as_time(text)) for text in texts])
+        return any_of(found + [_within(attribute, parse_time(text)) for text in texts])
     values = [value for text in texts if (value := _value(attribute, text)) is not None]
     if len(values) == 1:
         found.append(compare_by(Exact, attribute.expression, values[0]))
@@ -82,11 +82,11 @@ def _value(attribute: Attribute, text: str) -> object:
     """The value that a text means; None for a number that no row can have."""
     match attribute.kind:
         case Kind.NUMBER:
-            return as_whole(attribute.name, text).exactly
+            return parse_integer(attribute.name, text).exactly
         case Kind.TRUTH:
-            return as_truth(attribute.name, text)
+            return parse_bool(attribute.name, text)
         case Kind.UUID:
-            return as_uuid(attribute.name, text)
+            return parse_uuid(attribute.name, text)
     return text
 
 
@@ -94,26 +94,26 @@ def _in_order(attribute: Attribute, operator: Operator, text: str) -> Condition:
     lookup = _ORDERS[operator]
     match attribute.kind:
         case Kind.NUMBER:
-            return _number_in_order(attribute, operator, as_whole(attribute.name, text))
+            return _number_in_order(attribute, operator, parse_integer(attribute.name, text))
         case Kind.TIME:
-            return _time_in_order(attribute, operator, as_time(text))
+            return _time_in_order(attribute, operator, parse_time(text))
         case Kind.TEXT:
             return compare_by(lookup, ByCodePoint(attribute.expression), text)
     raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
 
 
-def _within(attribute: Attribute, span: Span) -> Condition:
+def _within(attribute: Attribute, span: TimeSpan) -> Condition:
     value = attribute.expression
     return compare_by(GreaterThanOrEqual, value, span.first) & compare_by(LessThanOrEqual, value, span.last)
 
 
-def _time_in_order(attribute: Attribute, operator: Operator, span: Span) -> Condition:
+def _time_in_order(attribute: Attribute, operator: Operator, span: TimeSpan) -> Condition:
     """What is after a day is after its last moment."""
     edge = span.last if operator in {Operator.GREATER, Operator.AT_MOST} else span.first
     return compare_by(_ORDERS[operator], attribute.expression, edge)
 
 
-def _number_in_order(attribute: Attribute, operator: Operator, number: Whole) -> Condition:
+def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBounds) -> Condition:
     """Also where the number lies between two whole ones, or beyond all that the database can hold."""
     if number.exactly is not None:
         return compare_by(_ORDERS[operator], attribute.expression, number.exactly)

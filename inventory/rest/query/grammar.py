@@ -67,13 +67,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
+class ListOperand:
     """Any of these."""
 
     items: tuple[Null | Text, ...]
 
 
-Operand = Null | Text | Several
+Operand = Null | Text | ListOperand
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _operand(written: str, text: str) -> Operand:
     items = written[1:-1]
     if not items.strip():
         raise BadInput(f"The list is empty in filter {text}")
-    return Several(tuple(_item(found[1]) for found in _LISTED.finditer(f"{items},")))
+    return ListOperand(tuple(_item(found[1]) for found in _LISTED.finditer(f"{items},")))
 
 
 def _item(written: str) -> Null | Text:

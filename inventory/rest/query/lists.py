@@ -7,7 +7,7 @@ from django.db.models import F, JSONField, Q
 from inventory.db.conditions import Condition, any_of, compare_by, fixed
 from inventory.db.expressions import Has, HasLike, Like
 from inventory.rest.errors import BadInput
-from inventory.rest.query.grammar import Filter, Null, Operator, Several, Text, pieces
+from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.related import few
 from inventory.rest.resources import TextList
 
@@ -15,13 +15,13 @@ from inventory.rest.resources import TextList
 _ANYTHING = ("", "")
 
 
-def holding(name: str, texts: TextList, parsed: Filter) -> Condition:
+def lease(name: str, texts: TextList, parsed: Filter) -> Condition:
     """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
         raise BadInput(f"{name} is a list: {parsed.operator.value} can't be used with it")
     operand = parsed.operand
-    items = operand.items if isinstance(operand, Several) else (operand,)
+    items = operand.items if isinstance(operand, ListOperand) else (operand,)
     found = any_of([_one(texts, item, operator) for item in items])
     return ~found if parsed.operator.opposite else found
 

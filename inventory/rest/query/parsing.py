@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _UTC = re.compile(r" ?UTC$")
 
 
-class Whole(NamedTuple):
+class IntegerBounds(NamedTuple):
     """A number among the whole ones that a database holds: one of them, or between two (None: there is none)."""
 
     exactly: int | None
@@ -27,7 +27,7 @@ class Whole(NamedTuple):
     above: int | None
 
 
-def as_whole(name: str, text: str) -> Whole:
+def parse_integer(name: str, text: str) -> IntegerBounds:
     """`BadInput` for a text that is no decimal number."""
     if not _NUMBER.fullmatch(text):
         raise BadInput(f"Invalid value for {name}: {text} is not a number")
@@ -36,38 +36,38 @@ def as_whole(name: str, text: str) -> Whole:
     between = bool(fraction.strip("0"))
     floor = -number - between if text.startswith("-") else number
     if not between and SMALLEST <= floor <= LARGEST:
-        return Whole(floor, None, None)
-    return Whole(None, floor if floor >= SMALLEST else None, floor + 1 if floor < LARGEST else None)
+        return IntegerBounds(floor, None, None)
+    return IntegerBounds(None, floor if floor >= SMALLEST else None, floor + 1 if floor < LARGEST else None)
 
 
-def as_truth(name: str, text: str) -> bool:
+def parse_bool(name: str, text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.lower()]
     except KeyError:
         raise BadInput(f"Invalid value for {name}: {text} is neither true nor false") from None
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """The first and the last moment of a day; of a time they are one."""
 
     first: datetime
     last: datetime
 
 
-def as_time(text: str) -> Span:
+def parse_time(text: str) -> TimeSpan:
     """An ISO 8601 date or time, in UTC where it has no zone; `UTC` may stand for the zone."""
     try:
         if day := parse_date(text):
-            return Span(datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC))
+            return TimeSpan(datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC))
         if moment := parse_datetime(_UTC.sub("Z", text)):
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return Span(moment, moment)
+            return TimeSpan(moment, moment)
     except (ValueError, OverflowError):
         pass
     raise BadInput(f"Bad format for datetime: {text}")
 
 
-def as_uuid(name: str, text: str) -> UUID:
+def parse_uuid(name: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:

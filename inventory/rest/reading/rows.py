@@ -157,7 +157,7 @@ def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQue
         if sources is _COUNTED:
             counted: QuerySet[Any, Any] = rows._on_all_pages().counted()  # type: ignore[attr-defined]
             return counted
-        total = replace(rows, where=EVERYTHING)._on_all_pages().kept_number() if with_total else None  # type: ignore[attr-defined]
+        total = replace(rows, where=EVERYTHING)._on_all_pages().stored_count_query() if with_total else None  # type: ignore[attr-defined]
         return rows.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     few = rows.parent is None or rows.parent.subcollection.few

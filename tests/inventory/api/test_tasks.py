@@ -13,7 +13,7 @@ from django.test import Client
 
 from inventory.models import Task
 from inventory.rest.http import waiting
-from inventory.runner import _take
+from inventory.runner import _claim_tasks
 from inventory.services import TaskSpec, finish, queue_work
 from tests.contracts import grant
 
@@ -54,7 +54,7 @@ def test_a_queued_task_is_cancelled_and_says_by_whom(admin_client: Client, task:
     }
     task.refresh_from_db()
     assert (task.state, task.status, task.message) == ("Finished", "Error", "Cancelled by admin.")
-    assert _take("vms/1") == []
+    assert _claim_tasks("vms/1") == []
 
 
 def test_a_task_that_was_cancelled_just_before_is_not_taken(admin_client: Client, task: Task) -> None:

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from inventory.drivers import file
+from inventory.drivers import exceptions, file
 from inventory.drivers.base import Driver
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "adding-a-cloud.md").read_text()

@@ -19,7 +19,7 @@ from inventory.drivers.exceptions import (
     NotAllowed,
     NotOffered,
 )
-from inventory.drivers.rate_limit import Pace
+from inventory.drivers.rate_limit import RateLimiter
 from inventory.drivers.values import Group, Port, Rule
 from tests.live.ec2 import driver_of
 from tests.live.faults import FaultProxy, fault_proxy
@@ -36,7 +36,7 @@ def proxy() -> Iterator[FaultProxy]:
         yield faults
 
 
-class RememberingPace(Pace):
+class RememberingRateLimiter(RateLimiter):
     def __init__(self) -> None:
         self.errors: list[CloudError] = []
 
@@ -161,14 +161,14 @@ def test_an_action_that_is_not_there_for_us_is_done_without(proxy: FaultProxy, c
 def test_a_page_for_an_action_is_told_by_its_status(proxy: FaultProxy, status: int, absent: bool) -> None:
     proxy.answer(OPTIONAL, "<!doctype html><p>None", status=status, content_type="text/html")
     driver = driver_of(proxy.url)
-    driver.pace = pace = RememberingPace()
+    driver.rate_limiter = rate_limiter = RememberingRateLimiter()
     found = driver._client.read(
         "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations", optional=True
     )
     with pytest.raises(NotOffered if absent else ForeignAnswer):
         list(found)
     # A refresh repeats what is not permanent: each would take ten seconds longer for what is never there.
-    assert [error.permanent for error in pace.errors] == [absent]
+    assert [error.permanent for error in rate_limiter.errors] == [absent]
 
 
 def test_a_write_that_a_page_answers_is_not_taken_for_done(proxy: FaultProxy) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import CloudNetwork, Task
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
@@ -38,7 +38,7 @@ def test_one_is_deleted_by_a_task(admin_client: Client, cast: Cast, cloud: Memor
         "task_href": f"http://testserver/api/tasks/{task.pk}",
         "href": f"http://testserver{address}",
     }
-    work_off(task.queue)
+    run_queue(task.queue)
     assert not SecurityGroup.objects.filter(pk=cast.production.web.pk).exists()
     assert admin_client.get(address).status_code == HTTPStatus.NOT_FOUND
 
@@ -48,7 +48,7 @@ def test_by_its_method_there_is_no_answer(
 ) -> None:
     answer = admin_client.delete(f"{place}/{cast.production.web.pk}")
     assert (answer.status_code, answer.content) == (HTTPStatus.NO_CONTENT, b"")
-    work_off(Task.objects.get().queue)
+    run_queue(Task.objects.get().queue)
     assert not SecurityGroup.objects.filter(pk=cast.production.web.pk).exists()
 
 
@@ -59,7 +59,7 @@ def test_many_are_deleted_and_one_that_is_in_use_hurts_nobody(
     resources = [{"id": str(site.web.pk)}, {"id": site.default.pk}, {"id": 0}, {"id": site.db.pk}]
     results = post(admin_client, place, {"action": "delete", "resources": resources})["results"]
     assert [result["success"] for result in results] == [True, True, False, True]
-    work_off(f"security_groups/{cast.acme.pk}")
+    run_queue(f"security_groups/{cast.acme.pk}")
     assert [(task.status, task.message) for task in Task.objects.all()] == [
         ("Ok", "Deleted security group web."),
         ("Error", "Cannot delete security group default: The security group is in use."),
@@ -96,10 +96,10 @@ def test_below_an_instance_or_a_tenant_it_is_not_deleted(admin_client: Client, c
 def test_what_the_cloud_gave_a_group_goes_with_it(admin_client: Client, cast: Cast, cloud: MemoryCloud) -> None:
     url = f"/api/providers/{cast.acme.pk}/security_groups"
     post(admin_client, url, {"name": "new"})
-    work_off(f"security_groups/{cast.acme.pk}")
+    run_queue(f"security_groups/{cast.acme.pk}")
     assert FirewallRule.objects.filter(security_group__name="new").exists()
     post(admin_client, f"{url}/{SecurityGroup.objects.get(name='new').pk}", {"action": "delete"})
-    work_off(f"security_groups/{cast.acme.pk}")
+    run_queue(f"security_groups/{cast.acme.pk}")
     assert not FirewallRule.objects.filter(security_group__name="new").exists()
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from secgroups.models import FirewallRule
 from tests import cast as actors
 from tests.cast import Cast
@@ -62,7 +62,7 @@ class TestCreate:
                 }
             ]
         }
-        work_off(task.queue)
+        run_queue(task.queue)
         [read] = admin_client.get(f"{url}?expand=resources").json()["resources"]
         ref = read.pop("ems_ref")
         assert read == {
@@ -88,7 +88,7 @@ class TestCreate:
     ) -> None:
         source = {"source_security_group_id": str(cast.production.db.pk)}
         post(admin_client, url, {"direction": "outbound", "host_protocol": "tcp", "port": 5432, **source})
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         rule = FirewallRule.objects.get()
         assert (rule.direction, rule.source_security_group) == ("outbound", cast.production.db)
         name = "rule outbound tcp 5432 to db of security group web"
@@ -189,7 +189,7 @@ class TestCreate:
         resources = [RULE, {}, RULE | {"port": 80}, RULE | {"resource_id": cast.production.web.pk}]
         results = post(admin_client, url, {"action": "create", "resources": resources})["results"]
         assert [result["success"] for result in results] == [True, False, True, True]
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         subject = "rule inbound tcp 443 from 10.0.0.0/8 of security group web"
         assert [(task.status, task.message) for task in Task.objects.all()] == [
             ("Ok", f"Created {subject}."),
@@ -211,7 +211,7 @@ class TestDelete:
         assert answer["message"] == "Deleting rule inbound tcp 80 from 10.0.0.0/8 of security group web"
         assert answer["href"] == f"http://testserver/api/security_groups/{cast.production.web.pk}"
         assert admin_client.delete(f"{url}/{rules[1].pk}").status_code == HTTPStatus.NO_CONTENT
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert [task.status for task in Task.objects.all()] == ["Ok", "Ok"]
         assert not FirewallRule.objects.exists()
         assert cloud.rule_list == []
@@ -228,7 +228,7 @@ class TestDelete:
         ]
         results = post(admin_client, url, {"action": "delete", "resources": resources})["results"]
         assert [result["success"] for result in results] == [True, True, False, False]
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert list(FirewallRule.objects.all()) == [foreign]
 
     def test_a_single_one_that_is_not_there_is_refused(self, admin_client: Client, url: str) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from secgroups.models import SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
@@ -57,7 +57,7 @@ class TestCreate:
                 }
             ]
         }
-        work_off(task.queue)
+        run_queue(task.queue)
         made = SecurityGroup.objects.get(name="new")
         assert (made.description, made.cloud_network) == ("a new one", cast.staging.network)
         shown = admin_client.get(f"/api/tasks/{task.pk}").json()
@@ -82,7 +82,7 @@ class TestCreate:
         results = post(admin_client, url, {"resources": resources})["results"]
 
         assert [result["success"] for result in results] == [True, False, False, True, True]
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         assert list(Task.objects.values_list("status", flat=True)) == ["Ok", "Error", "Ok"]
         assert SecurityGroup.objects.filter(name__in=["one", "two", "three"]).count() == 2
 
@@ -158,7 +158,7 @@ class TestCreate:
     ) -> None:
         type(cast.acme).objects.update(enabled=False)
         post(admin_client, url, {"name": "new"})
-        work_off(f"security_groups/{cast.acme.pk}")
+        run_queue(f"security_groups/{cast.acme.pk}")
         task = Task.objects.get()
         assert (task.status, task.message) == (
             "Error",
@@ -178,7 +178,7 @@ class TestEdit:
 
         assert (answer["success"], answer["href"]) == (True, f"http://testserver{address}")
         assert answer["message"] == "Editing security group web"
-        work_off(Task.objects.get().queue)
+        run_queue(Task.objects.get().queue)
         group.refresh_from_db()
         assert (group.name, group.description) == ("www", "x")
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Task
-from inventory.runner import work_off
+from inventory.runner import run_queue
 from tests.cast import Cast, memberships
 from tests.clouds import MemoryCloud
 from tests.contracts import grant
@@ -46,7 +46,7 @@ def test_one_group_is_added_by_a_task_that_the_answer_names(
         ]
     }
     assert (task.state, task.userid) == ("Queued", "admin")
-    work_off(task.queue)
+    run_queue(task.queue)
     shown = admin_client.get(f"/api/tasks/{task.pk}").json()
     assert (shown["state"], shown["status"]) == ("Finished", "Ok")
     assert shown["message"] == "Added security group web to production-double on 2 ports."
@@ -81,7 +81,7 @@ def test_of_four_at_once_one_bad_name_changes_nothing_for_the_others(
     resources = [{"name": "web"}, {"name": "nowhere"}, {"name": "db"}, {"name": "default"}]
 
     post(admin_client, url, {"action": "add", "resources": resources})
-    work_off(f"vms/{vm.pk}")
+    run_queue(f"vms/{vm.pk}")
 
     assert list(Task.objects.values_list("status", flat=True)) == ["Ok", "Error", "Ok", "Ok"]
     assert memberships(vm) == {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.rest.errors import BadInput
-from inventory.rest.query.grammar import LONGEST, Filter, Null, Operator, Several, Text, parse
+from inventory.rest.query.grammar import LONGEST, Filter, ListOperand, Null, Operator, Text, parse
 
 
 @pytest.mark.parametrize("operator", Operator)
@@ -68,11 +68,11 @@ def test_null_is_written_without_quotes_in_any_case(written: str) -> None:
     ],
 )
 def test_a_list_has_its_items_between_commas(written: str, items: list[str]) -> None:
-    assert parse(f"name={written}").operand == Several(tuple(map(Text, items)))
+    assert parse(f"name={written}").operand == ListOperand(tuple(map(Text, items)))
 
 
 def test_null_can_be_in_a_list() -> None:
-    assert parse("name=[NULL,'nil',nil]").operand == Several((Null(), Text("nil"), Null()))
+    assert parse("name=[NULL,'nil',nil]").operand == ListOperand((Null(), Text("nil"), Null()))
 
 
 @pytest.mark.parametrize("text", ["or name='db'", "  OR  name='db'", "or name = db"])
