@@ -88,15 +88,15 @@ class Backoff:
     `elapsed` seconds have passed already.
     """
 
-    FIRST = 0.5
-    LONGEST = 30.0
+    FIRST_PAUSE = 0.5
+    MAX_PAUSE = 30.0
     #: How often who waits looks whether it is still to wait, in seconds.
-    LOOK = 1.0
+    CHECK_INTERVAL = 1.0
 
     def __init__(self, seconds: float, *, elapsed: float = 0.0, attempts: int = 0) -> None:
         self._left = seconds - elapsed
         self._ends: float | None = None
-        self._bound = self.FIRST
+        self._bound = self.FIRST_PAUSE
         self.attempts = attempts + 1
 
     def pause(self, error: CloudError, retries: Retries = NO_RETRIES) -> None:
@@ -113,12 +113,12 @@ class Backoff:
             retries.go_on()
         else:
             stop.sleep(0)
-        self._bound = min(2 * self._bound, self.LONGEST)
+        self._bound = min(2 * self._bound, self.MAX_PAUSE)
         self.attempts += 1
 
     def _sleep(self, seconds: float, retries: Retries) -> None:
         while seconds > 0:
-            stop.sleep(min(seconds, self.LOOK))
-            seconds -= self.LOOK
+            stop.sleep(min(seconds, self.CHECK_INTERVAL))
+            seconds -= self.CHECK_INTERVAL
             if retries.look():
                 return

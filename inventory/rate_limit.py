@@ -24,17 +24,17 @@ from inventory.models import CallRate, Provider
 Answer = TypeVar("Answer")
 
 #: Turns a second after the first refusal: what EC2 gives an account to change things.
-FIRST = 5.0
+INITIAL_RATE = 5.0
 #: The fewest, and by how many they grow in a second in which all turns are taken.
-SLOWEST, GAIN = 0.2, 0.2
+MIN_RATE, RATE_GAIN = 0.2, 0.2
 #: Calls that were under way together are refused together: within this time that counts once.
-TOGETHER = timedelta(seconds=1)
+REFUSAL_WINDOW = timedelta(seconds=1)
 #: After so long without a refusal an action is called at will again.
-FORGOTTEN = timedelta(minutes=10)
+LIMIT_LIFETIME = timedelta(minutes=10)
 #: For how many seconds it is taken for granted that no other worker was refused.
-LOOK = 1.0
+CHECK_INTERVAL = 1.0
 #: For how many seconds a refresh repeats a request that fails: it comes again by itself.
-FAILING = 10.0
+REFRESH_RETRY_SECONDS = 10.0
 
 
 class RateLimited(Throttled):
@@ -74,7 +74,7 @@ class SharedRateLimiter(RateLimiter):
         del self._turns[action]
 
     def _is_limited(self, action: str) -> bool:
-        if time.monotonic() - self._looked > LOOK:
+        if time.monotonic() - self._looked > CHECK_INTERVAL:
             self._limited = set(CallRate.objects.filter(provider=self._provider).values_list("action", flat=True))
             self._looked = time.monotonic()
         return action in self._limited
@@ -91,7 +91,7 @@ class LowPriorityRateLimiter(SharedRateLimiter):
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer; only for requests that change nothing."""
         self._check()
-        limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(FAILING)
+        limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(REFRESH_RETRY_SECONDS)
         while True:
             try:
                 answer = super().send(action, request)
@@ -105,7 +105,7 @@ class LowPriorityRateLimiter(SharedRateLimiter):
 
     def _check(self) -> None:
         """Stop reading soon after the provider was disabled or deleted, however well its cloud answers."""
-        if time.monotonic() - self._checked > LOOK:
+        if time.monotonic() - self._checked > CHECK_INTERVAL:
             self._provider.ensure_enabled()
             self._checked = time.monotonic()
 
@@ -123,7 +123,7 @@ def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
         wait: float = max((rate.next_on - rate.now).total_seconds(), 0.0)
         if queue or not wait:
             rate.next_on = max(rate.next_on, rate.now) + timedelta(seconds=1 / rate.per_second)
-            rate.per_second += GAIN / rate.per_second
+            rate.per_second += RATE_GAIN / rate.per_second
             rate.save()
         return wait
 
@@ -131,22 +131,26 @@ def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
 def slow_down(provider: Provider, action: str, retry_after: float | None) -> None:
     """Note that the cloud refused a call as one too many: all workers call less often from now on."""
     first = CallRate(
-        provider=provider, action=action, per_second=2 * FIRST, next_on=Now(), refused_on=Now() - TOGETHER
+        provider=provider,
+        action=action,
+        per_second=2 * INITIAL_RATE,
+        next_on=Now(),
+        refused_on=Now() - REFUSAL_WINDOW,
     )
     with transaction.atomic():
         if not provider.is_kept():
             return
         CallRate.objects.bulk_create([first], ignore_conflicts=True)
         rate = _locked(provider, action)
-        if rate.now - rate.refused_on >= TOGETHER:
-            rate.per_second = max(rate.per_second / 2, SLOWEST)
+        if rate.now - rate.refused_on >= REFUSAL_WINDOW:
+            rate.per_second = max(rate.per_second / 2, MIN_RATE)
             rate.refused_on = rate.now
         rate.next_on = max(rate.next_on, rate.now + timedelta(seconds=retry_after or 0))
         rate.save()
 
 
 def forget_old_rates() -> None:
-    CallRate.objects.filter(refused_on__lt=Now() - FORGOTTEN).delete()
+    CallRate.objects.filter(refused_on__lt=Now() - LIMIT_LIFETIME).delete()
 
 
 def _locked(provider: Provider, action: str) -> Any:

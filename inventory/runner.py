@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Sequence[Task], QueueLease], None]
 
 #: How old a queued task is before the sweep doubts its message.
-LATE = timedelta(seconds=5)
+SWEEP_AFTER = timedelta(seconds=5)
 #: A refresh may take minutes: half of the threads are always left to what takes seconds.
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
@@ -73,8 +73,8 @@ def _run_queue(queue: str) -> None:
 
 def sweep() -> None:
     """Wake a worker for each queue that has work and nobody at it: its message was lost, or its worker died."""
-    for queue in overdue.tasks(LATE).order_by("queue").values_list("queue", flat=True).distinct():
-        wake(queue, expires=LATE.total_seconds())
+    for queue in overdue.tasks(SWEEP_AFTER).order_by("queue").values_list("queue", flat=True).distinct():
+        wake(queue, expires=SWEEP_AFTER.total_seconds())
 
 
 def _claim_tasks(queue: str) -> list[Task]:

@@ -29,7 +29,7 @@ from secgroups.plan import Plan
 from secgroups.retrying import RetryingCloud
 
 #: For how long a reading is written on, in seconds.
-FRESH = 1.0
+READ_MAX_AGE = 1.0
 #: What says of a write that it was not done, and may be repeated.
 UNWRITTEN = (Throttled, Outdated)
 
@@ -58,7 +58,7 @@ class PortWriter(RetryingCloud):
         read = self.driver.ports_again if self.read_on else self.driver.ports
         self.ports = self.ask(lambda: read(self.instance_ref))
         self.read_on = read_on
-        self._stale_from = time.monotonic() + FRESH
+        self._stale_from = time.monotonic() + READ_MAX_AGE
         return self.ports
 
     def apply(self, plan: Plan, undone: Plan) -> None:

@@ -18,13 +18,13 @@ from secgroups.models import SecurityGroup
 Answer = TypeVar("Answer")
 
 #: For how long after it first saw a group Portcullis takes "no such group" for a cloud that is not yet consistent.
-FRESH = timedelta(seconds=60)
+NEW_GROUP_GRACE = timedelta(seconds=60)
 
 
 def any_fresh(provider: Provider, *refs: str | None) -> bool:
     """Whether one of these groups is so new that the cloud may not find it yet."""
     groups = SecurityGroup.objects.filter(provider=provider, ems_ref__in=[ref for ref in refs if ref])
-    return groups.filter(created_on__gt=timezone.now() - FRESH).exists()
+    return groups.filter(created_on__gt=timezone.now() - NEW_GROUP_GRACE).exists()
 
 
 class RetryingCloud:

@@ -20,7 +20,7 @@ from pathlib import Path
 DEPLOY = Path(__file__).parents[1] / "deploy"
 LOOPBACK = "127.0.0.1"
 #: How long a server may take to come up, in seconds.
-PATIENCE = 180
+TIMEOUT = 180
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -77,7 +77,7 @@ class Server(ABC):
         self._processes.append(process)
 
     def _await(self, port: int, host: str | None = None) -> None:
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + TIMEOUT
         while time.monotonic() < ends:
             with suppress(OSError), socket.create_connection((host or self.host, port), timeout=1):
                 return
@@ -120,7 +120,7 @@ class PostgreSQL(Server):
             pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
             os.kill(pid, signal.SIGQUIT)  # at once, as in a crash; killed, it would leave its memory behind
             for process in self._processes:
-                process.wait(timeout=PATIENCE)
+                process.wait(timeout=TIMEOUT)
         super().end()
 
 

@@ -29,7 +29,7 @@ OPERATIONS = {found.ok().label: found.ok() for found in schema.get_all_operation
 @pytest.fixture
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """For the end of a task, which does not come here."""
-    monkeypatch.setattr(waiting, "LONGEST", 0)
+    monkeypatch.setattr(waiting, "MAX_WAIT", 0)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from inventory.models import Task
 from inventory.services import request_refresh_of
 
 #: Most things that are read one by one: of more it is quicker to read all that their provider has.
-MOST = 200
+MAX_SELECTED = 200
 
 
 class RefreshableAdmin(LinkedAdmin[M]):
@@ -41,9 +41,9 @@ class RefreshableAdmin(LinkedAdmin[M]):
         return self._refresh(request, rows, force=True)
 
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
-        chosen = list(rows[: MOST + 1])
-        if len(chosen) > MOST:
-            messages.error(request, f"Choose at most {MOST} at once, or refresh their provider.")
+        chosen = list(rows[: MAX_SELECTED + 1])
+        if len(chosen) > MAX_SELECTED:
+            messages.error(request, f"Choose at most {MAX_SELECTED} at once, or refresh their provider.")
             return None
         with transaction.atomic():
             tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]

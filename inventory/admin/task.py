@@ -24,14 +24,14 @@ from inventory.services import NotInTime, cancel_task, retry_task
 #: What a task is about, as long as it is there.
 NAMED: Any = (Linked("provider"), Linked("vm"))
 #: Most ids in a URL.
-MOST_IDS = 200
+MAX_IDS = 200
 
 
 def show_tasks(tasks: Sequence[Task], *, otherwise: type[Model]) -> HttpResponseRedirect:
     """Go and see what becomes of these tasks; if there are none, to the list of another model."""
     if not tasks:
         return redirect(list_url(otherwise))
-    if len(tasks) > MOST_IDS:
+    if len(tasks) > MAX_IDS:
         return redirect(list_url(Task))  # they are at its top: it has the newest first
     return redirect(list_url(Task, id__in=",".join(str(task.pk) for task in tasks)))
 

@@ -25,7 +25,7 @@ from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
-    PATIENCE,
+    VERIFICATION_SECONDS,
     connect_provider,
     delete_provider,
     edit_provider,
@@ -149,7 +149,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     )
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
         """Test how a provider would be reached, and what its credentials may do; nothing is saved."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + VERIFICATION_SECONDS
         return self.for_each(lambda given: self._verify(given, until - time.monotonic()))
 
     def _verify(self, given: dict[str, Any], seconds: float) -> Answer:

@@ -14,7 +14,7 @@ from inventory.rest.actions.command import Answer, result
 from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.classes import Classes
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.http.waiting import LONGEST, seconds_in, wait_until
+from inventory.rest.http.waiting import MAX_WAIT, seconds_in, wait_until
 from inventory.rest.parameters import SELECTING
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
@@ -42,7 +42,7 @@ class TaskSerializer(ResourceSerializer):
 
 
 WAIT = OpenApiParameter(
-    "wait", {"type": "integer", "minimum": 0}, description=f"Seconds to wait for the end, {LONGEST} at most."
+    "wait", {"type": "integer", "minimum": 0}, description=f"Seconds to wait for the end, {MAX_WAIT} at most."
 )
 
 

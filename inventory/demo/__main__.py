@@ -29,7 +29,7 @@ ACCOUNTS = {
     "openstack": ("bookshop-openstack", "inventory.demo.openstack.company.account"),
 }
 #: How long the first refresh may take, in seconds; it takes one or two.
-PATIENCE = 60
+TIMEOUT = 60
 #: What the printed commands are about.
 INSTANCE, GROUP = "production-web-1", "ssh-from-office"
 
@@ -74,7 +74,7 @@ def _connect(name: str, account: Account, known: Provider | None, user: User) ->
 
 
 def _wait_for(task: Task) -> None:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while task.state != Task.State.FINISHED and time.monotonic() < ends:
         time.sleep(0.1)
         task.refresh_from_db()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Most characters of what a cloud says that are passed on.
-MOST_WORDS = 2000
+MAX_MESSAGE_LENGTH = 2000
 
 
 class CloudError(Exception):
@@ -29,7 +29,7 @@ class CloudError(Exception):
 
 def _storable(words: str) -> str:
     """What every database takes: the words of a cloud may have anything in them, and any length."""
-    return words[:MOST_WORDS].replace("\0", "").encode(errors="replace").decode()
+    return words[:MAX_MESSAGE_LENGTH].replace("\0", "").encode(errors="replace").decode()
 
 
 class CloudRefused(CloudError):

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest.errors import BadInput
-from inventory.rest.query.parsing import LARGEST, SMALLEST, TimeSpan, parse_time
+from inventory.rest.query.parsing import MAX_INTEGER, MIN_INTEGER, TimeSpan, parse_time
 from inventory.rest.serializers import IdField
 
 
@@ -30,14 +30,14 @@ class TruthFilter(filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce=lambda value: value == "true", empty_value=None, **kwargs)
 
 
-@extend_schema_field({"type": "integer", "minimum": SMALLEST, "maximum": LARGEST})
+@extend_schema_field({"type": "integer", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER})
 class NumberFilter(filters.NumberFilter):
     """A whole number that the databases can hold."""
 
     field_class = forms.IntegerField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=SMALLEST, max_value=LARGEST, **kwargs)
+        super().__init__(min_value=MIN_INTEGER, max_value=MAX_INTEGER, **kwargs)
 
 
 class NumbersFilter(filters.BaseInFilter, NumberFilter):

@@ -24,10 +24,10 @@ from inventory.services.tasks import (
     retry_task,
     save_all,
 )
-from inventory.services.verification import PATIENCE, Verdict, verify_credentials
+from inventory.services.verification import VERIFICATION_SECONDS, Verdict, verify_credentials
 
 __all__ = [
-    "PATIENCE",
+    "VERIFICATION_SECONDS",
     "NotInTime",
     "ProviderRetries",
     "QueueFull",

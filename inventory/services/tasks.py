@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 #: Most ids in a line of the log.
-MOST_LOGGED = 10
+MAX_LOGGED = 10
 
 ArgumentsType = TypeVar("ArgumentsType", bound=Arguments)
 
@@ -134,8 +134,8 @@ def _log_the_end(troubled: Iterable[Task]) -> None:
 def described(tasks: Sequence[Task]) -> str:
     """Tasks of one queue, for a line in the log."""
     ids = [str(task.pk) for task in tasks]
-    more = f" and {len(ids) - MOST_LOGGED} more" if len(ids) > MOST_LOGGED else ""
-    return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MOST_LOGGED])}{more} of {tasks[0].queue}"
+    more = f" and {len(ids) - MAX_LOGGED} more" if len(ids) > MAX_LOGGED else ""
+    return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MAX_LOGGED])}{more} of {tasks[0].queue}"
 
 
 @transaction.atomic(savepoint=False)

@@ -16,13 +16,13 @@ from inventory.models import Provider
 logger = logging.getLogger(__name__)
 
 #: Seconds that a test may take.
-PATIENCE = 15.0
+VERIFICATION_SECONDS = 15.0
 #: Seconds to wait for each part of an answer, so that a cloud that hangs is told by its own time-out.
 TIMEOUT = 8.0
 #: Most tests of one process that go on at a time, those that nobody waits for any more among them.
-MOST = 8
+MAX_THREADS = 8
 
-_free = BoundedSemaphore(MOST)
+_free = BoundedSemaphore(MAX_THREADS)
 Checks = tuple[Check, ...]
 
 
@@ -35,7 +35,7 @@ class Verdict:
     checks: Checks = ()
 
 
-def verify_credentials(*, provider: Provider, seconds: float = PATIENCE) -> Verdict:
+def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECONDS) -> Verdict:
     """Ask the cloud of a provider, which may be unsaved, what its credentials may do; nothing changes anywhere.
 
     Not to be called inside a transaction, which would last as long as the cloud takes.
@@ -62,7 +62,7 @@ def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
     if seconds <= 0:
         raise CloudUnavailable("Not tested: the time limit was reached. Test fewer providers per request.")
     if not _free.acquire(blocking=False):
-        raise CloudUnavailable(f"{MOST} tests are under way already: try again in a minute.")
+        raise CloudUnavailable(f"{MAX_THREADS} tests are under way already: try again in a minute.")
     outcome: Future[Checks] = Future()
     Thread(target=_run, args=(call, outcome), name="verify", daemon=True).start()
     try:

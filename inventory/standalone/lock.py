@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 #: How long the processes of a service that was killed may take to notice, in seconds.
-PATIENCE = 30
+TIMEOUT = 30
 
 
 class AlreadyRunning(Exception):
@@ -22,7 +22,7 @@ def acquire(path: Path) -> int:
     then a service that was killed is over only when the last of them is, and the next one waits for that.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not _locked(lock):
         holder = int(os.pread(lock, 20, 0) or 0)
         if _is_alive(holder) or time.monotonic() > ends:

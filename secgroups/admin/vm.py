@@ -26,11 +26,11 @@ from secgroups.admin.inventory import PortInline
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
 from secgroups.plan import WORDS, Action, cannot
-from secgroups.services import Accepted, Asked, Refused, keep_refused_change, request_changes
+from secgroups.services import Accepted, GroupReference, Refused, keep_refused_change, request_changes
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
 #: Most instances that one action changes: their ids travel in a URL, and each is a request of its own.
-MOST_INSTANCES = 200
+MAX_SELECTED = 200
 
 admin.site.unregister([Vm, Instance])
 
@@ -54,9 +54,9 @@ class VmAdmin(base.VmAdmin):
         return self._choose_groups(request, "remove", vms)
 
     def _choose_groups(self, request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> HttpResponse | None:
-        chosen = list(vms.values_list("pk", flat=True)[: MOST_INSTANCES + 1])
-        if len(chosen) > MOST_INSTANCES:
-            messages.error(request, f"Choose at most {MOST_INSTANCES} at once.")
+        chosen = list(vms.values_list("pk", flat=True)[: MAX_SELECTED + 1])
+        if len(chosen) > MAX_SELECTED:
+            messages.error(request, f"Choose at most {MAX_SELECTED} at once.")
             return None
         return redirect(self._groups_url(action, chosen))
 
@@ -85,7 +85,7 @@ class VmAdmin(base.VmAdmin):
         """Choose groups for the instances of `?ids=1,2`, then ask for the changes."""
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
-        chosen = ids(request.GET.get("ids", ""))[:MOST_INSTANCES]
+        chosen = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
         of_vm = Prefetch("security_groups", SecurityGroup.objects.distinct().order_by("name"))
         vms = self.get_queryset(request).filter(pk__in=chosen).prefetch_related(of_vm)
         if not vms:
@@ -110,7 +110,7 @@ class VmAdmin(base.VmAdmin):
         self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
     ) -> HttpResponseRedirect:
         # There may be several groups of a name among these.
-        asked = [Asked(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
+        asked = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
         refused = 0
@@ -129,7 +129,7 @@ class VmAdmin(base.VmAdmin):
         return show_tasks(tasks, otherwise=self.model)
 
 
-def _answers(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> Sequence[Accepted | Refused]:
+def _answers(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User) -> Sequence[Accepted | Refused]:
     try:
         return request_changes(vm=vm, action=action, asked=asked, user=user)
     except (QueueFull, ObjectDoesNotExist) as error:

@@ -21,7 +21,7 @@ from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action, cannot
-from secgroups.services import Accepted, Asked, Refused, request_changes
+from secgroups.services import Accepted, GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
@@ -60,7 +60,7 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
     def _change(self, wanted: Action) -> Response:
         vm = self.above
         understood = [_asked(resource, wanted, vm) for resource in self.command.resources]
-        asked = [one for one in understood if isinstance(one, Asked)]
+        asked = [one for one in understood if isinstance(one, GroupReference)]
         answers = iter(request_changes(vm=vm, action=wanted, asked=asked, user=self.user))
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
         return self.results(
@@ -73,7 +73,7 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
         return result(True, answer.message, **task_links(self.hrefs, answer.task), href=href)
 
 
-def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refused:
+def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> GroupReference | Refused:
     """The group that one resource of the body names, or why it names none."""
     label = str(next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing"))
     refused = cannot(wanted, label, vm.name)
@@ -89,4 +89,4 @@ def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> Asked | Refus
     if not (ids or named.get("ems_ref") or named.get("name")):
         return Refused(f"{refused}: no name of a security group given")
     pk = next(iter(ids), None)
-    return Asked(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))
+    return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))

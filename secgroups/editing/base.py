@@ -15,7 +15,7 @@ from secgroups.models import SecurityGroup
 from secgroups.retrying import RetryingCloud
 
 Answer = TypeVar("Answer")
-Asked = TypeVar("Asked", bound=EditArguments)
+Arguments = TypeVar("Arguments", bound=EditArguments)
 
 
 class RetryingWriter(RetryingCloud):
@@ -61,10 +61,10 @@ class RetryingWriter(RetryingCloud):
         return error
 
 
-class EditHandler(ABC, Generic[Asked]):
+class EditHandler(ABC, Generic[Arguments]):
     """One edit being carried out; afterwards `message` says what came of it."""
 
-    def __init__(self, task: Task, asked: Asked, provider: Provider, cloud: RetryingWriter) -> None:
+    def __init__(self, task: Task, asked: Arguments, provider: Provider, cloud: RetryingWriter) -> None:
         self.task = task
         self.asked = asked
         self.provider = provider

@@ -1,7 +1,7 @@
 """The writes of this app that have effects: what the API and the admin call."""
 
 from secgroups.services.answers import Accepted, Refused
-from secgroups.services.changes import Asked, request_changes
+from secgroups.services.changes import GroupReference, request_changes
 from secgroups.services.edits import (
     Edit,
     group_creation,
@@ -15,8 +15,8 @@ from secgroups.services.refused_changes import keep_refused_change
 
 __all__ = [
     "Accepted",
-    "Asked",
     "Edit",
+    "GroupReference",
     "Refused",
     "group_creation",
     "group_deletion",

@@ -23,7 +23,7 @@ from secgroups.services.refusals import out_of_reach, read_only
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GroupReference:
     """A group as somebody named it; several names must be of the same.
 
     `ports` (primary keys or ems_refs, as text) narrows the change to these ports of the instance.
@@ -41,7 +41,9 @@ class Asked:
         return str(self.called or self.name or self.ems_ref or f"security group {self.id}")
 
 
-def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[Accepted | Refused]:
+def request_changes(
+    *, vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
+) -> list[Accepted | Refused]:
     """Accept each of these changes as a task of its own, or refuse it; the answers are in the order of `asked`.
 
     A name that the inventory does not know is accepted, because the inventory may be behind the cloud: the cloud
@@ -53,7 +55,7 @@ def request_changes(*, vm: Vm, action: Action, asked: Sequence[Asked], user: Use
     return [Accepted(one.message, next(tasks)) if isinstance(one, TaskSpec) else one for one in decided]
 
 
-def _decide(vm: Vm, action: Action, asked: Sequence[Asked], user: User) -> list[TaskSpec | Refused]:
+def _decide(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User) -> list[TaskSpec | Refused]:
     if not vm.provider.supports_security_groups:
         reason = read_only(vm.provider)
         return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
@@ -117,7 +119,7 @@ def _available(kind: str, has_tenant: bool) -> CompiledQuery:
 class _Candidates:
     """The groups that an instance can have and that somebody named, read in one query."""
 
-    def __init__(self, vm: Vm, asked: Sequence[Asked]) -> None:
+    def __init__(self, vm: Vm, asked: Sequence[GroupReference]) -> None:
         self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
         self._of_ref: dict[str, _Candidate] = {}
         self._of_id: dict[int, _Candidate] = {}
@@ -133,7 +135,7 @@ class _Candidates:
             self._of_name[group.name].append(group)
             self._of_ref[group.ems_ref] = self._of_id[group.pk] = group
 
-    def fitting(self, asked: Asked) -> Sequence[_Candidate]:
+    def fitting(self, asked: GroupReference) -> Sequence[_Candidate]:
         if asked.id is not None:
             found = self._of_id.get(asked.id)
         elif asked.ems_ref:
@@ -143,7 +145,7 @@ class _Candidates:
         return (found,) if found else ()
 
 
-def _spec(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports) -> TaskSpec:
+def _spec(vm: Vm, action: Action, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports) -> TaskSpec:
     gerund, _, preposition = WORDS[action]
     name = fitting[0].name if fitting else asked.label
     ems_ref = fitting[0].ems_ref if fitting else asked.ems_ref
@@ -160,7 +162,9 @@ def _spec(vm: Vm, action: Action, asked: Asked, fitting: Sequence[_Candidate], p
     )
 
 
-def _refusal(vm: Vm, asked: Asked, fitting: Sequence[_Candidate], ports: _Ports, user: User) -> str | None:
+def _refusal(
+    vm: Vm, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports, user: User
+) -> str | None:
     """Why this can't be asked of the cloud; None if it can."""
     if len(fitting) > 1:
         ids = ", ".join(str(group.pk) for group in fitting)

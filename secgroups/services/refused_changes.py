@@ -7,10 +7,10 @@ from django.contrib.auth.models import User
 from inventory.models import Task, Vm
 from inventory.services import TaskSpec, keep_refused
 from secgroups.plan import WORDS, Action
-from secgroups.services.changes import Asked
+from secgroups.services.changes import GroupReference
 
 
-def keep_refused_change(*, vm: Vm, action: Action, asked: Asked, reason: str, user: User) -> Task:
+def keep_refused_change(*, vm: Vm, action: Action, asked: GroupReference, reason: str, user: User) -> Task:
     """A finished task for a change of an instance that was refused."""
     gerund, _, preposition = WORDS[action]
     name = f"{gerund} security group {asked.label} {preposition} {vm.name}"

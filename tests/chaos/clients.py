@@ -22,7 +22,7 @@ AGAIN = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-PATIENCE = 15
+TIMEOUT = 15
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Client:
         while True:
             url = self._random.choice(self._urls) + path
             try:
-                response = self._session.post(url, json=body, headers={"Idempotency-Key": key}, timeout=PATIENCE)
+                response = self._session.post(url, json=body, headers={"Idempotency-Key": key}, timeout=TIMEOUT)
             except requests.RequestException as error:
                 self._history.counts[f"asked again after {type(error).__name__}"] += 1
             else:

@@ -20,8 +20,8 @@ from inventory.refresh import refresh
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.plan import Action
 from secgroups.services import (
-    Asked,
     Edit,
+    GroupReference,
     Refused,
     group_creation,
     group_deletion,
@@ -92,7 +92,7 @@ class Site(ABC):
         found: SecurityGroup = SecurityGroup.objects.get(provider=self.provider, ems_ref=group)
         return found
 
-    def change(self, instance: str, action: Action, *groups: str | Asked) -> list[Task]:
+    def change(self, instance: str, action: Action, *groups: str | GroupReference) -> list[Task]:
         """Ask for changes and have them carried out."""
         queue(self.vm(instance), action, *groups)
         return carried_out(self.vm(instance))
@@ -141,7 +141,7 @@ class DriverContract:
         instance = site.instance(web, ports=2)
         site.read()
         first, second = site.ports(instance)
-        [task] = site.change(instance, "add", Asked("db", ports=(second,)))
+        [task] = site.change(instance, "add", GroupReference("db", ports=(second,)))
         assert task.status == "Ok"
         assert (site.groups_of(first), site.groups_of(second)) == ({web}, {web, db})
 
@@ -210,7 +210,7 @@ class DriverContract:
         web = site.group("web")
         instance = site.instance(web)
         site.read()
-        [task] = site.change(instance, "add", Asked(ems_ref=site.foreign_group("foreign")))
+        [task] = site.change(instance, "add", GroupReference(ems_ref=site.foreign_group("foreign")))
         assert task.status == "Error"
         assert "belongs to" in task.message
         assert site.groups_of(site.ports(instance)[0]) == {web}
@@ -296,7 +296,7 @@ class DriverContract:
         web, db, ops = (site.group(name) for name in ("web", "db", "ops"))
         instance = site.instance(web)
         site.read()
-        foreign = Asked(ems_ref=site.foreign_group("foreign"))
+        foreign = GroupReference(ems_ref=site.foreign_group("foreign"))
         tasks = site.change(instance, "add", "db", foreign, "no-such-group", "ops")
         assert [task.status for task in tasks] == ["Ok", "Error", "Error", "Ok"]
         assert site.groups_of(site.ports(instance)[0]) == {web, db, ops}
@@ -420,8 +420,8 @@ class DriverContract:
         site.read()
         group, vm = site.known(web), site.vm(instance)
         answers: list[object] = [
-            *request_changes(vm=vm, action="add", asked=[Asked("web")], user=None),
-            *request_changes(vm=vm, action="remove", asked=[Asked("web")], user=None),
+            *request_changes(vm=vm, action="add", asked=[GroupReference("web")], user=None),
+            *request_changes(vm=vm, action="remove", asked=[GroupReference("web")], user=None),
             group_creation(site.provider, name="new"),
             group_edit(group, name="new"),
             group_deletion(group),

@@ -295,7 +295,7 @@ def test_a_refresh_is_queued_for_each_provider_and_its_tasks_are_shown(admin_cli
 
 def test_more_tasks_than_fit_a_url_are_at_the_top_of_the_list(admin_client, provider, monkeypatch):
     task(queue="vms/1")
-    monkeypatch.setattr(task_admin, "MOST_IDS", 1)
+    monkeypatch.setattr(task_admin, "MAX_IDS", 1)
     answer = act(
         admin_client, "refresh", provider, Provider.objects.create(name="Brook", type=AMAZON), follow=True
     )

@@ -118,11 +118,11 @@ def test_who_waits_for_nothing_any_more_soon_sees_it(clock: Clock) -> None:
 
     with pytest.raises(CloudRefused):
         Backoff(300).pause(Throttled("Slow down.", retry_after=200), Disabled())
-    assert clock.now <= 60 + Backoff.LOOK
+    assert clock.now <= 60 + Backoff.CHECK_INTERVAL
 
 
 def test_who_is_asked_to_go_on_soon_does(backoff: Backoff, clock: Clock) -> None:
-    class Asked(Retries):
+    class GroupReference(Retries):
         begun = False
 
         def look(self) -> bool:
@@ -131,9 +131,9 @@ def test_who_is_asked_to_go_on_soon_does(backoff: Backoff, clock: Clock) -> None
         def go_on(self) -> None:
             self.begun = True
 
-    asked = Asked()
+    asked = GroupReference()
     backoff.pause(Throttled("Slow down.", retry_after=200), asked)
-    assert clock.now <= 60 + Backoff.LOOK
+    assert clock.now <= 60 + Backoff.CHECK_INTERVAL
     assert asked.begun
 
 

@@ -15,8 +15,8 @@ from inventory.backoff import Waiting
 from inventory.drivers.exceptions import CloudRefused, CloudUnavailable, Throttled
 from inventory.models import CallRate, Provider
 from inventory.rate_limit import (
-    FIRST,
-    GAIN,
+    INITIAL_RATE,
+    RATE_GAIN,
     LowPriorityRateLimiter,
     RateLimited,
     SharedRateLimiter,
@@ -74,7 +74,7 @@ class TestUntilTheCloudRefuses:
     def test_the_refusal_is_raised_and_noted(self, provider: Provider) -> None:
         with pytest.raises(Throttled, match="Slow down"):
             SharedRateLimiter(provider).send(WRITE, refusal)
-        assert (rate().action, rate().per_second) == (WRITE, FIRST)
+        assert (rate().action, rate().per_second) == (WRITE, INITIAL_RATE)
 
 
 class TestTurns:
@@ -109,7 +109,7 @@ class TestTurns:
         rate_limiter = SharedRateLimiter(provider)
         rate_limiter.send(WRITE, answer)
         slow_down(provider, WRITE, 60)
-        clock.now += rate_limit.LOOK + 0.1
+        clock.now += rate_limit.CHECK_INTERVAL + 0.1
         with pytest.raises(RateLimited):
             rate_limiter.send(WRITE, answer)
 
@@ -121,18 +121,18 @@ class TestTheRate:
             CallRate.objects.update(refused_on=timezone.now() - timedelta(seconds=2))
             slow_down(limited, WRITE, None)
             rates.append(rate().per_second)
-        assert rates == [2.5, 1.25, 0.625, 0.3125, *[rate_limit.SLOWEST] * 5]
+        assert rates == [2.5, 1.25, 0.625, 0.3125, *[rate_limit.MIN_RATE] * 5]
 
     def test_refusals_of_calls_that_were_under_way_together_count_once(self, limited: Provider) -> None:
         for _ in range(5):
             slow_down(limited, WRITE, None)
-        assert rate().per_second == FIRST
+        assert rate().per_second == INITIAL_RATE
 
     def test_it_grows_with_the_turns(self, limited: Provider) -> None:
         before = rate().per_second
-        for _ in range(int(FIRST)):
+        for _ in range(int(INITIAL_RATE)):
             take_turn(limited, WRITE)
-        assert rate().per_second == pytest.approx(before + rate_limit.GAIN, rel=0.01)
+        assert rate().per_second == pytest.approx(before + rate_limit.RATE_GAIN, rel=0.01)
 
     def test_nobody_calls_before_the_cloud_wants_it(self, provider: Provider) -> None:
         slow_down(provider, WRITE, 7)
@@ -188,7 +188,7 @@ class TestARefresh:
 
         with pytest.raises(CloudUnavailable):
             LowPriorityRateLimiter(provider).send(WRITE, fail)
-        assert 0 < clock.now <= rate_limit.FAILING
+        assert 0 < clock.now <= rate_limit.REFRESH_RETRY_SECONDS
 
     def test_it_does_not_repeat_what_is_permanent(self, provider: Provider, clock: Clock) -> None:
         def refuse() -> None:
@@ -221,8 +221,8 @@ def test_no_two_of_many_take_the_same_turn() -> None:
         first = pool.submit(next_turn).result()
         list(pool.map(come, range(24)))
         last = pool.submit(next_turn).result()
-    expected, per_second = 0.0, FIRST
+    expected, per_second = 0.0, INITIAL_RATE
     for _ in range(24):
         expected += 1 / per_second
-        per_second += GAIN / per_second
+        per_second += RATE_GAIN / per_second
     assert (last - first).total_seconds() == pytest.approx(expected, abs=0.001)

@@ -20,7 +20,7 @@ from inventory.arguments import Arguments, Notes, read
 from inventory.backoff import ShutdownEvent
 from inventory.leases import LeaseLost, QueueLease
 from inventory.models import Lease, Provider, Task
-from inventory.runner import LATE, run_queue
+from inventory.runner import SWEEP_AFTER, run_queue
 from inventory.services import TaskSpec, finish, queue_work, queueing
 from inventory.tasks import sweep, sweep_on_startup, work
 from tests import cast as actors
@@ -165,7 +165,7 @@ class TestWorkOff:
 
 @pytest.mark.django_db
 class TestSweep:
-    LONG_AGO = timezone.now() - 2 * LATE
+    LONG_AGO = timezone.now() - 2 * SWEEP_AFTER
 
     def test_it_wakes_each_queue_with_overdue_work_once(self, messages: list[Any]) -> None:
         add("a", "b", created_on=self.LONG_AGO)
@@ -176,7 +176,7 @@ class TestSweep:
     def test_a_message_of_the_sweep_does_not_outlive_the_next(self, messages: list[Any]) -> None:
         add("a", created_on=self.LONG_AGO)
         sweep()
-        assert messages == [([QUEUE], {"expires": LATE.total_seconds()})]
+        assert messages == [([QUEUE], {"expires": SWEEP_AFTER.total_seconds()})]
 
     @pytest.mark.parametrize("attributes", [{}, {"created_on": LONG_AGO, "state": "Finished"}])
     def test_what_is_new_or_finished_is_not_swept(self, attributes: Any, messages: list[Any]) -> None:

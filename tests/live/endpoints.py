@@ -18,7 +18,7 @@ from inventory.drivers.values import Connection
 from tests.live.faults import FaultProxy, fault_proxy
 
 #: How long moto may take to come up, in seconds; it takes two or three.
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def client_of(url: str) -> Any:
 
 
 def _reset(url: str) -> None:
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
     try:
         connection.request("POST", "/moto-api/reset")
         answer = connection.getresponse()

@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 FILES = ("plane.json", "state/ports.json")
 #: How long Nova may take for a server, in seconds; it takes two.
-PATIENCE = 120
+TIMEOUT = 120
 
 
 @dataclass
@@ -191,9 +191,9 @@ def _sdk(url: str, userid: str, password: str, scope: dict[str, str]) -> Sdk:
 
 def until(look: Callable[[], Found]) -> Found:
     """What `look` finds, as soon as it finds something."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not (found := look()):
-        assert time.monotonic() < ends, f"nothing after {PATIENCE} s: {look}"
+        assert time.monotonic() < ends, f"nothing after {TIMEOUT} s: {look}"
         time.sleep(0.1)
     return found
 

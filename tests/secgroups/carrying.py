@@ -6,13 +6,13 @@ from inventory.models import Task, Vm
 from inventory.runner import _claim_tasks
 from secgroups.changes import handle_membership_tasks
 from secgroups.plan import Action
-from secgroups.services import Accepted, Asked, request_changes
+from secgroups.services import Accepted, GroupReference, request_changes
 from tests.clouds import Grip
 
 
-def queue(vm: Vm, action: Action, *asked: str | Asked) -> list[Task]:
+def queue(vm: Vm, action: Action, *asked: str | GroupReference) -> list[Task]:
     """The tasks for these groups, each by its name unless it says otherwise."""
-    wanted = [Asked(one) if isinstance(one, str) else one for one in asked]
+    wanted = [GroupReference(one) if isinstance(one, str) else one for one in asked]
     answers = request_changes(vm=vm, action=action, asked=wanted, user=None)
     assert all(isinstance(answer, Accepted) for answer in answers)
     return [answer.task for answer in answers]

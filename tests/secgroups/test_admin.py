@@ -270,7 +270,7 @@ def test_choosing_takes_no_more_queries_for_more_instances(
 
 
 def test_it_refuses_more_instances_than_one_action_may_change(admin_client, prod, shop, monkeypatch):
-    monkeypatch.setattr(vm_admin, "MOST_INSTANCES", 1)
+    monkeypatch.setattr(vm_admin, "MAX_SELECTED", 1)
     chosen = {"action": "add_groups", "_selected_action": [prod.vm.pk, shop.vm.pk]}
     assert said(admin_client.post(url(Instance), chosen, follow=True)) == ["Choose at most 1 at once."]
 
@@ -401,7 +401,7 @@ class TestRefresh:
     def test_many_are_better_read_with_all_of_their_provider(
         self, admin_client, prod, shop, model, kind, monkeypatch
     ):
-        monkeypatch.setattr(refreshable, "MOST", 0)
+        monkeypatch.setattr(refreshable, "MAX_SELECTED", 0)
         answer = self.act(admin_client, model, model.objects.first())
         assert said(answer) == ["Choose at most 0 at once, or refresh their provider."]
         assert not self.queued().exists()

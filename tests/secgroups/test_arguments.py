@@ -160,7 +160,7 @@ def test_a_creation_that_was_attempted_before_there_were_versions_makes_no_secon
 class TestRoundTrip:
     @pytest.mark.parametrize("ports", [(), ("eni-new",)])
     def test_of_a_change(self, ports: tuple[str, ...], cast: Cast, cloud: MemoryCloud) -> None:
-        asked = carrying.Asked("web", ports=ports)
+        asked = carrying.GroupReference("web", ports=ports)
         [task] = carrying.queue(cast.production.single, "add", asked)
         stored = Task.objects.get(pk=task.pk).arguments
         assert stored["version"] == 1

@@ -222,7 +222,7 @@ def test_who_waits_for_a_provider_that_is_disabled_meanwhile_waits_no_longer(
     cloud.script("change_groups", throttle(200))
     clock.meanwhile = lambda: Provider.objects.update(enabled=False)
     assert ends(carried_out(vm)) == [("Finished", "Error", "Provider acme is disabled.")]
-    assert clock.now <= Backoff.LOOK
+    assert clock.now <= Backoff.CHECK_INTERVAL
     assert memberships(vm) == {"eni-production-single-1": {"sg-production-default"}}
 
 

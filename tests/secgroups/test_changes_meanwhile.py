@@ -15,7 +15,7 @@ from inventory.models import Task
 from inventory.refresh import refresh
 from inventory.runner import run_queue
 from inventory.services import request_refresh
-from secgroups.services import Accepted, Asked, request_changes
+from secgroups.services import Accepted, GroupReference, request_changes
 from tests import cast as actors
 from tests.cast import Cast, memberships
 from tests.clouds import Grip, MemoryCloud, fail, refuse, throttle
@@ -75,7 +75,7 @@ def test_the_names_of_a_group_that_only_the_cloud_knows_are_of_one_too(
 ) -> None:
     vm = cast.production.single
     cloud.group_list.append(Group("sg-new", "new", network_ref="vpc-production"))
-    queue(vm, "add", Asked(name, ems_ref="sg-new"))
+    queue(vm, "add", GroupReference(name, ems_ref="sg-new"))
     [task] = carried_out(vm)
     assert task.status == status
     if status == "Error":
@@ -87,7 +87,7 @@ def test_a_group_of_another_network_that_is_on_the_port_can_be_removed(cast: Cas
     vm = cast.production.single
     cloud.set_port(PORT, group_refs=("sg-production-default", "sg-staging-web"))
     refresh(cast.acme, Grip())
-    [answer] = request_changes(vm=vm, action="remove", asked=[Asked(ems_ref="sg-staging-web")], user=None)
+    [answer] = request_changes(vm=vm, action="remove", asked=[GroupReference(ems_ref="sg-staging-web")], user=None)
     assert isinstance(answer, Accepted)
     carried_out(vm)
     assert memberships(vm)[PORT] == {"sg-production-default"}

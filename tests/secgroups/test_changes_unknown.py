@@ -11,7 +11,7 @@ from django.utils import timezone
 from inventory.drivers.values import Group
 from inventory.models import NetworkPort
 from secgroups.models import SecurityGroup
-from secgroups.services import Asked
+from secgroups.services import GroupReference
 from tests import cast as actors
 from tests.cast import Cast, memberships
 from tests.clouds import MemoryCloud, forget, unavailable
@@ -35,13 +35,15 @@ def test_an_id_of_the_cloud_that_is_not_in_the_inventory_is_asked_of_the_cloud(
 ) -> None:
     vm = cast.production.single
     cloud.group_list.append(Group("sg-new", "new", network_ref="vpc-production"))
-    queue(vm, "add", Asked(ems_ref="sg-new"))
+    queue(vm, "add", GroupReference(ems_ref="sg-new"))
     [task] = carried_out(vm)
     assert (task.status, task.message) == ("Ok", "Added security group new to production-single.")
 
 
-@pytest.mark.parametrize("asked", [Asked("nosuch"), Asked(ems_ref="sg-nosuch")])
-def test_a_group_that_nobody_knows_is_an_error_that_names_it(asked: Asked, cast: Cast, cloud: MemoryCloud) -> None:
+@pytest.mark.parametrize("asked", [GroupReference("nosuch"), GroupReference(ems_ref="sg-nosuch")])
+def test_a_group_that_nobody_knows_is_an_error_that_names_it(
+    asked: GroupReference, cast: Cast, cloud: MemoryCloud
+) -> None:
     vm = cast.production.single
     queue(vm, "add", asked)
     queue(vm, "add", "web")
@@ -66,7 +68,7 @@ def test_several_of_a_name_at_the_cloud_are_an_error_that_lists_them(cast: Cast,
 def test_a_group_of_another_network_is_refused_with_the_reason(cast: Cast, cloud: MemoryCloud) -> None:
     vm = cast.production.single
     cloud.group_list.append(Group("sg-far", "far", network_ref="vpc-staging"))
-    queue(vm, "add", Asked(ems_ref="sg-far"))
+    queue(vm, "add", GroupReference(ems_ref="sg-far"))
     [task] = carried_out(vm)
     assert task.status == "Error"
     assert "it is in network vpc-production, and far belongs to vpc-staging" in task.message
@@ -76,7 +78,7 @@ def test_a_group_of_another_network_that_came_into_the_inventory_meanwhile_is_re
     cast: Cast, cloud: MemoryCloud
 ) -> None:
     vm = cast.production.single
-    queue(vm, "add", Asked(ems_ref="sg-staging-far"))
+    queue(vm, "add", GroupReference(ems_ref="sg-staging-far"))
     actors.group(cast.staging.network, "far")
     [task] = carried_out(vm)
     assert task.status == "Error"

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from inventory import refresh as refreshing
 from inventory.models import Task
 from secgroups.plan import Action
-from secgroups.services import Asked
+from secgroups.services import GroupReference
 from tests import cast as actors
 from tests.cast import Cast
 from tests.clouds import (
@@ -108,7 +108,7 @@ class Histories(RuleBasedStateMachine):
         ports=st.sampled_from([[], PORTS[:1], PORTS[1:]]),
     )
     def ask(self, action: Action, group: str, ports: list[str]) -> None:
-        [task] = queue(self.vm, action, Asked(group, ports=tuple(ports)))
+        [task] = queue(self.vm, action, GroupReference(group, ports=tuple(ports)))
         self.accepted.append(Accepted(task.pk, action, f"sg-staging-{group}", ports or PORTS))
 
     @rule(port=st.sampled_from(PORTS))

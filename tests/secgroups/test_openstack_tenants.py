@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from inventory.models import CloudTenant, NetworkPort, Vm
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
-from secgroups.services import Asked, Refused, request_changes
+from secgroups.services import GroupReference, Refused, request_changes
 from tests import cast as actors
 from tests.cast import OPENSTACK
 from tests.clouds import Grip
@@ -28,7 +28,7 @@ def instance(ref: str) -> Vm:
     return Vm.objects.select_related("provider", "cloud_tenant").get(ems_ref=ref)
 
 
-def refusal(vm: Vm, asked: Asked) -> str:
+def refusal(vm: Vm, asked: GroupReference) -> str:
     [answer] = request_changes(vm=vm, action="add", asked=[asked], user=User(username="sam"))
     assert isinstance(answer, Refused)
     return answer.message
@@ -53,8 +53,8 @@ class TestDeletedProjects:
         assert instance(servers[other.ref]).cloud_tenant == CloudTenant.objects.get(ems_ref=other.ref)
         foreign = SecurityGroup.objects.get(ems_ref=theirs)
         reason = f"theirs belongs to tenant {other.ref} and is not shared with tenant {project.ref} of web-1"
-        assert refusal(vm, Asked("theirs", id=foreign.pk)) == f"Cannot add theirs to web-1: {reason}"
-        assert refusal(vm, Asked(ems_ref=theirs)).endswith(reason)
+        assert refusal(vm, GroupReference("theirs", id=foreign.pk)) == f"Cannot add theirs to web-1: {reason}"
+        assert refusal(vm, GroupReference(ems_ref=theirs)).endswith(reason)
         assert outcome(vm, "theirs") == "Error"
         assert outcome(vm, "shared-name") == outcome(vm, "ours") == "Ok"
         assert ours in plane.groups_of(ports[project.ref])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from inventory.models import Provider, Vm
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
-from secgroups.services import Accepted, Asked, request_changes
+from secgroups.services import Accepted, GroupReference, request_changes
 from tests.clouds import Clock, Grip
 from tests.examples import EXAMPLES
 from tests.secgroups.carrying import carried_out
@@ -154,11 +154,11 @@ def connect(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider
 
 
 NOT_KNOWN = "ems_ref that the inventory does not know"
-WAYS: dict[str, Callable[[SecurityGroup], Asked]] = {
-    "id": lambda group: Asked(id=group.pk),
-    "ems_ref": lambda group: Asked(ems_ref=group.ems_ref),
-    "name": lambda group: Asked(group.name),
-    NOT_KNOWN: lambda group: Asked(ems_ref=group.ems_ref),
+WAYS: dict[str, Callable[[SecurityGroup], GroupReference]] = {
+    "id": lambda group: GroupReference(id=group.pk),
+    "ems_ref": lambda group: GroupReference(ems_ref=group.ems_ref),
+    "name": lambda group: GroupReference(group.name),
+    NOT_KNOWN: lambda group: GroupReference(ems_ref=group.ems_ref),
 }
 
 

@@ -360,7 +360,7 @@ class TestRetrying:
         meanwhile(clock, lambda: retry_task(task=task))
         work(cast)
         assert told(task) == ADDED
-        assert clock.now <= backoff.Backoff.LOOK * 2
+        assert clock.now <= backoff.Backoff.CHECK_INTERVAL * 2
 
     def test_a_queued_task_wakes_a_worker(self, cast: Cast, messages: list[Any]) -> None:
         [task] = added(cast, "web")
@@ -420,7 +420,7 @@ class TestARefreshThatWaits:
         meanwhile(clock, lambda: retry_task(task=task))
         run_queue(task.queue)
         assert told(task)[:2] == ("Finished", "Ok")
-        assert clock.now <= backoff.Backoff.LOOK * 2
+        assert clock.now <= backoff.Backoff.CHECK_INTERVAL * 2
 
 
 class TestALostLease:

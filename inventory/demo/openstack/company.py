@@ -21,7 +21,7 @@ from inventory.demo.openstack.plane import ControlPlane
 #: Servers that are made at a time.
 HANDS = 4
 #: How long the servers of a project may take to be built, in seconds.
-PATIENCE = 120
+TIMEOUT = 120
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _fill_project(cloud: Any, network: Network) -> None:
     with ThreadPoolExecutor(HANDS) as hands:
         wanted = [(servers, number) for servers in network.servers for number in range(1, servers.count + 1)]
         list(hands.map(lambda one: launch(*one), wanted))
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while any(server.status == "BUILD" for server in cloud.compute.servers()) and time.monotonic() < ends:
         time.sleep(0.5)
 

@@ -27,7 +27,7 @@ REQUIREMENTS = HERE / "requirements.txt"
 INSTALLER = "uv==0.13.9"
 
 #: How long a service may take to answer or to end, in seconds; it takes less than ten.
-PATIENCE = 120
+TIMEOUT = 120
 #: How long the packages may take to be installed, in seconds; they take less than a minute.
 INSTALLING = 900
 #: The processes, and the services that each runs. Nova's parts talk to each other through memory, so they are one.
@@ -287,7 +287,7 @@ def _answers(url: str) -> bool:
 
 def _comes(look: Callable[[], bool]) -> bool:
     """Whether something becomes true in time."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not look():
         if time.monotonic() > ends:
             return False

@@ -12,7 +12,7 @@ from inventory.drivers.endpoints import FILE_URL
 from inventory.drivers.exceptions import CloudRefused
 
 #: Most bytes of a file. 10,000 instances with 20,000 rules take ten million.
-MOST = settings.INVENTORY_FILE_LIMIT << 20
+MAX_SIZE = settings.INVENTORY_FILE_LIMIT << 20
 
 
 def file_named(url: str | None) -> str:
@@ -32,14 +32,14 @@ def content_of(folder: Path, name: str) -> bytes:
         with open(folder / name, "rb", opener=_opened) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise CloudRefused(f"{name} is no regular file.")
-            content = file.read(MOST + 1)
+            content = file.read(MAX_SIZE + 1)
     except FileNotFoundError as error:
         raise CloudRefused(f"There is no file {name} in the folder of the inventories.") from error
     except OSError as error:
         # Not its own words: they have the path.
         raise CloudRefused(f"The file {name} can't be read, or is no file but a link or a folder.") from error
-    if len(content) > MOST:
-        raise CloudRefused(f"The file {name} has more than {MOST >> 20} MiB.")
+    if len(content) > MAX_SIZE:
+        raise CloudRefused(f"The file {name} has more than {MAX_SIZE >> 20} MiB.")
     return content
 
 

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from inventory import overdue
 
 #: For how long something may be overdue: who stepped in for somebody that died is at it by then.
-LATE = timedelta(seconds=60)
+HEALTH_GRACE = timedelta(seconds=60)
 
 
 class Unwell(Exception):
@@ -58,14 +58,13 @@ def _broker() -> None:
 
 
 def _workers() -> None:
-    if late := overdue.tasks(LATE).count():
-        raise Unwell(
-            f"{late} tasks have waited for over {LATE.seconds} s without a worker. Are enough workers running?"
-        )
+    if late := overdue.tasks(HEALTH_GRACE).count():
+        waited = f"{late} tasks have waited for over {HEALTH_GRACE.seconds} s without a worker"
+        raise Unwell(f"{waited}. Are enough workers running?")
 
 
 def _scheduler() -> None:
-    if names := sorted(overdue.refreshes(LATE).values_list("name", flat=True)):
+    if names := sorted(overdue.refreshes(HEALTH_GRACE).values_list("name", flat=True)):
         raise Unwell(f"no refresh was queued of {', '.join(names)}: is it running?")
 
 

@@ -33,7 +33,7 @@ from inventory.rest.http.renderers import dumped
 HEADER = "Idempotency-Key"
 _META = HttpHeaders.to_wsgi_name(HEADER)
 REPLAYED = "Idempotency-Replayed"
-LONGEST = 255
+MAX_KEY_LENGTH = 255
 #: For how long a repeat gets the first answer.
 KEPT = timedelta(hours=24)
 #: After how long a claim that nobody answered is another's. A request that takes longer finds that out before it
@@ -106,8 +106,8 @@ def _key(request: Request) -> str | None:
     key: str | None = request.META.get(_META)
     if key is None:
         return None
-    if not (0 < len(key) <= LONGEST and key.isprintable()):
-        raise BadInput(f"{HEADER} must have from 1 to {LONGEST} printable characters")
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        raise BadInput(f"{HEADER} must have from 1 to {MAX_KEY_LENGTH} printable characters")
     return key
 
 

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from inventory.rest.parameters import digits
 
 #: Longest that a request may wait, in seconds.
-LONGEST = 60
+MAX_WAIT = 60
 #: How often it looks, in seconds.
 PAUSE = 0.2
 
@@ -20,8 +20,8 @@ _places = threading.BoundedSemaphore(settings.API_WAITING)
 
 
 def seconds_in(query: QueryDict) -> int:
-    """The parameter `wait`, at most `LONGEST`; 0 without one."""
-    return min(digits(query, "wait", default=0), LONGEST)
+    """The parameter `wait`, at most `MAX_WAIT`; 0 without one."""
+    return min(digits(query, "wait", default=0), MAX_WAIT)
 
 
 def wait_until(there: Callable[[], bool], seconds: float) -> bool:

@@ -16,7 +16,7 @@ from inventory.rest.query.related import few
 from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type, links_of
 
 #: Most filters of one request.
-MOST = 100
+MAX_FILTERS = 100
 
 Visible = Callable[[ResourceType], QuerySet[Any]]
 
@@ -27,8 +27,8 @@ def where(resource_type: ResourceType, filters: Sequence[str], visible: Visible)
     `visible` gives the rows of a related collection that the caller may see: what they can't see is not there for
     their filters either. `BadInput` names what is wrong with a filter.
     """
-    if len(filters) > MOST:
-        raise BadInput(f"Too many filters specified: at most {MOST}")
+    if len(filters) > MAX_FILTERS:
+        raise BadInput(f"Too many filters specified: at most {MAX_FILTERS}")
     parsed = [parse(text) for text in filters]
     needed = [_where(one, resource_type, visible) for one in parsed if not one.alternative]
     alternatives = [_where(one, resource_type, visible) for one in parsed if one.alternative]

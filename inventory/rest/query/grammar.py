@@ -19,7 +19,7 @@ from enum import Enum
 from inventory.rest.errors import BadInput
 
 #: Longest filter, in characters.
-LONGEST = 4000
+MAX_LENGTH = 4000
 
 _FILTER = re.compile(r"(or\s(?=.*\S))?\s*([\w.\-]+)\s*(!==?|[=!]~|[<>=]=?)(.*)", re.DOTALL | re.IGNORECASE)
 #: An item and its comma; one in quotes, which may have commas, ends where a quote stands before a comma.
@@ -88,8 +88,8 @@ class Filter:
 
 def parse(text: str) -> Filter:
     """Read one filter; `BadInput` says what is wrong with it."""
-    if len(text) > LONGEST:
-        raise BadInput(f"A filter may have at most {LONGEST} characters")
+    if len(text) > MAX_LENGTH:
+        raise BadInput(f"A filter may have at most {MAX_LENGTH} characters")
     if "\0" in text:
         raise BadInput("A filter must not contain NUL characters")
     found = _FILTER.fullmatch(text.strip())

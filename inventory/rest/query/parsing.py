@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from inventory.rest.errors import BadInput
 
 #: What the databases can hold.
-SMALLEST, LARGEST = -(2**63), 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 #: How Ruby and others write the zone.
@@ -35,9 +35,9 @@ def parse_integer(name: str, text: str) -> IntegerBounds:
     number = int(digits)
     between = bool(fraction.strip("0"))
     floor = -number - between if text.startswith("-") else number
-    if not between and SMALLEST <= floor <= LARGEST:
+    if not between and MIN_INTEGER <= floor <= MAX_INTEGER:
         return IntegerBounds(floor, None, None)
-    return IntegerBounds(None, floor if floor >= SMALLEST else None, floor + 1 if floor < LARGEST else None)
+    return IntegerBounds(None, floor if floor >= MIN_INTEGER else None, floor + 1 if floor < MAX_INTEGER else None)
 
 
 def parse_bool(name: str, text: str) -> bool:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from inventory.rest.errors import BadInput
 
-LONGEST = 1000
+MAX_LENGTH = 1000
 #: Most characters and classes of a pattern when every repeat is written out.
-LARGEST = 1000
+MAX_EXPANSION = 1000
 #: Most repeats of one thing, PostgreSQL's limit.
-MOST_REPEATS = 255
-DEEPEST = 20
+MAX_REPEATS = 255
+MAX_DEPTH = 20
 #: Largest range of characters whose cases are ignored.
-WIDEST = 2000
+MAX_WIDTH = 2000
 
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": " \t\n\r\f\v"}
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
@@ -36,8 +36,8 @@ def translated(written: str) -> str:
         if not slash or flags not in {"", "i"}:
             raise BadInput(f"The regular expression {written} must end in / or /i")
         ignore_case = bool(flags)
-    if len(pattern) > LONGEST:
-        raise BadInput(f"A regular expression may have at most {LONGEST} characters")
+    if len(pattern) > MAX_LENGTH:
+        raise BadInput(f"A regular expression may have at most {MAX_LENGTH} characters")
     return _Reader(pattern, ignore_case).read()
 
 
@@ -54,7 +54,7 @@ class _Reader:
         written, size = self._alternatives()
         if self.at < len(self.pattern):
             raise self._wrong("has an unmatched )")
-        if size > LARGEST:
+        if size > MAX_EXPANSION:
             raise self._wrong("is too large: it has too many repeats")
         return written
 
@@ -143,7 +143,7 @@ class _Reader:
         written = f"{_literal(first)}-{_literal(last)}"
         if not self.ignore_case:
             return written
-        if ord(last) - ord(first) > WIDEST:
+        if ord(last) - ord(first) > MAX_WIDTH:
             raise self._wrong(f"has the range {first}-{last}, which is too wide to ignore case")
         others = {case for point in range(ord(first), ord(last) + 1) for case in self._cases(chr(point))}
         return written + "".join(_literal(one) for one in sorted(others) if not first <= one <= last)
@@ -177,15 +177,15 @@ class _Reader:
         if not closed or low is None or (comma and most and high is None):
             raise self._wrong(f"has the repeat {{{bounds}")
         highest = high if comma else low
-        if max(low, highest or 0) > MOST_REPEATS or (highest is not None and highest < low):
-            raise self._wrong(f"has the repeat {{{bounds}}}, which is not from 0 to {MOST_REPEATS}")
+        if max(low, highest or 0) > MAX_REPEATS or (highest is not None and highest < low):
+            raise self._wrong(f"has the repeat {{{bounds}}}, which is not from 0 to {MAX_REPEATS}")
         return low, highest
 
     @contextmanager
     def _deeper(self) -> Iterator[None]:
         self.depth += 1
-        if self.depth > DEEPEST:
-            raise self._wrong(f"has more than {DEEPEST} groups within each other")
+        if self.depth > MAX_DEPTH:
+            raise self._wrong(f"has more than {MAX_DEPTH} groups within each other")
         yield
         self.depth -= 1
 

@@ -107,7 +107,7 @@ SKIP_RENEWAL = parameter(
 )
 IDEMPOTENCY_KEY = parameter(
     idempotency.HEADER,
-    {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST, "pattern": "^[!-~]+$"},
+    {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY_LENGTH, "pattern": "^[!-~]+$"},
     "A request with the same key returns the original response and is not executed again.",
     location=OpenApiParameter.HEADER,
 )

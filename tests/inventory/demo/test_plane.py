@@ -167,7 +167,7 @@ def test_nothing_goes_on_after_a_step_that_takes_too_long(
         return spawned[-1]
 
     monkeypatch.setattr(plane, "_spawn", spy)
-    monkeypatch.setattr(planes, "PATIENCE", 0.1)
+    monkeypatch.setattr(planes, "TIMEOUT", 0.1)
     programs(databases="import time; time.sleep(600)")
     with pytest.raises(NotUp, match="The database of keystone could not be made"):
         plane.up()

@@ -195,7 +195,7 @@ class TestFolder:
         assert str(files) not in refusal()
 
     def test_a_file_has_a_bound(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(folder, "MOST", 2**20)
+        monkeypatch.setattr(folder, "MAX_SIZE", 2**20)
         content = b'{"portcullis": 1}'
         (files / "acme.json").write_bytes(content + b" " * (2**20 - len(content)))
         assert read() == Inventory()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.rest.errors import BadInput
-from inventory.rest.query.grammar import LONGEST, Filter, ListOperand, Null, Operator, Text, parse
+from inventory.rest.query.grammar import MAX_LENGTH, Filter, ListOperand, Null, Operator, Text, parse
 
 
 @pytest.mark.parametrize("operator", Operator)
@@ -120,7 +120,7 @@ def test_an_operator_that_there_is_not_is_refused(text: str) -> None:
         ("name=[]", "The list is empty"),
         ("name=[ ]", "The list is empty"),
         ("name=a\0b", "NUL"),
-        ("name=" + "x" * LONGEST, "at most"),
+        ("name=" + "x" * MAX_LENGTH, "at most"),
     ],
 )
 def test_what_is_wrong_with_a_filter_is_said(text: str, message: str) -> None:

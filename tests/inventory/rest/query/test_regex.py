@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inventory.db.expressions import Regex
 from inventory.models import Provider
 from inventory.rest.errors import BadInput
-from inventory.rest.query.regex import DEEPEST, LARGEST, LONGEST, translated
+from inventory.rest.query.regex import MAX_DEPTH, MAX_EXPANSION, MAX_LENGTH, translated
 from tests.cast import provider
 from tests.examples import EXAMPLES
 
@@ -101,12 +101,12 @@ def test_a_slash_in_a_pattern_is_itself() -> None:
         ("(?P<n>a)", "has a group of an unsupported kind: (?P"),
         ("(?i)a", "has a group of an unsupported kind: (?i"),
         ("/[a-\N{GRINNING FACE}]/i", "too wide to ignore case"),
-        ("a" * (LONGEST + 1), "at most"),
-        ("(" * (DEEPEST + 1) + ")" * (DEEPEST + 1), "groups within each other"),
+        ("a" * (MAX_LENGTH + 1), "at most"),
+        ("(" * (MAX_DEPTH + 1) + ")" * (MAX_DEPTH + 1), "groups within each other"),
         ("(a{200}){200}", "is too large"),
         ("((((a{10}){10}){10}){10}){10}", "is too large"),
         ("(a{255}b*){4,}", "is too large"),
-        (f"a{{{255}}}" * (LARGEST // 255 + 1), "is too large"),
+        (f"a{{{255}}}" * (MAX_EXPANSION // 255 + 1), "is too large"),
     ],
 )
 def test_what_is_not_in_the_subset_or_too_large_is_refused(written: str, message: str) -> None:
