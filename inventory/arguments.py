@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
+from inventory import messages
 from inventory.drivers.values import Kind, Scope
 
 VERSION: Final = 1
@@ -95,10 +96,7 @@ def read(stored: Stored, kind: type[Value], notes: type[Notes]) -> Value:
     """What a task is to do, without its notes, which are of this type. Raises `UnreadableArguments`."""
     version = stored.get("version", VERSION)
     if version != VERSION:
-        raise UnreadableArguments(
-            f"Another version of Portcullis accepted this task, in a form that this one does not know "
-            f"(version {version} instead of {VERSION}). Once every process runs the same version, ask again."
-        )
+        raise UnreadableArguments(messages.other_version(version, VERSION))
     return _converted({name: stored[name] for name in stored if name not in notes.__struct_fields__}, kind)
 
 
@@ -106,4 +104,4 @@ def _converted(stored: Stored, kind: type[Value]) -> Value:
     try:
         return msgspec.convert(stored, kind)
     except msgspec.ValidationError as error:
-        raise UnreadableArguments(f"Portcullis can't read what this task is to do: {error}. Ask again.") from error
+        raise UnreadableArguments(messages.unreadable(error)) from error

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from inventory import messages
 from inventory.drivers.exceptions import CloudError
 
 
@@ -53,7 +54,7 @@ class Waiting:
 
     def __str__(self) -> str:
         """What a task says while it waits."""
-        return f"Attempt {self.attempts} failed, the next is at {self.until:%Y-%m-%dT%H:%M:%SZ}: {self.error}"
+        return messages.will_retry(self.attempts, self.until, self.error)
 
 
 class Retries:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import CASCADE, SET_NULL, Model, QuerySet
 from django.utils import timezone
 
-from inventory import refresh
+from inventory import messages, refresh
 from inventory.arguments import DeletionNotes, ProviderRefresh, provider_task
 from inventory.backoff import ShutdownRequested, stop
 from inventory.db.bulk import among
@@ -120,9 +120,7 @@ class _Deletion:
         self.lease.ensure()
         with transaction.atomic():
             Provider.objects.filter(pk=self.provider)._raw_delete(Provider.objects.db)
-            complete_tasks(
-                TaskResult(task, Task.Status.OK, f"Deleted provider {self.name}.") for task in self.tasks
-            )
+            complete_tasks(TaskResult(task, Task.Status.OK, messages.deleted(self.name)) for task in self.tasks)
 
     def _outwait_writers(self) -> None:
         """Whoever writes rows of it since before this was accepted comes to an end; nobody else begins."""
@@ -145,7 +143,7 @@ class _Deletion:
         with transaction.atomic():
             step.execute(keys)
             Task.objects.filter(pk__in=[task.pk for task in self.tasks]).update(
-                message=f"Deleting provider {self.name}: {self.done:,} of {self.total:,} rows are deleted",
+                message=messages.deleting_rows(self.name, self.done, self.total),
                 pct_complete=99 * self.done // self.total,
                 updated_on=timezone.now(),
             )

@@ -16,6 +16,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 
 from inventory.backoff import ShutdownRequested
 from inventory.leases import LeaseLost
+from inventory.messages import internal_error
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +72,7 @@ def unforeseen(error: Exception, doing: object) -> str:
     if leave_to_others(error):
         raise error
     logger.error("%s failed", doing, exc_info=error)
-    return f"Internal error ({described(error)}). See the log of Portcullis for details."
-
-
-def unrecorded(done: str, reason: str) -> str:
-    """What a task says that did what it was to do, and could not write it into the inventory."""
-    return f"{done} That is so at the cloud, and the inventory will show it after the next refresh. {reason}"
+    return internal_error(described(error))
 
 
 def described(error: BaseException) -> str:

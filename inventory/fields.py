@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
+from inventory.messages import UNREADABLE_CREDENTIALS
+
 
 class UnreadableSecret(Exception):
     """A stored secret was encrypted with a key that this installation does not have."""
@@ -41,6 +43,4 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
         try:
             return json.loads(_cipher(tuple(settings.CREDENTIALS_KEYS)).decrypt(value))
         except InvalidToken as error:
-            raise UnreadableSecret(
-                "The credentials were encrypted with another key: set CREDENTIALS_KEY."
-            ) from error
+            raise UnreadableSecret(UNREADABLE_CREDENTIALS) from error

@@ -8,8 +8,8 @@ from django import forms
 from django.conf import settings
 
 from inventory import drivers
+from inventory.messages import ENTER_AGAIN
 from inventory.models import Provider
-from inventory.models.provider import ENTER_AGAIN
 
 
 class WriteOnlyInput(forms.TextInput):

@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from inventory.backoff import NO_RETRIES, Backoff, Retries
 from inventory.drivers.exceptions import CloudError, Throttled
 from inventory.drivers.rate_limit import RateLimiter
+from inventory.messages import RATE_LIMITED
 from inventory.models import CallRate, Provider
 
 Answer = TypeVar("Answer")
@@ -41,7 +42,7 @@ class RateLimited(Throttled):
     """A call that was not made yet, because others are before it."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__("The cloud limits how often it is called; others go first.", retry_after=seconds)
+        super().__init__(RATE_LIMITED, retry_after=seconds)
 
 
 class SharedRateLimiter(RateLimiter):

@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from inventory import messages
 from inventory.arguments import ProviderRefresh
 from inventory.backoff import NO_RETRIES, Retries
 from inventory.drivers.base import Driver
@@ -30,7 +31,6 @@ from inventory.guard import Guard, TooManyGone
 from inventory.leases import QueueLease
 from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.models.provider import DELETED
 from inventory.rate_limit import LowPriorityRateLimiter
 from inventory.reconcile import AnyThing, Row, ids_of, reconcile
 from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
@@ -133,14 +133,13 @@ class Refresh:
     def told(self, subject: str) -> str:
         """What came of it, for a person; `subject` is what was to be refreshed."""
         if self.scope is None or self.scope.kind == "cloud_tenant":
-            return f"Refreshed {subject}: {self.summary()}. {self.findings.news()}"
+            return messages.refreshed(subject, self.findings.news(), self.summary())
         there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
         if not there and self.findings.unshown:
-            return f"The cloud does not show {subject} to these credentials: it stays here as it was."
+            return messages.not_shown(subject)
         if not there and not self.findings.misfits:
-            gone = f"{subject} no longer exists in the cloud and was removed from the inventory."
-            return gone[0].upper() + gone[1:]
-        return f"Refreshed {subject}. {self.findings.news()}"
+            return messages.gone(subject)
+        return messages.refreshed(subject, self.findings.news())
 
 
 def owners() -> Q:
@@ -184,7 +183,7 @@ def _refreshed(
 ) -> tuple[Task.Status, str, dict[str, Any]]:
     """What came of the tasks that asked for the same."""
     if provider is None:
-        return Task.Status.ERROR, DELETED, {}
+        return Task.Status.ERROR, messages.PROVIDER_DELETED, {}
     first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, lease)
     force = any(arguments.force for arguments in asked.values())
     try:
@@ -220,7 +219,7 @@ def refresh(
             raise
         lease.ensure()
         foreseen = isinstance(failure, FORESEEN)
-        unknown = f"Internal error in the refresh ({described(failure)}). See the log of Portcullis for details."
+        unknown = messages.refresh_failed(described(failure))
         _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
         raise
     _note_outcome(provider, scope, read_on, None)
@@ -246,7 +245,7 @@ def _read(
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
-        raise CloudError(f"Portcullis has no driver for {provider.type}.")
+        raise CloudError(messages.no_driver(provider.type))
     driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
         known = Vm.objects.filter(provider=provider).order_by().as_values()
@@ -258,9 +257,7 @@ def _read(
         known_ports = set(rows.values_list("ems_ref", flat=True))
         inventory = _with_lost_ports(inventory, driver, known_ports)
     if scope and scope.kind == "cloud_tenant" and scope.ref not in inventory.tenant_refs:
-        raise CloudError(
-            f"The cloud shows no tenant {scope.ref} any more: refresh {provider.name} to remove what was in it."
-        )
+        raise CloudError(messages.tenant_gone(scope.ref, provider.name))
     return Refresh(provider, provider.driver_class, inventory, read_on, force, scope, known_ports)
 
 
@@ -280,14 +277,11 @@ def _write(read: Refresh, progress: Callable[[], object]) -> Refresh:
     """Write what was read; the refresh as it is then."""
     refresh = replace(read)
     if not refresh.provider.is_kept():
-        raise CloudError(DELETED)
+        raise CloudError(messages.PROVIDER_DELETED)
     for part in settings.REFRESH_PARTS:
         bring_in: Part = import_string(part)
         bring_in(refresh)
         progress()
     if objections := refresh.findings.objections:
-        raise TooManyGone(
-            f"The refresh of {refresh.provider.name} was stopped and changed nothing: it would remove "
-            f'{listed(objections)}. If they are really gone, refresh with "force".'
-        )
+        raise TooManyGone(messages.too_many_gone(refresh.provider.name, listed(objections)))
     return refresh

@@ -8,12 +8,14 @@ from functools import wraps
 from traceback import walk_tb
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as notices
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from inventory import messages
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -40,10 +42,10 @@ def telling(view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except QueueFull as error:
-            messages.error(request, f"Nothing was done: {error}.")
+            notices.error(request, messages.nothing_done(error))
             return redirect(request.get_full_path())
         except ObjectDoesNotExist as error:
-            messages.error(request, f"It was deleted meanwhile: {error}.")
+            notices.error(request, messages.deleted_meanwhile(error))
         except IntegrityError:
             pass
         except IMPOSSIBLE as error:
@@ -68,9 +70,9 @@ def _is_of_a_value(error: Exception) -> bool:
 def _nothing_there(request: HttpRequest) -> HttpResponse:
     """Back to the page where it was chosen, to the list without what narrowed it, or nowhere."""
     if request.method == "POST":
-        messages.error(request, "Nothing was done: what was chosen does not exist.")
+        notices.error(request, messages.NO_SUCH_CHOICE)
         return redirect(request.get_full_path())
     if request.GET:
-        messages.error(request, "There is nothing like what the address asked for.")
+        notices.error(request, messages.NO_SUCH_FILTER)
         return redirect(request.path)
-    raise Http404("No row can have such a key.")
+    raise Http404(messages.NO_SUCH_KEY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from inventory.arguments import Arguments, Notes, Part, Stored, read
 from inventory.drivers.values import Direction
-from secgroups.messages import Verb
 from secgroups.plan import Action
 
 # The groups of an instance
@@ -82,36 +81,39 @@ class KnownRule(Part, frozen=True):
     direction: Direction
 
 
+EditVerb = Literal["create", "edit", "delete"]
+
+
 class EditArguments(Arguments, frozen=True, tag_field="edit"):
     """An edit of one of a provider's groups or rules; `verb` and `subject` tell it to a person."""
 
-    verb: Verb
+    verb: EditVerb
     subject: str
 
 
 class GroupCreation(EditArguments, frozen=True, kw_only=True, tag="create_group"):
-    verb: Verb = "create"
+    verb: EditVerb = "create"
     group: NewGroup
 
 
 class GroupEdit(EditArguments, frozen=True, kw_only=True, tag="edit_group"):
-    verb: Verb = "edit"
+    verb: EditVerb = "edit"
     group: KnownGroup
     attributes: GroupAttributes
 
 
 class GroupDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_group"):
-    verb: Verb = "delete"
+    verb: EditVerb = "delete"
     group: KnownGroup
 
 
 class RuleCreation(EditArguments, frozen=True, kw_only=True, tag="create_rule"):
-    verb: Verb = "create"
+    verb: EditVerb = "create"
     rule: NewRule
 
 
 class RuleDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_rule"):
-    verb: Verb = "delete"
+    verb: EditVerb = "delete"
     rule: KnownRule
 
 

@@ -12,15 +12,16 @@ from django.db import transaction
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
-from inventory.faults import seeing_others, unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen
 from inventory.leases import QueueLease
+from inventory.messages import PROVIDER_DELETED, provider_disabled, unrecorded
 from inventory.models import Task, Vm
-from inventory.models.provider import DELETED
 from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TaskResult, TaskRetries, complete_tasks, note, readable, save_all
+from secgroups import messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.models import SecurityGroup
-from secgroups.plan import Change, Outcome, Plan, cannot, plan
+from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
@@ -30,12 +31,11 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queued additions and removals of one instance."""
     vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
     if vm is None:
-        gone = "The instance is gone: it is no longer in the inventory."
-        return _refuse(tasks, gone if tasks[0].provider_id else DELETED)
+        return _refuse(tasks, messages.INSTANCE_GONE if tasks[0].provider_id else PROVIDER_DELETED)
     if vm.provider.deleted_on:
-        return _refuse(tasks, DELETED)
+        return _refuse(tasks, PROVIDER_DELETED)
     if not vm.provider.enabled:
-        return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
+        return _refuse(tasks, provider_disabled(vm.provider.name))
     if asked := readable(tasks, membership_task, lease):
         _Changes(vm, asked, lease).run()
     return None
@@ -83,13 +83,13 @@ class _Changes:
     def _interrupted(self, error: Exception) -> CloudError:
         """What tasks say that have no outcome because of an error that nobody foresaw."""
         reason = unforeseen(error, f"The changes of {self.vm}")
-        if not (written := ", ".join(self.cloud.request_ids)):
+        if not self.cloud.request_ids:
             return CloudError(reason)
         try:
             self.cloud.read()
         except CloudError:
             self.cloud.read_on = None  # the next refresh reads it
-        return CloudError(f"{reason} These ports were written before: {written}.")
+        return CloudError(messages.already_written(reason, self.cloud.request_ids))
 
     def _settle(self, changes: Sequence[Change]) -> None:
         try:
@@ -139,18 +139,20 @@ class _Changes:
         try:
             self._apply([change])
         except (CloudRefused, GroupNotFound) as error:
-            reason = f"{cannot(change.action, change.group.name, self.vm.name)}: {error}"
-            self.outcomes[change.id] = Outcome("Error", reason, request_id=error.request_id)
+            self.outcomes[change.id] = self._refused(change.action, change.group.name, error)
 
     def _identified(self, task: Task, asked: MembershipChange) -> Change | None:
         """What a task asks for, as the cloud knows it; None, with the outcome noted, if it has no such group."""
         try:
             group = self._group(asked.group.name, asked.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
-            reason = f"{cannot(asked.action, asked.group.name, self.vm.name)}: {error}"
-            self.outcomes[task.pk] = Outcome("Error", reason, request_id=error.request_id)
+            self.outcomes[task.pk] = self._refused(asked.action, asked.group.name, error)
             return None
         return Change(task.pk, asked.action, group, asked.ports)
+
+    def _refused(self, action: Action, group: str, error: CloudError) -> Outcome:
+        message = messages.cannot(action, messages.change_of(action, group, self.vm.name), error)
+        return Outcome("Error", message, request_id=error.request_id)
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
@@ -172,12 +174,11 @@ class _Changes:
         else:
             found = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
         if not found:
-            raise GroupNotFound(f"the cloud has no such group that {self.vm.name} could have.")
+            raise GroupNotFound(messages.not_at_cloud(self.vm.name))
         if len(found) > 1:
-            refs = ", ".join(group.ref for group in found)
-            raise GroupNotFound(f"the cloud has several groups of this name, choose one by its ems_ref: {refs}.")
+            raise GroupNotFound(messages.several_at_cloud([group.ref for group in found]))
         if name not in {found[0].name, ref}:  # who gave no name has the ref in its place
-            raise CloudRefused(f"the group {ref} has another name: {found[0].name}.")
+            raise CloudRefused(messages.other_name_at_cloud(ref or "", found[0].name))
         return found[0]
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:

@@ -6,22 +6,14 @@ insist on a last group, and a group may be confined to one network.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from inventory.drivers.values import Group, Port
+from secgroups import messages
 
 Action = Literal["add", "remove"]
-#: Of each action: under way, done, and the preposition.
-WORDS: Mapping[Action, tuple[str, str, str]] = {
-    "add": ("Adding", "Added", "to"),
-    "remove": ("Removing", "Removed", "from"),
-}
-
-
-def cannot(action: Action, group: str, instance: str) -> str:
-    return f"Cannot {action} {group} {WORDS[action][2]} {instance}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +120,24 @@ class _Folding:
         chosen = [port for port in self.ports if not change.ports or port.ref in change.ports]
         unknown = set(change.ports) - self.now.keys()
         if unknown:
-            return Outcome("Error", f"{self.instance} has no port {_list(unknown)}; nothing was changed.")
+            return Outcome("Error", messages.unknown_ports(self.instance, unknown))
         obstacles = {port.ref: why for port in chosen if (why := self._obstacle(port, group))}
         able = [port for port in chosen if port.ref not in obstacles]
         if not able:
-            return Outcome("Error", self._nowhere(obstacles, group))
-        left_out = "".join(f" Left out port {ref}: {why}." for ref, why in obstacles.items())
+            return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles))
+        skipped = messages.skipped(obstacles)
         needed = [port.ref for port in able if (group.ref in self.now[port.ref]) != adding]
         if not needed:
-            return Outcome("Ok", self._nothing_to_do(change) + left_out)
+            return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance) + skipped)
         last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]
         if last:
-            return Outcome("Error", self._last_group(change, last))
+            reason = messages.last_group(change.action, group.name, self.instance, last, self.minimum)
+            return Outcome("Error", reason)
         for ref in needed:
             self._apply(ref, group.ref, adding)
-        return self._done(change, needed, left_out)
+        self.emptied[change.id] = [ref for ref in needed if not self.now[ref]]
+        done = messages.changed(change.action, group.name, self.instance, len(needed))
+        return Outcome("Ok", done + skipped, tuple(needed))
 
     def _apply(self, port: str, group: str, adding: bool) -> None:
         if adding:
@@ -152,9 +147,9 @@ class _Folding:
         self.made.wanted.setdefault(port, {})[group] = adding
 
     def _obstacle(self, port: Port, group: Group) -> str | None:
-        """Why this port can't take this group as things are after the changes so far; None if it can."""
+        """Why this port can't have this group after the changes so far; None if it can."""
         if not port.port_security_enabled:
-            return "it has port security switched off"
+            return messages.PORT_SECURITY_OFF
         if group.ref in self.now[port.ref]:
             return None
         # What it had before these changes it can have, wherever that comes from.
@@ -164,41 +159,15 @@ class _Folding:
     def _of_the_other_kind(self, port: Port, group: Group) -> str | None:
         """OpenStack has stateful or stateless groups on a port, not both."""
         mixed = any((ref in self.stateless) != (group.ref in self.stateless) for ref in self.now[port.ref])
-        if not mixed:
-            return None
-        kinds = ("stateful", "stateless") if group.ref in self.stateless else ("stateless", "stateful")
-        return f"it has {kinds[0]} groups, and {group.name} is {kinds[1]}"
-
-    def _nowhere(self, obstacles: Mapping[str, str], group: Group) -> str:
-        if not obstacles:
-            return f"{self.instance} has no port that could have security groups."
-        reasons = "; ".join(f"port {ref}: {why}" for ref, why in obstacles.items())
-        return f"No port of {self.instance} can take {group.name}: {reasons}."
-
-    def _nothing_to_do(self, change: Change) -> str:
-        state = "already has" if change.action == "add" else "does not have"
-        return f"Nothing to do: {self.instance} {state} security group {change.group.name}."
-
-    def _last_group(self, change: Change, ports: Sequence[str]) -> str:
-        return (
-            f"{cannot(change.action, change.group.name, self.instance)}: it is the last security group of port "
-            f"{_list(ports)}, which must keep at least {self.minimum}. Nothing was changed."
-        )
-
-    def _done(self, change: Change, written: Sequence[str], left_out: str) -> Outcome:
-        _, done, preposition = WORDS[change.action]
-        where = f" on {len(written)} ports" if len(written) > 1 else ""
-        message = f"{done} security group {change.group.name} {preposition} {self.instance}{where}."
-        self.emptied[change.id] = [ref for ref in written if not self.now[ref]]
-        return Outcome("Ok", message + left_out, tuple(written))
+        return messages.other_kind(group.name, stateless=group.ref in self.stateless) if mixed else None
 
     def warn(self) -> None:
         """Say of the changes that left a port without groups, if none that followed gave it one, that they did."""
         for change, ports in self.emptied.items():
             if empty := [ref for ref in ports if not self.now[ref]]:
                 outcome = self.made.outcomes[change]
-                warning = f" Port {_list(empty)} has no security group left: everything inbound is dropped there."
-                self.made.outcomes[change] = replace(outcome, status="Warn", message=outcome.message + warning)
+                message = outcome.message + messages.emptied(empty)
+                self.made.outcomes[change] = replace(outcome, status="Warn", message=message)
 
 
 def _foreign(port: Port, group: Group, confined: bool) -> str | None:
@@ -206,18 +175,5 @@ def _foreign(port: Port, group: Group, confined: bool) -> str | None:
     if group.fits(port, confined=confined):
         return None
     if confined or group.network_ref:
-        return f"it is in {_called('network', port.network_ref)}, and {_owner(group.name, group.network_ref)}"
-    alone = " alone" if group.tenant_ref else ""
-    return f"it is in {_called('tenant', port.tenant_ref)}, and {_owner(group.name, group.tenant_ref)}{alone}"
-
-
-def _called(kind: str, ref: str | None) -> str:
-    return f"{kind} {ref}" if ref else f"an unknown {kind}"
-
-
-def _owner(group: str, ref: str | None) -> str:
-    return f"{group} belongs to {ref}" if ref else f"it is unknown to which {group} belongs"
-
-
-def _list(refs: Iterable[str]) -> str:
-    return ", ".join(sorted(refs))
+        return messages.elsewhere("network", port.network_ref, group.name, group.network_ref, alone=False)
+    return messages.elsewhere("tenant", port.tenant_ref, group.name, group.tenant_ref, alone=True)

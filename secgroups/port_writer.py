@@ -25,6 +25,7 @@ from inventory.drivers.exceptions import (
 )
 from inventory.drivers.values import Port
 from inventory.leases import QueueLease
+from secgroups import messages
 from secgroups.plan import Plan
 from secgroups.retrying import RetryingCloud
 
@@ -77,12 +78,12 @@ class PortWriter(RetryingCloud):
         except InstanceGone:
             raise  # which is the reason of the refusal as well
         except CloudError as error:
-            reason = f"{refusal.message} What was written before that could not be taken back: {error.message}"
+            reason = messages.not_undone(refusal.message, error.message)
             raise CloudError(reason, request_id=refusal.request_id) from error
 
     def _write_until_there(self, plan: Plan) -> None:
         waited = False
-        doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")
+        doubt: CloudError = CloudUnavailable(messages.NOT_SHOWN)
         while missing := [port.ref for port, _ in plan.writes(self._fresh())]:
             doubt = self._write(plan, missing) or doubt
             self.read()

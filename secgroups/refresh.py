@@ -17,6 +17,7 @@ from inventory.mapping import NO_IDS, Columns, Ids
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
+from secgroups.messages import in_left_out
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.rules import with_lost_source
 
@@ -67,7 +68,7 @@ def _placed(refresh: Refresh) -> list[Group]:
         if not group.network_ref or group.network_ref in refresh.networks or not left_out(group.network_ref):
             placed.append(group)
         else:
-            problem = f"is {group.network_ref}, which was left out"
+            problem = in_left_out(group.network_ref)
             misfit = Misfit(Group, group.ref, called(group), "network_ref", problem, left_out=True)
             refresh.findings.misfits.append(misfit)
     return placed

@@ -140,10 +140,10 @@ class TestEveryTaskEnds:
         request_refresh(provider=cast.acme, user=None)
         broken(step, error)
         tasks = carry_out(f"providers/{cast.acme.pk}")
-        message = f"Internal error ({type(error).__name__}). See the log of Portcullis for details."
+        message = f"Internal error ({type(error).__name__}). See the Portcullis log for details."
         assert [(task.state, task.status, task.message) for task in tasks] == 2 * [("Finished", "Error", message)]
         cast.acme.refresh_from_db()
-        failed = f"Internal error in the refresh ({type(error).__name__}). See the log of Portcullis for details."
+        failed = f"Internal error in the refresh ({type(error).__name__}). See the Portcullis log for details."
         assert cast.acme.last_refresh_error == failed
 
     @pytest.mark.parametrize("step", PART)
@@ -181,7 +181,7 @@ class TestEveryTaskEnds:
         ]
         for task in tasks:
             if all(there):
-                assert task.message.startswith("Added ") or "These ports were written before" in task.message
+                assert task.message.startswith("Added ") or "These ports had already been changed" in task.message
             else:
                 assert task.status == "Error"
                 assert type(error).__name__ in task.message

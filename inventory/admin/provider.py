@@ -24,6 +24,7 @@ from inventory.admin.refreshable import RefreshableAdmin
 from inventory.admin.task import show_tasks
 from inventory.fields import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
+from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
     QueueFull,
@@ -123,7 +124,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except QueueFull as error:
-            cast(Any, request).refusal = f"Nothing was saved: {error}."
+            cast(Any, request).refusal = nothing_saved(error)
             return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
@@ -141,7 +142,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             provider = connect_provider(user=user, **model_to_dict(obj, exclude=["id"]))
             obj.pk, task = provider.pk, provider.tasks.first()
         if task:
-            messages.info(request, format_html("Its inventory is being read: {}", link_to(task)))
+            messages.info(request, format_html(READING_INVENTORY, link_to(task)))
 
     def delete_model(self, request: HttpRequest, obj: Provider) -> None:
         self._delete(request, [obj])

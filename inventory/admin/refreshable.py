@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as notices
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
+from inventory import messages
 from inventory.admin.base import LinkedAdmin
 from inventory.admin.columns import M, link_to
 from inventory.admin.task import show_tasks
@@ -43,12 +45,12 @@ class RefreshableAdmin(LinkedAdmin[M]):
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
         chosen = list(rows[: MAX_SELECTED + 1])
         if len(chosen) > MAX_SELECTED:
-            messages.error(request, f"Choose at most {MAX_SELECTED} at once, or refresh their provider.")
+            notices.error(request, messages.too_many_selected(MAX_SELECTED))
             return None
         with transaction.atomic():
             tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
         for task in tasks:
-            messages.success(request, format_html("Queued: {}", link_to(task)))
+            notices.success(request, format_html("Queued: {}", link_to(task)))
         return show_tasks(tasks, otherwise=self.model)
 
     def request_refresh(self, row: Any, user: User, force: bool) -> Task:

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Linked, ids, link_to, list_url
+from inventory.messages import TASKS_OF_ACTION
 from inventory.models import CallRate, Lease, Task
 from inventory.services import NotInTime, cancel_task, retry_task
 
@@ -44,7 +45,7 @@ class TheseTasksFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         value = self.value()
-        return [(value, "Tasks of this action")] if value else []
+        return [(value, TASKS_OF_ACTION)] if value else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         value = self.value()

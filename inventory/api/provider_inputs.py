@@ -16,8 +16,8 @@ from inventory import drivers
 from inventory.api.connection_shapes import STAND_INS
 from inventory.api.connections import flattened
 from inventory.drivers.values import AuthType
+from inventory.messages import ENTER_AGAIN, NAME_TAKEN
 from inventory.models import Provider, Zone
-from inventory.models.provider import ENTER_AGAIN, NAME_TAKEN
 from inventory.rest.hrefs import id_in
 from inventory.rest.serializers import StrictSerializer
 

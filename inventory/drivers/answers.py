@@ -16,6 +16,7 @@ from http.client import HTTPResponse
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from inventory.drivers import messages
 from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused, ForeignAnswer
 from inventory.drivers.values import Connection
 
@@ -24,10 +25,6 @@ Read = TypeVar("Read")
 
 #: What Python raises on data of another shape than the code that reads it expects.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-FOREIGN = (
-    "The cloud answered something else than what it was asked: is the provider's address right, and no login page "
-    "of a proxy in the way?"
-)
 #: Not among them: 300, with which Keystone and Nova list their versions.
 REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 MEGABYTE = 1024 * 1024
@@ -36,10 +33,7 @@ MEGABYTE = 1024 * 1024
 def check_size(size: int, connection: Connection) -> None:
     """Raises `AnswerTooLarge` if an answer may not have so many bytes."""
     if size > connection.answer_size * MEGABYTE:
-        raise AnswerTooLarge(
-            f"The cloud's answer is larger than {connection.answer_size} MB. If that is what it should be, "
-            "raise the setting CLOUD_ANSWER_SIZE."
-        )
+        raise AnswerTooLarge(messages.answer_too_large(connection.answer_size))
 
 
 class GuardedResponse(HTTPResponse):
@@ -53,10 +47,7 @@ class GuardedResponse(HTTPResponse):
     def begin(self) -> None:
         super().begin()
         if self.status in REDIRECTS:
-            raise CloudRefused(
-                f"The endpoint redirects to {_place(self.getheader('Location'))}. Credentials are never sent on: "
-                "correct the address of the provider, or that of the service in the cloud's catalog."
-            )
+            raise CloudRefused(messages.redirected(_place(self.getheader("Location"))))
 
 
 class _Guarded(io.RawIOBase):
@@ -75,7 +66,7 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise TimeoutError("The answer took longer than CLOUD_ANSWER_TIME allows.")
+            raise TimeoutError(messages.ANSWER_TOO_SLOW)
         self._socket.settimeout(left if self._pause is None else min(left, self._pause))
         read = self._raw.readinto(buffer)
         self._size += read or 0
@@ -104,8 +95,8 @@ def _place(location: str | None) -> str:
         parts = urlsplit(location or "")
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "an address that is none"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else "another path"
+        return messages.NO_ADDRESS
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else messages.OTHER_PATH
 
 
 def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
@@ -116,6 +107,6 @@ def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
         try:
             return read(*args, **kwargs)
         except MALFORMED as error:
-            raise ForeignAnswer(f"{FOREIGN} ({error!r})") from error
+            raise ForeignAnswer(f"{messages.FOREIGN} ({error!r})") from error
 
     return reading

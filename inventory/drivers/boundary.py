@@ -111,7 +111,7 @@ class _Attribute:
         if not self.many:
             return self.limit.problem(value)
         if type(value) is not tuple:
-            return "is missing" if value is None else f"is no list but of type {type(value).__name__}"
+            return "is missing" if value is None else f"is not a list but of type {type(value).__name__}"
         return next((f"has an entry that {found}" for found in map(self.limit.problem, value) if found), None)
 
     def fits_all(self, values: Iterable[Any]) -> bool:

@@ -43,10 +43,10 @@ class _Text(Limit):
         if not isinstance(value, str):
             return _no("text", value)
         if self.longest is not None and len(value) > self.longest:
-            return f"has {len(value)} characters, at most {self.longest} fit"
+            return f"has {len(value)} characters (limit {self.longest})"
         if len(value) < self.shortest:
             return "is empty"
-        return "has characters that no database takes" if _UNSTORABLE.search(value) else None
+        return "has characters that no database can store" if _UNSTORABLE.search(value) else None
 
     def fits_all(self, values: Collection[Any]) -> bool:
         text = "".join(values)
@@ -95,7 +95,9 @@ class OneOf(Limit):
 
     def problem(self, value: Any) -> str | None:
         return (
-            None if isinstance(value, str) and value in self.choices else f"is none of {', '.join(self.choices)}"
+            None
+            if isinstance(value, str) and value in self.choices
+            else f"is not one of {', '.join(self.choices)}"
         )
 
     def fits_all(self, values: Collection[Any]) -> bool:
@@ -109,11 +111,11 @@ class Flag(Limit):
     type: ClassVar[type] = bool
 
     def problem(self, value: Any) -> str | None:
-        return None if isinstance(value, bool) else _no("truth value", value)
+        return None if isinstance(value, bool) else _no("boolean", value)
 
     def fits_all(self, values: Collection[Any]) -> bool:
         return None not in values
 
 
 def _no(wanted: str, value: object) -> str:
-    return "is missing" if value is None else f"is no {wanted} but of type {type(value).__name__}"
+    return "is missing" if value is None else f"is not a {wanted} but of type {type(value).__name__}"

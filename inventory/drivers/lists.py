@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from inventory.drivers import messages
 from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused
 from inventory.drivers.values import Connection
 
@@ -25,15 +26,12 @@ class Pages:
         """A page of things with these ids (None is one that is not known), and the `marker` of the next one."""
         self._size += len(ids)
         if self._size > self._most:
-            raise AnswerTooLarge(
-                f"The cloud's list of {self._key} has more than {self._most:,} entries. If that is what it should "
-                "be, raise the setting CLOUD_LIST_SIZE."
-            )
+            raise AnswerTooLarge(messages.list_too_long(self._key, self._most))
         self._empty = 0 if ids else self._empty + 1
         known = bool(ids) and self._known.issuperset(ids)
         if known or marker in self._markers:
-            raise CloudRefused(f"The list of {self._key} has no end: a page that was read follows itself.")
+            raise CloudRefused(messages.repeated_page(self._key))
         if marker and self._empty > EMPTY_PAGES:
-            raise CloudRefused(f"The list of {self._key} has no end: {self._empty} pages in a row are empty.")
+            raise CloudRefused(messages.empty_pages(self._key, self._empty))
         self._known.update(one for one in ids if one is not None)
         self._markers.update(filter(None, [marker]))

@@ -230,7 +230,7 @@ class Misfit:
     left_out: bool
 
     def __str__(self) -> str:
-        outcome = "was left as it was" if self.left_out else "was cut"
+        outcome = "was left unchanged" if self.left_out else "was cut"
         subject = self.resource if self.left_out else f"{self.attribute} of {self.resource}"
         return f"{subject} {outcome}: {self.attribute} {self.problem}"
 

@@ -15,6 +15,7 @@ from inventory.drivers.exceptions import CloudError
 from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
+from inventory.messages import NAME_TAKEN, PROVIDER_DELETED, provider_disabled
 from inventory.models.base import Kept, Timestamped
 from inventory.querysets import ProviderQuerySet
 from inventory.validators import validate_endpoint, validate_path
@@ -25,10 +26,6 @@ DriverClass = type[Driver]
 ADDRESS = frozenset(
     {"certificate_authority", "hostname", "interface", "path", "port", "security_protocol", "url", "verify_ssl"}
 )
-NAME_TAKEN = "A provider with this name already exists."
-#: What a task says that can't be done any more.
-DELETED = "The provider was deleted."
-ENTER_AGAIN = "The stored credentials are not sent to another address: enter them again."
 
 
 class Provider(Kept, Timestamped):
@@ -162,9 +159,9 @@ class Provider(Kept, Timestamped):
         """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""
         match Provider.objects.connected().filter(pk=self.pk).values_list("enabled", flat=True).first():
             case None:
-                raise CloudError(DELETED)
+                raise CloudError(PROVIDER_DELETED)
             case False:
-                raise CloudError(f"Provider {self.name} is disabled.")
+                raise CloudError(provider_disabled(self.name))
 
     @property
     def endpoint(self) -> str | None:

@@ -22,6 +22,7 @@ from rest_framework.views import set_rollback
 
 from inventory.faults import passes
 from inventory.models import Provider, Vm
+from inventory.rest import messages
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ DATABASE_WAIT = 2
 
 #: What is said of those that Django raises before a view is chosen: its own words are for the operator.
 _REASONS: dict[type[Exception | None], str] = {
-    DisallowedHost: "The service does not answer under the host that the request names",
+    DisallowedHost: messages.UNKNOWN_HOST,
 }
 
 
@@ -78,7 +79,7 @@ class NotFound(exceptions.APIException):
     status_code = 404
 
     def __init__(self, model: str, value: object, attribute: str = "id") -> None:
-        super().__init__(f"Couldn't find {model} with '{attribute}'={value}")
+        super().__init__(messages.not_found(model, value, attribute))
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -110,9 +111,9 @@ def message_of(error: Exception) -> str:
     if isinstance(error, exceptions.APIException):
         return "; ".join(_sentences(error.detail))
     if isinstance(error, RequestDataTooBig):
-        return "The body of the request is too large"
+        return messages.BODY_TOO_LARGE
     if passes(error):
-        return "The database is unavailable or overloaded. Retry in a moment"
+        return messages.DATABASE_UNAVAILABLE
     return str(error) or type(error).__name__
 
 

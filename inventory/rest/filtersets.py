@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.parsing import MAX_INTEGER, MIN_INTEGER, TimeSpan, parse_time
 from inventory.rest.serializers import IdField
@@ -176,5 +177,5 @@ def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:
     """The value of a parameter. An empty one is a text, and no number, time or truth value."""
     value = field.clean(field.widget.value_from_datadict(query, {}, name))
     if value is None or (isinstance(value, list) and None in value):
-        raise forms.ValidationError("A value is missing.")
+        raise forms.ValidationError(messages.VALUE_MISSING)
     return value

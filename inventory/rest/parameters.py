@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from django.http import QueryDict
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
 #: What clients of the dialect send along and no answer depends on; `format` has chosen the renderer already.
@@ -35,9 +36,9 @@ def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
     """`BadInput` names what is not `understood`, and what is given several times."""
     asked = [(name, values) for name, values in query.lists() if name not in IGNORED]
     if unknown := [name for name, _ in asked if name not in understood]:
-        raise BadInput(f"Unknown parameter: {', '.join(sorted(unknown))}")
+        raise BadInput(messages.unknown_parameters(unknown))
     if repeated := [name for name, values in asked if len(values) > 1 and name not in REPEATED]:
-        raise BadInput(f"Parameter given several times: {', '.join(sorted(repeated))}")
+        raise BadInput(messages.repeated_parameters(repeated))
 
 
 def comma_list(query: QueryDict, parameter: str) -> list[str]:
@@ -57,5 +58,5 @@ def digits(query: QueryDict, name: str, *, default: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()):
-        raise BadInput(f"Non numeric parameter: {name}")
+        raise BadInput(messages.not_a_whole_number(name))
     return min(int(text[:19]), 2**62)

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS
 from inventory.rest.resources import Column
@@ -96,10 +97,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         # A browser's form has `credentials.userid` for what is nested in JSON.
         names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
         if unknown := sorted(names - cls.keys() - set(named_by)):
-            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_attributes(unknown))
         form = resource.lists() if isinstance(resource, QueryDict) else ()
         if repeated := sorted(name for name, values in form if len(values) > 1 and name not in cls.lists()):
-            raise BadInput(f"Key given several times: {', '.join(repeated)}")
+            raise BadInput(messages.repeated_keys(repeated))
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import ProviderDeletion, ProviderRefresh, RefreshScope
 from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
-from inventory.models.provider import DELETED
 from inventory.services.queueing import TaskSpec, queue_work
 from inventory.services.tasks import save_all
 
@@ -66,7 +66,7 @@ def delete_provider(*, provider: Provider, user: User | None) -> Task:
     """
     now = timezone.now()
     if not Provider.objects.connected().filter(pk=provider.pk).update(deleted_on=now, updated_on=now):
-        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={provider.pk}")
+        raise Provider.DoesNotExist(messages.not_found("Provider", provider.pk))
     end_queued_tasks(provider)
     return request_deletion(provider=provider, user=user)
 
@@ -74,8 +74,8 @@ def delete_provider(*, provider: Provider, user: User | None) -> Task:
 def request_deletion(*, provider: Provider, user: User | None) -> Task:
     """Have a provider deleted whose deletion was accepted."""
     spec = TaskSpec(
-        name=f"Deletion of {provider.name}",
-        message=f"Deleting provider {provider.name}",
+        name=messages.deletion_of(provider.name),
+        message=messages.deleting(provider.name),
         arguments=ProviderDeletion(),
         context={"action": "delete", "provider": provider.name},
     )
@@ -93,7 +93,7 @@ def end_queued_tasks(provider: Provider) -> None:
     queued.update(
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
-        message=DELETED,
+        message=messages.PROVIDER_DELETED,
         pct_complete=100,
         updated_on=timezone.now(),
     )
@@ -102,8 +102,8 @@ def end_queued_tasks(provider: Provider) -> None:
 def request_refresh(*, provider: Provider, user: User | None, force: bool = False) -> Task:
     """Have the whole inventory read; `force` also where that removes more than half of what is known."""
     spec = TaskSpec(
-        name=f"Refresh of {provider.name}",
-        message=f"Refreshing provider {provider.name}",
+        name=messages.refresh_of(provider.name),
+        message=messages.refreshing_provider(provider.name),
         arguments=ProviderRefresh(force=force),
         context={"action": "refresh", "provider": provider.name, "force": force},
     )
@@ -116,8 +116,8 @@ def request_refresh_of(
     """Have one thing of that name read, with what belongs to it; `force` as for all of it."""
     subject = f"{scope.kind.replace('_', ' ')} {name}"
     spec = TaskSpec(
-        name=f"Refresh of {subject}",
-        message=f"Refreshing {subject}",
+        name=messages.refresh_of(subject),
+        message=messages.refreshing(subject),
         arguments=ProviderRefresh(force=force, scope=RefreshScope(scope.kind, scope.ref), subject=subject),
         context={
             "action": "refresh",

@@ -17,6 +17,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from inventory import messages
 from inventory.arguments import Arguments
 from inventory.db.statements import CompiledQuery, Param, planned_cursor
 from inventory.models import Provider, Task, Vm
@@ -48,7 +49,7 @@ class QueueFull(Exception):
     wait = 10
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"Queue full: {waiting} tasks are already waiting. Retry when some have finished")
+        super().__init__(messages.queue_full(waiting))
 
 
 @transaction.atomic
@@ -134,7 +135,7 @@ def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
         ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
     if len(ids) < len(specs):
         gone = next(one for one in named if not one.is_kept())
-        raise gone.DoesNotExist(f"Couldn't find {gone._meta.object_name} with 'id'={gone.pk}")
+        raise gone.DoesNotExist(messages.not_found(str(gone._meta.object_name), gone.pk))
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 

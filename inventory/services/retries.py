@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import Notes
 from inventory.backoff import Backoff, RestartRequested, Retries, Waiting
 from inventory.drivers.exceptions import CloudError
@@ -109,7 +110,8 @@ class TaskRetries(ProviderRetries):
         told, self._resumed = waited or self._resumed, False
         failing = [task for task in self._tasks if told and task.status == Task.Status.WARN]
         for task in failing:
-            task.status, task.message = Task.Status.OK, f"Attempt {task.context_data['attempts'] + 1} succeeded."
+            task.status = Task.Status.OK
+            task.message = messages.attempt_succeeded(task.context_data["attempts"] + 1)
         self._save(failing, "status", "message")
 
     def _save(self, tasks: Sequence[Task], *names: str) -> int:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
 from inventory.leases import QueueLease
@@ -167,17 +168,12 @@ def cancel_task(*, task: Task, user: User) -> None:
     """End a task that is queued or waits for its next attempt; `NotInTime` if it does neither."""
     row = Task.objects.select_for_update().filter(pk=task.pk).first()
     if row is None or not row.waits:
-        raise NotInTime(
-            f"Task {task.pk} can't be cancelled: only a task that is queued or waits for its next attempt can be"
-        )
+        raise NotInTime(messages.cannot_cancel(task.pk))
     if Notes.read(row.arguments).unsure:
-        raise NotInTime(
-            f"Task {task.pk} can't be cancelled: its cloud may have done it, or a part of it, already. "
-            "It goes on until that is known"
-        )
+        raise NotInTime(messages.cannot_cancel_unsure(task.pk))
     if row.context_data.pop(FIRST_FAILURE, None):
         logger.info("%s was cancelled by %s", described([row]), user.get_username())
-    finish(row, Task.Status.ERROR, f"Cancelled by {user.get_username()}.")
+    finish(row, Task.Status.ERROR, messages.cancelled(user.get_username()))
 
 
 def retry_task(*, task: Task) -> None:
@@ -187,9 +183,7 @@ def retry_task(*, task: Task) -> None:
     """
     row = Task.objects.filter(pk=task.pk).first()
     if row is None or not row.waits:
-        raise NotInTime(
-            f"Task {task.pk} can't be retried: only a task that is queued or waits for its next attempt can be"
-        )
+        raise NotInTime(messages.cannot_retry(task.pk))
     Task.objects.waiting_in(row.queue).update(next_attempt_on=timezone.now())
     wake(row.queue)
 
@@ -198,4 +192,4 @@ def delete_task(*, task: Task) -> None:
     """Forget a finished task; `NotInTime` for one that is still to be done."""
     forgotten, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
     if not forgotten:
-        raise NotInTime(f"Task {task.pk} can't be deleted: only a finished task can be")
+        raise NotInTime(messages.cannot_delete(task.pk))

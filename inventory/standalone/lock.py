@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from inventory.messages import already_running
+
 #: How long the processes of a service that was killed may take to notice, in seconds.
 TIMEOUT = 30
 
@@ -27,7 +29,7 @@ def acquire(path: Path) -> int:
         holder = int(os.pread(lock, 20, 0) or 0)
         if _is_alive(holder) or time.monotonic() > ends:
             os.close(lock)
-            raise AlreadyRunning(f"Process {holder} already runs the service in {path.parent}.")
+            raise AlreadyRunning(already_running(holder, path.parent))
         time.sleep(0.1)
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.utils.crypto import get_random_string
 
+from inventory import messages
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models import Provider
 from inventory.standalone import lock
@@ -32,7 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise CommandError(f"Can't listen on {host}, port {port}: {reason.partition(' (')[0]}") from error
+        raise CommandError(messages.cannot_listen(host, port, reason.partition(" (")[0])) from error
 
 
 def migrate() -> None:
@@ -42,7 +43,7 @@ def migrate() -> None:
     except Error as error:
         reason = " ".join(str(error).split())  # drivers wrap their lines
         name = connection.settings_dict["NAME"]
-        raise CommandError(f"Can't use the database {name}: {reason}") from error
+        raise CommandError(messages.cannot_use_database(name, reason)) from error
 
 
 def check_credentials() -> None:
@@ -51,7 +52,7 @@ def check_credentials() -> None:
         EncryptedJSONField().get_prep_value({})
         list(Provider.objects.values_list("credentials"))
     except ValueError as error:
-        raise CommandError(f"CREDENTIALS_KEY can't be used: {error}") from error
+        raise CommandError(messages.bad_credentials_key(error)) from error
     except UnreadableSecret as error:
         raise CommandError(str(error)) from error
 
@@ -63,7 +64,7 @@ def admin_account() -> tuple[str, str | None]:
         return superuser.get_username(), None
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "admin")
     if User.objects.filter(username=name).exists():
-        raise CommandError(f"There is no superuser, but a user {name}: set DJANGO_SUPERUSER_USERNAME to another.")
+        raise CommandError(messages.no_superuser(name))
     given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
     generated = None if given else get_random_string(16)
     User.objects.create_superuser(name, password=given or generated)

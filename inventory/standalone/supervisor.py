@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from inventory.messages import program_ended
+
 #: How long the children may take to end when they are asked to, in seconds.
 GRACE = 20
 #: How long to wait before a child that ended by itself is started again; doubled each time, up to the longest.
@@ -116,10 +118,7 @@ class Supervisor:
                 continue
             if now - child.starts_on > LONGEST_PAUSE:
                 child.pause = FIRST_PAUSE
-            self._report(
-                f"The {child.program.name} ended ({_how(child.process.returncode)}); "
-                f"it starts again in {child.pause:.0f} s."
-            )
+            self._report(program_ended(child.program.name, child.process.returncode, child.pause))
             child.process = None
             child.starts_on = now + child.pause
             child.pause = min(2 * child.pause, LONGEST_PAUSE)
@@ -138,7 +137,3 @@ class Supervisor:
                 os.killpg(group, signal.SIGKILL)
         for process in running:
             process.wait()
-
-
-def _how(returncode: int) -> str:
-    return f"exit status {returncode}" if returncode >= 0 else f"signal {-returncode}"

@@ -46,7 +46,7 @@ class EditingViewSet(CollectionViewSet):
             except APIException as error:
                 name = resource.get("name", resource.get("id", resource.get("href")))
                 about = f"{subject} {name}" if isinstance(name, str | int) else f"a {subject}"
-                return Refused(f"{cannot(verb, about)}: {message_of(error)}"), href
+                return Refused(cannot(verb, about, message_of(error))), href
 
         every, hrefs = zip(*map(decided, self.command.resources), strict=True)
         answers = request_edits(every, user=self.user)
@@ -68,7 +68,7 @@ class EditingViewSet(CollectionViewSet):
                 self.check_keys(given)
                 return decide(row, given), href_of(row)
             except APIException as error:
-                return Refused(f"{cannot(verb, f'{subject} {row}')}: {message_of(error)}"), href_of(row)
+                return Refused(cannot(verb, f"{subject} {row}", message_of(error))), href_of(row)
 
         return self.edits(verb, subject, decided)
 

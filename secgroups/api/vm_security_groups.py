@@ -19,8 +19,9 @@ from inventory.rest.actions.command import Answer, result
 from inventory.rest.errors import message_of
 from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
+from secgroups import messages
 from secgroups.api.security_groups import SecurityGroupViewSet
-from secgroups.plan import Action, cannot
+from secgroups.plan import Action
 from secgroups.services import Accepted, GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
@@ -75,18 +76,21 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
 
 def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> GroupReference | Refused:
     """The group that one resource of the body names, or why it names none."""
-    label = str(next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing"))
-    refused = cannot(wanted, label, vm.name)
     try:
         named = _form().run_validation(resource)
     except APIException as error:
-        return Refused(f"{refused}: {message_of(error)}")
+        return _refused(resource, wanted, vm, message_of(error))
     ids = ids_in(named, "security_groups")
     if None in ids:
-        return Refused(f"{refused}: {named.get('id', named.get('href'))} is no security group")
+        return _refused(resource, wanted, vm, messages.not_a_group(named.get("id", named.get("href"))))
     if len(ids) > 1:
-        return Refused(f"{refused}: id and href name different security groups")
+        return _refused(resource, wanted, vm, messages.DIFFERENT_GROUPS)
     if not (ids or named.get("ems_ref") or named.get("name")):
-        return Refused(f"{refused}: no name of a security group given")
+        return _refused(resource, wanted, vm, messages.NO_NAME)
     pk = next(iter(ids), None)
     return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))
+
+
+def _refused(resource: Mapping[str, Any], wanted: Action, vm: Vm, reason: str) -> Refused:
+    label = next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing")
+    return Refused(messages.cannot(wanted, messages.change_of(wanted, str(label), vm.name), reason))

@@ -9,11 +9,11 @@ from django.db import transaction
 
 from inventory.backoff import Backoff
 from inventory.drivers.exceptions import CloudError
-from inventory.faults import seeing_others, unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.leases import QueueLease
+from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
-from inventory.models.provider import DELETED
 from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
 from secgroups.arguments import (
@@ -45,7 +45,7 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     provider = tasks[0].provider
     if provider is None:
         for task in tasks:
-            finish(task, Task.Status.ERROR, DELETED)
+            finish(task, Task.Status.ERROR, PROVIDER_DELETED)
         return
     edits = readable(tasks, edit_task, lease)
     put_back([*edits][1:])
@@ -99,4 +99,4 @@ def _end(task: Task, asked: EditArguments, edit: EditHandler[Any] | None, reason
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
     else:
-        finish(task, Task.Status.ERROR, f"{cannot(asked.verb, asked.subject)}: {reason}", **context)
+        finish(task, Task.Status.ERROR, cannot(asked.verb, asked.subject, reason), **context)

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
+from secgroups import messages
 from secgroups.arguments import EditArguments
-from secgroups.messages import WORDS
 from secgroups.models import SecurityGroup
 from secgroups.retrying import RetryingCloud
 
@@ -71,7 +71,7 @@ class EditHandler(ABC, Generic[Arguments]):
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
-        self.message = f"{WORDS[asked.verb][1]} {asked.subject}."
+        self.message = messages.done(asked.verb, asked.subject)
 
     @abstractmethod
     def execute(self) -> None:
@@ -86,12 +86,11 @@ class EditHandler(ABC, Generic[Arguments]):
         rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=group_ref)
         for tenant in rows.values_list("cloud_tenant__ems_ref", flat=True):
             if not self.cloud.unsure and not self.cloud.ask(partial(self.driver.shows, tenant)):
-                reason = f"The cloud shows these credentials nothing of the tenant {tenant}."
-                raise CloudRefused(f"{error.message} {reason}", request_id=error.request_id)
-        self.mark_noop(error, f"{self.asked.subject} is gone")
+                raise CloudRefused(messages.hidden_tenant(error.message, tenant), request_id=error.request_id)
+        self.mark_noop(error, messages.ALREADY_GONE)
 
-    def mark_noop(self, error: CloudError, reason: str) -> None:
-        """The cloud says that it is so already; after an attempt whose outcome is unknown it was that one."""
+    def mark_noop(self, error: CloudError, state: str) -> None:
+        """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
         if not self.cloud.unsure:
-            self.message = f"There was nothing to do: {reason}."
+            self.message = messages.is_noop(self.asked.subject, state)

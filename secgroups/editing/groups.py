@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
 from inventory.services import note
+from secgroups import messages
 from secgroups.arguments import (
     EditNotes,
     GroupCreation,
@@ -73,9 +74,8 @@ class CreateGroup(EditHandler[GroupCreation]):
         except AlreadyThere as error:
             if placed.namesakes or not self.cloud.unsure:
                 raise
-            raise CloudUnavailable(
-                f"The cloud does not show it yet: {error.message}", request_id=error.request_id
-            ) from error
+            reason = messages.not_shown_yet(error.message)
+            raise CloudUnavailable(reason, request_id=error.request_id) from error
 
     def record(self) -> dict[str, Any]:
         row = record_group(self.provider, self.driver, self.made)

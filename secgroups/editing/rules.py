@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
+from secgroups import messages
 from secgroups.arguments import RuleCreation, RuleDeletion
 from secgroups.editing.base import EditHandler
 from secgroups.models import FirewallRule, SecurityGroup
@@ -55,7 +56,7 @@ class CreateRule(RuleEdit[RuleCreation]):
             self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (self.there,)
         except AlreadyThere as error:
-            self.mark_noop(error, f"{self.asked.subject} is there")
+            self.mark_noop(error, messages.ALREADY_EXISTS)
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
             self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
         self.as_of = timezone.now()

@@ -15,9 +15,10 @@ from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
 from inventory.services import TaskSpec, queue_work
+from secgroups import messages
 from secgroups.arguments import MembershipChange, WantedGroup
 from secgroups.models import SecurityGroup
-from secgroups.plan import WORDS, Action, cannot
+from secgroups.plan import Action
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import out_of_reach, read_only
 
@@ -38,7 +39,7 @@ class GroupReference:
 
     @property
     def label(self) -> str:
-        return str(self.called or self.name or self.ems_ref or f"security group {self.id}")
+        return str(self.called or self.name or self.ems_ref or messages.group_called(str(self.id)))
 
 
 def request_changes(
@@ -58,15 +59,19 @@ def request_changes(
 def _decide(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User) -> list[TaskSpec | Refused]:
     if not vm.provider.supports_security_groups:
         reason = read_only(vm.provider)
-        return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
+        return [_refused(vm, action, one, reason) for one in asked]
     candidates = _Candidates(vm, asked)
     ports = _Ports(vm, {port for one in asked for port in one.ports})
     return [
-        Refused(f"{cannot(action, one.label, vm.name)}: {refusal}")
+        _refused(vm, action, one, refusal)
         if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), ports, user))
         else _spec(vm, action, one, fitting, ports)
         for one in asked
     ]
+
+
+def _refused(vm: Vm, action: Action, asked: GroupReference, reason: str) -> Refused:
+    return Refused(messages.cannot(action, messages.change_of(action, asked.label, vm.name), reason))
 
 
 class _Ports:
@@ -146,10 +151,9 @@ class _Candidates:
 
 
 def _spec(vm: Vm, action: Action, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports) -> TaskSpec:
-    gerund, _, preposition = WORDS[action]
     name = fitting[0].name if fitting else asked.label
     ems_ref = fitting[0].ems_ref if fitting else asked.ems_ref
-    message = f"{gerund} security group {name} {preposition} {vm.name}"
+    message = messages.doing(action, messages.change_of(action, messages.group_called(name), vm.name))
     narrowed = ports.refs(asked.ports)
     context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
     return TaskSpec(
@@ -167,20 +171,19 @@ def _refusal(
 ) -> str | None:
     """Why this can't be asked of the cloud; None if it can."""
     if len(fitting) > 1:
-        ids = ", ".join(str(group.pk) for group in fitting)
-        return f"several security groups have this name, choose one by its id: {ids}"
+        return messages.several_groups(group.pk for group in fitting)
     if fitting:
         [found] = fitting
         if not (asked.name in {None, found.name} and asked.ems_ref in {None, found.ems_ref}):
-            return f"it has another name or ems_ref: {found.name}, {found.ems_ref}"
+            return messages.other_names(found.name, found.ems_ref)
     if foreign := ports.foreign(asked.ports):
-        return f"{vm.name} has no port {', '.join(foreign)}"
+        return messages.no_ports(vm.name, foreign)
     if fitting:
         return None
     located = SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")
     if asked.id is not None:
         group = located.filter(pk=asked.id).first()
-        return out_of_reach(vm, group) if group else f"there is no security group with the id {asked.id}"
+        return out_of_reach(vm, group) if group else messages.no_group_with_id(asked.id)
     if asked.ems_ref and (group := located.filter(provider=vm.provider_id, ems_ref=asked.ems_ref).first()):
         return out_of_reach(vm, group)
     return None

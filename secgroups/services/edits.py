@@ -13,6 +13,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.values import Direction
 from inventory.models import CloudNetwork, CloudTenant, Provider
 from inventory.services import TaskSpec, queue_work
+from secgroups import messages
 from secgroups.arguments import (
     EditArguments,
     GroupAttributes,
@@ -26,7 +27,7 @@ from secgroups.arguments import (
     RuleCreation,
     RuleDeletion,
 )
-from secgroups.messages import WORDS, cannot, group_called, rule_called
+from secgroups.messages import cannot, group_called, rule_called
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import foreign_source, read_only
@@ -72,7 +73,7 @@ def group_creation(
     subject = group_called(name)
     driver = _managing(provider)
     if cloud_network and driver and not driver.groups_have_networks:
-        return Refused(f"{cannot('create', subject)}: the groups of {provider.name} are in no network")
+        return Refused(cannot("create", subject, messages.no_networks(provider.name)))
     group = NewGroup(
         name=name,
         description=description,
@@ -93,11 +94,9 @@ def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused
     subject, provider = group_called(group.name), group.provider
     driver = _managing(provider)
     if driver and not driver.supports_group_edits:
-        return Refused(
-            f"{cannot('edit', subject)}: the cloud of {provider.name} can't change a group's attributes"
-        )
+        return Refused(cannot("edit", subject, messages.no_group_edits(provider.name)))
     if not attributes:
-        return Refused(f"{cannot('edit', subject)}: nothing to change was given")
+        return Refused(cannot("edit", subject, messages.NO_CHANGES))
     arguments = GroupEdit(subject=subject, group=_known(group), attributes=GroupAttributes(**attributes))
     named = _named(group)
     return _edit(provider, arguments, {"security_group": named, "group": named, "attributes": attributes})
@@ -140,7 +139,7 @@ def rule_creation(
         source=source.name if source else source_ip_range,
     )
     if source and (refusal := foreign_source(group, source)):
-        return Refused(f"{cannot('create', subject)}: {refusal}")
+        return Refused(cannot("create", subject, refusal))
     wanted = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
     shown = rule | {"source_security_group": source and _named(source)}
     context = {"security_group": _named(group), "firewall_rule": shown}
@@ -178,7 +177,7 @@ def _known(group: SecurityGroup) -> KnownGroup:
 def _edit(provider: Provider, arguments: EditArguments, context: Mapping[str, Any]) -> Edit | Refused:
     verb, subject = arguments.verb, arguments.subject
     if not provider.supports_security_groups:
-        return Refused(f"{cannot(verb, subject)}: {read_only(provider)}")
-    message = f"{WORDS[verb][0]} {subject}"
+        return Refused(cannot(verb, subject, read_only(provider)))
+    message = messages.doing(verb, subject)
     context = {"action": verb, "provider": provider.name, **context}
     return Edit(provider, TaskSpec(name=message, message=message, arguments=arguments, context=context))

@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 
 from inventory.db.bulk import analyze, copy_rows, new_ids
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from secgroups import messages
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis.company import (
     FOUNDED,
@@ -65,7 +66,7 @@ def synthesize(
     """
     clouds = {f"synthetic-{seed}-{cloud.name}": cloud for cloud in company(seed, size)}
     if taken := sorted(Provider.objects.connected().filter(name__in=clouds).values_list("name", flat=True)):
-        raise AlreadyThere(f"{', '.join(taken)} is there already: delete it or take another seed")
+        raise AlreadyThere(messages.already_synthesized(taken))
     providers = []
     for name, cloud in clouds.items():
         provider = Provider.objects.create(

@@ -467,13 +467,13 @@ def test_stored_credentials_are_not_sent_to_another_address(admin_client, provid
     if not form["verify_ssl"]:
         del form["verify_ssl"]
     page = admin_client.post(f"{PROVIDERS}{provider.pk}/verify/", form).content.decode()
-    assert "The stored credentials are not sent to another address: enter them again." in page
+    assert "Stored credentials are not sent to a new address. Enter them again." in page
     assert not asked
 
 
 def test_nor_are_they_saved_for_another_address(admin_client, provider):
     answer = admin_client.post(page(provider), typed(verify_ssl="on", url="http://elsewhere.example"))
-    assert "enter them again" in answer.content.decode()
+    assert "Enter them again" in answer.content.decode()
     assert Provider.objects.get().url is None
 
 

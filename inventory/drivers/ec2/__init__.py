@@ -131,15 +131,13 @@ class Ec2Driver(Driver):
     def placed(self, group: Group) -> Group:
         vpc = next(iter(self._vpcs({"vpc-id": [group.network_ref]} if group.network_ref else DEFAULT)), None)
         if vpc is None and group.network_ref:
-            raise CloudRefused(f"The VPC {group.network_ref} does not exist any more.")
+            raise CloudRefused(f"The VPC {group.network_ref} no longer exists.")
         if vpc is None:
-            raise CloudRefused("The account has no default VPC in this region: name a network.")
+            raise CloudRefused("The account has no default VPC in this region. Specify a network.")
         # Whose VPC it is does not matter: a participant makes groups of its own in one that is shared with it.
         account = self._account() if group.tenant_ref else None
         if account and account != group.tenant_ref:
-            raise CloudRefused(
-                f"With these credentials a group belongs to the account {account}, not to {group.tenant_ref}."
-            )
+            raise CloudRefused(f"These credentials create groups in account {account}, not in {group.tenant_ref}.")
         # EC2 wants a description, and keeps it for good.
         return replace(group, description=group.description or group.name, network_ref=vpc.ref)
 
@@ -161,7 +159,7 @@ class Ec2Driver(Driver):
         return made, _request_id(answer)
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
-        raise CloudRefused("EC2 can't change the name and the description of a security group.")
+        raise CloudRefused("EC2 can't change the name or the description of a security group.")
 
     def delete_group(self, ref: str) -> str | None:
         try:
@@ -185,7 +183,7 @@ class Ec2Driver(Driver):
         made = next(iter(answer.get("SecurityGroupRules", ())), None)
         if made is None:
             # A compatible cloud may leave it out; asked again it says that the rule is there.
-            raise CloudUnavailable("EC2 does not say which rule it made.", request_id=_request_id(answer))
+            raise CloudUnavailable("EC2 did not return the rule that it created.", request_id=_request_id(answer))
         return parsers.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
 
     def delete_rule(self, rule: Rule) -> str | None:
@@ -198,7 +196,7 @@ class Ec2Driver(Driver):
         answer = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
         found = self._instances(answer["Reservations"])
         if not found:
-            raise InstanceGone(f"The instance {ref} is terminated or about to be.")
+            raise InstanceGone(f"The instance {ref} is terminated or terminating.")
         return (found[0],)
 
     def _instances(self, reservations: Iterable[parsers.Item]) -> tuple[Instance, ...]:
@@ -255,7 +253,7 @@ class Ec2Driver(Driver):
             rules = sorted({group.ref for groups in naming for group in groups} - {ref})
         except CloudError:
             return ""
-        told = [("It is on the network interfaces", on), ("Rules of these groups name it", rules)]
+        told = [("It is attached to the network interfaces", on), ("Rules of these groups refer to it", rules)]
         return " ".join(f"{words}: {', '.join(refs)}." for words, refs in told if refs)
 
 

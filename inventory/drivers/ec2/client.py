@@ -111,7 +111,7 @@ class Client:
             # Of any other page botocore makes an answer in which there is nothing.
             raise ForeignAnswer(FOREIGN)
         if answer.get("Return") is False:
-            raise ForeignAnswer("The cloud answered without an error, and that it has not done it.")
+            raise ForeignAnswer("The cloud answered without an error, but did not do it.")
         return answer
 
 

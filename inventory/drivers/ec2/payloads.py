@@ -31,7 +31,7 @@ def _protocol(name: str | None) -> str:
 def _ports(rule: Rule) -> dict[str, int]:
     if rule.port is not None and rule.host_protocol not in PROTOCOLS_WITH_PORTS:
         # EC2 would take the request and let every port through.
-        raise CloudRefused(f"EC2 has no ports for the protocol {rule.host_protocol or 'any'}.")
+        raise CloudRefused(f"EC2 does not support ports for the protocol {rule.host_protocol or 'any'}.")
     first, last = ALL_PORTS if rule.host_protocol in {"tcp", "udp"} else (ANY, ANY)
     return {
         "FromPort": first if rule.port is None else rule.port,

@@ -49,9 +49,9 @@ def loaded(content: bytes, name: str) -> values.Inventory:
     try:
         document = msgspec.json.decode(content, type=Document)
     except msgspec.ValidationError as error:
-        raise CloudRefused(f"The file {name} is no inventory of version {VERSION}: {error}") from error
+        raise CloudRefused(f"The file {name} is not an inventory of version {VERSION}: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CloudRefused(f"The file {name} is no JSON: {error}") from error
+        raise CloudRefused(f"The file {name} is not valid JSON: {error}") from error
     parts: dict[str, Sequence[Any]] = {part: getattr(document, part) for part in PARTS}
     for part, entries in parts.items():
         if twice := _first_repeated(entries):

@@ -19,7 +19,7 @@ def file_named(url: str | None) -> str:
     """The name of the file that a provider's URL means; `CloudRefused` for any other URL."""
     found = FILE_URL.fullmatch(url or "")
     if found is None:
-        raise CloudRefused(f"The provider's URL is to name a file of the inventories (file:///name.json): {url}")
+        raise CloudRefused(f"The provider's URL must name an exported inventory (file:///name.json): {url}")
     return found[1]
 
 
@@ -31,15 +31,15 @@ def content_of(folder: Path, name: str) -> bytes:
     try:
         with open(folder / name, "rb", opener=_opened) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise CloudRefused(f"{name} is no regular file.")
+                raise CloudRefused(f"{name} is not a regular file.")
             content = file.read(MAX_SIZE + 1)
     except FileNotFoundError as error:
-        raise CloudRefused(f"There is no file {name} in the folder of the inventories.") from error
+        raise CloudRefused(f"There is no file {name} in the folder of inventories.") from error
     except OSError as error:
         # Not its own words: they have the path.
-        raise CloudRefused(f"The file {name} can't be read, or is no file but a link or a folder.") from error
+        raise CloudRefused(f"The file {name} can't be read, or is a link or a folder.") from error
     if len(content) > MAX_SIZE:
-        raise CloudRefused(f"The file {name} has more than {MAX_SIZE >> 20} MiB.")
+        raise CloudRefused(f"The file {name} is larger than {MAX_SIZE >> 20} MiB.")
     return content
 
 

@@ -65,14 +65,14 @@ def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
     found = by_id or at_home or named
     if not found and connection.project:
         raise CredentialsRefused(
-            f"The user {connection.userid} has no role in a project {wanted}; it has one in: {_listed(usable)}."
+            f"The user {connection.userid} has no role in a project {wanted}. It has one in: {_listed(usable)}."
         )
     if not found:
         return next((project for project in usable if project.get("domain_id") == domain), usable[0])
     if len(found) > 1:
         raise CredentialsRefused(
-            f"The user {connection.userid} has a role in several projects that could be meant: give the id of one "
-            f"of them as the project. They are: {_listed(found)}."
+            f"The user {connection.userid} has a role in several projects with this name. Set the project to one "
+            f"of their ids: {_listed(found)}."
         )
     return found[0]
 

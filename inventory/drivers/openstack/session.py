@@ -59,7 +59,7 @@ def session(connection: Connection) -> Session:
     if not (connection.userid and connection.password):
         raise CredentialsRefused("The provider has no user (userid) or no password.")
     if not connection.url:
-        raise CloudRefused("The provider has no address: give the url or the hostname of Keystone.")
+        raise CloudRefused("The provider has no address. Set the URL or the host name of Keystone.")
     check_url(connection.url, "Keystone")
     authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
     http = requests.Session()

@@ -41,7 +41,7 @@ def checks(client: Client) -> Iterator[Check]:
             yield Check(name, False, f"May not {name}. {error}", needed=True)
     yield _every_project(client)
     yield _change(client, "ports", "security_groups", "add and remove security groups")
-    yield _change(client, "security-groups", "description", "make, edit and delete security groups and rules")
+    yield _change(client, "security-groups", "description", "create, edit and delete security groups and rules")
 
 
 def _every_project(client: Client) -> Check:
@@ -50,23 +50,23 @@ def _every_project(client: Client) -> Check:
         next(client.read("compute", "/servers/detail", "servers", all_tenants=1, limit=1), None)
         return Check("see every project", True, "Sees every project.")
     except CredentialsRefused:
-        return Check("see every project", False, f"Sees the project {own['name']} only.")
+        return Check("see every project", False, f"Sees only the project {own['name']}.")
 
 
 def _change(client: Client, collection: str, attribute: str, name: str) -> Check:
     """Whether one of the project's own, if there is one, may be written; all else takes the same roles."""
     found = _one(client, collection, attribute)
     if found is None:
-        return Check(name, None, f"Whether it may {name} is not known: there are no {collection} to try it on.")
+        return Check(name, None, f"Unknown whether this user may {name}: there are no {collection} to test it on.")
     try:
         key = collection.replace("-", "_").removesuffix("s")
         client.write("PUT", f"/{collection}/{found['id']}", {key: {attribute: found.get(attribute)}}, key, **NEVER)
     except NotAllowed as error:
-        return Check(name, False, f"May not {name}: the user needs another role, such as member. {error}")
+        return Check(name, False, f"May not {name}. The user needs another role, such as member. {error}")
     except Outdated:
         pass
     except CloudError as error:
-        return Check(name, None, f"Whether it may {name} is not known. {error}")
+        return Check(name, None, f"Unknown whether this user may {name}. {error}")
     return Check(name, True, f"May {name}.")
 
 

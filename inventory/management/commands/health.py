@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 
-from inventory import overdue
+from inventory import messages, overdue
 
 #: For how long something may be overdue: who stepped in for somebody that died is at it by then.
 HEALTH_GRACE = timedelta(seconds=60)
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         unwell = [name for name, look in PARTS.items() if not self._is_well(name, look)]
         if unwell:
-            raise CommandError(f"Unhealthy: {', '.join(unwell)}")
+            raise CommandError(messages.unhealthy(unwell))
 
     def _is_well(self, name: str, look: Callable[[], None]) -> bool:
         try:
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 def _database() -> None:
     executor = MigrationExecutor(connection)
     if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise Unwell(f"{len(plan)} migrations are to be applied: manage.py migrate")
+        raise Unwell(messages.unapplied(len(plan)))
 
 
 def _broker() -> None:
@@ -54,18 +54,17 @@ def _broker() -> None:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0)
     except (OperationalError, OSError) as error:
-        raise Unwell(f"{error} (work is done nevertheless, some seconds later)") from error
+        raise Unwell(messages.broker_down(error)) from error
 
 
 def _workers() -> None:
     if late := overdue.tasks(HEALTH_GRACE).count():
-        waited = f"{late} tasks have waited for over {HEALTH_GRACE.seconds} s without a worker"
-        raise Unwell(f"{waited}. Are enough workers running?")
+        raise Unwell(messages.tasks_waiting(late, HEALTH_GRACE.seconds))
 
 
 def _scheduler() -> None:
     if names := sorted(overdue.refreshes(HEALTH_GRACE).values_list("name", flat=True)):
-        raise Unwell(f"no refresh was queued of {', '.join(names)}: is it running?")
+        raise Unwell(messages.refreshes_overdue(names))
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from inventory import messages
 from inventory.backoff import RestartRequested
 from inventory.drivers.exceptions import CloudError
 from inventory.fields import UnreadableSecret
@@ -28,12 +29,12 @@ class Command(BaseCommand):
     def handle(self, *, providers: list[str], force: bool, **options: Any) -> None:
         failed = [provider.name for provider in _chosen(providers) if not self._refresh(provider, force)]
         if failed:
-            raise CommandError(f"Not refreshed: {', '.join(failed)}")
+            raise CommandError(messages.not_refreshed(failed))
 
     def _refresh(self, provider: Provider, force: bool) -> bool:
         with hold_lease(f"providers/{provider.pk}") as lease:
             if lease is None:
-                self.stderr.write(f"{provider.name}: is being refreshed right now")
+                self.stderr.write(f"{provider.name}: {messages.BEING_REFRESHED}")
                 return False
             try:
                 done = self._refreshed(provider, lease, force)
@@ -60,5 +61,5 @@ def _chosen(names: list[str]) -> list[Provider]:
     named = Provider.objects.connected().filter(name__in=names).defer("credentials")
     found = {provider.name: provider for provider in named}
     if unknown := [name for name in names if name not in found]:
-        raise CommandError(f"No provider is called {', '.join(unknown)}")
+        raise CommandError(messages.no_providers(unknown))
     return [found[name] for name in names]

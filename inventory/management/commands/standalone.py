@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from inventory import demo as demonstration
+from inventory import messages
 from inventory.standalone import preparation, programs
 from inventory.standalone.supervisor import Supervisor
 
@@ -46,11 +47,6 @@ class Command(BaseCommand):
             Supervisor(parts, report=self.stderr.write).run()
 
     def _welcome(self, url: str, name: str, password: str | None) -> None:
-        account = f"{name}, password {password} (shown this once)" if password else name
-        for line in (
-            f"Portcullis is at {url}, its admin at {url}/admin/. Ctrl-C ends it.",
-            f"Admin account: {account}",
-            f"Keys, lock and embedded broker are in {settings.VAR}",
-        ):
+        for line in messages.welcome(url, name, password, settings.VAR):
             self.stdout.write(line)
         self.stdout.flush()  # also where the output is read by a program

@@ -25,6 +25,7 @@ from rest_framework.request import Request
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import AuthToken, GroupMember
+from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
 
 M = TypeVar("M", bound=Model)
@@ -64,12 +65,12 @@ class TokenAuthentication(KnoxAuthentication):
         if token is None:
             return None
         if not token.strip():
-            raise AuthenticationFailed("Empty Authentication Token (X-Auth-Token)")
+            raise AuthenticationFailed(messages.EMPTY_TOKEN)
         try:
             _check_text(token)
             user, found = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
-            raise AuthenticationFailed("Invalid Authentication Token (X-Auth-Token)") from None
+            raise AuthenticationFailed(messages.INVALID_TOKEN) from None
         if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
             _renew(found)
         return user, found
@@ -124,7 +125,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
 def _check_text(named: str) -> None:
     """No database can be asked for a text with NUL, nor keeps one."""
     if "\0" in named:
-        raise AuthenticationFailed("Invalid username/password.")
+        raise AuthenticationFailed(messages.INVALID_LOGIN)
 
 
 def _digest(user: User, password: str) -> str:
@@ -150,7 +151,7 @@ def limited_to_group(request: Request) -> User | AnonymousUser:
     group = None if "\0" in name else user.groups.filter(name=name).first()
     member = group and GroupMember.objects.filter(pk=user.pk).first()
     if not (group and member):
-        raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
+        raise AuthenticationFailed(messages.invalid_group(name))
     member.group = group
     return member
 

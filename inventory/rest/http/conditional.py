@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.rest import messages
 from inventory.rest.http.renderers import JSONRenderer, dumped
 
 IF_MATCH = "HTTP_IF_MATCH"
@@ -34,7 +35,7 @@ def conditional_response(request: Request, resource: dict[str, Any]) -> Response
 
 class PreconditionFailed(APIException):
     status_code = 412
-    default_detail = "The resource has changed since it was read (If-Match). Read it again."
+    default_detail = messages.CHANGED
 
 
 def ensure_unchanged(request: Request, resource: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import IdempotencyKey
+from inventory.rest import messages
 from inventory.rest.errors import BadInput, Conflict
 from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.renderers import dumped
@@ -60,13 +61,13 @@ class TooManyKeys(APIException):
     status_code = 429
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(f"{settings.IDEMPOTENCY_KEYS} requests with an {HEADER} are kept already")
+        super().__init__(messages.too_many_keys(HEADER, settings.IDEMPOTENCY_KEYS))
         self.wait = max((until - timezone.now()).total_seconds(), 1)
 
 
 class TooLongAnswer(APIException):
     status_code = 413
-    default_detail = f"The answer is too long to be kept for the {HEADER}. Send fewer resources in one request."
+    default_detail = messages.answer_too_long(HEADER)
 
 
 def idempotent(handler: Handler, view: View) -> Handler:
@@ -107,7 +108,7 @@ def _key(request: Request) -> str | None:
     if key is None:
         return None
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
-        raise BadInput(f"{HEADER} must have from 1 to {MAX_KEY_LENGTH} printable characters")
+        raise BadInput(messages.invalid_key(HEADER, MAX_KEY_LENGTH))
     return key
 
 
@@ -123,9 +124,9 @@ def _claim(request: Request, key: str) -> IdempotencyKey:
         IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
     claim = mine.first()
     if claim and claim.fingerprint != fresh.fingerprint:
-        raise BadInput(f"{HEADER} {key} was used for another request")
+        raise BadInput(messages.key_of_other_request(HEADER, key))
     if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
-        raise Conflict(f"A request with the {HEADER} {key} is still in progress")
+        raise Conflict(messages.key_in_progress(HEADER, key))
     return claim
 
 
@@ -180,5 +181,5 @@ def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
     if too_long or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         mine.delete()
     elif not mine.update(status=status, answer=answer.decode()):
-        raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
+        raise Conflict(messages.key_taken_over(HEADER, claim.key))
     return response

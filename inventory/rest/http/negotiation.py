@@ -15,6 +15,8 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from inventory.rest import messages
+
 
 class JSONParser(BaseParser):
     """Strict JSON, in which no object has a key twice: of two values one would be lost."""
@@ -26,15 +28,15 @@ class JSONParser(BaseParser):
     ) -> Any:
         body = stream.read()  # of no more than DATA_UPLOAD_MAX_MEMORY_SIZE: the view has looked at its length
         if b"\\u0000" in body:
-            raise ParseError("The body must not contain NUL characters")  # no database can store one in a text
+            raise ParseError(messages.NUL_IN_BODY)  # no database can store one in a text
         try:
             parsed = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise ParseError(f"The body is not valid JSON: {error}") from error
+            raise ParseError(messages.not_json(error)) from error
         try:
             json.loads(body, object_pairs_hook=_each_once)  # orjson keeps the last of several and says nothing
         except RecursionError as error:
-            raise ParseError("The body is nested too deeply") from error
+            raise ParseError(messages.TOO_DEEP) from error
         return parsed
 
 
@@ -43,7 +45,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) < len(pairs):
         names = [key for key, _ in pairs]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ParseError(f"Key given several times: {', '.join(repeated)}")
+        raise ParseError(messages.repeated_keys(repeated))
 
 
 class Negotiation(DefaultContentNegotiation):
@@ -67,9 +69,7 @@ class Negotiation(DefaultContentNegotiation):
             preferred = _preferred(request.META["HTTP_ACCEPT"], tuple(str(r.media_type) for r in offered))
         if preferred is None:
             asked = named or request.META["HTTP_ACCEPT"]
-            raise NotAcceptable(
-                f"Invalid Response Format {asked} requested: there is application/json and text/html"
-            )
+            raise NotAcceptable(messages.unsupported_format(asked))
         return next(r for r in offered if r.media_type == preferred), preferred
 
 

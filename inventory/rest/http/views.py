@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.models import AuthToken
+from inventory.rest import messages
 from inventory.rest.errors import BadInput, NotFound, error_body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.authentication import authorization, identity, limited_to_group
@@ -45,7 +46,7 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
-            raise BadInput(f"Unsupported API Version {request.version} specified")
+            raise BadInput(messages.unsupported_version(request.version))
         self.check_length(request)
         if request.query_params:
             self.check_parameters(request)
@@ -78,7 +79,7 @@ class ApiView(APIView):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
-        raise BadInput(f"Unsupported HTTP Method {method} for the {self.place} specified")
+        raise BadInput(messages.unsupported_method(method, self.place))
 
     @cached_property
     def hrefs(self) -> Hrefs:
@@ -99,8 +100,7 @@ class Auth(ApiView):
         """Issue a token to the caller; `requester_type=ui` for one that lives longer."""
         requester = request.query_params.get("requester_type", "api")
         if requester not in settings.TOKEN_TTL:
-            known = ", ".join(settings.TOKEN_TTL)
-            raise BadInput(f"Unsupported requester_type {requester} specified: it must be one of {known}")
+            raise BadInput(messages.unsupported_requester(requester, settings.TOKEN_TTL))
         ttl = settings.TOKEN_TTL[requester]
         token, text = AuthToken.objects.create(user=request.user, expiry=ttl, ttl=ttl)
         issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
@@ -110,7 +110,7 @@ class Auth(ApiView):
     def delete(self, request: Request, **kwargs: Any) -> Response:
         """Forget the token that this request came with."""
         if not isinstance(request.auth, AuthToken):
-            raise BadInput("There is no token to forget: the request came without X-Auth-Token")
+            raise BadInput(messages.NO_TOKEN)
         AuthToken.objects.filter(pk=request.auth.pk).delete()
         return Response(status=204)
 
@@ -152,7 +152,7 @@ class EntryPoint(ApiView):
         """Who you are here, and what there is; with `attributes=authorization` also what you may do."""
         asked = names_in(request.query_params, "attributes")
         if unknown := [name for name in asked if name not in {"authorization", "all"}]:
-            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_attributes(unknown))
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
             {
@@ -192,9 +192,9 @@ class NotFoundView(ApiView):
         super().initial(request, *args, **kwargs)
         collection, *below = kwargs["path"].split("/")
         if collection not in settings.COLLECTIONS:
-            raise BadInput(f"Unsupported Collection {collection} specified")
+            raise BadInput(messages.unsupported_collection(collection))
         if len(below) > 1 and below[1] not in get_resource_type(collection).subcollections:
-            raise BadInput(f"Unsupported Sub-Collection {below[1]} specified")
+            raise BadInput(messages.unsupported_subcollection(below[1]))
         raise NotFound("resource", kwargs["path"])
 
 
@@ -202,6 +202,6 @@ class NotFoundView(ApiView):
 def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """Says that the service answers, to anybody."""
     if request.method not in {"GET", "HEAD"}:
-        refused = f"Unsupported HTTP Method {(request.method or '').lower()} for the Ping specified"
+        refused = messages.unsupported_method((request.method or "").lower(), "Ping")
         return JsonResponse(error_body(400, refused), status=400)
     return HttpResponse("pong", content_type="text/plain")

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.expressions import Combinable
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.resources import ResourceType
 
@@ -57,7 +58,7 @@ def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
         return None
     kind = _kind_of(resource_type, name)
     if kind is None:
-        raise BadInput(f"attribute {resource_type.label}-{name} can't be used in filters: it is no simple value")
+        raise BadInput(messages.not_a_scalar(resource_type.label, name))
     return Attribute(name, kind, source)
 
 

@@ -7,11 +7,12 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In,
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, any_of, compare_by, fixed
 from inventory.db.expressions import ByCodePoint, Like, Regex
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
-from inventory.rest.query.lists import lease
+from inventory.rest.query.lists import in_list
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
 
 _ORDERS = {
@@ -20,6 +21,8 @@ _ORDERS = {
     Operator.GREATER: GreaterThan,
     Operator.AT_LEAST: GreaterThanOrEqual,
 }
+#: What messages call a value of each kind that not every operator takes.
+_CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time", Kind.UUID: "a UUID"}
 
 
 def compared(attribute: Attribute, parsed: Filter) -> Condition:
@@ -28,7 +31,7 @@ def compared(attribute: Attribute, parsed: Filter) -> Condition:
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
     if attribute.kind is Kind.LIST:
-        return lease(attribute.name, attribute.expression, parsed)
+        return in_list(attribute.name, attribute.expression, parsed)
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:
@@ -52,7 +55,7 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | L
         return _any_of(attribute, operator, items)
     if not isinstance(operand, Text):
         what = "null" if isinstance(operand, Null) else "a list"
-        raise BadInput(f"The operator {operator.value} of {attribute.name} can't be used with {what}")
+        raise BadInput(messages.invalid_operator(attribute.name, operator.value, what))
     if operator is Operator.MATCHES:
         return _matching(attribute, operand.value)
     return _in_order(attribute, operator, operand.value)
@@ -99,7 +102,7 @@ def _in_order(attribute: Attribute, operator: Operator, text: str) -> Condition:
             return _time_in_order(attribute, operator, parse_time(text))
         case Kind.TEXT:
             return compare_by(lookup, ByCodePoint(attribute.expression), text)
-    raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
+    raise BadInput(messages.invalid_operator(attribute.name, operator.value, _CALLED[attribute.kind]))
 
 
 def _within(attribute: Attribute, span: TimeSpan) -> Condition:
@@ -131,5 +134,5 @@ def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBo
 
 def _matching(attribute: Attribute, written: str) -> Condition:
     if attribute.kind is not Kind.TEXT:
-        raise BadInput(f"{attribute.name} is no text: a regular expression can't be used with it")
+        raise BadInput(messages.invalid_operator(attribute.name, Operator.MATCHES.value, _CALLED[attribute.kind]))
     return compare_by(Regex, attribute.expression, regex.translated(written))

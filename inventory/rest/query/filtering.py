@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from inventory.db.conditions import Condition, all_of, any_of, fixed
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, attribute_of
 from inventory.rest.query.comparing import compared, holds_for_null
@@ -28,7 +29,7 @@ def where(resource_type: ResourceType, filters: Sequence[str], visible: Visible)
     their filters either. `BadInput` names what is wrong with a filter.
     """
     if len(filters) > MAX_FILTERS:
-        raise BadInput(f"Too many filters specified: at most {MAX_FILTERS}")
+        raise BadInput(messages.too_many_filters(MAX_FILTERS))
     parsed = [parse(text) for text in filters]
     needed = [_where(one, resource_type, visible) for one in parsed if not one.alternative]
     alternatives = [_where(one, resource_type, visible) for one in parsed if one.alternative]
@@ -40,7 +41,7 @@ def _where(parsed: Filter, resource_type: ResourceType, visible: Visible) -> Con
     if not relations:
         return compared(_attribute(resource_type, name), parsed)
     if len(relations) > 1:
-        raise BadInput("Filtering of attributes with more than one association away is not supported")
+        raise BadInput(messages.TOO_FAR)
     relation = resource_type.relations.get(relations[0])
     if relation is None:
         raise _unknown(resource_type, ".".join(parsed.path))
@@ -73,4 +74,4 @@ def _attribute(resource_type: ResourceType, name: str) -> Attribute:
 
 
 def _unknown(resource_type: ResourceType, name: str) -> BadInput:
-    return BadInput(f"attribute {resource_type.label}-{name} does not exist")
+    return BadInput(messages.unknown_attribute(resource_type.label, name))

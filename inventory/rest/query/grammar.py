@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
 #: Longest filter, in characters.
@@ -89,12 +90,12 @@ class Filter:
 def parse(text: str) -> Filter:
     """Read one filter; `BadInput` says what is wrong with it."""
     if len(text) > MAX_LENGTH:
-        raise BadInput(f"A filter may have at most {MAX_LENGTH} characters")
+        raise BadInput(messages.filter_too_long(MAX_LENGTH))
     if "\0" in text:
-        raise BadInput("A filter must not contain NUL characters")
+        raise BadInput(messages.NUL_IN_FILTER)
     found = _FILTER.fullmatch(text.strip())
     if not found:
-        raise BadInput(f"Unknown operator specified in filter {text}")
+        raise BadInput(messages.unknown_operator(text))
     alternative, path, operator, written = found.groups()
     operand = _operand(written.strip(), text)
     return Filter(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
@@ -110,7 +111,7 @@ def _operand(written: str, text: str) -> Operand:
         return _item(written)
     items = written[1:-1]
     if not items.strip():
-        raise BadInput(f"The list is empty in filter {text}")
+        raise BadInput(messages.empty_list(text))
     return ListOperand(tuple(_item(found[1]) for found in _LISTED.finditer(f"{items},")))
 
 

@@ -6,6 +6,7 @@ from django.db.models import F, JSONField, Q
 
 from inventory.db.conditions import Condition, any_of, compare_by, fixed
 from inventory.db.expressions import Has, HasLike, Like
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.related import few
@@ -15,11 +16,11 @@ from inventory.rest.resources import TextList
 _ANYTHING = ("", "")
 
 
-def lease(name: str, texts: TextList, parsed: Filter) -> Condition:
+def in_list(name: str, texts: TextList, parsed: Filter) -> Condition:
     """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
-        raise BadInput(f"{name} is a list: {parsed.operator.value} can't be used with it")
+        raise BadInput(messages.invalid_operator(name, parsed.operator.value, "a list"))
     operand = parsed.operand
     items = operand.items if isinstance(operand, ListOperand) else (operand,)
     found = any_of([_one(texts, item, operator) for item in items])

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.utils.dateparse import parse_date, parse_datetime
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
 #: What the databases can hold.
@@ -30,7 +31,7 @@ class IntegerBounds(NamedTuple):
 def parse_integer(name: str, text: str) -> IntegerBounds:
     """`BadInput` for a text that is no decimal number."""
     if not _NUMBER.fullmatch(text):
-        raise BadInput(f"Invalid value for {name}: {text} is not a number")
+        raise BadInput(messages.not_a("number", name, text))
     digits, _, fraction = text.lstrip("+-").partition(".")
     number = int(digits)
     between = bool(fraction.strip("0"))
@@ -44,7 +45,7 @@ def parse_bool(name: str, text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.lower()]
     except KeyError:
-        raise BadInput(f"Invalid value for {name}: {text} is neither true nor false") from None
+        raise BadInput(messages.not_a_boolean(name, text)) from None
 
 
 class TimeSpan(NamedTuple):
@@ -64,11 +65,11 @@ def parse_time(text: str) -> TimeSpan:
             return TimeSpan(moment, moment)
     except (ValueError, OverflowError):
         pass
-    raise BadInput(f"Bad format for datetime: {text}")
+    raise BadInput(messages.bad_time(text))
 
 
 def parse_uuid(name: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput(f"Invalid value for {name}: {text} is not a UUID") from None
+        raise BadInput(messages.not_a("UUID", name, text)) from None

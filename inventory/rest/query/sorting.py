@@ -8,6 +8,7 @@ from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
 from inventory.db.expressions import ByCodePoint, Folded
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
@@ -30,7 +31,7 @@ def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy,
     wanted = [_attribute(resource_type, name) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(wanted):
-        raise BadInput("sort_order has more directions than sort_by has attributes")
+        raise BadInput(messages.TOO_MANY_DIRECTIONS)
     options = [_one_of(OPTIONS, word, "sort_options") for word in comma_list(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
@@ -39,16 +40,16 @@ def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy,
 
 def _one_of(known: Any, word: str, parameter: str) -> str:
     if word.lower() not in known:
-        raise BadInput(f"Unsupported {parameter} {word}: it must be one of {', '.join(sorted(known))}")
+        raise BadInput(messages.unsupported_value(parameter, word, known))
     return word.lower()
 
 
 def _attribute(resource_type: ResourceType, name: str) -> Attribute:
     found = attribute_of(resource_type, name)
     if found is None:
-        raise BadInput(f"{name} is not a valid attribute for {resource_type.label}")
+        raise BadInput(messages.invalid_sort(resource_type.label, name))
     if found.kind is Kind.LIST:
-        raise BadInput(f"{resource_type.label} cannot be sorted by {name}")
+        raise BadInput(messages.not_sortable(resource_type.label, name))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Self
 
 from django.http import QueryDict
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import names_in
 from inventory.rest.resources import ResourceType, ToOne, get_resource_type
@@ -42,7 +43,7 @@ class Selection:
         """Read the parameters; `BadInput` names what the collection does not have."""
         embedded = tuple(name for name in names_in(query, "expand") if name != "resources")
         if unknown := [name for name in embedded if name not in resource_type.subcollections]:
-            raise BadInput(f"Invalid expand specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_values("expand", unknown))
         asked = names_in(query, "attributes")
         plain = tuple(name for name in asked if name in resource_type.columns)
         computed = tuple(name for name in asked if name in resource_type.computed_names)
@@ -53,7 +54,7 @@ class Selection:
             if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, resource_type)
         ]
         if unknown:
-            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_attributes(unknown))
         limited = "all" not in asked and (plain or not {"id", "href", "actions"}.isdisjoint(asked))
         return cls(
             plain=plain if limited else tuple(resource_type.columns),
@@ -68,7 +69,7 @@ def hidden(query: QueryDict) -> list[str]:
     """What `hide` leaves out of a list; `BadInput` for what can't be."""
     names = names_in(query, "hide")
     if unknown := [name for name in names if name != "resources"]:
-        raise BadInput(f"Invalid hide specified: {', '.join(unknown)}")
+        raise BadInput(messages.invalid_values("hide", unknown))
     return names
 
 

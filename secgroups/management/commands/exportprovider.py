@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inventory.drivers.file.document import dumped
 from inventory.models import Provider
+from secgroups import messages
 from secgroups.export import exported
 
 
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             with _replacing(output) as file:
                 file.writelines(pieces)
         except OSError as error:
-            raise CommandError(f"{output} can't be written: {error.strerror}") from error
+            raise CommandError(messages.unwritable(output, error.strerror)) from error
 
 
 def _named(name: str) -> Provider:
@@ -44,7 +45,7 @@ def _named(name: str) -> Provider:
     if found is None and name.isdecimal():
         found = providers.filter(pk=int(name)).first()
     if found is None:
-        raise CommandError(f"No provider is called {name}")
+        raise CommandError(messages.no_provider(name))
     return found
 
 

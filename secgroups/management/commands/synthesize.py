@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from secgroups import messages
 from secgroups.synthesis import FEWEST_GROUPS, AlreadyThere, Size, settle, synthesize
 
 
@@ -25,9 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *, instances: int, groups: int, rules: int, seed: int, **options: Any) -> None:
         if groups < FEWEST_GROUPS or min(instances, rules) < 0:
-            raise CommandError(
-                f"There must be at least {FEWEST_GROUPS} groups, and no less than nothing of the rest"
-            )
+            raise CommandError(messages.too_small(FEWEST_GROUPS))
         try:
             with tqdm(total=instances, desc="instances", unit="", file=self.stderr) as bar:
                 providers = synthesize(seed, Size(instances, groups, rules), bar.update)

@@ -189,7 +189,7 @@ def test_a_custom_certificate_authority_has_to_be_given(admin_client: Client) ->
 def test_the_path_of_keystone_belongs_to_its_address(admin_client: Client, path: str) -> None:
     provider = connected(admin_client, **TOP, path=path)
     assert provider.endpoint == f"https://keystone.example.org:5000/{path.strip('/')}"
-    assert "credentials: The stored" in refusal(edit(admin_client, provider, path="/elsewhere"))
+    assert "credentials: Stored" in refusal(edit(admin_client, provider, path="/elsewhere"))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_the_address_of_a_host_with_a_name_changes_nothing(admin_client: Client)
         assert edit(admin_client, provider, **attributes).status_code == HTTPStatus.OK
         is_the_cloud(Provider.objects.get(pk=provider.pk))
     given = {"hostname": None, "ipaddress": "10.0.0.5"}
-    assert refusal(edit(admin_client, provider, **given)).startswith("credentials: The stored")
+    assert refusal(edit(admin_client, provider, **given)).startswith("credentials: Stored")
     assert edit(admin_client, provider, **given, credentials=LOGIN).status_code == HTTPStatus.OK
     assert edit(admin_client, provider, ipaddress="10.0.0.6", credentials=LOGIN).status_code == HTTPStatus.OK
     assert Provider.objects.get(pk=provider.pk).endpoint == "https://10.0.0.6:5000"

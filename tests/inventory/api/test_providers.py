@@ -203,7 +203,7 @@ def test_stored_credentials_are_not_sent_to_another_address(
     ):
         assert answer.status_code == HTTPStatus.BAD_REQUEST
         assert answer.json()["error"]["message"] == (
-            "credentials: The stored credentials are not sent to another address: enter them again."
+            "credentials: Stored credentials are not sent to a new address. Enter them again."
         )
     assert Provider.objects.values().get(pk=cast.acme.pk) == before
     whole = elsewhere | {"credentials": {"userid": "a", "password": "b"}}

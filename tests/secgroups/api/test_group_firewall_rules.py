@@ -182,7 +182,7 @@ class TestCreate:
         rule["source_security_group_id"] = str(far.pk)
         assert refused(admin_client, url, rule) == (
             "Cannot create rule inbound any from far of security group web: "
-            "the source is a group of another provider"
+            "the source group belongs to another provider"
         )
 
     def test_many_are_each_answered(self, admin_client: Client, cast: Cast, cloud: MemoryCloud, url: str) -> None:
@@ -194,7 +194,7 @@ class TestCreate:
         assert [(task.status, task.message) for task in Task.objects.all()] == [
             ("Ok", f"Created {subject}."),
             ("Ok", f"Created {subject.replace('443', '80')}."),
-            ("Ok", f"There was nothing to do: {subject} is there."),
+            ("Ok", f"There was nothing to do: {subject} already exists."),
         ]
         assert FirewallRule.objects.count() == 2
 

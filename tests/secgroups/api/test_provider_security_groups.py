@@ -197,7 +197,7 @@ class TestEdit:
         results = post(admin_client, url, {"action": "edit", "resources": resources})["results"]
         assert [result["success"] for result in results] == [True, True, False, False, False, False]
         assert [result["message"] for result in results[2:]] == [
-            "Cannot edit security group web: nothing to change was given",
+            "Cannot edit security group web: no changes were given",
             "Cannot edit security group web: Invalid attributes specified: direction",
             "Cannot edit security group www: Couldn't find SecurityGroup with 'id'=0",
             "Cannot edit security group www: A resource must have an id or an href",
@@ -211,7 +211,7 @@ class TestEdit:
         answer = post(admin_client, address, {"action": "edit", "name": "www"}, HTTPStatus.BAD_REQUEST)
         assert answer == {
             "success": False,
-            "message": "Cannot edit security group web: the cloud of acme can't change a group's attributes",
+            "message": "Cannot edit security group web: the cloud of acme can't edit security groups",
             "href": f"http://testserver{address}",
         }
         assert not Task.objects.exists()

@@ -40,7 +40,7 @@ def test_the_fields_of_a_form_that_were_left_empty_say_nothing() -> None:
 
 def test_the_address_of_an_action_and_the_body_name_the_same() -> None:
     assert Command.parse({"action": "add", "name": "web"}, "add") == Command.parse({"name": "web"}, "add")
-    with pytest.raises(BadInput, match="The URL is of the action add, and the body of remove"):
+    with pytest.raises(BadInput, match="The address is of the action add, but the body names remove"):
         Command.parse({"action": "remove", "name": "web"}, "add")
 
 
@@ -124,7 +124,7 @@ def test_an_edit_that_is_written_as_something_else_is_refused(body: Any, message
 
 
 def test_a_patch_changes_an_attribute_once() -> None:
-    with pytest.raises(BadInput, match="once in a PATCH"):
+    with pytest.raises(BadInput, match="an attribute only once"):
         edited_attributes([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
 
 
