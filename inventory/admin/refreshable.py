@@ -1,4 +1,4 @@
-"""The action that reads what was chosen from its cloud again."""
+"""The action that refreshes the selected objects."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from inventory.drivers.values import Kind, Scope
 from inventory.models import Task
 from inventory.services import request_refresh_of
 
-#: Most things that are read one by one: of more it is quicker to read all that their provider has.
+#: Most objects to refresh one by one; for more, refreshing the provider is quicker.
 MAX_SELECTED = 200
 
 
 class RefreshableAdmin(LinkedAdmin[M]):
-    """A list from which things can be read from their clouds."""
+    """A list whose objects can be refreshed."""
 
-    #: What they are to a driver, if they belong to a provider.
+    #: What drivers call them; unset for providers.
     kind: ClassVar[Kind]
     actions = ["refresh"]
 

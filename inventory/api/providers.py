@@ -60,7 +60,7 @@ class ProviderSerializer(ResourceSerializer):
 
 
 def _total(relation: str) -> Combinable:
-    """How many rows of a relation a provider has, whose number is kept."""
+    """How many rows of a relation a provider has; the number is stored."""
     target: Any = Provider._meta.get_field(relation).related_model
     number: Combinable = target.objects.number_of(OuterRef("pk"))
     return number
@@ -106,7 +106,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     }
 
     def metadata(self) -> dict[str, Any]:
-        """The types that can be connected; with `type`, what a form for one asks for."""
+        """The types that can be connected. With `type`, also the fields of its form."""
         return provider_forms(self.request.query_params.get("type"))
 
     @action(
@@ -117,7 +117,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         shows=True,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Connect a provider; its inventory is read at once."""
+        """Connect a provider and read its inventory."""
         return self.for_each(
             lambda given: self.shown(connect_provider(user=self.user, **ProviderInput.validated(given)))
         )
@@ -131,12 +131,12 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         shows=True,
     )
     def edit_provider(self, request: Request, **kwargs: Any) -> Response:
-        """Change the attributes that are given."""
+        """Change the given attributes."""
         return self.on_each(self._edit)
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_provider")
     def delete_provider(self, request: Request, **kwargs: Any) -> Response:
-        """Disconnect it: its inventory goes, its cloud stays as it is."""
+        """Disconnect the provider and delete its inventory. The cloud stays as it is."""
         return self.on_each(self._delete)
 
     @action(
@@ -148,7 +148,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         writes=False,
     )
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
-        """Test how a provider would be reached, and what its credentials may do; nothing is saved."""
+        """Test a connection and its credentials. Nothing is saved."""
         until = time.monotonic() + VERIFICATION_SECONDS
         return self.for_each(lambda given: self._verify(given, until - time.monotonic()))
 

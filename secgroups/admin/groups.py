@@ -1,4 +1,4 @@
-"""What a refresh brings in: groups, their rules, and the ports that have them."""
+"""What refreshes import: security groups, their rules and memberships."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inventory.models import NetworkPort, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
-#: What is searched for as ports: 22, or 20-25.
+#: A search for ports: 22, or 20-25.
 PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?")
 
 
@@ -97,7 +97,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         ("source_security_group", LinkFilter),
     ]
     search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name", "host_protocol"]
-    search_help_text = "A number or a range of numbers (20-25) finds the rules that let these ports through."
+    search_help_text = "Enter a port or a range of ports (20-25) to find the rules that allow it."
     ordering = ["security_group__name", "direction"]
     fields = [
         "security_group",
@@ -112,7 +112,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[FirewallRule], search_term: str
     ) -> tuple[QuerySet[FirewallRule], bool]:
-        """A number means a port: as text it would be found within addresses and ids, and in no range."""
+        """Treat a number as a port. As text it would match addresses and ids, but no ranges."""
         rules, words = cast(FirewallRuleQuerySet, queryset), []
         for word in smart_split(search_term):
             if ports := _ports(word):
@@ -123,7 +123,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
 
 
 def _ports(word: str) -> tuple[int, int] | None:
-    """The ports that a word of a search means, from the first to the last; None if it means none."""
+    """The first and last port that a search word means, or None."""
     if not (said := PORTS.fullmatch(word)):
         return None
     first, last = int(said["first"]), int(said["last"] or said["first"])

@@ -1,4 +1,4 @@
-"""Adding and removing groups on instances, from their list and from their page."""
+"""Adding and removing security groups, from the list and the page of instances."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from secgroups.plan import Action
 from secgroups.services import Accepted, GroupReference, Refused, keep_refused_change, request_changes
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
-#: Most instances that one action changes: their ids travel in a URL, and each is a request of its own.
+#: Most instances in one action: their ids are in the URL, and each is a separate request.
 MAX_SELECTED = 200
 
 admin.site.unregister([Vm, Instance])
@@ -84,7 +84,7 @@ class VmAdmin(base.VmAdmin):
         return [*pages, *super().get_urls()]
 
     def change_groups_view(self, request: HttpRequest, action: Action) -> HttpResponse:
-        """Choose groups for the instances of `?ids=1,2`, then ask for the changes."""
+        """Choose groups for the instances in `?ids=1,2`, then request the changes."""
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
         chosen = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
@@ -111,7 +111,7 @@ class VmAdmin(base.VmAdmin):
     def _request_changes(
         self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
     ) -> HttpResponseRedirect:
-        # There may be several groups of a name among these.
+        # Several of these groups may have the same name.
         asked = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
@@ -142,7 +142,7 @@ def _answers(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
 
 
 def _choices(request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> QuerySet[SecurityGroup]:
-    """What at least one of these instances can get, or has to lose."""
+    """The groups that at least one of these instances can get or lose."""
     groups = SecurityGroup.objects.visible_to(request.user)
     if action == "remove":
         return groups.filter(vms__in=vms.values("pk")).distinct()

@@ -1,4 +1,4 @@
-"""What the actions that edit groups and rules have in common: each resource is accepted as a task, or refused."""
+"""What the actions that edit groups and rules share: each resource is accepted as a task or refused."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from inventory.rest.viewsets import CollectionViewSet
 from secgroups.messages import Verb, cannot
 from secgroups.services import Accepted, Edit, Refused, request_edits
 
-#: What becomes of one resource of the body, and the address that its result has.
+#: The decision about one resource of the body, and the address in its result.
 Decided = tuple[Edit | Refused, str | None]
 
 
 class ReferenceInput(StrictSerializer):
-    """Another resource, by its id or its address."""
+    """Another resource, by its id or address."""
 
     id = serializers.CharField(required=False)
     href = serializers.CharField(required=False)
 
 
 class EditingViewSet(CollectionViewSet):
-    """A collection whose actions are carried out on the cloud, as tasks."""
+    """A collection whose actions run on the cloud, as tasks."""
 
     def edits(
         self, verb: Verb, subject: str, decide: Callable[[dict[str, Any]], Decided], *, href: str | None = None

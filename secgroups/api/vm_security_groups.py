@@ -28,7 +28,7 @@ MAY_CHANGE = "inventory.change_vm_security_groups"
 
 
 class GroupInput(StrictSerializer):
-    """A group by its names, which are of one group; `ports` narrows the change to these ports of the instance."""
+    """A security group, by one or more of its names. `ports` limits the change to these ports of the instance."""
 
     name = serializers.CharField(required=False, max_length=NAME_LENGTH)
     id = serializers.CharField(required=False)
@@ -41,7 +41,7 @@ class GroupInput(StrictSerializer):
 
 @cache
 def _form() -> GroupInput:
-    """One for all requests: making its fields takes longer than what they do, which keeps nothing."""
+    """Shared by all requests: creating the fields takes longer than validating, and they keep no state."""
     return GroupInput()
 
 
@@ -75,7 +75,7 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
 
 
 def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> GroupReference | Refused:
-    """The group that one resource of the body names, or why it names none."""
+    """The group that a resource of the body names, or why it is refused."""
     try:
         named = _form().run_validation(resource)
     except APIException as error:

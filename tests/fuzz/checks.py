@@ -25,9 +25,9 @@ UNKNOWABLE = (
 DEPENDENT = (
     b"the role default",
     b"is given twice",
-    b"of several kinds",
-    b"goes with a hostname",
-    b"is for the one given",
+    b"several kinds",
+    b"requires a hostname",
+    b"requires one",
     b"no zone",
     b"Enter them again",
     b"credentials: This field is required",  # where the authentications are those of other roles

@@ -177,7 +177,7 @@ def test_lines_that_nobody_changed_are_no_other_authority(admin_client, provider
 
 def test_a_new_provider_needs_credentials(admin_client):
     answer = admin_client.post(f"{PROVIDERS}add/", typed())
-    assert "needs a user id" in str(answer.context["adminform"].form.errors["password"])
+    assert "requires a user id" in str(answer.context["adminform"].form.errors["password"])
     assert not Provider.objects.exists()
 
 
@@ -479,7 +479,7 @@ def test_nor_are_they_saved_for_another_address(admin_client, provider):
 
 def test_a_form_that_is_wrong_is_not_tested(admin_client, asked):
     page = admin_client.post(f"{PROVIDERS}verify/", typed(url="ftp://cloud", userid="AKIA")).content.decode()
-    assert "Give the user id and the password together." in page
+    assert "Enter both the user id and the password." in page
     assert not asked
 
 

@@ -1,4 +1,4 @@
-"""Look whether all parts of an installation do their work."""
+"""Check all parts of an installation."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from kombu.exceptions import OperationalError
 
 from inventory import messages, overdue
 
-#: For how long something may be overdue: who stepped in for somebody that died is at it by then.
+#: How long something may be overdue; by then others have taken over from a process that died.
 HEALTH_GRACE = timedelta(seconds=60)
 
 
 class Unwell(Exception):
-    """What is wrong with a part, for a person."""
+    """A part does not work; `str()` says why."""
 
 
 class Command(BaseCommand):
-    help = (
-        "Looks whether database, broker, workers and scheduler do their work, and fails if one of them does not."
-    )
+    help = "Checks the database, the broker, the workers and the scheduler, and fails if one does not work."
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:

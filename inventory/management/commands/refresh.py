@@ -1,4 +1,4 @@
-"""Read the inventory of providers, here and now."""
+"""Refresh providers in this process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from inventory.refresh import STEPS, Refresh, refresh
 
 
 class Command(BaseCommand):
-    help = "Reads the inventory of the named providers, or of all that are enabled."
+    help = "Refreshes the named providers, or all enabled providers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("providers", nargs="*", metavar="provider", help="the name of a provider")
-        parser.add_argument("--force", action="store_true", help="also remove more than half of what is known")
+        parser.add_argument("providers", nargs="*", metavar="provider", help="name of a provider")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="refresh even if this removes more than half of the known resources",
+        )
 
     def handle(self, *, providers: list[str], force: bool, **options: Any) -> None:
         failed = [provider.name for provider in _chosen(providers) if not self._refresh(provider, force)]
@@ -55,7 +59,7 @@ class Command(BaseCommand):
 
 
 def _chosen(names: list[str]) -> list[Provider]:
-    """The providers of these names; all that are enabled, without names."""
+    """The providers with these names; without names, all enabled providers."""
     if not names:
         return list(Provider.objects.enabled().defer("credentials"))
     named = Provider.objects.connected().filter(name__in=names).defer("credentials")

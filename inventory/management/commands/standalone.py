@@ -1,4 +1,4 @@
-"""The whole service in one command."""
+"""Run the whole service."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ class Command(BaseCommand):
     help = "Runs the API, the admin, a worker and the scheduler until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-        parser.add_argument("--port", default=8000, type=int, help="0 for any that is free (%(default)s)")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--port", default=8000, type=int, help="port to listen on, 0 for any free port (default: %(default)s)"
+        )
         parser.add_argument(
             "--demo",
             nargs="?",
             const="ec2",
             choices=["ec2", "openstack"],
-            help="with a company at a cloud on loopback to try it on (ec2)",
+            help="also run a demonstration cloud on loopback (default: ec2)",
         )
 
     def handle(self, *, host: str, port: int, demo: str | None, **options: Any) -> None:
@@ -49,4 +51,4 @@ class Command(BaseCommand):
     def _welcome(self, url: str, name: str, password: str | None) -> None:
         for line in messages.welcome(url, name, password, settings.VAR):
             self.stdout.write(line)
-        self.stdout.flush()  # also where the output is read by a program
+        self.stdout.flush()  # a program may be reading it

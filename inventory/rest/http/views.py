@@ -1,4 +1,4 @@
-"""What every view of the API does, and the views that are no collection."""
+"""The base of every view, and the views that are not collections."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from inventory.rest.shapes import ENTRY_POINT, TOKEN
 
 
 def _break_reference_cycle(answer: Any) -> None:
-    """Take the answer from the view, which refers to itself and so lies about until the collector comes by."""
+    """Detach the answer from the view: the cycle would keep both alive until the garbage collector runs."""
     answer.renderer_context["view"].response = None
     answer.renderer_context, answer.data = {}, None
 
 
 class ApiView(APIView):
-    """A view that knows its version and the addresses under it."""
+    """A view that knows its API version and can make addresses."""
 
-    #: How errors call what stands at this address.
+    #: What errors call this address.
     place = "Collection"
-    #: The query parameters that each of its methods understands; of a viewset each of its actions.
+    #: The query parameters of each method; in a viewset, of each action.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -52,19 +52,19 @@ class ApiView(APIView):
             self.check_parameters(request)
 
     def check_length(self, request: Request) -> None:
-        """Refuse a body that is too long, before it is read."""
+        """Refuse a body that is too large, before it is read."""
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if request.method not in SAFE_METHODS and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
 
     def check_parameters(self, request: Request) -> None:
-        """Refuse a query parameter that means nothing here; a method that there is not is refused as such."""
+        """Refuse unknown query parameters. An unsupported method is refused elsewhere."""
         method = str(request.method).lower()
         if hasattr(self, method):
             check_parameters(request.query_params, self.parameters.get("get" if method == "head" else method, ()))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        """The answer, marked as this caller's: a proxy must not hand it to another."""
+        """Mark the answer as private: a proxy must not give it to another user."""
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
@@ -73,7 +73,7 @@ class ApiView(APIView):
         return answer
 
     def perform_authentication(self, request: Request) -> None:
-        """Also limits the caller to the group that the request names."""
+        """Also limit the caller to the group in `X-MIQ-Group`."""
         super().perform_authentication(request)
         request.user = limited_to_group(request)
 
@@ -97,7 +97,7 @@ class Auth(ApiView):
         responses={200: TOKEN},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """Issue a token to the caller; `requester_type=ui` for one that lives longer."""
+        """Issue a token. `requester_type=ui` gives it a longer lifetime."""
         requester = request.query_params.get("requester_type", "api")
         if requester not in settings.TOKEN_TTL:
             raise BadInput(messages.unsupported_requester(requester, settings.TOKEN_TTL))
@@ -106,16 +106,16 @@ class Auth(ApiView):
         issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
         return Response(issued, headers={"Cache-Control": "no-store"})
 
-    @extend_schema(responses={204: OpenApiResponse(description="Forgotten")}, auth=[{"token": []}])  # type: ignore[list-item]
+    @extend_schema(responses={204: OpenApiResponse(description="Revoked")}, auth=[{"token": []}])  # type: ignore[list-item]
     def delete(self, request: Request, **kwargs: Any) -> Response:
-        """Forget the token that this request came with."""
+        """Revoke the token of this request."""
         if not isinstance(request.auth, AuthToken):
             raise BadInput(messages.NO_TOKEN)
         AuthToken.objects.filter(pk=request.auth.pk).delete()
         return Response(status=204)
 
 
-#: What this is.
+#: The product, as the entry point and `ProductInfo` describe it.
 PRODUCT = {
     "name": "Portcullis",
     "name_full": "Portcullis",
@@ -126,7 +126,7 @@ PRODUCT = {
 
 
 class ProductInfo(ApiView):
-    """What this is, for everybody: clients show it before a login."""
+    """The product, which clients show before a login."""
 
     place = "Product Info"
     authentication_classes = ()
@@ -134,12 +134,12 @@ class ProductInfo(ApiView):
 
     @extend_schema(responses={200: {"type": "object"}}, auth=[{}])  # type: ignore[list-item]
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """What this is."""
+        """The product."""
         return Response(PRODUCT)
 
 
 class EntryPoint(ApiView):
-    """The entry point: who you are here, and what there is."""
+    """The entry point: the caller and the collections."""
 
     place = "Entry Point"
     parameters = {"get": ("attributes",)}
@@ -149,7 +149,7 @@ class EntryPoint(ApiView):
         responses={200: ENTRY_POINT},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """Who you are here, and what there is; with `attributes=authorization` also what you may do."""
+        """The caller and the collections. `attributes=authorization` adds the caller's permissions."""
         asked = names_in(request.query_params, "attributes")
         if unknown := [name for name in asked if name not in {"authorization", "all"}]:
             raise BadInput(messages.invalid_attributes(unknown))
@@ -181,12 +181,12 @@ class EntryPoint(ApiView):
 
 
 class NotFoundView(ApiView):
-    """Every other address under the API: says which part of it is wrong."""
+    """Any other address below the API: says which part of it is wrong."""
 
-    schema = None  # no address of the API
+    schema = None  # not in the description
 
     def check_parameters(self, request: Request) -> None:
-        """The address is wrong, whatever it is asked for."""
+        """Skipped: the address is wrong, whatever its parameters."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -200,7 +200,7 @@ class NotFoundView(ApiView):
 
 @csrf_exempt
 def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    """Says that the service answers, to anybody."""
+    """Answer `pong`, without a login."""
     if request.method not in {"GET", "HEAD"}:
         refused = messages.unsupported_method((request.method or "").lower(), "Ping")
         return JsonResponse(error_body(400, refused), status=400)

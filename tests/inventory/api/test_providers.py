@@ -67,7 +67,7 @@ def test_the_other_form_of_manageiq_is_understood(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"type": "vmware"}, "type: vmware is none of"),
+        ({"type": "vmware"}, "type: vmware is not one of"),
         ({"url": "ftp://host"}, "url: Enter an http or https URL."),
         (
             {"url": "file:///../acme.json"},

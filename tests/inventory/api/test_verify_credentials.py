@@ -91,7 +91,7 @@ def test_a_name_that_is_taken_does_not_hinder(admin_client: Client, asked: list[
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"type": "nowhere"}, "type: nowhere is none of"),
+        ({"type": "nowhere"}, "type: nowhere is not one of"),
         ({"credentials": {"userid": "AKIA"}}, "credentials: "),
         ({"url": "ftp://cloud"}, "url: "),
         ({"colour": "red"}, "Invalid attributes specified: colour"),

@@ -132,7 +132,7 @@ class TestCreate:
     def test_a_network_of_another_provider_is_refused(self, admin_client: Client, cast: Cast, url: str) -> None:
         other = actors.network(actors.tenant(actors.provider("other")), "far")
         message = refused(admin_client, url, {"name": "new", "cloud_network": {"id": other.pk}})
-        assert message == "Cannot create security group new: cloud_network: far is not of acme"
+        assert message == "Cannot create security group new: cloud_network: far does not belong to acme"
 
     def test_a_network_that_the_caller_may_not_see_is_none(
         self, client: Client, cast: Cast, url: str, django_user_model: type[User]
