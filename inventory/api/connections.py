@@ -2,8 +2,8 @@
 
 They give each connection a role, an endpoint and an authentication. These come together
 (`connection_configurations`) or apart (`endpoints` and `authentications`, as in the forms of ManageIQ's UI). Only
-the role `default` is the cloud. The others are services that Portcullis does not use (message buses, metrics, keys).
-They are accepted, but not stored, so that they can't replace the cloud's values.
+the role `default` is the cloud. The others are services that Portcullis does not use (message buses, metrics,
+keys). They are accepted, but not stored, so that they can't replace the cloud's values.
 """
 
 from __future__ import annotations

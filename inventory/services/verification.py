@@ -1,4 +1,4 @@
-"""Testing how a cloud would be reached, before its provider is saved."""
+"""Testing a connection before its provider is saved."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from inventory.models import Provider
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a test may take.
+#: Maximum seconds for a test.
 VERIFICATION_SECONDS = 15.0
-#: Seconds to wait for each part of an answer, so that a cloud that hangs is told by its own time-out.
+#: Timeout for each part of an answer, so that a cloud that hangs is reported as such.
 TIMEOUT = 8.0
-#: Most tests of one process that go on at a time, those that nobody waits for any more among them.
+#: Maximum number of tests in a process at a time, including abandoned ones.
 MAX_THREADS = 8
 
 _free = BoundedSemaphore(MAX_THREADS)
@@ -28,7 +28,7 @@ Checks = tuple[Check, ...]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a test; a `success` has all that a refresh needs."""
+    """The result of a test. `success` means that a refresh would work."""
 
     success: bool
     message: str
@@ -36,9 +36,9 @@ class Verdict:
 
 
 def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECONDS) -> Verdict:
-    """Ask the cloud of a provider, which may be unsaved, what its credentials may do; nothing changes anywhere.
+    """Test what the credentials of a provider may do, without changing anything. It may be unsaved.
 
-    Not to be called inside a transaction, which would last as long as the cloud takes.
+    Don't call this inside a transaction, which would last as long as the cloud takes.
     """
     driver = drivers.driver_class(provider.type)(replace(provider.connection, timeout=TIMEOUT))
     try:
@@ -58,7 +58,7 @@ def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECO
 
 
 def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
-    """The outcome of a call that may take so long; one that takes longer goes on until its time-outs end it."""
+    """The result of a call, within so many seconds. A slower call continues until its timeouts end it."""
     if seconds <= 0:
         raise CloudUnavailable(messages.NO_TIME_LEFT)
     if not _free.acquire(blocking=False):
