@@ -1,4 +1,4 @@
-"""What the tasks of security groups are to do, and what their workers note: see `inventory.arguments`."""
+"""The arguments and notes of tasks of security groups; see `inventory.arguments`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from secgroups.plan import Action
 
 
 class WantedGroup(Part, frozen=True):
-    """A group as somebody named it; where `ems_ref` is null the cloud is asked for the name."""
+    """A group as the request names it. If `ems_ref` is null, the cloud looks up the name."""
 
     name: str
     ems_ref: str | None
 
 
 class MembershipChange(Arguments, frozen=True):
-    """Add or remove a group; `ports` (ems_refs) narrows it to these ports; where there are none it is for all."""
+    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all."""
 
     action: Action
     group: WantedGroup
@@ -27,12 +27,12 @@ class MembershipChange(Arguments, frozen=True):
 
 
 class ChangeNotes(Notes, frozen=True):
-    #: Of each port (ems_ref) that may be half done, which groups (ems_ref) it had and had not before.
+    #: For each port (ems_ref) that may be half done, which groups (ems_ref) it had or lacked before.
     undone: dict[str, dict[str, bool]] = {}
 
 
 def membership_task(stored: Stored) -> MembershipChange:
-    """What a task in the queue of an instance is to do. Raises `UnreadableArguments`."""
+    """The arguments of a task in the queue of an instance. Raises `UnreadableArguments`."""
     return read(stored, MembershipChange, ChangeNotes)
 
 
@@ -46,7 +46,7 @@ class KnownGroup(Part, frozen=True):
 
 
 class NewGroup(Part, frozen=True):
-    """A group that is to be made; where it is of no tenant or network the cloud chooses."""
+    """A group to create. Without a tenant or network, the cloud chooses."""
 
     name: str
     description: str | None = None
@@ -55,14 +55,14 @@ class NewGroup(Part, frozen=True):
 
 
 class GroupAttributes(Part, frozen=True):
-    """What a group is to have from now on; null is as it was."""
+    """The new attributes of a group; null keeps the old value."""
 
     name: str | None = None
     description: str | None = None
 
 
 class NewRule(Part, frozen=True):
-    """A rule that is to be made: `drivers.values.Rule` without the ref that it will have."""
+    """A rule to create: a `drivers.values.Rule` without a ref."""
 
     group_ref: str
     direction: Direction
@@ -85,7 +85,7 @@ EditVerb = Literal["create", "edit", "delete"]
 
 
 class EditArguments(Arguments, frozen=True, tag_field="edit"):
-    """An edit of one of a provider's groups or rules; `verb` and `subject` tell it to a person."""
+    """An edit of a group or rule. Messages are made of `verb` and `subject`."""
 
     verb: EditVerb
     subject: str
@@ -118,14 +118,14 @@ class RuleDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_rule"):
 
 
 class PlacedGroup(Part, frozen=True):
-    """A group as its cloud makes it, and which groups (ems_ref) had its name there before."""
+    """A group to create, completed by its cloud, and the groups (ems_ref) that already have its name there."""
 
     group: NewGroup
     namesakes: tuple[str, ...]
 
 
 class EditNotes(Notes, frozen=True):
-    #: What is made of a `GroupCreation`, from its first attempt on.
+    #: The completed group of a `GroupCreation`, set before its first attempt.
     placed: PlacedGroup | None = None
 
 
@@ -133,7 +133,7 @@ AnyEdit: TypeAlias = GroupCreation | GroupEdit | GroupDeletion | RuleCreation | 
 
 
 def edit_task(stored: Stored) -> EditArguments:
-    """What a task in the queue of a provider's groups is to do. Raises `UnreadableArguments`."""
+    """The arguments of a task in the queue of a provider's groups. Raises `UnreadableArguments`."""
     return read(_with_placed(stored), cast("type[EditArguments]", AnyEdit), EditNotes)
 
 
@@ -142,7 +142,7 @@ def edit_notes(stored: Stored) -> EditNotes:
 
 
 def _with_placed(stored: Stored) -> Stored:
-    """What was noted before there was a version: the placed group stood in the place of the one asked for."""
+    """Convert the format without a version, in which the placed group replaced the requested one."""
     if "version" in stored or "namesakes" not in stored:
         return stored
     rest = {name: value for name, value in stored.items() if name != "namesakes"}

@@ -1,4 +1,4 @@
-"""Carrying out edits: the tasks of a provider's groups and rules, one after the other, in their order."""
+"""Running edits: the tasks of a provider's groups and rules, one after the other, in their order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.messages import cannot
 
-#: What carries out each kind of edit.
+#: The handler of each kind of edit.
 EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupCreation: CreateGroup,
     GroupEdit: EditGroup,
@@ -57,14 +57,14 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
             continue
         retries = TaskRetries([task], provider, lease)
         retries.unsure |= task.interrupted
-        # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
+        # If a task's backoff ended without an answer, each following task tries only once, until one succeeds.
         backoff = backoff or retries.backoff()
         if _execute(task, asked, provider, RetryingWriter(driver, lease, backoff, retries)):
             backoff = None
 
 
 def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
-    """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
+    """Run one task to its end, whatever happens. Returns whether the cloud answered."""
     lease = cloud.lease
     edit: EditHandler[Any] | None = None
     try:
@@ -75,7 +75,7 @@ def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: Retryi
         lease.ensure()
         seeing_others(_record, task, provider, edit)
     except UnreadableSecret:
-        raise  # not of this task alone: the engine knows what to do
+        raise  # affects all tasks: the runner handles it
     except CloudError as error:
         lease.ensure()
         _end(task, asked, edit, str(error), request_id=error.request_id)
@@ -83,7 +83,7 @@ def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: Retryi
     except Exception as error:
         reason = unforeseen(error, task)
         lease.ensure()
-        # As it was: what came of it could perhaps not be saved.
+        # Reload it: its changes may be impossible to save.
         _end(Task.objects.get(pk=task.pk), asked, edit, reason)
     return True
 
@@ -95,7 +95,7 @@ def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
 
 
 def _end(task: Task, asked: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:
-    """End a task that could not be ended as it should, with what became of it at the cloud."""
+    """End a task after an error, with its outcome at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
     else:

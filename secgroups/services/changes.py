@@ -1,4 +1,4 @@
-"""Accepting changes of security groups."""
+"""Accepting changes to the security groups of instances."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from secgroups.services.refusals import out_of_reach, read_only
 
 @dataclass(frozen=True, slots=True)
 class GroupReference:
-    """A group as somebody named it; several names must be of the same.
+    """A group as a request names it. Several names must belong to the same group.
 
-    `ports` (primary keys or ems_refs, as text) narrows the change to these ports of the instance.
+    `ports` (primary keys or ems_refs, as text) limits the change to these ports of the instance.
     """
 
     name: str | None = None
     id: int | None = None
     ems_ref: str | None = None
     ports: tuple[str, ...] = ()
-    #: What answers call it, where that is none of its names.
+    #: What answers call it, if not one of its names.
     called: str | None = None
 
     @property
@@ -45,10 +45,9 @@ class GroupReference:
 def request_changes(
     *, vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
 ) -> list[Accepted | Refused]:
-    """Accept each of these changes as a task of its own, or refuse it; the answers are in the order of `asked`.
+    """Accept each of these changes as a task, or refuse it. The answers are in the order of `asked`.
 
-    A name that the inventory does not know is accepted, because the inventory may be behind the cloud: the cloud
-    is asked when the task is carried out.
+    An unknown name is accepted, because the inventory may be behind the cloud. The task asks the cloud.
     """
     decided = _decide(vm, action, asked, user)
     specs = [one for one in decided if isinstance(one, TaskSpec)]
@@ -75,7 +74,7 @@ def _refused(vm: Vm, action: Action, asked: GroupReference, reason: str) -> Refu
 
 
 class _Ports:
-    """The ports that somebody named by their id or ems_ref, read in one query, if any were."""
+    """The ports that the request names by id or ems_ref, read in one query."""
 
     def __init__(self, vm: Vm, named: set[str]) -> None:
         known = NetworkPort.objects.filter(
@@ -87,11 +86,11 @@ class _Ports:
         self._others = {name for pk, ref, owner in ports if owner != vm.pk for name in (str(pk), ref)}
 
     def refs(self, named: Sequence[str]) -> list[str]:
-        """Their ems_refs; one that the inventory does not know is asked of the cloud."""
+        """Their ems_refs. Unknown ones are kept, for the cloud to decide."""
         return [self._refs.get(port, port) for port in named]
 
     def foreign(self, named: Sequence[str]) -> list[str]:
-        """Those that the instance does not have: the ports of others, and ids, which are the inventory's own."""
+        """Those that the instance does not have: ports of other instances, and unknown ids."""
         return [port for port in named if port not in self._refs and (port in self._others or _is_id(port))]
 
 
@@ -100,7 +99,7 @@ def _is_id(port: str) -> bool:
 
 
 class _Candidate(NamedTuple):
-    """A group that can be meant."""
+    """A group that the request may mean."""
 
     pk: int
     name: str
@@ -122,7 +121,7 @@ def _available(kind: str, has_tenant: bool) -> CompiledQuery:
 
 
 class _Candidates:
-    """The groups that an instance can have and that somebody named, read in one query."""
+    """The groups that the request names and the instance can have, read in one query."""
 
     def __init__(self, vm: Vm, asked: Sequence[GroupReference]) -> None:
         self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
@@ -169,7 +168,7 @@ def _spec(vm: Vm, action: Action, asked: GroupReference, fitting: Sequence[_Cand
 def _refusal(
     vm: Vm, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports, user: User
 ) -> str | None:
-    """Why this can't be asked of the cloud; None if it can."""
+    """Why the change is refused; None if it is accepted."""
     if len(fitting) > 1:
         return messages.several_groups(group.pk for group in fitting)
     if fitting:

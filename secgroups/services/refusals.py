@@ -8,14 +8,14 @@ from secgroups.models import SecurityGroup
 
 
 def read_only(provider: Provider) -> str:
-    """Why nothing can be changed at a provider that can't manage security groups."""
+    """Why a provider that can't manage security groups refuses all changes."""
     if provider.driver_class is None:
         return messages.no_driver(provider.name, provider.type)
     return messages.read_only(provider.name, provider.driver_class.vendor)
 
 
 def out_of_reach(vm: Vm, group: SecurityGroup) -> str:
-    """Why an instance can't have a group that is not available to it."""
+    """Why a group is not available to an instance."""
     if group.provider_id != vm.provider_id:
         return messages.other_provider(group.name, group.provider.name, vm.name, vm.provider.name)
     if vm.provider.confines_groups:
@@ -30,11 +30,11 @@ def out_of_reach(vm: Vm, group: SecurityGroup) -> str:
 
 
 def foreign_source(group: SecurityGroup, source: SecurityGroup) -> str | None:
-    """Why a rule of a group can't name another one as its source; None if it can."""
+    """Why a group can't be the source of another group's rule; None if it can."""
     if source.provider_id != group.provider_id:
         return messages.SOURCE_OF_OTHER_PROVIDER
     if source.provider.confines_groups:
-        return None  # EC2 takes those of the same and of peered VPCs, which it knows
+        return None  # EC2 decides: it takes groups of the same VPC and of peered VPCs
     tenant = group.cloud_tenant_id
     if source.pk == group.pk or source.shared:
         return None

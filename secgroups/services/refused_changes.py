@@ -1,4 +1,4 @@
-"""Keeping what was refused, for those who ask for many changes at once and look at their tasks."""
+"""Finished tasks for refused changes, for people who request many changes and look at their tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secgroups.services.changes import GroupReference
 
 
 def keep_refused_change(*, vm: Vm, action: Action, asked: GroupReference, reason: str, user: User) -> Task:
-    """A finished task for a change of an instance that was refused."""
+    """Create a finished task for a refused change."""
     name = messages.doing(action, messages.change_of(action, messages.group_called(asked.label), vm.name))
     group = {"name": asked.label, "ems_ref": asked.ems_ref}
     spec = TaskSpec(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
