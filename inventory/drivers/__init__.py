@@ -1,4 +1,4 @@
-"""The clouds that Portcullis can talk to, as `settings.DRIVERS` lists them."""
+"""The drivers in `settings.DRIVERS`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from inventory.drivers.base import Driver
 
 
 def provider_type(name: str) -> str | None:
-    """The full provider type for a full or short (`amazon`) name; None if no driver knows it."""
+    """The full provider type for a full or short (`amazon`) name; None if there is no driver."""
     if name in settings.DRIVERS:
         return name
     return next((full for full in settings.DRIVERS if driver_class(full).vendor == name), None)
 
 
 def known_types() -> list[str]:
-    """The full and the short names of the provider types that a driver knows."""
+    """The full and short names of all provider types."""
     return [name for full in settings.DRIVERS for name in (full, driver_class(full).vendor)]
 
 

@@ -1,8 +1,8 @@
-"""What the answers of all clouds have to keep to, beneath the HTTP libraries of their SDKs.
+"""Limits on the answers of all clouds, below the HTTP libraries of their SDKs.
 
-The libraries follow a redirect with the password in hand, take an answer of any size, and have time-outs for each
-read only: a server that sends a byte a second would hold a worker for ever. Both that are used, `requests` and
-botocore, rest on urllib3, and urllib3 rests on `http.client`, whose connections make answers of `response_class`.
+The libraries send the password along with a redirect, accept answers of any size, and only have timeouts for each
+read, so a server that sends a byte per second would block a worker for ever. Both libraries, `requests` and
+botocore, use urllib3, which uses `http.client`, whose connections create answers of `response_class`.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from inventory.drivers.values import Connection
 Given = ParamSpec("Given")
 Read = TypeVar("Read")
 
-#: What Python raises on data of another shape than the code that reads it expects.
+#: What Python raises if data has an unexpected shape.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-#: Not among them: 300, with which Keystone and Nova list their versions.
+#: Without 300, with which Keystone and Nova list their versions.
 REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 MEGABYTE = 1024 * 1024
 
 
 def check_size(size: int, connection: Connection) -> None:
-    """Raises `AnswerTooLarge` if an answer may not have so many bytes."""
+    """Raises `AnswerTooLarge` if this is too many bytes for an answer."""
     if size > connection.answer_size * MEGABYTE:
         raise AnswerTooLarge(messages.answer_too_large(connection.answer_size))
 
 
 class GuardedResponse(HTTPResponse):
-    """An answer of at most `answer_size`, within `answer_time` of its request, and no redirect."""
+    """An answer with at most `answer_size`, within `answer_time` of its request, and no redirect."""
 
     def __init__(self, connection: Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -51,7 +51,7 @@ class GuardedResponse(HTTPResponse):
 
 
 class _Guarded(io.RawIOBase):
-    """A socket as it is read for one answer."""
+    """Reads one answer from a socket, within the limits."""
 
     def __init__(self, sock: socket.socket, connection: Connection) -> None:
         self._connection = connection
@@ -79,7 +79,7 @@ class _Guarded(io.RawIOBase):
 
 
 def guarded(pools: Mapping[str, type[Any]], connection: Connection) -> dict[str, type[Any]]:
-    """urllib3's classes of connection pools by scheme, with answers that are guarded."""
+    """urllib3's classes of connection pools by scheme, with guarded answers."""
     answers = {"response_class": partial(GuardedResponse, connection)}
     return {scheme: _guarded_pool(pool, answers) for scheme, pool in pools.items()}
 
@@ -90,7 +90,7 @@ def _guarded_pool(pool: type[Any], answers: dict[str, Any]) -> type[Any]:
 
 
 def _place(location: str | None) -> str:
-    """Where a redirect leads, without what an address may have of secrets."""
+    """Where a redirect leads, without secrets that the address may contain."""
     try:
         parts = urlsplit(location or "")
         port = f":{parts.port}" if parts.port else ""
@@ -100,7 +100,7 @@ def _place(location: str | None) -> str:
 
 
 def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
-    """For what reads an answer: raise `ForeignAnswer` where the answer lacks something or has another type."""
+    """Decorates a function that reads an answer: raises `ForeignAnswer` if the answer has another shape."""
 
     @wraps(read)
     def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:

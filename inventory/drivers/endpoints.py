@@ -1,4 +1,4 @@
-"""What the drivers have in common about the endpoints that they talk to."""
+"""Endpoints: URLs and certificate authorities."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from inventory.drivers import messages
 from inventory.drivers.exceptions import CloudRefused
 
-#: The URL of an exported inventory: a plain name, which leads nowhere but into the one folder where they are.
+#: The URL of an exported inventory: a plain name in the folder of inventories.
 FILE_URL = re.compile(r"file:///([A-Za-z0-9_-][A-Za-z0-9._-]{0,199})")
 
 
 def check_url(url: str, kind: str) -> None:
-    """Raises `CloudRefused` for what is no URL of an endpoint; `kind` is what it is for."""
+    """Raises `CloudRefused` unless this is the URL of an endpoint; `kind` is for the message."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -28,7 +28,7 @@ def check_url(url: str, kind: str) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an endpoint is on this machine, where no proxy leads to."""
+    """Whether an endpoint is on this machine, which proxies don't reach."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -37,7 +37,7 @@ def is_loopback(url: str) -> bool:
 
 
 def authority_file(pem: str | None) -> IO[str] | None:
-    """The PEM text as SDKs want it: in a file, which they read again at each new connection."""
+    """The PEM text in a file, because SDKs read it again for each connection."""
     if not pem:
         return None
     try:

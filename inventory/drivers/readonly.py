@@ -1,4 +1,4 @@
-"""A cloud that can be looked at and not changed."""
+"""Clouds that can be read, but not changed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from inventory.drivers.values import Check, Group, Port, Rule, Scope
 
 
 class ReadOnlyDriver(Driver):
-    """A driver that implements `inventory` and nothing else.
+    """A driver that only implements `inventory`.
 
-    Its flags have every change refused before it is queued. The rest is for a task that was queued all the same,
-    by an installation that had another driver then: it ends with the reason.
+    Its flags refuse every change before it is queued. Its methods end tasks that were queued earlier, with another
+    driver.
     """
 
     supports_security_groups: ClassVar[bool] = False
