@@ -1,6 +1,6 @@
-"""Query parameters: which a request may have, and how their values are written.
+"""Query parameters: which ones a request may have, and how to parse them.
 
-One that is not understood is refused: its author meant something.
+Unknown ones are refused instead of ignored, because they are probably mistakes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from django.http import QueryDict
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
-#: What clients of the dialect send along and no answer depends on; `format` has chosen the renderer already.
+#: Parameters that clients send and that have no effect; `format` has already chosen the renderer.
 IGNORED = frozenset({"_", "format", "provider_class", "format_attributes", "decorators", "search_options"})
-#: Those of which each is one more; of any other the last alone would count.
+#: Parameters that may be repeated; of any other, only the last would count.
 REPEATED = frozenset({"filter[]"})
 
-#: What says how resources are shown, and which of a collection.
+#: Parameters that choose what to show, and which resources to list.
 SELECTING = frozenset({"attributes", "expand"})
 LISTING = SELECTING | {
     "after",
@@ -33,7 +33,7 @@ LISTING = SELECTING | {
 
 
 def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
-    """`BadInput` names what is not `understood`, and what is given several times."""
+    """Raises `BadInput` for unknown and repeated parameters."""
     asked = [(name, values) for name, values in query.lists() if name not in IGNORED]
     if unknown := [name for name, _ in asked if name not in understood]:
         raise BadInput(messages.unknown_parameters(unknown))
@@ -42,7 +42,7 @@ def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
 
 
 def comma_list(query: QueryDict, parameter: str) -> list[str]:
-    """The comma-separated words of a parameter; spaces around them mean nothing, other blanks are part of them."""
+    """The comma-separated words of a parameter, without surrounding spaces (but with other whitespace)."""
     words = (word.strip(" ") for word in query.get(parameter, "").split(","))
     return [word for word in words if word]
 
@@ -53,7 +53,7 @@ def names_in(query: QueryDict, parameter: str) -> list[str]:
 
 
 def digits(query: QueryDict, name: str, *, default: int) -> int:
-    """A parameter that is a whole number; `BadInput` for anything but digits, a sign included."""
+    """A whole number. Raises `BadInput` for anything but digits, even a sign."""
     text = query.get(name)
     if text is None:
         return default

@@ -1,4 +1,4 @@
-"""Answers that the caller has already, and changes of what the caller has seen."""
+"""Conditional requests: `If-None-Match` for reads, `If-Match` for changes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ IF_MATCH = "HTTP_IF_MATCH"
 
 
 def conditional_response(request: Request, resource: dict[str, Any]) -> Response:
-    """A resource with its `ETag`, or 304 if that is one of `If-None-Match`.
+    """A resource with its `ETag`, or 304 if `If-None-Match` has it.
 
-    The tag is made of what was read, so it changes with every value that the answer shows, also those of other
-    resources. A page for people has none: it shows more than the resource.
+    The tag is a hash of the answer, so it changes with every value that it shows, even those of other resources.
+    HTML pages have none, because they show more than the resource.
     """
     if not isinstance(request.accepted_renderer, JSONRenderer):
         return Response(resource)
@@ -39,7 +39,7 @@ class PreconditionFailed(APIException):
 
 
 def ensure_unchanged(request: Request, resource: dict[str, Any]) -> None:
-    """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, read without parameters."""
+    """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, as read without parameters."""
     known = parse_etags(request.META[IF_MATCH])
     if known != ["*"] and _etag(dumped(resource)) not in known:
         raise PreconditionFailed

@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a POST that may be repeated without being done twice.
+"""`Idempotency-Key`: a POST that can be repeated safely.
 
-A key is claimed first, in a transaction of its own, so that a repeat meanwhile can be told. Then one transaction
-holds both what the request does and the answer that is kept for repeats: a crash leaves neither, and the claim of
-one that crashed ends by itself. A request that writes nothing needs none: it may ask a cloud, and take its time.
+A key is claimed first, in its own transaction, so that a concurrent repeat is detected. Then one transaction
+writes both the changes and the stored answer, so a crash leaves neither, and the claim expires. A request that
+writes nothing runs without a transaction, because it may wait for a cloud.
 """
 
 from __future__ import annotations
@@ -35,26 +35,25 @@ HEADER = "Idempotency-Key"
 _META = HttpHeaders.to_wsgi_name(HEADER)
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY_LENGTH = 255
-#: For how long a repeat gets the first answer.
+#: How long a stored answer is returned.
 KEPT = timedelta(hours=24)
-#: After how long a claim that nobody answered is another's. A request that takes longer finds that out before it
-#: commits, and has then done nothing.
+#: How long a claim lasts without an answer. A slower request notices before it commits, and does nothing.
 CLAIM = timedelta(seconds=30)
 
 Handler = Callable[..., Response]
 
 
 class View(Protocol):
-    """What a view knows of its request."""
+    """What this module needs from a view."""
 
     def may_write(self) -> bool:
-        """Whether it may write to the database."""
+        """Whether the request may write to the database."""
 
     def require_parent(self) -> None:
-        """404 if its address is below what the caller does not see by now."""
+        """Raises 404 if the caller can no longer see the parent in the address."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        """The answer to a foreseen error, which counts too."""
+        """The answer to an expected error, which is stored too."""
 
 
 class TooManyKeys(APIException):
@@ -71,7 +70,7 @@ class TooLongAnswer(APIException):
 
 
 def idempotent(handler: Handler, view: View) -> Handler:
-    """A handler that does each key once."""
+    """A handler that runs once for each key."""
 
     @wraps(handler)
     def answer(request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -99,7 +98,7 @@ def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response])
 
 
 def forget_old_keys() -> None:
-    """Delete the keys whose time is over."""
+    """Delete expired keys."""
     IdempotencyKey.objects.filter(claimed_on__lt=timezone.now() - KEPT).delete()
 
 
@@ -113,7 +112,7 @@ def _key(request: Request) -> str | None:
 
 
 def _claim(request: Request, key: str) -> IdempotencyKey:
-    """The row of this key: one that is answered, or one that is now ours to answer."""
+    """The row of this key: answered, or claimed by this request."""
     now, user = timezone.now(), cast(int, request.user.pk)
     fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
     mine = IdempotencyKey.objects.filter(user=user, key=key)
@@ -131,8 +130,8 @@ def _claim(request: Request, key: str) -> IdempotencyKey:
 
 
 def _ensure_room(user: int, now: datetime) -> None:
-    """Raises `TooManyKeys` where as many as may be are kept of a user. None is forgotten for another: it would be
-    done twice."""
+    """Raises `TooManyKeys` if the user has the maximum number of keys. None is dropped early, because its request
+    could then be done twice."""
     kept, last = IdempotencyKey.objects.filter(user=user), settings.IDEMPOTENCY_KEYS - 1
     if kept[last : last + 1].exists():
         kept.filter(claimed_on__lt=now - KEPT).delete()
@@ -148,7 +147,7 @@ def _fingerprint(request: Request) -> str:
 
 
 def _body(request: Request) -> bytes:
-    """What the body says: of a form its fields, which no client sends twice between the same boundaries."""
+    """The body; for a form its fields, because the boundaries differ each time."""
     if not is_form(request):
         return bytes(request._request.body)
     form = cast(QueryDict, request.data)
@@ -160,7 +159,7 @@ def _attempt(
     on_error: Callable[[Exception], Response],
     together: Callable[[], AbstractContextManager[object]],
 ) -> Response:
-    """The handler's answer, or that of the error which undid it."""
+    """The handler's answer, or that of an error, which rolls it back."""
     try:
         with together():
             return handle()
@@ -169,9 +168,9 @@ def _attempt(
 
 
 def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
-    """The answer, for repeats as well, unless it says to ask again.
+    """Store the answer for repeats, unless it tells the client to retry.
 
-    One that is too long to be kept undoes what was written; where nothing was a repeat may do it again.
+    If it is too long, the changes are rolled back. If the request writes nothing, a repeat runs it again.
     """
     status, answer = response.status_code, dumped(response.data)
     too_long = len(answer) > settings.IDEMPOTENCY_ANSWER

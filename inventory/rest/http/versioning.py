@@ -9,7 +9,7 @@ from rest_framework.versioning import URLPathVersioning
 
 
 class PathVersioning(URLPathVersioning):
-    """Takes the version as it stands in the path: views refuse an unknown one, but only after the login."""
+    """Takes any version from the path. Views refuse an unknown one after the login."""
 
     def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> str:
         return str(kwargs.get(self.version_param, self.default_version))

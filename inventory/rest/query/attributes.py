@@ -1,4 +1,4 @@
-"""What a filter or an order can be about: the attributes that a collection declares, with their types."""
+"""The attributes of a collection that filters and orders can use, with their types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Kind(Enum):
 class Attribute:
     """An attribute as clients name it.
 
-    `expression` is its value in a query on the collection's rows, of a list the `Texts`.
+    `expression` is its value in a query on the collection's rows; for a list, its `TextList`.
     """
 
     name: str
@@ -50,7 +50,7 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 
 
 def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
-    """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
+    """The attribute with this name, or None. Raises `BadInput` for one that is not a scalar."""
     if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
     source = _source(resource_type, name)
@@ -63,12 +63,12 @@ def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
 
 
 def comparable(resource_type: ResourceType) -> list[str]:
-    """The attributes with a simple value, which the resources can be sorted by."""
+    """The scalar attributes, which resources can be sorted by."""
     names = ["id", *resource_type.columns, *sorted(resource_type.computed)]
     return [name for name in names if _kind_of(resource_type, name)]
 
 
-@lru_cache(maxsize=1000)  # of the many that clients can ask for
+@lru_cache(maxsize=1000)  # clients may send any number of names
 def _kind_of(resource_type: ResourceType, name: str) -> Kind | None:
     source = _source(resource_type, name)
     return _kind(resource_type, source) if isinstance(source, Combinable) else None
@@ -83,7 +83,7 @@ def _source(resource_type: ResourceType, name: str) -> Any:
 
 
 def _kind(resource_type: ResourceType, source: Combinable) -> Kind | None:
-    """By the field behind the value, which for a foreign key is the id that it holds."""
+    """The kind of the value's field; for a foreign key, of its id."""
     field = source.resolve_expression(resource_type.queryset.query.clone()).output_field  # type: ignore[attr-defined]
     while isinstance(field, models.ForeignKey):
         field = field.target_field

@@ -1,4 +1,4 @@
-"""From a filter on one attribute to what the database compares."""
+"""Turning a filter on one attribute into a condition."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time"
 
 
 def compared(attribute: Attribute, parsed: Filter) -> Condition:
-    """The filter in the terms of the database; `BadInput` where it makes no sense for the attribute.
+    """The condition of a filter. Raises `BadInput` if it makes no sense for the attribute.
 
-    `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
+    `!=`, `!==` and `!~` are the complements of `=`, `==` and `=~`. So null, which equals no value, is unequal to
+    each.
     """
     if attribute.kind is Kind.LIST:
         return in_list(attribute.name, attribute.expression, parsed)
@@ -40,7 +41,7 @@ def compared(attribute: Attribute, parsed: Filter) -> Condition:
 
 
 def holds_for_null(parsed: Filter) -> bool:
-    """Whether the filter holds for an attribute that is null."""
+    """Whether the filter matches null."""
     return _has_null(parsed) != bool(parsed.operator.opposite)
 
 
@@ -82,7 +83,7 @@ def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, 
 
 
 def _value(attribute: Attribute, text: str) -> object:
-    """The value that a text means; None for a number that no row can have."""
+    """The value of a text; None for a number that no row can have."""
     match attribute.kind:
         case Kind.NUMBER:
             return parse_integer(attribute.name, text).exactly
@@ -111,13 +112,13 @@ def _within(attribute: Attribute, span: TimeSpan) -> Condition:
 
 
 def _time_in_order(attribute: Attribute, operator: Operator, span: TimeSpan) -> Condition:
-    """What is after a day is after its last moment."""
+    """After a day means after its last moment."""
     edge = span.last if operator in {Operator.GREATER, Operator.AT_MOST} else span.first
     return compare_by(_ORDERS[operator], attribute.expression, edge)
 
 
 def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBounds) -> Condition:
-    """Also where the number lies between two whole ones, or beyond all that the database can hold."""
+    """Also handles numbers between two integers, or beyond the database's range."""
     if number.exactly is not None:
         return compare_by(_ORDERS[operator], attribute.expression, number.exactly)
     wants_less = operator in {Operator.LESS, Operator.AT_MOST}

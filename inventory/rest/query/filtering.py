@@ -1,4 +1,4 @@
-"""From conditions to rows."""
+"""Turning the filters of a request into one condition."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from inventory.rest.query.grammar import Filter, parse
 from inventory.rest.query.related import few
 from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type, links_of
 
-#: Most filters of one request.
+#: Maximum number of filters in a request.
 MAX_FILTERS = 100
 
 Visible = Callable[[ResourceType], QuerySet[Any]]
 
 
 def where(resource_type: ResourceType, filters: Sequence[str], visible: Visible) -> Condition:
-    """What the filters ask of the rows of a collection: all are anded, those with `or` are ored with the rest.
+    """The condition of the filters: all are anded, and those with `or` are ored with the rest.
 
-    `visible` gives the rows of a related collection that the caller may see: what they can't see is not there for
-    their filters either. `BadInput` names what is wrong with a filter.
+    `visible` returns the rows of a related collection that the caller may see; filters ignore all others. Raises
+    `BadInput` for an invalid filter.
     """
     if len(filters) > MAX_FILTERS:
         raise BadInput(messages.too_many_filters(MAX_FILTERS))
@@ -47,7 +47,7 @@ def _where(parsed: Filter, resource_type: ResourceType, visible: Visible) -> Con
         raise _unknown(resource_type, ".".join(parsed.path))
     target = get_resource_type(relation.collection)
     related, fits = visible(target), compared(_attribute(target, name), parsed)
-    # Of nothing, every attribute is null.
+    # The attributes of a missing resource are null.
     or_none = isinstance(relation, ToOne) and holds_for_null(parsed)
     ids = None if or_none else few(related.filter(fits.q()))
     if ids is not None:
@@ -59,7 +59,7 @@ def _where(parsed: Filter, resource_type: ResourceType, visible: Visible) -> Con
 
 
 def _linked_to(relation: Relation, target: ResourceType, related: Sequence[int]) -> Condition:
-    """The rows that a relation leads from to one of these."""
+    """The rows whose relation leads to one of these."""
     if isinstance(relation, ToOne):
         return fixed(Q(**{f"{relation.column}__in": related}))
     links, row, owner = links_of(target.queryset.model, relation.lookup)

@@ -1,4 +1,4 @@
-"""Attributes that are lists of texts, such as the addresses of a VM: of a filter one of the texts has to fit."""
+"""Filters on lists of texts, such as the addresses of a VM: one of the texts must match."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Te
 from inventory.rest.query.related import few
 from inventory.rest.resources import TextList
 
-#: A pattern of anything.
+#: A pattern that matches anything.
 _ANYTHING = ("", "")
 
 
 def in_list(name: str, texts: TextList, parsed: Filter) -> Condition:
-    """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
+    """One of the texts must match; null is an empty list. Raises `BadInput` for other operators."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
         raise BadInput(messages.invalid_operator(name, parsed.operator.value, "a list"))
@@ -34,7 +34,7 @@ def _one(texts: TextList, item: Null | Text, operator: Operator) -> Condition:
 
 
 def _like(texts: TextList, pattern: tuple[str, ...]) -> Condition:
-    """Where one of the texts is these pieces with anything between them."""
+    """The condition that one of the texts consists of these pieces, with anything between them."""
     column = F(texts.column)
     if texts.model and not isinstance(texts.model._meta.get_field(texts.column), JSONField):
         fits = compare_by(Like, column, pattern)

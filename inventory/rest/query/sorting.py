@@ -1,4 +1,4 @@
-"""`sort_by`, `sort_order` and `sort_options`: orders that are total, and the same on every database."""
+"""`sort_by`, `sort_order` and `sort_options`: total orders that are the same on every database."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from inventory.rest.resources import ResourceType
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
-#: The order of what has none.
+#: The default order.
 BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
 def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy, ...]:
-    """The order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
+    """The requested order, then by id. Raises `BadInput` for an invalid one.
 
-    Null comes last, in a descending order first; a direction that is not given is ascending.
+    Null comes last, in descending order first. The default direction is ascending.
     """
     if not PARAMETERS & query.keys():
         return BY_ID
