@@ -14,7 +14,7 @@ from inventory.messages import UNREADABLE_CREDENTIALS
 
 
 class UnreadableSecret(Exception):
-    """A stored secret was encrypted with a key that this installation does not have."""
+    """A stored secret was encrypted with an unknown key."""
 
 
 @cache
@@ -23,7 +23,7 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
-    """A JSON value that the database only ever sees encrypted (Fernet, keys in `settings.CREDENTIALS_KEYS`)."""
+    """A JSON value that is encrypted in the database (Fernet, keys in `settings.CREDENTIALS_KEYS`)."""
 
     def get_prep_value(self, value: Any) -> str:
         return _cipher(tuple(settings.CREDENTIALS_KEYS)).encrypt(json.dumps(value).encode()).decode()
@@ -32,7 +32,7 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
         return None if value is None else self._decrypted(value)
 
     def value_to_string(self, obj: models.Model) -> str:
-        """What `dumpdata` writes: as encrypted as in the database."""
+        """Encrypted for `dumpdata` as well."""
         return self.get_prep_value(self.value_from_object(obj))
 
     def to_python(self, value: Any) -> Any:

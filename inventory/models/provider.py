@@ -22,7 +22,7 @@ from inventory.validators import validate_endpoint, validate_path
 
 DriverClass = type[Driver]
 
-#: Where credentials go, and who could read them on their way.
+#: Attributes that affect where credentials are sent, or who could read them.
 ADDRESS = frozenset(
     {"certificate_authority", "hostname", "interface", "path", "port", "security_protocol", "url", "verify_ssl"}
 )
@@ -31,7 +31,7 @@ ADDRESS = frozenset(
 class Provider(Kept, Timestamped):
     """A connected cloud account or endpoint."""
 
-    #: Its deletion begins once nobody writes any more.
+    #: Writers stop before its deletion begins.
     there = "deleted_on IS NULL"
 
     class SecurityProtocol(models.TextChoices):
@@ -79,7 +79,7 @@ class Provider(Kept, Timestamped):
     credentials = EncryptedJSONField(default=dict, blank=True, help_text="userid and password; never shown.")
     last_refresh_date = models.DateTimeField(null=True, editable=False)
     last_refresh_error = models.TextField(null=True, editable=False)
-    #: When its deletion was accepted: from then on it is there for the task that deletes it, and for nobody else.
+    #: When its deletion was accepted. From then on only the task that deletes it can see it.
     deleted_on = models.DateTimeField(null=True, editable=False)
 
     objects = ProviderQuerySet.as_manager()
@@ -104,7 +104,7 @@ class Provider(Kept, Timestamped):
 
     @property
     def driver_class(self) -> DriverClass | None:
-        """The driver of this kind of cloud; None for one that Portcullis can't talk to."""
+        """The driver of this type of cloud, or None."""
         try:
             return drivers.driver_class(self.type)
         except KeyError:
@@ -120,7 +120,7 @@ class Provider(Kept, Timestamped):
         return self.driver_class is not None and self.driver_class.groups_have_networks
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
-        """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown type."""
+        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown type."""
         return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, rate_limiter)))
 
     @property
@@ -142,21 +142,21 @@ class Provider(Kept, Timestamped):
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether with these attributes the stored credentials would go where they were not meant to."""
+        """Whether these attributes would send the stored credentials to another address."""
         given = ADDRESS & attributes.keys()
         changed = any((attributes[name] or None) != (getattr(self, name) or None) for name in given)
         return changed and self.has_credentials
 
     @property
     def has_credentials(self) -> bool:
-        """Whether any are stored, be they readable or not."""
+        """Whether credentials are stored, even unreadable ones."""
         try:
             return bool(self.credentials)
         except UnreadableSecret:
             return True
 
     def ensure_enabled(self) -> None:
-        """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""
+        """Raises `CloudError` if the provider is disabled or deleted in the database."""
         match Provider.objects.connected().filter(pk=self.pk).values_list("enabled", flat=True).first():
             case None:
                 raise CloudError(PROVIDER_DELETED)
@@ -165,7 +165,7 @@ class Provider(Kept, Timestamped):
 
     @property
     def endpoint(self) -> str | None:
-        """`url`, or what `hostname`, `port`, `path` and `security_protocol` say; None is the cloud's own."""
+        """`url`, or one made of `hostname`, `port`, `path` and `security_protocol`. None is the cloud's default."""
         if self.url or not self.hostname:
             return self.url or None
         port = self.port or (self.driver_class and self.driver_class.default_port)

@@ -7,7 +7,7 @@ from inventory.querysets import ResourceQuerySet
 
 
 class Zone(Timestamped):
-    """Where ManageIQ has a provider's work done. Portcullis has only one, for clients that ask."""
+    """ManageIQ's zones. Portcullis has only one, for clients that ask for it."""
 
     DEFAULT = "default"
 

@@ -1,4 +1,4 @@
-"""What has to be in order before the service starts; what is not is a `CommandError` that says so in a line."""
+"""Checks and preparations before the service starts. A failure is a `CommandError` with one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inventory.standalone import lock
 
 
 def sole_service() -> int:
-    """The descriptor of the lock that makes this the only service in `settings.VAR`."""
+    """Lock `settings.VAR` for this service, and return the descriptor of the lock."""
     try:
         return lock.acquire(settings.VAR / "standalone.pid")
     except lock.AlreadyRunning as error:
@@ -27,7 +27,7 @@ def sole_service() -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket that the web server will serve, bound here so that a port that is taken is found out at once."""
+    """The socket of the web server, bound here so that a taken port is noticed at once."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def migrate() -> None:
-    """Bring the database up to date."""
+    """Apply migrations."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except Error as error:
@@ -47,7 +47,7 @@ def migrate() -> None:
 
 
 def check_credentials() -> None:
-    """Find out now, rather than in the middle of a refresh, that a key is wrong or missing."""
+    """Check now, rather than during a refresh, that the key is right."""
     try:
         EncryptedJSONField().get_prep_value({})
         list(Provider.objects.values_list("credentials"))
@@ -58,7 +58,7 @@ def check_credentials() -> None:
 
 
 def admin_account() -> tuple[str, str | None]:
-    """The name of a superuser, who is made if there is none, and the password if it was generated just now."""
+    """The name of a superuser, created if there is none, and the password if it was just generated."""
     superuser = User.objects.filter(is_superuser=True).order_by("pk").first()
     if superuser:
         return superuser.get_username(), None
