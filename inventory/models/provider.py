@@ -165,7 +165,7 @@ class Provider(Kept, Timestamped):
 
     @property
     def endpoint(self) -> str | None:
-        """`url`, or one made of `hostname`, `port`, `path` and `security_protocol`. None is the cloud's default."""
+        """`url`, or one made of `hostname`, `port`, `path` and `security_protocol`; None is the default."""
         if self.url or not self.hostname:
             return self.url or None
         port = self.port or (self.driver_class and self.driver_class.default_port)
