@@ -11,7 +11,7 @@ from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
-from inventory.rest.query.lists import lease
+from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
 
 _ORDERS = {
@@ -28,7 +28,7 @@ def compared(attribute: Attribute, parsed: Filter) -> Condition:
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
     if attribute.kind is Kind.LIST:
-        return lease(attribute.name, attribute.expression, parsed)
+        return list_condition(attribute.name, attribute.expression, parsed)
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:

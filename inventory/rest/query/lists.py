@@ -15,7 +15,7 @@ from inventory.rest.resources import TextList
 _ANYTHING = ("", "")
 
 
-def lease(name: str, texts: TextList, parsed: Filter) -> Condition:
+def list_condition(name: str, texts: TextList, parsed: Filter) -> Condition:
     """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
