@@ -203,7 +203,7 @@ class CollectionViewSet(ActionViewSet):
         named = Named(self.resource_type, self.rows(), self.command.resources)
         rows = self.rows().filter(pk__among=Numbers(named.pks()))
         read = {int(one["id"]): one for one in self.reader.read(self.resource_type, rows, selection, self.base)}
-        return self.for_each(lambda one: read.get(named.pk(one)) or self._refuse(one))
+        return self.answer(lambda _, resource: read.get(named.pk(resource)) or self._no_row(resource))
 
     @classmethod
     def named_by(cls, action: Any) -> tuple[str, ...]:
@@ -213,9 +213,9 @@ class CollectionViewSet(ActionViewSet):
         if not {*self.identified_by} & resource.keys():
             return super().named(resource)
         pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
-        return self.chosen.filter(compare("pk", pk)).one() or self._refuse(resource)
+        return self.chosen.filter(compare("pk", pk)).one() or self._no_row(resource)
 
-    def _refuse(self, resource: dict[str, Any]) -> NoReturn:
+    def _no_row(self, resource: dict[str, Any]) -> NoReturn:
         for name in (*self.identified_by, *ADDRESS):
             if name in resource:
                 raise NotFound(self.resource_type.label, resource[name], "id" if name == "href" else name)

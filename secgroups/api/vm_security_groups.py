@@ -12,16 +12,15 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.api.tasks import task_links
-from inventory.models import Vm
 from inventory.models.base import NAME_LENGTH
-from inventory.rest.actions.command import Answer, result
-from inventory.rest.errors import message_of
+from inventory.rest.actions.command import Answer
+from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
+from secgroups.api.edits import EditingViewSet
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action, cannot
-from secgroups.services import Accepted, GroupReference, Refused, request_changes
+from secgroups.services import GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
@@ -44,7 +43,7 @@ def _form() -> GroupInput:
     return GroupInput()
 
 
-class VmSecurityGroupViewSet(SecurityGroupViewSet):
+class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
 
     @action(detail=False, methods=["post"], permission=MAY_CHANGE, serializer_class=GroupInput)
@@ -57,36 +56,30 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
         """Remove security groups from the instance."""
         return self._change("remove")
 
-    def _change(self, wanted: Action) -> Response:
+    def _change(self, action: Action) -> Response:
         vm = self.above
-        understood = [_asked(resource, wanted, vm) for resource in self.command.resources]
-        asked = [one for one in understood if isinstance(one, GroupReference)]
-        answers = iter(request_changes(vm=vm, action=wanted, asked=asked, user=self.user))
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
-        return self.results(
-            self._result(one if isinstance(one, Refused) else next(answers), href) for one in understood
-        )
 
-    def _result(self, answer: Accepted | Refused, href: str) -> Answer:
-        if isinstance(answer, Refused):
-            return result(False, answer.message, href=href)
-        return result(True, answer.message, **task_links(self.hrefs, answer.task), href=href)
+        def refuse(row: None, given: dict[str, Any], error: APIException) -> Refused:
+            names = (given[key] for key in ("name", "ems_ref", "id", "href") if given.get(key))
+            return Refused(f"{cannot(action, str(next(names, 'nothing')), vm.name)}: {message_of(error)}")
+
+        def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
+            answers = request_changes(vm=vm, action=action, asked=groups, user=self.user)
+            return [self.result_of(answer, href) for answer in answers]
+
+        return self.answer(_reference, refuse=refuse, finish=finish)
 
 
-def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> GroupReference | Refused:
-    """The group that one resource of the body names, or why it names none."""
-    label = str(next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing"))
-    refused = cannot(wanted, label, vm.name)
-    try:
-        named = _form().run_validation(resource)
-    except APIException as error:
-        return Refused(f"{refused}: {message_of(error)}")
+def _reference(row: None, given: Mapping[str, Any]) -> GroupReference:
+    """The group that one resource of the body names; `BadInput` where it names none."""
+    named = _form().run_validation(given)
     ids = ids_in(named, "security_groups")
     if None in ids:
-        return Refused(f"{refused}: {named.get('id', named.get('href'))} is no security group")
+        raise BadInput(f"{named.get('id', named.get('href'))} is no security group")
     if len(ids) > 1:
-        return Refused(f"{refused}: id and href name different security groups")
+        raise BadInput("id and href name different security groups")
     if not (ids or named.get("ems_ref") or named.get("name")):
-        return Refused(f"{refused}: no name of a security group given")
+        raise BadInput("no name of a security group given")
     pk = next(iter(ids), None)
     return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))

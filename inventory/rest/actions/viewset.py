@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -193,34 +193,44 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     # --- Answers ---
 
-    def on_each(self, act: Callable[[Any, dict[str, Any]], Answer]) -> Response:
-        """Run an action on the resource of this address, or on each that the body names."""
-        if not self.detail:
-            return self.for_each(lambda named: act(self.named(named), without(named, *self.identified_by)))
-        [given] = self.command.resources
-        row = self.resource(self.kwargs["pk"])
-        self.check_keys(given)
-        answer = seeing_others(act, row, given)
-        return Response(answer, status=200 if answer.get("success", True) else 400)
+    def answer(
+        self,
+        act: Callable[[Any, dict[str, Any]], Any],
+        *,
+        refuse: Callable[[Any, dict[str, Any], APIException], Any] | None = None,
+        finish: Callable[[list[Any]], list[Answer]] | None = None,
+    ) -> Response:
+        """Do to each resource of the body what an action does to one.
 
-    def for_each(self, act: Callable[[dict[str, Any]], Answer]) -> Response:
-        """Run an action for each resource of the body; of many, one that is wrong does not hurt the others."""
-        return self.results([self._attempt(act, resource) for resource in self.command.resources])
+        `act` gets its row, None in an action on a whole collection, and what the body says of it. It returns what
+        became of it. So does `refuse` of what is wrong: by default that is the answer if the body has one
+        resource, and the result of this one if it has several.
 
-    def _attempt(self, act: Callable[[dict[str, Any]], Answer], resource: dict[str, Any]) -> Answer:
+        Where a service takes all of them together, `act` and `refuse` return what it is to get, and `finish` makes
+        the results, in the same order.
+        """
+        outcomes = [self._outcome(act, refuse or self._refuse, given) for given in self.command.resources]
+        answers = finish(outcomes) if finish else outcomes
+        succeeded = all(answer.get("success", True) for answer in answers)
+        if self.detail:
+            return Response(answers[0], status=200 if succeeded else 400)
+        return Response({"results": answers}, status=200 if succeeded or self.command.many else 400)
+
+    def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], given: dict[str, Any]) -> Any:
+        row = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
-            self.check_keys(resource)
-            return seeing_others(act, resource)
+            self.check_keys(given)
+            if self.running.detail:
+                row = row or self.named(given)
+                given = without(given, *self.identified_by)
+            return seeing_others(act, row, given)
         except APIException as error:
-            if not (self.command.many or isinstance(error, NotFound)):
-                raise
-            return result(False, message_of(error))
+            return refuse(row, given, error)
 
-    def results(self, answers: Iterable[Answer]) -> Response:
-        """The envelope of an action: a single one that is refused is 400, of many each says what became of it."""
-        answered = list(answers)
-        refused = not self.command.many and not all(answer.get("success", True) for answer in answered)
-        return Response({"results": answered}, status=400 if refused else 200)
+    def _refuse(self, row: Any, given: dict[str, Any], error: APIException) -> Answer:
+        if self.detail or not (self.command.many or isinstance(error, NotFound)):
+            raise error
+        return result(False, message_of(error))
 
     # --- Resources of the body ---
 
@@ -237,8 +247,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if creates and not resource.keys().isdisjoint(ADDRESS):
             what = f"a new {self.collection}"
             raise BadInput(f"Resource id or href should not be specified for creating {what}")
-        named = ids_in(resource, self.collection)
-        if len({*named, *ids_in({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
+        here = ids_in({"id": self.kwargs["pk"]}, self.collection) if self.detail else set()
+        if self.named_by(self.running) and len(here | ids_in(resource, self.collection)) > 1:
             raise BadInput("The request names several resources by its address, id and href")
 
     def named(self, resource: dict[str, Any]) -> Any:
