@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import cache, cached_property, partial
 from http import HTTPStatus
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
@@ -47,6 +46,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
     #: Whether this address is of one resource; the router says.
     detail: bool
     action_map: dict[str, str]
+    #: The collection of the resource that this address is below; the router says.
+    parent_collection: str | None = None
     #: The action that the address names, of those that are for a whole collection; the router says.
     named_action: str | None = None
 
@@ -54,16 +55,6 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @cache
     def declared_actions(cls) -> tuple[Any, ...]:
         return tuple(cls.get_extra_actions())
-
-    @property
-    def user(self) -> User:
-        """The caller, who is known: no view of the API answers anybody else."""
-        return cast(User, self.request.user)
-
-    @property
-    def parent_collection(self) -> str | None:
-        found = (name.removesuffix("_pk") for name in self.kwargs if name.endswith("_pk"))
-        return next(found, None)
 
     def resource(self, pk: object) -> Any:
         """The row of an id, from what the caller may see here, else 404."""
