@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
@@ -153,14 +153,14 @@ class CollectionViewSet(ActionViewSet):
     def href(self) -> str:
         return self.base.collection(self.collection)
 
-    def needed_permissions(self) -> Iterator[str]:
+    def needed_permissions(self) -> tuple[str, ...]:
         """Those to see what is on the way here, then that of what is asked for here."""
-        if name := self.parent_collection:
-            yield from get_resource_type(name).view_permissions
+        above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
         if self.running and (permission := self.running.kwargs.get("permission")):
-            yield permission
-        elif self.running or not self.is_action:
-            yield from self.resource_type.view_permissions
+            return (*above, permission)
+        if self.is_action and not self.running:
+            return above
+        return above + self.resource_type.view_permissions
 
     # --- Reading ---
 

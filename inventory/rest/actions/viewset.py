@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attr
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.http.conditional import IF_MATCH
-from inventory.rest.http.idempotency import idempotent
+from inventory.rest.http.idempotency import IDEMPOTENCY_KEY, answer_once
 from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
@@ -30,6 +30,7 @@ UNNAMED = "A resource must have an id or an href"
 
 #: The methods that stand for an action on one resource, beside a POST that names it.
 METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
+_BY_METHOD = {method.upper(): action for action, methods in METHODS.items() for method in methods}
 
 
 class ActionViewSet(ViewSetMixin, ApiView):
@@ -68,12 +69,12 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @property
     def command(self) -> Command:
         """What the request asks for: by its method, its address or its body. `BadInput` for what is none."""
-        if isinstance(self._asked, APIException):
-            raise self._asked
-        return self._asked
+        if isinstance(self._command, APIException):
+            raise self._command
+        return self._command
 
     @cached_property
-    def _asked(self) -> Command | APIException:
+    def _command(self) -> Command | APIException:
         """Read once: after an error DRF takes the body to be empty."""
         try:
             return self._read_command()
@@ -81,16 +82,17 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return error
 
     def _read_command(self) -> Command:
-        self.check_length(self.request)
-        if not is_form(self.request):
-            self.request.body  # noqa: B018 - which can't be had any more once DRF has read it
-        if self.request.stream is None:  # DRF makes an empty object of it
-            if self.request.method == "DELETE":
+        request = self.request
+        self.check_length(request)
+        if not is_form(request):
+            request.body  # noqa: B018 - which can't be had any more once DRF has read it
+        if request.stream is None:  # DRF makes an empty object of it
+            if request.method == "DELETE":
                 return Command("delete", ({},), many=False)
             raise BadInput("The request must have a body")
-        if self.request.method in {"PUT", "PATCH"}:
-            return Command("edit", (edited_attributes(self.request.data),), many=False)
-        command = Command.parse(self.request.data, self._addressed)
+        if request.method in {"PUT", "PATCH"}:
+            return Command("edit", (edited_attributes(request.data),), many=False)
+        command = Command.parse(request.data, self._addressed)
         if self.detail and len(command.resources) > 1:
             raise BadInput("The address is of one resource, and the body has several")
         return command
@@ -101,20 +103,28 @@ class ActionViewSet(ViewSetMixin, ApiView):
         method = str(self.request.method)
         return method not in SAFE_METHODS and method.lower() in self.action_map
 
-    @property
-    def _addressed(self) -> str | None:
-        """The action that the method or the address says, whatever is in the body."""
-        said = (action for action, methods in METHODS.items() if str(self.request.method).lower() in methods)
-        return self.named_action or next(said, None)
-
     @cached_property
     def running(self) -> Any:
         """The declared action that the request runs; None for a reading, and for what asks for none."""
         if not self.is_action:
             return None
-        name = self._addressed or getattr(self._asked, "action", None)
-        named = (a for a in self.declared_actions() if name in {a.url_path, *a.kwargs.get("aliases", ())})
-        return next((action for action in named if action.detail or not self.detail), None)
+        return self._actions_at(self.detail).get(self._addressed or getattr(self._command, "action", None))
+
+    @property
+    def _addressed(self) -> str | None:
+        """The action that the address or the method says, whatever is in the body."""
+        return self.named_action or _BY_METHOD.get(str(self.request.method))
+
+    @classmethod
+    @cache
+    def _actions_at(cls, detail: bool) -> Mapping[str | None, Any]:
+        """By their names the actions at the address of one resource, or of the collection."""
+        return {
+            name: action
+            for action in cls.declared_actions()
+            if action.detail or not detail
+            for name in (action.url_path, *action.kwargs.get("aliases", ()))
+        }
 
     def check_parameters(self, request: Request) -> None:
         """Those of the action; of a request that names none its answer says what is wrong."""
@@ -137,8 +147,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
-        run = idempotent(self._run, self) if request.method == "POST" else self._run
-        return run(request, **kwargs)
+        run = partial(self._run, request, **kwargs)
+        if request.method == "POST" and IDEMPOTENCY_KEY in request.META:
+            return answer_once(request, self, run)
+        return run()
 
     def _run(self, request: Request, **kwargs: Any) -> Response:
         name = self.command.action
