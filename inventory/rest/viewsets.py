@@ -26,14 +26,14 @@ from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
 from inventory.rest.http.conditional import conditional_response, ensure_unchanged
-from inventory.rest.parameters import LISTING, SELECTING, names_in
+from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
 from inventory.rest.query import order, where
 from inventory.rest.reading.paging import Page
 from inventory.rest.reading.projection import Resource
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery, Total
-from inventory.rest.reading.selection import Selection, hidden
+from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
 from inventory.rest.serializers import columns_of
 
@@ -149,10 +149,6 @@ class CollectionViewSet(ActionViewSet):
             return self.hrefs
         return self.hrefs.within(self.parent.resource_type.name, self.parent.pk)
 
-    @property
-    def href(self) -> str:
-        return self.base.collection(self.collection)
-
     def needed_permissions(self) -> tuple[str, ...]:
         """Those to see what is on the way here, then that of what is asked for here."""
         above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
@@ -238,7 +234,8 @@ class CollectionViewSet(ActionViewSet):
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
         ordered = replace(found, order=order(self.resource_type, query), total=all_of_them)
-        ids, shown = self._shown(page.of(ordered))
+        selection = Selection.asked_by(query, self.resource_type)
+        ids, shown = self._shown(page.of(ordered), selection)
         if not ids:
             self.require_parent()
         filtered, total = found is not everything, page.total(ids)
@@ -248,10 +245,11 @@ class CollectionViewSet(ActionViewSet):
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)
-        if "resources" not in hidden(query):
+        if not selection.hidden:
             answer["resources"] = shown
-        answer["actions"] = self.offered(detail=False, href=self.href)
-        answer["links"] = page.links(self.href, request.query_params, total, page.following(ids, total))
+        href = self.base.collection(self.collection)
+        answer["actions"] = self.offered(detail=False, href=href)
+        answer["links"] = page.links(href, query, total, page.following(ids, total))
         return Response(answer)
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
@@ -275,11 +273,9 @@ class CollectionViewSet(ActionViewSet):
         list(row.select_for_update().values_list("pk"))
         ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), self.resource_type)))
 
-    def _shown(self, rows: RowQuery) -> tuple[Sequence[int], Sequence[Resource]]:
-        """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
-        query = self.request.query_params
-        selection = Selection.asked_by(query, self.resource_type)
-        if "resources" in names_in(query, "expand"):
+    def _shown(self, rows: RowQuery, selection: Selection) -> tuple[Sequence[int], Sequence[Resource]]:
+        """The ids and the resources of a page."""
+        if selection.expanded:
             resources = self.reader.read(self.resource_type, rows, selection, self.base)
             return [int(resource["id"]) for resource in resources], resources
         base, ids = self.base, rows.ids()
