@@ -191,7 +191,7 @@ class CollectionViewSet(ActionViewSet):
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
 
-    @action(detail=False, methods=["post"], shows=True, writes=False)
+    @action(detail=False, methods=["post"], shows=True, writes=False, names_rows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()
@@ -200,10 +200,6 @@ class CollectionViewSet(ActionViewSet):
         rows = self.rows().filter(pk__among=Numbers(named.pks()))
         read = {int(one["id"]): one for one in self.reader.read(self.resource_type, rows, selection, self.base)}
         return self.answer(lambda _, resource: read.get(named.pk(resource)) or self._no_row(resource))
-
-    @classmethod
-    def named_by(cls, action: Any) -> tuple[str, ...]:
-        return (*ADDRESS, *cls.identified_by) if action.url_path == "query" else super().named_by(action)
 
     def named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():

@@ -240,18 +240,18 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @classmethod
     def named_by(cls, action: Any) -> tuple[str, ...]:
         """How a resource of the body says which it is, for an action that asks that."""
-        return (*ADDRESS, *cls.identified_by) if action.detail else ()
+        return (*ADDRESS, *cls.identified_by) if action.detail or action.kwargs.get("names_rows") else ()
 
     def check_keys(self, resource: dict[str, Any]) -> None:
         """`BadInput` for what the action does not take, and at the address of a resource for another's name."""
         taken = self.running.kwargs.get("serializer_class", EmptyInput)
-        creates = self.running.url_path == DEFAULT
-        taken.check_keys(resource, *(ADDRESS if self.detail or creates else self.named_by(self.running)))
+        creates, named_by = self.running.url_path == DEFAULT, self.named_by(self.running)
+        taken.check_keys(resource, *(ADDRESS if self.detail or creates else named_by))
         if creates and not resource.keys().isdisjoint(ADDRESS):
             what = f"a new {self.collection}"
             raise BadInput(f"Resource id or href should not be specified for creating {what}")
         here = ids_in({"id": self.kwargs["pk"]}, self.collection) if self.detail else set()
-        if self.named_by(self.running) and len(here | ids_in(resource, self.collection)) > 1:
+        if named_by and len(here | ids_in(resource, self.collection)) > 1:
             raise BadInput("The request names several resources by its address, id and href")
 
     def named(self, resource: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -43,7 +43,7 @@ class Selection:
     @classmethod
     def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
         """Read the parameters; `BadInput` names what the collection does not have."""
-        expand = _names_of(query, "expand", {"resources", *resource_type.subcollections})
+        expand = names_in(query, "expand", {"resources", *resource_type.subcollections})
         asked = names_in(query, "attributes")
         plain = tuple(name for name in asked if name in resource_type.columns)
         computed = tuple(name for name in asked if name in resource_type.computed_names)
@@ -63,16 +63,8 @@ class Selection:
             embedded=tuple(name for name in expand if name != "resources"),
             actions="actions" in asked or not limited,
             expanded="resources" in expand,
-            hidden="resources" in _names_of(query, "hide", {"resources"}),
+            hidden="resources" in names_in(query, "hide", {"resources"}),
         )
-
-
-def _names_of(query: QueryDict, parameter: str, known: Collection[str]) -> list[str]:
-    """The names that a parameter has; `BadInput` for those that are not known."""
-    names = names_in(query, parameter)
-    if unknown := [name for name in names if name not in known]:
-        raise BadInput(f"Invalid {parameter} specified: {', '.join(unknown)}")
-    return names
 
 
 def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:
