@@ -238,6 +238,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
     # --- Resources of the body ---
 
     @classmethod
+    @cache
     def named_by(cls, action: Any) -> tuple[str, ...]:
         """How a resource of the body says which it is, for an action that asks that."""
         return (*ADDRESS, *cls.identified_by) if action.detail or action.kwargs.get("names_rows") else ()
