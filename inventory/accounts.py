@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User
-from django.db.models import JSONField, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models import OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 
-from inventory.db.expressions import Folded, fold
+from inventory.db.expressions import Collected, Folded, fold
 from inventory.db.statements import CompiledQuery, Param
 
 _in_any_case = CompiledQuery(
@@ -33,27 +32,6 @@ def granted(user: Combinable) -> QuerySet[Permission, str]:
     either = Q(pk__in=own.values("permission")) | Q(pk__in=of_groups.values("permission"))
     name = Concat("content_type__app_label", Value("."), "codename", output_field=TextField())
     return Permission.objects.filter(either).order_by().values_list(name, flat=True)
-
-
-class Collected(Subquery):
-    """The values of a subquery with one column, as a list; it saves a second query."""
-
-    template = "(SELECT json_group_array(%(column)s) FROM (%(subquery)s))"
-    output_field = JSONField()
-
-    def as_sql(self, compiler: Any, connection: Any, template: str | None = None, **context: Any) -> Any:
-        [column] = list(self.query.selected or {})
-        return super().as_sql(compiler, connection, template, column=connection.ops.quote_name(column), **context)
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        return self.as_sql(compiler, connection, template="ARRAY(%(subquery)s)")
-
-    def get_db_converters(self, connection: Any) -> list[Any]:
-        return [] if connection.vendor == "postgresql" else [_loaded]
-
-
-def _loaded(value: str, *_: Any) -> Any:
-    return json.loads(value)
 
 
 class AccountBackend(ModelBackend):

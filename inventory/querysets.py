@@ -10,13 +10,11 @@ from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.db import models
 from django.db.models import Func, OuterRef, Subquery, Sum, Value
-from django.db.models.expressions import Col, Combinable
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
-from django.db.models.lookups import Exact
-from django.db.models.sql import Query
-from django.db.models.sql.where import AND
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare
+from inventory.db.inspection import equalities, has_lookup
 from inventory.db.lookups import Connected
 from inventory.db.statements import Param
 from inventory.drivers.values import Instance
@@ -73,7 +71,7 @@ class OwnedQuerySet(ResourceQuerySet):
         return self if self._is_connected() else self.filter(**{f"{self.owner}__connected": True})
 
     def _is_connected(self) -> bool:
-        return any(isinstance(condition, Connected) for condition in self.query.where.children)
+        return has_lookup(self.query, Connected)
 
     def deleted(self) -> Self:
         """What only waits to be deleted."""
@@ -96,10 +94,10 @@ class TalliedQuerySet(OwnedQuerySet):
         return super().count() if kept is None else int(kept.get()[0])
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
-        asked = _only_asked(self.query)
-        if asked is None or not asked.keys() <= set(self.count_partition):
+        values = equalities(self.query, ignoring=Connected)
+        if values is None or not values.keys() <= set(self.count_partition):
             return None
-        tallies = self.tallies().using(self.db).filter(**asked)
+        tallies = self.tallies().using(self.db).filter(**values)
         if self._is_connected():
             tallies = tallies.filter(provider__connected=True)
         return tallies.order_by().values_list(SUM)
@@ -191,22 +189,3 @@ def _own_unless(user: User, permission: str, lookup: str) -> Condition:
     if isinstance(user, PermissionsMixin) and user.has_perm(permission):
         return EVERYTHING
     return NOTHING if user.pk is None else compare(lookup, user.pk)
-
-
-def _only_asked(query: Query) -> dict[str, Any] | None:
-    """What each attribute is to be equal to; None for a query that asks anything else of its one table."""
-    joined = sum(map(bool, query.alias_refcount.values())) > 1 or query.extra_tables
-    if joined or query.group_by is not None or query.distinct or query.is_sliced or query.combinator:
-        return None
-    if query.where.negated or query.where.connector != AND:
-        return None
-    asked: dict[str, Any] = {}
-    for lookup in query.where.children:
-        match lookup:
-            case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value) if field.attname not in asked:
-                asked[field.attname] = value
-            case Connected():
-                continue
-            case _:
-                return None
-    return asked

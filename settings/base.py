@@ -250,7 +250,6 @@ REST_FRAMEWORK = {
         "inventory.rest.http.renderers.JSONRenderer",
         "inventory.rest.http.renderers.BrowsableAPIRenderer",
     ],
-    "DEFAULT_VERSIONING_CLASS": "inventory.rest.http.versioning.PathVersioning",
     "DEFAULT_METADATA_CLASS": "inventory.rest.http.metadata.CollectionMetadata",
     "DEFAULT_SCHEMA_CLASS": "inventory.rest.schema.inspector.Inspector",
     "EXCEPTION_HANDLER": "inventory.rest.errors.exception_handler",

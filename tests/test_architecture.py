@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 SEAM = ROOT / "inventory" / "db"
 PRIVATE = re.compile(
     r"get_compiler|get_converters|apply_converters|execute_sql|setup_query|get_select|alias_refcount"
+    r"|\.where\.children|\.query\.selected|ServerBindingCursor|prepare_threshold|type: ignore\[method-assign"
 )
 
 
@@ -28,10 +29,10 @@ def sources() -> list[Path]:
     return [path for path in paths if "migrations" not in path.parts]
 
 
-def test_compilers_of_django_are_touched_in_one_place() -> None:
-    """Beside the queryset that asks whether a number of rows is kept."""
+def test_private_parts_of_django_are_touched_in_one_place() -> None:
+    """No method of it is replaced elsewhere either: mypy would have to be told."""
     touching = {path for path in sources() if PRIVATE.search(path.read_text())}
-    assert {path for path in touching if SEAM not in path.parents} == {ROOT / "inventory" / "querysets.py"}
+    assert {path for path in touching if SEAM not in path.parents} == set()
 
 
 def for_types_alone(tree: ast.Module) -> Iterator[str]:

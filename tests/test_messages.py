@@ -53,7 +53,7 @@ DESCRIBING = {"description", "help", "help_text", "index_title", "permissions", 
 #: What takes words for the log, or for programmers.
 UNREAD = {"LookupError", "logger", "unforeseen"}
 #: Three words in a row, or a capitalized beginning of a sentence.
-PROSE = re.compile(r"[A-Za-z']+ [a-z']+ [a-z'{]+|^[A-Z][a-z]+ .*[.:]$")
+PROSE = re.compile(r"[A-Za-z']+ [a-z']+ [a-z'{]+|^[A-Z][a-z]+ .*([.:]$|: {)")
 
 
 def text_of(node: ast.AST) -> str | None:

@@ -118,9 +118,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Connect a provider and read its inventory."""
-        return self.for_each(
-            lambda given: self.shown(connect_provider(user=self.user, **ProviderInput.validated(given)))
-        )
+        return self.answer(self._create)
 
     @action(
         detail=True,
@@ -132,12 +130,12 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     )
     def edit_provider(self, request: Request, **kwargs: Any) -> Response:
         """Change the given attributes."""
-        return self.on_each(self._edit)
+        return self.answer(self._edit)
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_provider")
     def delete_provider(self, request: Request, **kwargs: Any) -> Response:
         """Disconnect the provider and delete its inventory. The cloud stays as it is."""
-        return self.on_each(self._delete)
+        return self.answer(self._delete)
 
     @action(
         detail=False,
@@ -150,7 +148,10 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
         """Test a connection and its credentials. Nothing is saved."""
         until = time.monotonic() + VERIFICATION_SECONDS
-        return self.for_each(lambda given: self._verify(given, until - time.monotonic()))
+        return self.answer(lambda _, given: self._verify(given, until - time.monotonic()))
+
+    def _create(self, row: None, given: dict[str, Any]) -> Answer:
+        return self.shown(connect_provider(user=self.user, **ProviderInput.validated(given)))
 
     def _verify(self, given: dict[str, Any], seconds: float) -> Answer:
         provider = Provider(**ProviderTest.validated(given))

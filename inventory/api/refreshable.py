@@ -35,7 +35,7 @@ class RefreshMixin(CollectionViewSet):
     @transaction.atomic
     def refresh(self, request: Request, **kwargs: Any) -> Response:
         """Read the resource, and what belongs to it, from the cloud."""
-        return self.on_each(self._refresh)
+        return self.answer(self._refresh)
 
     def _refresh(self, row: Any, given: dict[str, Any]) -> Answer:
         task = self.request_refresh(row, RefreshInput.validated(given)["force"])

@@ -71,17 +71,17 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     @action(detail=True, methods=["post"], permission="inventory.cancel_task")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
         """Cancel a task that is queued or waiting for its next attempt."""
-        return self.on_each(lambda task, _: self._told("Cancelled", task, partial(cancel_task, user=self.user)))
+        return self.answer(lambda task, _: self._told("Cancelled", task, partial(cancel_task, user=self.user)))
 
     @action(detail=True, methods=["post"], permission="inventory.retry_task")
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Retry now a task that is queued or waiting for its next attempt."""
-        return self.on_each(lambda task, _: self._told("Retrying", task, retry_task))
+        return self.answer(lambda task, _: self._told("Retrying", task, retry_task))
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_task")
     def delete_task(self, request: Request, **kwargs: Any) -> Response:
         """Delete a finished task."""
-        return self.on_each(lambda task, _: self._told("Deleted", task, delete_task))
+        return self.answer(lambda task, _: self._told("Deleted", task, delete_task))
 
     def _told(self, done: str, task: Task, act: Callable[..., None]) -> Answer:
         href = self.hrefs.resource(self.collection, task.pk)

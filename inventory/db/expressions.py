@@ -14,7 +14,7 @@ from typing import Any
 import re2
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models import Func, Lookup, TextField
+from django.db.models import Func, JSONField, Lookup, Subquery, TextField
 from django.dispatch import receiver
 
 from inventory.db.statements import Param, adapt_param
@@ -150,3 +150,24 @@ def give_sqlite_its_functions(connection: BaseDatabaseWrapper, **kwargs: Any) ->
     if connection.vendor == "sqlite":
         connection.connection.create_function(_REGEX, 2, _found, deterministic=True)
         connection.connection.create_function(_FOLD, 1, _folded, deterministic=True)
+
+
+class Collected(Subquery):
+    """The values of a subquery of one column, as a list: one query where there would be two."""
+
+    template = "(SELECT json_group_array(%(column)s) FROM (%(subquery)s))"
+    output_field = JSONField()
+
+    def as_sql(self, compiler: Any, connection: Any, template: str | None = None, **context: Any) -> Any:
+        [column] = list(self.query.selected or {})
+        return super().as_sql(compiler, connection, template, column=connection.ops.quote_name(column), **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, template="ARRAY(%(subquery)s)")
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return [] if connection.vendor == "postgresql" else [_loaded]
+
+
+def _loaded(value: str, *_: Any) -> Any:
+    return json.loads(value)

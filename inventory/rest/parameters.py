@@ -47,9 +47,12 @@ def comma_list(query: QueryDict, parameter: str) -> list[str]:
     return [word for word in words if word]
 
 
-def names_in(query: QueryDict, parameter: str) -> list[str]:
-    """The comma-separated names of a parameter, each once."""
-    return list(dict.fromkeys(comma_list(query, parameter)))
+def names_in(query: QueryDict, parameter: str, known: Collection[str] | None = None) -> list[str]:
+    """The comma-separated names of a parameter, each once; `BadInput` for one that is not among those `known`."""
+    names = list(dict.fromkeys(comma_list(query, parameter)))
+    if known is not None and (unknown := [name for name in names if name not in known]):
+        raise BadInput(messages.invalid_values(parameter, unknown))
+    return names
 
 
 def digits(query: QueryDict, name: str, *, default: int) -> int:

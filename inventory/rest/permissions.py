@@ -21,5 +21,4 @@ class ModelPermissions(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not (request.user and request.user.is_authenticated):
             return False
-        needed = view.needed_permissions() if hasattr(view, "needed_permissions") else ()
-        return all(map(request.user.has_perm, needed))
+        return request.user.has_perms(view.needed_permissions() if hasattr(view, "needed_permissions") else ())

@@ -41,7 +41,15 @@ class CollectionRouter(SimpleRouter):
 
 
 class SubcollectionRouter(NestedMixin, CollectionRouter):
-    """The same below one resource, whose id comes as the keyword argument `<lookup>_pk`."""
+    """The same below one resource, whose id comes as the keyword argument `<parent_collection>_pk`."""
+
+    def __init__(self, parent_router: CollectionRouter, parent_collection: str) -> None:
+        super().__init__(parent_router, parent_collection, lookup=parent_collection)
+
+    def get_routes(self, viewset: Any) -> list[Any]:
+        """The views also learn what they stand below."""
+        above = {"parent_collection": self.parent_prefix}
+        return [route._replace(initkwargs=route.initkwargs | above) for route in super().get_routes(viewset)]
 
 
 class _PrefixPattern(RoutePattern):
@@ -78,7 +86,7 @@ def _urls_of(name: str) -> list[URLPattern | URLResolver]:
     """The addresses of a collection and of what stands below its resources."""
     viewset, router = viewset_of(name), CollectionRouter()
     router.register(name, viewset, basename=name)
-    nested = SubcollectionRouter(router, name, lookup=name)
+    nested = SubcollectionRouter(router, name)
     for subcollection, declared in viewset.subcollections.items():
         nested.register(subcollection, import_string(declared.viewset), basename=f"{name}-{subcollection}")
     return [*router.urls, *nested.urls]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
@@ -27,14 +27,14 @@ from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
 from inventory.rest.http.conditional import conditional_response, ensure_unchanged
-from inventory.rest.parameters import LISTING, SELECTING, names_in
+from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
 from inventory.rest.query import order, where
 from inventory.rest.reading.paging import Page
 from inventory.rest.reading.projection import Resource
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery, Total
-from inventory.rest.reading.selection import Selection, hidden
+from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
 from inventory.rest.serializers import columns_of
 
@@ -150,18 +150,14 @@ class CollectionViewSet(ActionViewSet):
             return self.hrefs
         return self.hrefs.within(self.parent.resource_type.name, self.parent.pk)
 
-    @property
-    def href(self) -> str:
-        return self.base.collection(self.collection)
-
-    def needed_permissions(self) -> Iterator[str]:
+    def needed_permissions(self) -> tuple[str, ...]:
         """Those to see what is on the way here, then that of what is asked for here."""
-        if name := self.parent_collection:
-            yield from get_resource_type(name).view_permissions
+        above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
         if self.running and (permission := self.running.kwargs.get("permission")):
-            yield permission
-        elif self.running or not self.is_action:
-            yield from self.resource_type.view_permissions
+            return (*above, permission)
+        if self.is_action and not self.running:
+            return above
+        return above + self.resource_type.view_permissions
 
     # --- Reading ---
 
@@ -196,7 +192,7 @@ class CollectionViewSet(ActionViewSet):
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
 
-    @action(detail=False, methods=["post"], shows=True, writes=False)
+    @action(detail=False, methods=["post"], shows=True, writes=False, names_rows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()
@@ -204,19 +200,15 @@ class CollectionViewSet(ActionViewSet):
         named = Named(self.resource_type, self.rows(), self.command.resources)
         rows = self.rows().filter(pk__among=Numbers(named.pks()))
         read = {int(one["id"]): one for one in self.reader.read(self.resource_type, rows, selection, self.base)}
-        return self.for_each(lambda one: read.get(named.pk(one)) or self._refuse(one))
-
-    @classmethod
-    def named_by(cls, action: Any) -> tuple[str, ...]:
-        return (*ADDRESS, *cls.identified_by) if action.url_path == "query" else super().named_by(action)
+        return self.answer(lambda _, resource: read.get(named.pk(resource)) or self._no_row(resource))
 
     def named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():
             return super().named(resource)
         pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
-        return self.chosen.filter(compare("pk", pk)).one() or self._refuse(resource)
+        return self.chosen.filter(compare("pk", pk)).one() or self._no_row(resource)
 
-    def _refuse(self, resource: dict[str, Any]) -> NoReturn:
+    def _no_row(self, resource: dict[str, Any]) -> NoReturn:
         for name in (*self.identified_by, *ADDRESS):
             if name in resource:
                 raise NotFound(self.resource_type.label, resource[name], "id" if name == "href" else name)
@@ -239,7 +231,8 @@ class CollectionViewSet(ActionViewSet):
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
         ordered = replace(found, order=order(self.resource_type, query), total=all_of_them)
-        ids, shown = self._shown(page.of(ordered))
+        selection = Selection.asked_by(query, self.resource_type)
+        ids, shown = self._shown(page.of(ordered), selection)
         if not ids:
             self.require_parent()
         filtered, total = found is not everything, page.total(ids)
@@ -249,10 +242,11 @@ class CollectionViewSet(ActionViewSet):
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
         answer["pages"] = page.pages(total)
-        if "resources" not in hidden(query):
+        if not selection.hidden:
             answer["resources"] = shown
-        answer["actions"] = self.offered(detail=False, href=self.href)
-        answer["links"] = page.links(self.href, request.query_params, total, page.following(ids, total))
+        href = self.base.collection(self.collection)
+        answer["actions"] = self.offered(detail=False, href=href)
+        answer["links"] = page.links(href, query, total, page.following(ids, total))
         return Response(answer)
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
@@ -276,11 +270,9 @@ class CollectionViewSet(ActionViewSet):
         list(row.select_for_update().values_list("pk"))
         ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), self.resource_type)))
 
-    def _shown(self, rows: RowQuery) -> tuple[Sequence[int], Sequence[Resource]]:
-        """The ids and the resources of a page: their addresses alone, unless `expand=resources` asks for more."""
-        query = self.request.query_params
-        selection = Selection.asked_by(query, self.resource_type)
-        if "resources" in names_in(query, "expand"):
+    def _shown(self, rows: RowQuery, selection: Selection) -> tuple[Sequence[int], Sequence[Resource]]:
+        """The ids and the resources of a page."""
+        if selection.expanded:
             resources = self.reader.read(self.resource_type, rows, selection, self.base)
             return [int(resource["id"]) for resource in resources], resources
         base, ids = self.base, rows.ids()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -113,6 +113,18 @@ _SPECS = {
 _FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608
 _OWNER = {"postgresql": f"({_FOUND} FOR KEY SHARE)", "sqlite": f"({_FOUND})"}
 _OF_SPEC = ("name", "message", "arguments", "context_data")
+#: What the tasks of one request have in common.
+_SHARED = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_SPEC}]
+
+
+@cache
+def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...]) -> str:
+    """What inserts tasks if there is a row of each of these models, which then stays."""
+    columns = ", ".join([*(str(field.column) for field in _SHARED), *_OF_SPEC])
+    slots = ", ".join(_OWNER[vendor] if field.name == "owner" else "%s" for field in _SHARED)
+    there = " AND ".join(f"EXISTS ({model.keeping()})" for model in kept) or "TRUE"
+    chosen = f"{slots}, {_SPECS[vendor].format(kept=there)}"
+    return f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id"
 
 
 def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
@@ -120,21 +132,15 @@ def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
 
     The returned tasks have only their ids. Other fields are fetched on access.
     """
-    shared = [field for field in Task._meta.concrete_fields if field.name not in {"id", *_OF_SPEC}]
-    columns = ", ".join([*(str(field.column) for field in shared), *_OF_SPEC])
-    slots = ", ".join(_OWNER[connection.vendor] if field.name == "owner" else "%s" for field in shared)
-    values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in shared]
-    named: list[Provider | Vm] = [one for one in (like.provider, like.vm) if one]
-    kept = " AND ".join(f"EXISTS ({one.keeping()})" for one in named) or "TRUE"
-    chosen = f"{slots}, {_SPECS[connection.vendor].format(kept=kept)}"
+    values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in _SHARED]
+    named: list[Provider | Vm] = [row for row in (like.provider, like.vm) if row]
+    as_json = orjson.dumps(specs, default=msgspec.to_builtins).decode()
     with planned_cursor(connection) as cursor:
-        cursor.execute(
-            f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id",
-            [*values, orjson.dumps(specs, default=msgspec.to_builtins).decode(), *(one.pk for one in named)],
-        )
+        statement = _insertion(connection.vendor, tuple(map(type, named)))
+        cursor.execute(statement, [*values, as_json, *[row.pk for row in named]])
         ids = sorted(pk for (pk,) in cursor.fetchall())  # assigned in the order of the specs
     if len(ids) < len(specs):
-        gone = next(one for one in named if not one.is_kept())
+        gone = next(row for row in named if not row.is_kept())
         raise gone.DoesNotExist(messages.not_found(str(gone._meta.object_name), gone.pk))
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]

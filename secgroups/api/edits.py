@@ -19,9 +19,6 @@ from inventory.rest.viewsets import CollectionViewSet
 from secgroups.messages import Verb, cannot
 from secgroups.services import Accepted, Edit, Refused, request_edits
 
-#: The decision about one resource of the body, and the address in its result.
-Decided = tuple[Edit | Refused, str | None]
-
 
 class ReferenceInput(StrictSerializer):
     """Another resource, by its id or address."""
@@ -34,43 +31,42 @@ class EditingViewSet(CollectionViewSet):
     """A collection whose actions run on the cloud, as tasks."""
 
     def edits(
-        self, verb: Verb, subject: str, decide: Callable[[dict[str, Any]], Decided], *, href: str | None = None
-    ) -> Response:
-        """Accept or refuse each resource of the body; `subject` and `href` are of one that makes no sense."""
-
-        def decided(resource: dict[str, Any]) -> Decided:
-            try:
-                if not self.running.detail:  # else with the row that it is about
-                    self.check_keys(resource)
-                return decide(resource)
-            except APIException as error:
-                name = resource.get("name", resource.get("id", resource.get("href")))
-                about = f"{subject} {name}" if isinstance(name, str | int) else f"a {subject}"
-                return Refused(cannot(verb, about, message_of(error))), href
-
-        every, hrefs = zip(*map(decided, self.command.resources), strict=True)
-        answers = request_edits(every, user=self.user)
-        return self._answered([self._result(*one) for one in zip(answers, hrefs, strict=True)])
-
-    def edits_of_each(
         self,
         verb: Verb,
         subject: str,
         decide: Callable[[Any, dict[str, Any]], Edit | Refused],
-        href_of: Callable[[Any], str],
+        href_of: Callable[[Any], str | None],
     ) -> Response:
-        """The same for the resource of this address, or for each that the body names."""
-        here = self.resource(self.kwargs["pk"]) if self.detail else None
+        """Queue together what is to be done to each resource of the body.
 
-        def decided(given: dict[str, Any]) -> Decided:
-            row = here or self.named(given)
-            try:
-                self.check_keys(given)
-                return decide(row, given), href_of(row)
-            except APIException as error:
-                return Refused(cannot(verb, f"{subject} {row}", message_of(error))), href_of(row)
+        `subject` is what messages call one. `href_of` its row, or of None, is the address in its result.
+        """
 
-        return self.edits(verb, subject, decided)
+        def act(row: Any, given: dict[str, Any]) -> tuple[Edit | Refused, str | None]:
+            return decide(row, given), href_of(row)
+
+        def refuse(row: Any, given: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
+            if self.running.detail and row is None:
+                try:
+                    row = self.named(given)
+                except APIException as unnamed:
+                    error = unnamed
+            name = row or given.get("name", given.get("id", given.get("href")))
+            about = f"{subject} {name}" if row or isinstance(name, str | int) else f"a {subject}"
+            return Refused(cannot(verb, about, message_of(error))), href_of(row)
+
+        def finish(decided: list[tuple[Edit | Refused, str | None]]) -> list[Answer]:
+            answers = request_edits([edit for edit, _ in decided], user=self.user)
+            return [self.result_of(answer, href) for answer, (_, href) in zip(answers, decided, strict=True)]
+
+        return self.answer(act, refuse=refuse, finish=finish)
+
+    def result_of(self, answer: Accepted | Refused, href: str | None) -> Answer:
+        """What a service answered, as the result of an action on what has this address."""
+        links = task_links(self.hrefs, answer.task) if isinstance(answer, Accepted) else {}
+        if href:
+            links["href"] = href
+        return result(isinstance(answer, Accepted), answer.message, **links)
 
     def referenced(self, collection: str, named: object, what: str) -> Any:
         """The row of another collection that a value names, of those that the caller may see; None for none."""
@@ -84,14 +80,3 @@ class EditingViewSet(CollectionViewSet):
         if found is None:
             raise BadInput(f"{what}: there is no {rows.model._meta.verbose_name} {address or ''}".rstrip())
         return found
-
-    def _answered(self, results: list[Answer]) -> Response:
-        if not self.detail:
-            return self.results(results)
-        return Response(results[0], status=200 if results[0]["success"] else 400)
-
-    def _result(self, answer: Accepted | Refused, href: str | None) -> Answer:
-        links = task_links(self.hrefs, answer.task) if isinstance(answer, Accepted) else {}
-        if href:
-            links["href"] = href
-        return result(isinstance(answer, Accepted), answer.message, **links)

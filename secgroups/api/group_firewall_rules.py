@@ -120,20 +120,18 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
     @action(detail=False, methods=["post"], permission="secgroups.add_firewallrule", serializer_class=NewRuleInput)
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a firewall rule on the cloud."""
-        return self.edits("create", KIND, lambda given: (self._created(given), self._address), href=self._address)
+        return self.edits("create", KIND, self._creation, lambda _: self._address)
 
     @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_firewallrule")
     def delete_rule(self, request: Request, **kwargs: Any) -> Response:
         """Delete the firewall rule on the cloud."""
-        return self.edits_of_each(
-            "delete", KIND, lambda rule, given: rule_deletion(rule), lambda rule: self._address
-        )
+        return self.edits("delete", KIND, lambda rule, _: rule_deletion(rule), lambda rule: rule and self._address)
 
     @property
     def _address(self) -> str:
         return self.hrefs.resource("security_groups", self.above.pk)
 
-    def _created(self, given: dict[str, Any]) -> Edit | Refused:
+    def _creation(self, row: None, given: dict[str, Any]) -> Edit | Refused:
         group, asked = self.above, NewRuleInput.validated(given)
         if asked.pop("resource_id", str(group.pk)) != str(group.pk):
             raise BadInput(f"resource_id: these are the rules of security group {group.pk}")

@@ -47,10 +47,10 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
     @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_securitygroup")
     def delete_group(self, request: Request, **kwargs: Any) -> Response:
         """Delete the security group on the cloud."""
-        return self.edits_of_each("delete", KIND, lambda group, given: group_deletion(group), self._address)
+        return self.edits("delete", KIND, lambda group, _: group_deletion(group), self._address)
 
-    def _address(self, group: SecurityGroup) -> str:
-        return self.base.resource(self.collection, group.pk)
+    def _address(self, group: SecurityGroup | None) -> str | None:
+        return self.base.resource(self.collection, group.pk) if group else None
 
 
 class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
@@ -65,7 +65,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a security group on the cloud."""
         href = self.hrefs.resource("providers", self.above.pk)
-        return self.edits("create", KIND, lambda given: (self._created(given), href), href=href)
+        return self.edits("create", KIND, self._creation, lambda _: href)
 
     @action(
         detail=True,
@@ -76,15 +76,15 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
     )
     def edit_group(self, request: Request, **kwargs: Any) -> Response:
         """Change the name or description, if the cloud supports it."""
-        return self.edits_of_each("edit", KIND, _edited, self._address)
+        return self.edits("edit", KIND, _edited, self._address)
 
-    def _created(self, given: dict[str, Any]) -> Edit | Refused:
+    def _creation(self, row: None, given: dict[str, Any]) -> Edit | Refused:
         asked = NewGroupInput.validated(given)
         provider = self.above
         for attribute, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
-            asked[attribute] = row = self.referenced(collection, asked.get(attribute), attribute)
-            if row and row.provider_id != provider.pk:
-                raise BadInput(f"{attribute}: {row.name} does not belong to {provider.name}")
+            asked[attribute] = place = self.referenced(collection, asked.get(attribute), attribute)
+            if place and place.provider_id != provider.pk:
+                raise BadInput(f"{attribute}: {place.name} does not belong to {provider.name}")
         return group_creation(provider, **asked | {"description": asked.get("description") or None})
 
 

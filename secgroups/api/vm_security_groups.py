@@ -12,17 +12,16 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.api.tasks import task_links
-from inventory.models import Vm
 from inventory.models.base import NAME_LENGTH
-from inventory.rest.actions.command import Answer, result
-from inventory.rest.errors import message_of
+from inventory.rest.actions.command import Answer
+from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
+from secgroups.api.edits import EditingViewSet
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
-from secgroups.services import Accepted, GroupReference, Refused, request_changes
+from secgroups.services import GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
@@ -45,7 +44,7 @@ def _form() -> GroupInput:
     return GroupInput()
 
 
-class VmSecurityGroupViewSet(SecurityGroupViewSet):
+class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
 
     @action(detail=False, methods=["post"], permission=MAY_CHANGE, serializer_class=GroupInput)
@@ -58,39 +57,31 @@ class VmSecurityGroupViewSet(SecurityGroupViewSet):
         """Remove security groups from the instance."""
         return self._change("remove")
 
-    def _change(self, wanted: Action) -> Response:
+    def _change(self, action: Action) -> Response:
         vm = self.above
-        understood = [_asked(resource, wanted, vm) for resource in self.command.resources]
-        asked = [one for one in understood if isinstance(one, GroupReference)]
-        answers = iter(request_changes(vm=vm, action=wanted, asked=asked, user=self.user))
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
-        return self.results(
-            self._result(one if isinstance(one, Refused) else next(answers), href) for one in understood
-        )
 
-    def _result(self, answer: Accepted | Refused, href: str) -> Answer:
-        if isinstance(answer, Refused):
-            return result(False, answer.message, href=href)
-        return result(True, answer.message, **task_links(self.hrefs, answer.task), href=href)
+        def refuse(row: None, given: dict[str, Any], error: APIException) -> Refused:
+            names = (given[key] for key in ("name", "ems_ref", "id", "href") if given.get(key))
+            change = messages.change_of(action, str(next(names, "nothing")), vm.name)
+            return Refused(messages.cannot(action, change, message_of(error)))
+
+        def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
+            answers = request_changes(vm=vm, action=action, asked=groups, user=self.user)
+            return [self.result_of(answer, href) for answer in answers]
+
+        return self.answer(_reference, refuse=refuse, finish=finish)
 
 
-def _asked(resource: Mapping[str, Any], wanted: Action, vm: Vm) -> GroupReference | Refused:
-    """The group that a resource of the body names, or why it is refused."""
-    try:
-        named = _form().run_validation(resource)
-    except APIException as error:
-        return _refused(resource, wanted, vm, message_of(error))
+def _reference(row: None, given: Mapping[str, Any]) -> GroupReference:
+    """The group that a resource of the body names. Raises `BadInput`."""
+    named = _form().run_validation(given)
     ids = ids_in(named, "security_groups")
     if None in ids:
-        return _refused(resource, wanted, vm, messages.not_a_group(named.get("id", named.get("href"))))
+        raise BadInput(messages.not_a_group(named.get("id", named.get("href"))))
     if len(ids) > 1:
-        return _refused(resource, wanted, vm, messages.DIFFERENT_GROUPS)
+        raise BadInput(messages.DIFFERENT_GROUPS)
     if not (ids or named.get("ems_ref") or named.get("name")):
-        return _refused(resource, wanted, vm, messages.NO_NAME)
+        raise BadInput(messages.NO_NAME)
     pk = next(iter(ids), None)
     return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))
-
-
-def _refused(resource: Mapping[str, Any], wanted: Action, vm: Vm, reason: str) -> Refused:
-    label = next((resource[key] for key in ("name", "ems_ref", "id", "href") if resource.get(key)), "nothing")
-    return Refused(messages.cannot(wanted, messages.change_of(wanted, str(label), vm.name), reason))

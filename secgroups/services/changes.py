@@ -43,13 +43,16 @@ class GroupReference:
 
 
 def request_changes(
-    *, vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
+    *, vm: Vm, action: Action, asked: Sequence[GroupReference | Refused], user: User
 ) -> list[Accepted | Refused]:
     """Accept each of these changes as a task, or refuse it. The answers are in the order of `asked`.
 
-    An unknown name is accepted, because the inventory may be behind the cloud. The task asks the cloud.
+    References that are already refused stay refused. An unknown name is accepted, because the inventory may be
+    behind the cloud. The task asks the cloud.
     """
-    decided = _decide(vm, action, asked, user)
+    references = [one for one in asked if isinstance(one, GroupReference)]
+    of_references = iter(_decide(vm, action, references, user))
+    decided = [one if isinstance(one, Refused) else next(of_references) for one in asked]
     specs = [one for one in decided if isinstance(one, TaskSpec)]
     tasks = iter(queue_work(f"vms/{vm.pk}", specs, user=user, provider=vm.provider, vm=vm)) if specs else iter(())
     return [Accepted(one.message, next(tasks)) if isinstance(one, TaskSpec) else one for one in decided]

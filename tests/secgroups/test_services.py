@@ -30,6 +30,19 @@ def request(vm: Vm, *asked: GroupReference, action: Action = "add") -> list[Acce
     return request_changes(vm=vm, action=action, asked=asked, user=User.objects.get())
 
 
+def test_what_was_refused_before_stays_in_its_place(vm: Vm, user: User) -> None:
+    refused = Refused("Cannot add nothing")
+    asked = [refused, GroupReference("web"), refused, GroupReference("db")]
+    answers = request_changes(vm=vm, action="add", asked=asked, user=user)
+    assert [answer.message.split(" to ")[0] for answer in answers] == [
+        "Cannot add nothing",
+        "Adding security group web",
+        "Cannot add nothing",
+        "Adding security group db",
+    ]
+    assert Task.objects.count() == 2
+
+
 def refusal(vm: Vm, asked: GroupReference, action: Action = "add") -> str:
     [answer] = request(vm, asked, action=action)
     assert isinstance(answer, Refused)

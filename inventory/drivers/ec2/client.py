@@ -61,12 +61,12 @@ class Client:
     def __init__(self, connection: Connection, rate_limiter: RateLimiter) -> None:
         self._connection = connection
         self._ec2: Any = shared(connection)
-        self._pace = rate_limiter
+        self._rate_limiter = rate_limiter
         self.region: str = self._ec2.meta.region_name
 
     def call(self, operation: str, key: str | None = None, **parameters: Any) -> dict[str, Any]:
         """The answer to one request, which has this `key`."""
-        return self._pace.send(operation, partial(self._send, operation, key, parameters))
+        return self._rate_limiter.send(operation, partial(self._send, operation, key, parameters))
 
     def read(
         self,
@@ -84,7 +84,7 @@ class Client:
         pages = Pages(key, self._connection)
         send = self._send_optional if optional else self._send
         while True:
-            page = self._pace.send(operation, partial(send, operation, key, parameters))
+            page = self._rate_limiter.send(operation, partial(send, operation, key, parameters))
             following = page.get("NextToken") or None
             pages.turn([_identity(item, key) for item in page[key]], following)
             yield from page[key]

@@ -7,8 +7,9 @@ carried out: an interface gets the groups that it has, and all else names someth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from inventory.drivers.ec2.client import Client
 from inventory.drivers.ec2.errors import WouldWork
 from inventory.drivers.exceptions import (
     CloudRefused,
@@ -19,9 +20,6 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
 )
 from inventory.drivers.values import Check
-
-if TYPE_CHECKING:
-    from inventory.drivers.ec2.client import Client
 
 #: The fewest that every list of EC2 takes.
 PAGE_SIZE = 5

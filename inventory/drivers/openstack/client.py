@@ -46,7 +46,7 @@ OLD_COMPUTE, COMPUTE = (2, 47), (2, 69)
 class Client:
     """The APIs of one project's view; safe to share between threads. Raises nothing but `CloudError`."""
 
-    _pace = UNLIMITED
+    _rate_limiter = UNLIMITED
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -62,9 +62,9 @@ class Client:
 
     def at(self, rate_limiter: RateLimiter) -> Self:
         """The same login, at this pace."""
-        paced = copy(self)
-        paced._pace = rate_limiter
-        return paced
+        limited = copy(self)
+        limited._rate_limiter = rate_limiter
+        return limited
 
     def get(self, service: Service, path: str, key: str, **parameters: Any) -> Item:
         """The one thing that the answer has under `key`."""
@@ -109,7 +109,7 @@ class Client:
                 raise CloudUnavailable(error.message) from error  # whether it was done is unknown
             return read(answer), answer.headers.get("X-Openstack-Request-Id")
 
-        return self._pace.send(_action("network", method, path), written)
+        return self._rate_limiter.send(_action("network", method, path), written)
 
     def own_project(self) -> Mapping[str, Any]:
         """The project that these credentials are scoped to."""
@@ -122,7 +122,7 @@ class Client:
         self, service: Service, path: str, read: Callable[[Response], Read], parameters: Mapping[str, Any]
     ) -> Read:
         """What there is to `read` in the answer to a request that changes nothing."""
-        return self._pace.send(
+        return self._rate_limiter.send(
             _action(service, "GET", path),
             lambda: read(self._send(service, "GET", path, {"params": parameters})),
         )

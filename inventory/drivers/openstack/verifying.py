@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inventory.drivers.exceptions import CloudError, CredentialsRefused, NotAllowed, Outdated
+from inventory.drivers.openstack.client import Client, Service
 from inventory.drivers.values import Check
-
-if TYPE_CHECKING:
-    from inventory.drivers.openstack.client import Client, Service
 
 #: Service, path and key of each list, and what it lists.
 LISTS: tuple[tuple[Service, str, str, str], ...] = (

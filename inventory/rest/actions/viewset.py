@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, cached_property, partial
 from http import HTTPStatus
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
@@ -21,7 +20,7 @@ from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attr
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.http.conditional import IF_MATCH
-from inventory.rest.http.idempotency import idempotent
+from inventory.rest.http.idempotency import IDEMPOTENCY_KEY, answer_once
 from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
@@ -29,6 +28,7 @@ from inventory.rest.serializers import EmptyInput, without
 
 #: The methods that stand for an action on one resource, beside a POST that names it.
 METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
+_BY_METHOD = {method.upper(): action for action, methods in METHODS.items() for method in methods}
 
 
 class ActionViewSet(ViewSetMixin, ApiView):
@@ -45,6 +45,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
     #: Whether this address is of one resource; the router says.
     detail: bool
     action_map: dict[str, str]
+    #: The collection of the resource that this address is below; the router says.
+    parent_collection: str | None = None
     #: The action that the address names, of those that are for a whole collection; the router says.
     named_action: str | None = None
 
@@ -52,16 +54,6 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @cache
     def declared_actions(cls) -> tuple[Any, ...]:
         return tuple(cls.get_extra_actions())
-
-    @property
-    def user(self) -> User:
-        """The caller, who is known: no view of the API answers anybody else."""
-        return cast(User, self.request.user)
-
-    @property
-    def parent_collection(self) -> str | None:
-        found = (name.removesuffix("_pk") for name in self.kwargs if name.endswith("_pk"))
-        return next(found, None)
 
     def resource(self, pk: object) -> Any:
         """The row of an id, from what the caller may see here, else 404."""
@@ -75,12 +67,12 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @property
     def command(self) -> Command:
         """What the request asks for: by its method, its address or its body. `BadInput` for what is none."""
-        if isinstance(self._asked, APIException):
-            raise self._asked
-        return self._asked
+        if isinstance(self._command, APIException):
+            raise self._command
+        return self._command
 
     @cached_property
-    def _asked(self) -> Command | APIException:
+    def _command(self) -> Command | APIException:
         """Read once: after an error DRF takes the body to be empty."""
         try:
             return self._read_command()
@@ -88,16 +80,17 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return error
 
     def _read_command(self) -> Command:
-        self.check_length(self.request)
-        if not is_form(self.request):
-            self.request.body  # noqa: B018 - which can't be had any more once DRF has read it
-        if self.request.stream is None:  # DRF makes an empty object of it
-            if self.request.method == "DELETE":
+        request = self.request
+        self.check_length(request)
+        if not is_form(request):
+            request.body  # noqa: B018 - which can't be had any more once DRF has read it
+        if request.stream is None:  # DRF makes an empty object of it
+            if request.method == "DELETE":
                 return Command("delete", ({},), many=False)
             raise BadInput(messages.NO_BODY)
-        if self.request.method in {"PUT", "PATCH"}:
-            return Command("edit", (edited_attributes(self.request.data),), many=False)
-        command = Command.parse(self.request.data, self._addressed)
+        if request.method in {"PUT", "PATCH"}:
+            return Command("edit", (edited_attributes(request.data),), many=False)
+        command = Command.parse(request.data, self._addressed)
         if self.detail and len(command.resources) > 1:
             raise BadInput(messages.ONE_AT_ADDRESS)
         return command
@@ -108,20 +101,28 @@ class ActionViewSet(ViewSetMixin, ApiView):
         method = str(self.request.method)
         return method not in SAFE_METHODS and method.lower() in self.action_map
 
-    @property
-    def _addressed(self) -> str | None:
-        """The action that the method or the address says, whatever is in the body."""
-        said = (action for action, methods in METHODS.items() if str(self.request.method).lower() in methods)
-        return self.named_action or next(said, None)
-
     @cached_property
     def running(self) -> Any:
         """The declared action that the request runs; None for a reading, and for what asks for none."""
         if not self.is_action:
             return None
-        name = self._addressed or getattr(self._asked, "action", None)
-        named = (a for a in self.declared_actions() if name in {a.url_path, *a.kwargs.get("aliases", ())})
-        return next((action for action in named if action.detail or not self.detail), None)
+        return self._actions_at(self.detail).get(self._addressed or getattr(self._command, "action", None))
+
+    @property
+    def _addressed(self) -> str | None:
+        """The action that the address or the method says, whatever is in the body."""
+        return self.named_action or _BY_METHOD.get(str(self.request.method))
+
+    @classmethod
+    @cache
+    def _actions_at(cls, detail: bool) -> Mapping[str | None, Any]:
+        """By their names the actions at the address of one resource, or of the collection."""
+        return {
+            name: action
+            for action in cls.declared_actions()
+            if action.detail or not detail
+            for name in (action.url_path, *action.kwargs.get("aliases", ()))
+        }
 
     def check_parameters(self, request: Request) -> None:
         """Those of the action; of a request that names none its answer says what is wrong."""
@@ -144,8 +145,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def act(self, request: Request, **kwargs: Any) -> Response:
         """Run the action that the request names, if it is one of this address."""
-        run = idempotent(self._run, self) if request.method == "POST" else self._run
-        return run(request, **kwargs)
+        run = partial(self._run, request, **kwargs)
+        if request.method == "POST" and IDEMPOTENCY_KEY in request.META:
+            return answer_once(request, self, run)
+        return run()
 
     def _run(self, request: Request, **kwargs: Any) -> Response:
         name = self.command.action
@@ -191,51 +194,62 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     # --- Answers ---
 
-    def on_each(self, act: Callable[[Any, dict[str, Any]], Answer]) -> Response:
-        """Run an action on the resource of this address, or on each that the body names."""
-        if not self.detail:
-            return self.for_each(lambda named: act(self.named(named), without(named, *self.identified_by)))
-        [given] = self.command.resources
-        row = self.resource(self.kwargs["pk"])
-        self.check_keys(given)
-        answer = seeing_others(act, row, given)
-        return Response(answer, status=200 if answer.get("success", True) else 400)
+    def answer(
+        self,
+        act: Callable[[Any, dict[str, Any]], Any],
+        *,
+        refuse: Callable[[Any, dict[str, Any], APIException], Any] | None = None,
+        finish: Callable[[list[Any]], list[Answer]] | None = None,
+    ) -> Response:
+        """Do to each resource of the body what an action does to one.
 
-    def for_each(self, act: Callable[[dict[str, Any]], Answer]) -> Response:
-        """Run an action for each resource of the body; of many, one that is wrong does not hurt the others."""
-        return self.results([self._attempt(act, resource) for resource in self.command.resources])
+        `act` gets its row, None in an action on a whole collection, and what the body says of it. It returns what
+        became of it. So does `refuse` of what is wrong: by default that is the answer if the body has one
+        resource, and the result of this one if it has several.
 
-    def _attempt(self, act: Callable[[dict[str, Any]], Answer], resource: dict[str, Any]) -> Answer:
+        Where a service takes all of them together, `act` and `refuse` return what it is to get, and `finish` makes
+        the results, in the same order.
+        """
+        outcomes = [self._outcome(act, refuse or self._refuse, given) for given in self.command.resources]
+        answers = finish(outcomes) if finish else outcomes
+        succeeded = all(answer.get("success", True) for answer in answers)
+        if self.detail:
+            return Response(answers[0], status=200 if succeeded else 400)
+        return Response({"results": answers}, status=200 if succeeded or self.command.many else 400)
+
+    def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], given: dict[str, Any]) -> Any:
+        row = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
-            self.check_keys(resource)
-            return seeing_others(act, resource)
+            self.check_keys(given)
+            if self.running.detail:
+                row = row or self.named(given)
+                given = without(given, *self.identified_by)
+            return seeing_others(act, row, given)
         except APIException as error:
-            if not (self.command.many or isinstance(error, NotFound)):
-                raise
-            return result(False, message_of(error))
+            return refuse(row, given, error)
 
-    def results(self, answers: Iterable[Answer]) -> Response:
-        """The envelope of an action: a single one that is refused is 400, of many each says what became of it."""
-        answered = list(answers)
-        refused = not self.command.many and not all(answer.get("success", True) for answer in answered)
-        return Response({"results": answered}, status=400 if refused else 200)
+    def _refuse(self, row: Any, given: dict[str, Any], error: APIException) -> Answer:
+        if self.detail or not (self.command.many or isinstance(error, NotFound)):
+            raise error
+        return result(False, message_of(error))
 
     # --- Resources of the body ---
 
     @classmethod
+    @cache
     def named_by(cls, action: Any) -> tuple[str, ...]:
         """How a resource of the body says which it is, for an action that asks that."""
-        return (*ADDRESS, *cls.identified_by) if action.detail else ()
+        return (*ADDRESS, *cls.identified_by) if action.detail or action.kwargs.get("names_rows") else ()
 
     def check_keys(self, resource: dict[str, Any]) -> None:
         """`BadInput` for what the action does not take, and at the address of a resource for another's name."""
         taken = self.running.kwargs.get("serializer_class", EmptyInput)
-        creates = self.running.url_path == DEFAULT
-        taken.check_keys(resource, *(ADDRESS if self.detail or creates else self.named_by(self.running)))
+        creates, named_by = self.running.url_path == DEFAULT, self.named_by(self.running)
+        taken.check_keys(resource, *(ADDRESS if self.detail or creates else named_by))
         if creates and not resource.keys().isdisjoint(ADDRESS):
             raise BadInput(messages.address_in_creation(self.collection))
-        named = ids_in(resource, self.collection)
-        if len({*named, *ids_in({"id": self.kwargs["pk"]}, self.collection)} if self.detail else named) > 1:
+        here = ids_in({"id": self.kwargs["pk"]}, self.collection) if self.detail else set()
+        if named_by and len(here | ids_in(resource, self.collection)) > 1:
             raise BadInput(messages.DIFFERENT_RESOURCES)
 
     def named(self, resource: dict[str, Any]) -> Any:

@@ -144,10 +144,10 @@ def _renew(token: AuthToken) -> None:
 
 def limited_to_group(request: Request) -> User | AnonymousUser:
     """The caller, limited to the group in `X-MIQ-Group`. Raises 401 if they are not in that group."""
-    user = request.user
-    name = _unescaped(request.META.get("HTTP_X_MIQ_GROUP", ""))
-    if not name or isinstance(user, AnonymousUser):
+    user, header = request.user, request.META.get("HTTP_X_MIQ_GROUP")
+    if not header or isinstance(user, AnonymousUser):
         return user
+    name = _unescaped(header)
     group = None if "\0" in name else user.groups.filter(name=name).first()
     member = group and GroupMember.objects.filter(pk=user.pk).first()
     if not (group and member):

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from functools import partial, wraps
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import orjson
 from django.conf import settings
@@ -32,15 +31,13 @@ from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.renderers import dumped
 
 HEADER = "Idempotency-Key"
-_META = HttpHeaders.to_wsgi_name(HEADER)
+IDEMPOTENCY_KEY = HttpHeaders.to_wsgi_name(HEADER)
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY_LENGTH = 255
 #: How long a stored answer is returned.
 KEPT = timedelta(hours=24)
 #: How long a claim lasts without an answer. A slower request notices before it commits, and does nothing.
 CLAIM = timedelta(seconds=30)
-
-Handler = Callable[..., Response]
 
 
 class View(Protocol):
@@ -69,25 +66,17 @@ class TooLongAnswer(APIException):
     default_detail = messages.answer_too_long(HEADER)
 
 
-def idempotent(handler: Handler, view: View) -> Handler:
-    """A handler that runs once for each key."""
-
-    @wraps(handler)
-    def answer(request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = _key(request)
-        if key is None:
-            return handler(request, *args, **kwargs)
-        claim = _claim(request, key)
-        if claim.status is not None:
-            view.require_parent()
-            return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
-        try:
-            return _answered(claim, view, partial(handler, request, *args, **kwargs))
-        except BaseException:
-            IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
-            raise
-
-    return answer
+def answer_once(request: Request, view: View, handle: Callable[[], Response]) -> Response:
+    """Answer a request that has a key: only the first with this key is handled."""
+    claim = _claim(request)
+    if claim.status is not None:
+        view.require_parent()
+        return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
+    try:
+        return _answered(claim, view, handle)
+    except BaseException:
+        IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
+        raise
 
 
 def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response]) -> Response:
@@ -102,17 +91,11 @@ def forget_old_keys() -> None:
     IdempotencyKey.objects.filter(claimed_on__lt=timezone.now() - KEPT).delete()
 
 
-def _key(request: Request) -> str | None:
-    key: str | None = request.META.get(_META)
-    if key is None:
-        return None
+def _claim(request: Request) -> IdempotencyKey:
+    """The row of the request's key: one that is answered, or one that is now ours to answer."""
+    key = request.META[IDEMPOTENCY_KEY]
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
         raise BadInput(messages.invalid_key(HEADER, MAX_KEY_LENGTH))
-    return key
-
-
-def _claim(request: Request, key: str) -> IdempotencyKey:
-    """The row of this key: answered, or claimed by this request."""
     now, user = timezone.now(), cast(int, request.user.pk)
     fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
     mine = IdempotencyKey.objects.filter(user=user, key=key)

@@ -19,7 +19,10 @@ _SLASHES = re.compile("/{2,}")
 
 
 class ApiMiddleware:
-    """Ignores doubled and trailing slashes below /api, on every method, without a redirect."""
+    """Ignores doubled and trailing slashes below /api, on every method, without a redirect.
+
+    Marks API requests with a token, which ignore sessions.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,6 +32,7 @@ class ApiMiddleware:
         if is_api(path):
             request.path = request.path.removesuffix(request.path_info) + path
             request.path_info = path
+            request.with_token = "HTTP_X_AUTH_TOKEN" in request.META  # type: ignore[attr-defined]
         return self.get_response(request)
 
 
@@ -36,7 +40,7 @@ class _ForBrowsers(MiddlewareMixin):
     """Skips API requests with a token, which need no session."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if "HTTP_X_AUTH_TOKEN" in request.META and is_api(request.path_info):
+        if getattr(request, "with_token", False):
             return self.get_response(request)
         return super().__call__(request)
 

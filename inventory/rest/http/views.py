@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -45,8 +46,9 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
-            raise BadInput(messages.unsupported_version(request.version))
+        version = kwargs.get("version")  # not by a class of DRF, which would refuse it before the login
+        if version and version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
+            raise BadInput(messages.unsupported_version(version))
         self.check_length(request)
         if request.query_params:
             self.check_parameters(request)
@@ -80,6 +82,11 @@ class ApiView(APIView):
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
         raise BadInput(messages.unsupported_method(method, self.place))
+
+    @property
+    def user(self) -> User:
+        """The caller, who is known: a view that wants to know answers nobody else."""
+        return cast(User, self.request.user)
 
     @cached_property
     def hrefs(self) -> Hrefs:
@@ -150,9 +157,7 @@ class EntryPoint(ApiView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The caller and the collections. `attributes=authorization` adds the caller's permissions."""
-        asked = names_in(request.query_params, "attributes")
-        if unknown := [name for name in asked if name not in {"authorization", "all"}]:
-            raise BadInput(messages.invalid_attributes(unknown))
+        asked = names_in(request.query_params, "attributes", {"authorization", "all"})
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
             {

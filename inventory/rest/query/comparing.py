@@ -12,7 +12,7 @@ from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
-from inventory.rest.query.lists import in_list
+from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
 
 _ORDERS = {
@@ -32,7 +32,7 @@ def compared(attribute: Attribute, parsed: Filter) -> Condition:
     each.
     """
     if attribute.kind is Kind.LIST:
-        return in_list(attribute.name, attribute.expression, parsed)
+        return list_condition(attribute.name, attribute.expression, parsed)
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:

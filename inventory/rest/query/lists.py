@@ -16,7 +16,7 @@ from inventory.rest.resources import TextList
 _ANYTHING = ("", "")
 
 
-def in_list(name: str, texts: TextList, parsed: Filter) -> Condition:
+def list_condition(name: str, texts: TextList, parsed: Filter) -> Condition:
     """One of the texts must match; null is an empty list. Raises `BadInput` for other operators."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:

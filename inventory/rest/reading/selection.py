@@ -22,6 +22,7 @@ class Selection:
     """The attributes of a resource that an answer shows.
 
     `relations` maps each relation to the attributes wanted of it, None for all; `embedded` are subcollections.
+    A list shows them where it is `expanded`, else the addresses alone, and where it is `hidden` not even these.
     """
 
     plain: tuple[str, ...]
@@ -29,6 +30,8 @@ class Selection:
     relations: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     embedded: tuple[str, ...] = ()
     actions: bool = False
+    expanded: bool = False
+    hidden: bool = False
 
     @classmethod
     def of_related(cls, resource_type: ResourceType, names: tuple[str, ...] | None) -> Self:
@@ -41,9 +44,7 @@ class Selection:
     @classmethod
     def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
         """Read the parameters; `BadInput` names what the collection does not have."""
-        embedded = tuple(name for name in names_in(query, "expand") if name != "resources")
-        if unknown := [name for name in embedded if name not in resource_type.subcollections]:
-            raise BadInput(messages.invalid_values("expand", unknown))
+        expand = names_in(query, "expand", {"resources", *resource_type.subcollections})
         asked = names_in(query, "attributes")
         plain = tuple(name for name in asked if name in resource_type.columns)
         computed = tuple(name for name in asked if name in resource_type.computed_names)
@@ -60,17 +61,11 @@ class Selection:
             plain=plain if limited else tuple(resource_type.columns),
             computed=computed,
             relations=relations,
-            embedded=embedded,
+            embedded=tuple(name for name in expand if name != "resources"),
             actions="actions" in asked or not limited,
+            expanded="resources" in expand,
+            hidden="resources" in names_in(query, "hide", {"resources"}),
         )
-
-
-def hidden(query: QueryDict) -> list[str]:
-    """What `hide` leaves out of a list; `BadInput` for what can't be."""
-    names = names_in(query, "hide")
-    if unknown := [name for name in names if name != "resources"]:
-        raise BadInput(messages.invalid_values("hide", unknown))
-    return names
 
 
 def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -33,10 +32,6 @@ class Inspector(AutoSchema):
     """
 
     view: Any
-
-    def get_operation(self, path: str, path_regex: str, *args: Any) -> Any:
-        self.view.kwargs |= dict.fromkeys(re.findall(r"\?P<(\w+)>", path_regex), "")
-        return super().get_operation(path, path_regex, *args)
 
     def is_excluded(self) -> bool:
         """A POST that could only be refused is no operation."""

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import Provider
-from inventory.rest.actions.command import result
+from inventory.rest.actions.command import Answer, result
 from inventory.rest.resources import Subcollection, ToMany
 from inventory.rest.routers import api_urls
 from inventory.rest.serializers import ResourceSerializer
@@ -45,7 +45,19 @@ class GateViewSet(CollectionViewSet):
     @action(detail=True, methods=["post"], permission="inventory.refresh_provider")
     def lift(self, request: Request, **kwargs: Any) -> Response:
         """Lift it."""
-        return self.on_each(lambda gate, given: result(True, f"Lifted {gate.name}"))
+        return self.answer(lambda gate, given: result(True, f"Lifted {gate.name}"))
+
+    @action(detail=True, methods=["post"], permission="inventory.refresh_provider")
+    def close(self, request: Request, **kwargs: Any) -> Response:
+        """Close it together with the others."""
+
+        def refuse(row: Any, given: Any, error: Exception) -> str:
+            return "nothing"
+
+        def finish(closed: list[str]) -> list[Answer]:
+            return [result(name != "nothing", f"Closed {name} of {' and '.join(closed)}") for name in closed]
+
+        return self.answer(lambda gate, given: gate.name, refuse=refuse, finish=finish)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +92,37 @@ def test_its_actions_are_offered_and_run(admin_client: Client, client: Client, c
     assert "lift" in {action["name"] for action in get(admin_client, url)["actions"]}
     answer = admin_client.post(url, {"action": "lift"}, content_type="application/json")
     assert answer.json() == {"success": True, "message": "Lifted acme"}
+
+
+def test_one_action_answers_for_one_and_for_many(admin_client: Client, cast: Cast) -> None:
+    def lift(url: str, **body: Any) -> tuple[int, Any]:
+        answer = admin_client.post(url, {"action": "lift", **body}, content_type="application/json")
+        return answer.status_code, answer.json()
+
+    lifted, missing = {"success": True, "message": "Lifted acme"}, "Couldn't find Provider with 'id'=0"
+    refused = {"success": False, "message": missing}
+    assert lift(f"/api/gates/{cast.acme.pk}") == (200, lifted)
+    assert lift(f"/api/gates/{cast.acme.pk}", resources=[{}]) == (200, lifted)
+    assert lift("/api/gates", id=cast.acme.pk) == (200, {"results": [lifted]})
+    assert lift("/api/gates", id=0) == (400, {"results": [refused]})
+    assert lift("/api/gates", resources=[{"id": 0}, {"id": cast.acme.pk}]) == (200, {"results": [refused, lifted]})
+    assert lift("/api/gates/0")[0] == HTTPStatus.NOT_FOUND
+
+
+def test_what_is_done_together_has_a_result_for_each(admin_client: Client, cast: Cast) -> None:
+    body = {"action": "close", "resources": [{"id": cast.acme.pk}, {"id": 0}, {"id": cast.acme.pk, "foo": 1}]}
+    answer = admin_client.post("/api/gates", body, content_type="application/json")
+    assert answer.status_code == HTTPStatus.OK
+    of = "of acme and nothing and nothing"
+    assert [(one["success"], one["message"]) for one in answer.json()["results"]] == [
+        (True, f"Closed acme {of}"),
+        (False, f"Closed nothing {of}"),
+        (False, f"Closed nothing {of}"),
+    ]
+    url = f"/api/gates/{cast.acme.pk}"
+    answer = admin_client.post(url, {"action": "close", "foo": 1}, content_type="application/json")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json() == {"success": False, "message": "Closed nothing of nothing"}
 
 
 def test_it_describes_itself_and_is_listed(admin_client: Client) -> None:
