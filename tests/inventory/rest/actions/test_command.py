@@ -111,8 +111,8 @@ def test_an_edit_by_its_method_may_be_written_as_one_by_its_name(attributes: dic
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"action": "delete", "name": "aws"}, "of the action edit, and the body of delete"),
-        ({"resources": [{"name": "aws"}]}, "of the one resource of its address"),
+        ({"action": "delete", "name": "aws"}, "of the action edit, but the body names delete"),
+        ({"resources": [{"name": "aws"}]}, "only the resource of its address"),
         ({"resource": {}, "name": "aws"}, "Unknown key in the body: name"),
         ({"resource": None}, "A resource must be a JSON object"),
         (None, "A resource must be a JSON object"),
