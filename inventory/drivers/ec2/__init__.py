@@ -1,4 +1,4 @@
-"""Amazon EC2, and whatever else speaks its API at the URL of a provider."""
+"""Amazon EC2, and other endpoints with its API."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Filters = Mapping[str, Sequence[str]]
 
-#: Most values that EC2 takes in the filters of one request.
+#: Maximum number of filter values in a request to EC2.
 FILTER_VALUES = 200
-#: The filter for the VPC that every account is given.
+#: The filter for the default VPC.
 DEFAULT: Filters = {"is-default": ["true"]}
-#: The filters for groups with a rule that names a group.
+#: The filters for groups with a rule that refers to a group.
 NAMING = ("ip-permission.group-id", "egress.ip-permission.group-id")
 
 
@@ -182,7 +182,7 @@ class Ec2Driver(Driver):
         )
         made = next(iter(answer.get("SecurityGroupRules", ())), None)
         if made is None:
-            # A compatible cloud may leave it out; asked again it says that the rule is there.
+            # A compatible cloud may omit it. A retry then finds that the rule exists.
             raise CloudUnavailable("EC2 did not return the rule that it created.", request_id=_request_id(answer))
         return parsers.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
 
@@ -192,7 +192,7 @@ class Ec2Driver(Driver):
         return _request_id(answer)
 
     def _instance(self, ref: str) -> tuple[Instance]:
-        # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
+        # By id, because EC2 then returns an error for an unknown one. A filter would just find nothing.
         answer = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
         found = self._instances(answer["Reservations"])
         if not found:
@@ -215,7 +215,7 @@ class Ec2Driver(Driver):
         return tuple(parsers.group(item, associations) for item in found)
 
     def _associations(self, filters: Filters) -> parsers.Associations:
-        """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
+        """The VPC associations of groups; none if the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         wanted = {**filters, "state": ["associated"]}
         try:
@@ -226,7 +226,7 @@ class Ec2Driver(Driver):
 
     @cached_property
     def _untold(self) -> set[str]:
-        """The attributes of groups that could not be read."""
+        """The attributes of groups that are incomplete."""
         return set()
 
     def _as_told(self, inventory: Inventory) -> Inventory:
@@ -246,7 +246,7 @@ class Ec2Driver(Driver):
         return next((owner for one in reservations if (owner := one.get("OwnerId"))), None)
 
     def _users(self, ref: str) -> str:
-        """What keeps a group from being deleted: interfaces that have it, groups with rules that name it."""
+        """What prevents the deletion of a group: interfaces that have it, groups with rules that refer to it."""
         try:
             on = sorted(port.ref for port in self._ports({"group-id": [ref]}))
             naming = (self._groups({name: [ref]}) for name in NAMING)
@@ -268,5 +268,5 @@ def _request_id(answer: Mapping[str, Any]) -> str | None:
 
 
 def _literally(value: str) -> str:
-    """A filter value that matches only itself: `*` and `?` are wildcards, and a group's name may have a `*`."""
+    """Escape a filter value: `*` and `?` are wildcards, and a group's name may contain `*`."""
     return re.sub(r"([*?\\])", r"\\\1", value)

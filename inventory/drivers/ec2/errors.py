@@ -1,7 +1,7 @@
-"""What the errors of EC2 and of botocore mean: the one place where they become a `CloudError`.
+"""Maps the errors of EC2 and botocore to `CloudError`.
 
-The codes are those of https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and for
-throttling and signatures also their other spellings, which compatible clouds and other front ends of AWS use.
+The codes are from https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html. For throttling and
+signatures there are also other spellings, which compatible clouds and other front ends of AWS use.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ from inventory.drivers.messages import NO_ANSWER, about_the_network, about_tls
 
 
 class WouldWork(CloudRefused):
-    """It was asked for with `DryRun`, and may be done."""
+    """A request with `DryRun` is allowed."""
 
 
 class Unserved(ForeignAnswer):
-    """A failure that is none of EC2's, on an action that the endpoint may not have."""
+    """A failure that is not EC2's, maybe because the endpoint lacks the action."""
 
 
 Meaning = tuple[type[CloudError], str]
 
 FOREIGN = "The endpoint did not return a valid EC2 response. Check the URL. A login page may be in the way."
-#: How endpoints that don't know an action fail on it.
+#: Statuses of endpoints that don't know an action.
 _UNSERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED}
 
-#: What is said where TLS can't come about at all.
+#: Signs that TLS can't be established.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
-#: Codes that mean several things, told apart by EC2's words.
+#: Codes with several meanings, distinguished by EC2's message.
 _BY_WORDS: list[tuple[str, str, Meaning]] = [
     (
         "InvalidGroup.NotFound",
@@ -151,19 +151,19 @@ _BY_CODE: dict[str, Meaning] = {
 
 @contextmanager
 def cloud_errors() -> Iterator[None]:
-    """Raise whatever EC2 or botocore raise inside as a `CloudError`."""
+    """Raise errors of EC2 and botocore as `CloudError`."""
     try:
         yield
     except ClientError as error:
         raise _answered(error) from error
     except BotoCoreError as error:
         raise _unanswered(error) from error
-    except (ResponseParserError, *MALFORMED) as error:  # the latter for a number that is none, and the like
+    except (ResponseParserError, *MALFORMED) as error:  # the latter for invalid numbers and the like
         raise ForeignAnswer(FOREIGN) from error
 
 
 def refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Tell a page with a bad status from an error of EC2, before botocore looks for one in it."""
+    """Detect pages with a bad status that are no errors of EC2, before botocore parses them."""
     status, body = response_dict["status_code"], response_dict["body"]
     if status >= HTTPStatus.BAD_REQUEST and b"<Code>" not in body:
         raise (Unserved if status in _UNSERVED else ForeignAnswer)(f"{FOREIGN} The status was HTTP {status}.")
@@ -171,7 +171,7 @@ def refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
 
 def _answered(error: ClientError) -> CloudError:
     answer = error.response
-    if "Error" not in answer:  # but well-formed, as the pages of many a proxy are
+    if "Error" not in answer:  # but well-formed, like many proxies' pages
         return ForeignAnswer(FOREIGN)
     code, message = answer["Error"].get("Code") or "", answer["Error"].get("Message") or ""
     metadata = answer.get("ResponseMetadata", {})
@@ -185,7 +185,7 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
     for its_code, its_words, meaning in _BY_WORDS:
         if code == its_code and its_words in message:
             return meaning
-    # The code goes before the status: throttling comes with 503, like a failure.
+    # The code has precedence, because throttling has the status 503, like a failure.
     if code in _BY_CODE:
         return _BY_CODE[code]
     if status == 429:
@@ -197,8 +197,8 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
 
 def _unanswered(error: BotoCoreError) -> CloudError:
     if isinstance(known := error.kwargs.get("error"), CloudError):
-        return known  # of a guarded answer: botocore wraps what it does not know
-    words = f"{error} {error.kwargs.get('error', '')}"  # with what was beneath
+        return known  # from a guarded answer; botocore wraps unknown exceptions
+    words = f"{error} {error.kwargs.get('error', '')}"  # with its cause
     if isinstance(error, SSLError) and any(sign in words for sign in _NO_TLS):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
         return CloudRefused(f"{about_tls(words)} {error}")
@@ -208,4 +208,4 @@ def _unanswered(error: BotoCoreError) -> CloudError:
         return CloudUnavailable(f"{about_the_network(words)} {error}")
     if isinstance(error, NoConnectionError | HTTPClientError):
         return CloudUnavailable(f"The connection broke before the answer arrived. {error}")
-    return CloudRefused(str(error))  # what botocore finds wrong itself, before it sends anything
+    return CloudRefused(str(error))  # botocore's own validation, before it sends anything

@@ -1,7 +1,6 @@
-"""What the errors of OpenStack's services and of its SDK mean: the one place where they become a `CloudError`.
+"""Maps the errors of OpenStack's services and SDK to `CloudError`.
 
-The types are the names of Neutron's exceptions, which its answers carry as `NeutronError.type`, and Nova's
-own words.
+The types are the names of Neutron's exceptions, which its answers have as `NeutronError.type`, and Nova's own.
 """
 
 from __future__ import annotations
@@ -75,17 +74,17 @@ _BY_STATUS: Mapping[int, Meaning] = {
     HTTPStatus.TOO_MANY_REQUESTS: (Throttled, "The cloud's rate limit was exceeded."),
     HTTPStatus.NOT_IMPLEMENTED: (NotOffered, "The cloud does not support this."),
 }
-#: The longest pause that a cloud can ask for, in seconds.
+#: Maximum pause that a cloud can request, in seconds.
 LONGEST_PAUSE = 3600.0
 _FAILED: Meaning = (CloudUnavailable, "The cloud failed. If this continues, contact its operators.")
 _REFUSED: Meaning = (CloudRefused, "The cloud refused the request.")
 
 
 def raise_for(answer: Response) -> None:
-    """Raise what an answer means, unless it is a good one."""
+    """Raise the error of an answer, unless it is a good one."""
     if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return
-    if answer.status_code < HTTPStatus.BAD_REQUEST:  # no redirect, which is refused before
+    if answer.status_code < HTTPStatus.BAD_REQUEST:  # redirects are refused before
         raise ForeignAnswer(f"{FOREIGN} (HTTP {answer.status_code})")
     kind, said = _said(answer)
     request_id = answer.headers.get("X-Openstack-Request-Id") or answer.headers.get("X-Compute-Request-Id")
@@ -94,7 +93,7 @@ def raise_for(answer: Response) -> None:
 
 @contextmanager
 def cloud_errors() -> Iterator[None]:
-    """Raise whatever the SDK raises inside as a `CloudError`."""
+    """Raise errors of the SDK as `CloudError`."""
     try:
         yield
     except keystone.HttpError as error:
