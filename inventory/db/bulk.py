@@ -136,7 +136,7 @@ def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
 
 
 def _differs(field: Any) -> bool:
-    """Whether the database may store another value than Python's; on PostgreSQL such a field converts on reading."""
+    """Whether the database may store another value than Python's; on PostgreSQL such a field converts it."""
     return connection.vendor != "postgresql" or hasattr(field, "from_db_value")
 
 
