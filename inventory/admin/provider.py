@@ -147,7 +147,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         self._delete(request, [obj])
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        deletions = Task.objects.of_queue(f"providers/{obj_id}").deletions()
+        deletions = Task.objects.visible_to(request.user).of_queue(f"providers/{obj_id}").deletions()
         return show_tasks(list(deletions), otherwise=Provider)
 
     @admin.action(description="Delete", permissions=["delete"])

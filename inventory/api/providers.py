@@ -4,8 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q
-from django.db.models.expressions import Combinable
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ from inventory.rest.actions.command import Answer, result
 from inventory.rest.actions.viewset import DeleteMixin, EditMixin
 from inventory.rest.classes import Classes
 from inventory.rest.errors import NotFound
-from inventory.rest.resources import Subcollection, ToMany
+from inventory.rest.resources import RelatedCount, Subcollection, ToMany
 from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
@@ -59,13 +58,6 @@ class ProviderSerializer(ResourceSerializer):
         ]
 
 
-def _total(relation: str) -> Combinable:
-    """How many rows of a relation a provider has, whose number is kept."""
-    target: Any = Provider._meta.get_field(relation).related_model
-    number: Combinable = target.objects.number_of(OuterRef("pk"))
-    return number
-
-
 def _told(check: Check) -> dict[str, Any]:
     return {"name": check.name, "allowed": check.allowed, "needed": check.needed, "message": check.message}
 
@@ -83,8 +75,8 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         of_clouds="CloudManager",
     )
     computed = {
-        "total_vms": _total("vms"),
-        "total_security_groups": _total("security_groups"),
+        "total_vms": RelatedCount(Provider, "vms"),
+        "total_security_groups": RelatedCount(Provider, "security_groups"),
         "supports_security_groups": ExpressionWrapper(
             Q(type__in=[name for name in settings.DRIVERS if drivers.driver_class(name).supports_security_groups]),
             output_field=BooleanField(),

@@ -186,7 +186,7 @@ class CollectionViewSet(ActionViewSet):
         filters = [text for text in query.getlist("filter[]") if text.strip()]
         if not filters:
             return rows if condition is EVERYTHING else rows.filter(condition)
-        return rows.filter(condition & where(self.resource_type, filters, self.reader.visible))
+        return rows.filter(condition & where(self.resource_type, filters, self.reader))
 
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
@@ -229,7 +229,7 @@ class CollectionViewSet(ActionViewSet):
         query = request.query_params
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
-        ordered = replace(found, order=order(self.resource_type, query), total=all_of_them)
+        ordered = replace(found, order=order(self.resource_type, query, self.reader), total=all_of_them)
         selection = Selection.asked_by(query, self.resource_type)
         ids, shown = self._shown(page.of(ordered), selection)
         if not ids:

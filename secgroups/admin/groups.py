@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.text import smart_split
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
-from inventory.admin.columns import Counted, Linked, link_to
+from inventory.admin.columns import Counted, Linked, link_to, visible, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -36,6 +36,8 @@ class RuleColumns:
     def other_side(self, rule: FirewallRule) -> str:
         if rule.source_security_group:
             return link_to(rule.source_security_group)
+        if rule.source_security_group_id:
+            return "a group that you may not see"
         return rule.source_ip_range or "any"
 
 
@@ -48,7 +50,7 @@ class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FirewallRule]:
-        return super().get_queryset(request).select_related("source_security_group")
+        return with_named(visible(super().get_queryset(request), request), request, "source_security_group")
 
 
 @admin.register(SecurityGroup)

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from inventory.rest.classes import Classes
-from inventory.rest.reading.reader import total
-from inventory.rest.resources import Subcollection, ToMany, ToOne
+from inventory.rest.resources import RelatedCount, Subcollection, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.models import SecurityGroup
@@ -35,8 +34,8 @@ class SecurityGroupViewSet(CollectionViewSet):
     serializer_class = SecurityGroupSerializer
     classes = Classes(("SecurityGroup",), of_clouds="NetworkManager::SecurityGroup")
     computed = {
-        "total_vms": total(SecurityGroup, "vms"),
-        "total_firewall_rules": total(SecurityGroup, "firewall_rules"),
+        "total_vms": RelatedCount(SecurityGroup, "vms"),
+        "total_firewall_rules": RelatedCount(SecurityGroup, "firewall_rules"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.db.models.expressions import Combinable
 
 from inventory.rest.errors import BadInput
-from inventory.rest.resources import ResourceType
+from inventory.rest.resources import RelatedCount, ResourceType, Viewer
 
 
 class Kind(Enum):
@@ -48,7 +48,7 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 }
 
 
-def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
+def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute | None:
     """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
     if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
@@ -58,7 +58,7 @@ def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
     kind = _kind_of(resource_type, name)
     if kind is None:
         raise BadInput(f"attribute {resource_type.label}-{name} can't be used in filters: it is no simple value")
-    return Attribute(name, kind, source)
+    return Attribute(name, kind, source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source)
 
 
 def comparable(resource_type: ResourceType) -> list[str]:

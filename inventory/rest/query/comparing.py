@@ -13,6 +13,7 @@ from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
+from inventory.rest.resources import Viewer
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -22,13 +23,13 @@ _ORDERS = {
 }
 
 
-def compared(attribute: Attribute, parsed: Filter) -> Condition:
+def compared(attribute: Attribute, parsed: Filter, viewer: Viewer) -> Condition:
     """The filter in the terms of the database; `BadInput` where it makes no sense for the attribute.
 
     `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
     """
     if attribute.kind is Kind.LIST:
-        return list_condition(attribute.name, attribute.expression, parsed)
+        return list_condition(attribute.name, attribute.expression, parsed, viewer)
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:

@@ -11,7 +11,7 @@ from inventory.db.expressions import ByCodePoint, Folded
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
-from inventory.rest.resources import ResourceType
+from inventory.rest.resources import ResourceType, Viewer
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
@@ -20,14 +20,14 @@ BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
-def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy, ...]:
+def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tuple[str | OrderBy, ...]:
     """The order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
 
     Null comes last, in a descending order first; a direction that is not given is ascending.
     """
     if not PARAMETERS & query.keys():
         return BY_ID
-    wanted = [_attribute(resource_type, name) for name in comma_list(query, "sort_by")]
+    wanted = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(wanted):
         raise BadInput("sort_order has more directions than sort_by has attributes")
@@ -43,8 +43,8 @@ def _one_of(known: Any, word: str, parameter: str) -> str:
     return word.lower()
 
 
-def _attribute(resource_type: ResourceType, name: str) -> Attribute:
-    found = attribute_of(resource_type, name)
+def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute:
+    found = attribute_of(resource_type, name, viewer)
     if found is None:
         raise BadInput(f"{name} is not a valid attribute for {resource_type.label}")
     if found.kind is Kind.LIST:

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Concat
 
 from inventory.rest.reading.rows import RowQuery, Sources
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import ResourceType, ToOne
+from inventory.rest.resources import RelatedCount, ResourceType, ToOne
 
 Resource = dict[str, Any]
 #: Rows in one fetch: a page has at most as many.
@@ -29,6 +29,13 @@ class Projection:
     @classmethod
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
         return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
+
+    def visible_to(self, user: Any) -> Projection:
+        """The same, that counts what there is for this user."""
+        if not any(isinstance(source, RelatedCount) for source in self.sources):
+            return self
+        sources = (one.visible_to(user) if isinstance(one, RelatedCount) else one for one in self.sources[1:])
+        return Projection(dict(zip(self.names[2:], sources, strict=True)))
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""

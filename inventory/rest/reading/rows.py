@@ -15,7 +15,7 @@ from django.db.models.lookups import Exact
 from inventory.db.conditions import EVERYTHING, Comparison, Condition, Junction, Params, Shape
 from inventory.db.statements import CompiledQuery
 from inventory.rest.query.sorting import BY_ID
-from inventory.rest.resources import ResourceType, Subcollection
+from inventory.rest.resources import RelatedCount, ResourceType, Subcollection
 
 #: What a query selects, as `values_list()` takes it.
 Sources = tuple[str | Combinable, ...]
@@ -143,6 +143,10 @@ class RowQuery:
             self.parent, scope=params.of(self.parent.scope), pk=params.add(self.parent.pk)
         )
         rows = RowQuery(self.resource_type, params.of(self.scope), parent, params.of(self.where))
+        if any(isinstance(source, RelatedCount) for source in sources):
+            sources = tuple(
+                one.within(params.of(one.scope)) if isinstance(one, RelatedCount) else one for one in sources
+            )
         limit = None if sources is _COUNTED else self.limit
         return _compiled(replace(rows, limit=limit), sources, self.total is not None), params.values
 
