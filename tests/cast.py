@@ -21,6 +21,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
+from inventory.rate_limit import slow_down
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
@@ -80,6 +81,34 @@ def company(owner: User) -> Cast:
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"
         )
     return entered
+
+
+@dataclass
+class Planted:
+    """One row of each kind, all of which are called after it."""
+
+    provider: Provider
+    tenant: CloudTenant
+    network: CloudNetwork
+    web: SecurityGroup
+    db: SecurityGroup
+    rule: FirewallRule
+    vm: Vm
+    port: NetworkPort
+
+
+def plant(name: str, at: Provider | None = None) -> Planted:
+    """What can be told by its name wherever it shows, of a provider of that name or of another one."""
+    owner = at or provider(name, provider_region=name)
+    account = tenant(owner, name)
+    net = network(account, name)
+    web, db = (group(net, f"{name}-{kind}", cloud_tenant=account) for kind in ("web", "db"))
+    web.shared_with.add(account)
+    ssh = rule(web, 22)
+    web.firewall_rules.update(source_security_group=db, description=name)
+    machine = vm(net, name, groups=[web, db])
+    slow_down(owner, name, None)
+    return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get())
 
 
 def provider(name: str, **attributes: Any) -> Provider:
