@@ -20,8 +20,8 @@ class WriteOnlyInput(forms.TextInput):
 
 
 def clouds() -> list[tuple[str, str]]:
-    """Each provider type that has a driver, and the name of its cloud."""
-    return [(name, drivers.driver_class(name).namespace) for name in settings.DRIVERS]
+    """Each vendor that has a driver, and the name of its cloud."""
+    return [(vendor, drivers.driver_class(vendor).title) for vendor in settings.DRIVERS]
 
 
 class AsTyped(forms.BaseForm):
@@ -50,7 +50,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
     #: Why what was typed could not be saved a moment ago.
     refusal: str | None = None
 
-    type = forms.ChoiceField(choices=clouds, label="Cloud")
+    vendor = forms.ChoiceField(choices=clouds, label="Cloud")
     auth_type = forms.ChoiceField(
         choices=[("password", "User and password"), ("application_credential", "Application credential")],
         label="Kind",
@@ -80,7 +80,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         model = Provider
         fields = [
             "name",
-            "type",
+            "vendor",
             "enabled",
             "provider_region",
             "url",
@@ -107,7 +107,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        connecting = cleaned.get("type") if self.instance._state.adding else None
+        connecting = cleaned.get("vendor") if self.instance._state.adding else None
         if bool(cleaned.get("userid")) != bool(cleaned.get("password")):
             self.add_error("password", "Give the user id and the password together.")
         elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):

@@ -246,7 +246,7 @@ def _read(
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
-        raise CloudError(f"Portcullis has no driver for {provider.type}.")
+        raise CloudError(f"Portcullis has no driver for {provider.vendor}.")
     driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
         known = Vm.objects.filter(provider=provider).order_by().as_values()

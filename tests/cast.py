@@ -24,8 +24,11 @@ from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, T
 from inventory.rate_limit import slow_down
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
-AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
-OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
+#: Vendors, and the types of providers of theirs in the API.
+AMAZON, OPENSTACK, FILE = "amazon", "openstack", "file"
+AMAZON_TYPE = "ManageIQ::Providers::Amazon::CloudManager"
+OPENSTACK_TYPE = "ManageIQ::Providers::Openstack::CloudManager"
+FILE_TYPE = "ManageIQ::Providers::File::CloudManager"
 
 
 @dataclass
@@ -112,7 +115,7 @@ def plant(name: str, at: Provider | None = None) -> Planted:
 
 
 def provider(name: str, **attributes: Any) -> Provider:
-    return Provider.objects.create(name=name, **{"type": AMAZON} | attributes)
+    return Provider.objects.create(name=name, **{"vendor": AMAZON} | attributes)
 
 
 def tenant(provider: Provider, name: str = "account") -> CloudTenant:
@@ -139,7 +142,7 @@ def group(network: CloudNetwork, name: str, **attributes: Any) -> SecurityGroup:
             "provider": network.provider,
             "ems_ref": f"sg-{network.name}-{name}",
             "name": name,
-            "type": "ManageIQ::Providers::Amazon::NetworkManager::SecurityGroup",
+            "vendor": AMAZON,
             "cloud_network": network,
             "cloud_tenant": network.cloud_tenant,
         }
@@ -171,8 +174,7 @@ def vm(network: CloudNetwork, name: str, *, ports: int = 1, groups: Iterable[Sec
         ems_ref=f"i-{network.name}-{name}",
         uid_ems=f"i-{network.name}-{name}",
         name=f"{network.name}-{name}",
-        vendor="amazon",
-        type="ManageIQ::Providers::Amazon::CloudManager::Vm",
+        vendor=AMAZON,
         cloud_tenant=network.cloud_tenant,
         power_state="on",
         raw_power_state="running",

@@ -83,7 +83,7 @@ class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
             {
                 "fields": [
                     ("ems_ref", "uid_ems", "guid"),
-                    ("vendor", "type"),
+                    "vendor",
                     ("cloud", "template"),
                     ("created_on", "updated_on"),
                 ],

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from inventory import drivers
 from inventory.api.provider_forms import provider_forms
-from inventory.api.provider_inputs import ProviderEdit, ProviderInput, ProviderTest
+from inventory.api.provider_inputs import CLASS_NAMES, ProviderEdit, ProviderInput, ProviderTest
 from inventory.api.refreshable import RefreshMixin
 from inventory.api.tasks import task_links
 from inventory.drivers.values import Check
@@ -21,7 +21,7 @@ from inventory.rest.actions.viewset import DeleteMixin, EditMixin
 from inventory.rest.classes import Classes
 from inventory.rest.errors import NotFound
 from inventory.rest.resources import RelatedCount, Subcollection, ToMany
-from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.serializers import ClassNameField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
     VERIFICATION_SECONDS,
@@ -34,6 +34,8 @@ from inventory.services import (
 
 
 class ProviderSerializer(ResourceSerializer):
+    type = ClassNameField(CLASS_NAMES.ending)
+
     class Meta:
         model = Provider
         fields = [
@@ -71,14 +73,17 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     classes = Classes(
-        ("ExtManagementSystem", "ManageIQ::Providers::BaseManager", "ManageIQ::Providers::CloudManager"),
-        of_clouds="CloudManager",
+        ("ExtManagementSystem", "ManageIQ::Providers::BaseManager", "ManageIQ::Providers::CloudManager")
     )
     computed = {
         "total_vms": RelatedCount(Provider, "vms"),
         "total_security_groups": RelatedCount(Provider, "security_groups"),
         "supports_security_groups": ExpressionWrapper(
-            Q(type__in=[name for name in settings.DRIVERS if drivers.driver_class(name).supports_security_groups]),
+            Q(
+                vendor__in=[
+                    vendor for vendor in settings.DRIVERS if drivers.driver_class(vendor).supports_security_groups
+                ]
+            ),
             output_field=BooleanField(),
         ),
     }

@@ -8,11 +8,12 @@ from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
 from inventory.rest.resources import RelatedCount, Subcollection, TextList, ToMany, ToOne
-from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
 from inventory.restrictions import User
 
 
 class VmSerializer(ResourceSerializer):
+    type = ClassNameField("CloudManager::Vm")
     ems_id = IdField(source="provider_id")
 
     class Meta:
@@ -61,7 +62,7 @@ class VmViewSet(RefreshMixin):
     identified_by = ("guid",)
     queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
-    classes = Classes(("Vm",), {OF_CLOUDS: compare("cloud", True)}, of_clouds="CloudManager::Vm")
+    classes = Classes(("Vm",), {OF_CLOUDS: compare("cloud", True)})
     computed = {
         "total_security_groups": RelatedCount(Vm, "security_groups"),
         "ipaddresses": _addresses,
@@ -85,4 +86,4 @@ class InstanceViewSet(VmViewSet):
 
     collection = "instances"
     queryset = Instance.objects.connected().select_related("provider").defer("provider__credentials")
-    classes = Classes((OF_CLOUDS,), of_clouds="CloudManager::Vm")
+    classes = Classes((OF_CLOUDS,))

@@ -48,7 +48,8 @@ class Provider(Kept, Timestamped):
         ADMIN = "admin"
 
     name = models.CharField(max_length=255)
-    type = models.CharField(max_length=255)
+    #: The kind of its cloud, of `settings.DRIVERS` if Portcullis can talk to it.
+    vendor = models.CharField(max_length=255)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider_region = models.CharField(max_length=255, null=True, blank=True)
     hostname = models.CharField(max_length=255, null=True, blank=True)
@@ -109,7 +110,7 @@ class Provider(Kept, Timestamped):
     def driver_class(self) -> DriverClass | None:
         """The driver of this kind of cloud; None for one that Portcullis can't talk to."""
         try:
-            return drivers.driver_class(self.type)
+            return drivers.driver_class(self.vendor)
         except KeyError:
             return None
 
@@ -123,8 +124,8 @@ class Provider(Kept, Timestamped):
         return self.driver_class is not None and self.driver_class.groups_have_networks
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
-        """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown type."""
-        return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, rate_limiter)))
+        """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown vendor."""
+        return cast(Driver, Checked(drivers.driver_class(self.vendor)(self.connection, rate_limiter)))
 
     @property
     def connection(self) -> Connection:

@@ -7,7 +7,7 @@ from inventory.querysets import ResourceQuerySet
 
 
 class Zone(Timestamped):
-    """Where ManageIQ has a provider's work done. Portcullis has only one, for clients that ask."""
+    """Where a provider's work is done. Portcullis has only one, for clients that ask."""
 
     DEFAULT = "default"
 

@@ -17,6 +17,7 @@ from inventory.db.conditions import EVERYTHING, NOTHING, Condition
 from inventory.db.expressions import UuidAsText
 from inventory.db.links import links_of
 from inventory.querysets import scope_of
+from inventory.rest.classes import ClassNames
 from inventory.restrictions import User
 
 #: Makes computed attributes of a page's ids, for a user: what each has by name. Those of one share its query.
@@ -52,11 +53,12 @@ class RelatedCount(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where a plain attribute comes from, and how its value is shown."""
+    """Where a plain attribute comes from, and how its value is shown: of a vendor as one of the `class_names`."""
 
     source: str
     is_id: bool
     is_uuid: bool
+    class_names: ClassNames | None = None
 
     @property
     def selected(self) -> str | Combinable:

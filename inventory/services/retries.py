@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 def ensure_same_connection(provider: Provider) -> None:
     """Raise `RestartRequested` if its cloud is reached in another way since this was loaded."""
     now = Provider.objects.filter(pk=provider.pk).first()
-    if now is None or (now.type, now.connection) != (provider.type, provider.connection):
+    if now is None or (now.vendor, now.connection) != (provider.vendor, provider.connection):
         raise RestartRequested
 
 

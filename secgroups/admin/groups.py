@@ -73,7 +73,7 @@ class SecurityGroupAdmin(ReadOnly, RefreshableAdmin[SecurityGroup]):
         (None, {"fields": ["description", ("provider", "cloud_tenant", "cloud_network")]}),
         (
             "Identity",
-            {"fields": [("ems_ref", "stateful"), "type", ("created_on", "updated_on")], "classes": ["collapse"]},
+            {"fields": [("ems_ref", "stateful"), "vendor", ("created_on", "updated_on")], "classes": ["collapse"]},
         ),
     ]
     inlines = [FirewallRuleInline]

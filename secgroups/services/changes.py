@@ -108,14 +108,14 @@ class _Candidate(NamedTuple):
 
 
 @cache
-def _available(kind: str, has_tenant: bool, scope: Condition) -> CompiledQuery:
-    """What reads the candidates for an instance at this type of provider that is of a tenant, or of none.
+def _available(vendor: str, has_tenant: bool, scope: Condition) -> CompiledQuery:
+    """What reads the candidates for an instance at a provider of this vendor that is of a tenant, or of none.
 
     `scope` has params for its values.
     """
 
     def rows() -> QuerySet[Any, Any]:
-        provider = Provider(id=Param("provider"), type=kind)
+        provider = Provider(id=Param("provider"), vendor=vendor)
         vm = Vm(id=Param("vm"), provider=provider, cloud_tenant_id=Param("tenant") if has_tenant else None)
         named = Q(name__among=Param("names")) | Q(pk__among=Param("ids")) | Q(ems_ref__among=Param("refs"))
         groups = SecurityGroup.objects.filter(scope.q()).available_to(vm).filter(named).order_by("pk")
@@ -133,7 +133,7 @@ class _Candidates:
         self._of_id: dict[int, _Candidate] = {}
         params = Params()
         scope = params.of(scope_of(user, SecurityGroup))
-        found = _available(vm.provider.type, vm.cloud_tenant_id is not None, scope)(
+        found = _available(vm.provider.vendor, vm.cloud_tenant_id is not None, scope)(
             vm=vm.pk,
             provider=vm.provider_id,
             tenant=vm.cloud_tenant_id,

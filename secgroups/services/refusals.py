@@ -9,8 +9,8 @@ from secgroups.models import SecurityGroup
 def read_only(provider: Provider) -> str:
     """Why nothing can be changed at a provider that can't manage security groups."""
     if provider.driver_class is None:
-        return f"Portcullis has no driver for provider {provider.name} of type {provider.type}"
-    return f"provider {provider.name} is read-only (type {provider.driver_class.vendor})"
+        return f"Portcullis has no driver for provider {provider.name} of type {provider.vendor}"
+    return f"provider {provider.name} is read-only (type {provider.vendor})"
 
 
 def out_of_reach(vm: Vm, group: SecurityGroup) -> str:

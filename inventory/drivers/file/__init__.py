@@ -17,7 +17,6 @@ class FileDriver(ReadOnlyDriver):
     """A file in `settings.INVENTORY_FILES`, which the provider's URL names: `file:///acme.json`."""
 
     vendor: ClassVar[str] = "file"
-    namespace: ClassVar[str] = "File"
     title: ClassVar[str] = "Exported inventory"
     asked_for: ClassVar[Mapping[str, bool]] = {"url": True}
     needs_credentials: ClassVar[bool] = False

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.expressions import Combinable
 
+from inventory.rest.classes import TYPE, ClassNames
 from inventory.rest.errors import BadInput
 from inventory.rest.resources import RelatedCount, ResourceType, Viewer
 
@@ -30,12 +31,14 @@ class Kind(Enum):
 class Attribute:
     """An attribute as clients name it.
 
-    `expression` is its value in a query on the collection's rows, of a list the `Texts`.
+    `expression` is its value in a query on the collection's rows, of a list the `Texts`. One with `class_names`
+    is no value of the rows: its conditions have to be settled.
     """
 
     name: str
     kind: Kind
     expression: Any
+    class_names: ClassNames | None = None
 
 
 _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
@@ -52,6 +55,9 @@ def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attr
     """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
     if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
+    column = resource_type.columns.get(name)
+    if column and column.class_names is not None:
+        return Attribute(name, Kind.TEXT, F(TYPE), column.class_names)
     source = _source(resource_type, name)
     if source is None:
         return None

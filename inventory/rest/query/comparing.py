@@ -30,6 +30,11 @@ def compared(attribute: Attribute, parsed: Filter, viewer: Viewer) -> Condition:
     """
     if attribute.kind is Kind.LIST:
         return list_condition(attribute.name, attribute.expression, parsed, viewer)
+    found = _compared(attribute, parsed)
+    return found if attribute.class_names is None else attribute.class_names.settled(found)
+
+
+def _compared(attribute: Attribute, parsed: Filter) -> Condition:
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:

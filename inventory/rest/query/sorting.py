@@ -54,6 +54,8 @@ def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attrib
 
 def _order(attribute: Attribute, descending: bool, ignore_case: bool) -> OrderBy:
     value = attribute.expression
-    if attribute.kind is Kind.TEXT:
+    if attribute.class_names is not None:
+        value = attribute.class_names.order(ignore_case=ignore_case)
+    elif attribute.kind is Kind.TEXT:
         value = Folded(value) if ignore_case else ByCodePoint(value)
     return OrderBy(value, descending=descending, nulls_first=descending or None, nulls_last=not descending or None)

@@ -108,7 +108,7 @@ def test_a_page_of_a_filtered_and_sorted_list_is_what_plain_python_makes_of_it(
 ) -> None:
     with transaction.atomic():
         made = Provider.objects.bulk_create(
-            Provider(name=f"{number}", type="x", **row) for number, row in enumerate(rows)
+            Provider(name=f"{number}", vendor="x", **row) for number, row in enumerate(rows)
         )
         known = [{"id": one.pk, **row} for one, row in zip(made, rows, strict=True)]
         assert page(query) == answer(known, query)
