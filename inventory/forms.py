@@ -20,8 +20,8 @@ class WriteOnlyInput(forms.TextInput):
 
 
 def clouds() -> list[tuple[str, str]]:
-    """The provider types that have a driver, with the names of their clouds."""
-    return [(name, drivers.driver_class(name).namespace) for name in settings.DRIVERS]
+    """The vendors that have a driver, with the names of their clouds."""
+    return [(vendor, drivers.driver_class(vendor).title) for vendor in settings.DRIVERS]
 
 
 class AsTyped(forms.BaseForm):
@@ -50,7 +50,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
     #: Why saving failed.
     refusal: str | None = None
 
-    type = forms.ChoiceField(choices=clouds, label="Cloud")
+    vendor = forms.ChoiceField(choices=clouds, label="Cloud")
     auth_type = forms.ChoiceField(
         choices=[("password", "User and password"), ("application_credential", "Application credential")],
         label="Kind",
@@ -80,7 +80,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         model = Provider
         fields = [
             "name",
-            "type",
+            "vendor",
             "enabled",
             "provider_region",
             "url",
@@ -106,7 +106,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        connecting = cleaned.get("type") if self.instance._state.adding else None
+        connecting = cleaned.get("vendor") if self.instance._state.adding else None
         if bool(cleaned.get("userid")) != bool(cleaned.get("password")):
             self.add_error("password", "Enter both the user id and the password.")
         elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):

@@ -1,4 +1,4 @@
-"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to`."""
+"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to` or `scope_of`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from django.apps import apps
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Func, OuterRef, Subquery, Sum, Value
-from django.db.models.expressions import Combinable
+from django.db.models import Func, Model, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare
-from inventory.db.inspection import equalities, has_lookup
+from inventory.db.inspection import comparisons, has_lookup, is_filtered
+from inventory.db.links import links_of
 from inventory.db.lookups import Connected
 from inventory.db.statements import Param
 from inventory.drivers.values import Instance
-
-User = AbstractBaseUser | AnonymousUser
+from inventory.restrictions import User, restriction_of
 
 #: As Django's own aggregates, which however work out a query in a query.
 ROWS = Func(template="COUNT(*)", output_field=models.BigIntegerField())
@@ -30,16 +29,44 @@ SUM = Func(
 )
 
 
+def scope_of(user: User, model: type[Model]) -> Condition:
+    """What holds for the rows of a model that there are for this user; `ResourceQuerySet.scope_of`."""
+    scope: Condition = model._default_manager.all().scope_of(user)  # type: ignore[attr-defined]
+    return scope
+
+
 class ResourceQuerySet(models.QuerySet[Any]):
-    """Rows of the inventory."""
+    """Rows that users see. What is read for one of them starts with `visible_to` or `scope_of`."""
+
+    #: The lookups that lead to the provider and to the tenant of a row.
+    provider: ClassVar[str | None] = None
+    tenant: ClassVar[str | None] = None
 
     def scope_of(self, user: User) -> Condition:
-        """What holds for the rows that this user may see: all, once the permission to view the model is given."""
-        return EVERYTHING
+        """What holds for the rows that there are for this user, who may be restricted to what some providers have.
+
+        That they may look at such rows at all is a permission, which views ask: whoever may add a group to an
+        instance can name one, and need not be able to list them.
+        """
+        return self._restricted(user, self.provider, self.tenant)
+
+    def _restricted(self, user: User, provider: str | None, tenant: str | None) -> Condition:
+        restriction = restriction_of(user) if provider else None
+        return restriction.condition(provider, tenant) if restriction and provider else EVERYTHING
 
     def visible_to(self, user: User) -> Self:
-        """What this user may see."""
+        """These rows as far as there are any for this user."""
         return self.filter(self.scope_of(user).q())
+
+    def number_of_each(self, lookup: str) -> Subquery:
+        """How many different of these rows a lookup leads from to a row: an expression in a query of such rows."""
+        links, row, owner = links_of(self.model, lookup)
+        if row == "pk":
+            return Subquery(self.filter(**{owner: OuterRef("pk")}).counted())
+        links = links.filter(**{owner: OuterRef("pk")}).order_by()
+        if is_filtered(self.query):
+            links = links.filter(**{f"{row}__in": self.order_by().values("pk")})
+        return Subquery(links.values_list(_different(row)))
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
@@ -62,6 +89,8 @@ class OwnedQuerySet(ResourceQuerySet):
 
     #: The foreign key to the provider, or to what belongs to one.
     owner: ClassVar[str] = "provider"
+    provider = "provider"
+    tenant: ClassVar[str | None] = "cloud_tenant"
 
     def visible_to(self, user: User) -> Self:
         return super().visible_to(user).connected()
@@ -94,10 +123,12 @@ class TalliedQuerySet(OwnedQuerySet):
         return super().count() if kept is None else int(kept.get()[0])
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
-        values = equalities(self.query, ignoring=Connected)
-        if values is None or not values.keys() <= set(self.count_partition):
+        asked = comparisons(self.query, ignoring=Connected)
+        if asked is None or not {name for name, *_ in asked} <= set(self.count_partition):
             return None
-        tallies = self.tallies().using(self.db).filter(**values)
+        tallies = self.tallies().using(self.db)
+        for name, lookup, value in asked:
+            tallies = tallies.filter(**{f"{name}__{lookup}": value})
         if self._is_connected():
             tallies = tallies.filter(provider__connected=True)
         return tallies.order_by().values_list(SUM)
@@ -107,14 +138,10 @@ class TalliedQuerySet(OwnedQuerySet):
         kept: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
         return kept.filter(table=self.model._meta.db_table)
 
-    def number_of(self, provider: OuterRef) -> Combinable:
-        """How many rows a provider has, for `annotate`."""
-        rows = self.tallies().filter(provider=provider).order_by().values("table")
-        return Coalesce(Subquery(rows.annotate(sum=Sum("number")).values("sum")), 0)
-
 
 class ProviderQuerySet(OwnedQuerySet):
-    owner = "pk"
+    owner = provider = "pk"
+    tenant = None
 
     def deleted(self) -> Self:
         """Those whose deletion was accepted."""
@@ -122,6 +149,10 @@ class ProviderQuerySet(OwnedQuerySet):
 
     def enabled(self) -> Self:
         return self.connected().filter(enabled=True)
+
+
+class CloudTenantQuerySet(OwnedQuerySet):
+    tenant = "pk"
 
 
 class VmQuerySet(TalliedQuerySet):
@@ -136,9 +167,18 @@ class VmQuerySet(TalliedQuerySet):
 
 
 class TaskQuerySet(ResourceQuerySet):
+    provider = "provider"
+    tenant = "vm__cloud_tenant"
+
     def scope_of(self, user: User) -> Condition:
-        """A user's own tasks, or everybody's with the permission to view tasks."""
-        return _own_unless(user, "inventory.view_task", "owner")
+        """A user's own tasks, or everybody's with the permission to view tasks; within the user's restriction.
+
+        A task outlives its provider: of what is gone one still sees one's own.
+        """
+        reached = super().scope_of(user)
+        if reached is not EVERYTHING:
+            reached |= compare("provider__isnull", True) & compare("owner", user.pk)
+        return reached & _own_unless(user, "inventory.view_task", "owner")
 
     def unfinished(self) -> Self:
         return self.exclude(state="Finished")
@@ -154,6 +194,16 @@ class TaskQuerySet(ResourceQuerySet):
     def deletions(self) -> Self:
         """The deletions of providers, as `arguments.ProviderDeletion` says of itself."""
         return self.filter(arguments__deletion=True)
+
+
+class CallRateQuerySet(OwnedQuerySet):
+    tenant = None
+
+
+class LeaseQuerySet(ResourceQuerySet):
+    def scope_of(self, user: User) -> Condition:
+        """All; for who is restricted none, because a lease does not say whose it is."""
+        return EVERYTHING if restriction_of(user) is None else NOTHING
 
 
 class UserQuerySet(ResourceQuerySet):
@@ -189,3 +239,7 @@ def _own_unless(user: User, permission: str, lookup: str) -> Condition:
     if isinstance(user, PermissionsMixin) and user.has_perm(permission):
         return EVERYTHING
     return NOTHING if user.pk is None else compare(lookup, user.pk)
+
+
+def _different(column: str) -> Func:
+    return Func(column, template="COUNT(DISTINCT %(expressions)s)", output_field=models.BigIntegerField())

@@ -245,7 +245,7 @@ def _read(
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
-        raise CloudError(messages.no_driver(provider.type))
+        raise CloudError(messages.no_driver(provider.vendor))
     driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
         known = Vm.objects.filter(provider=provider).order_by().as_values()

@@ -62,12 +62,11 @@ def _unlisted(
 
 
 def bring_in_instances(refresh: Refresh) -> None:
-    kind = f"ManageIQ::Providers::{refresh.driver.namespace}::CloudManager::Vm"
     refresh.instances = refresh.reconcile(
         "instances",
         Vm,
         refresh.inventory.instances,
-        Vm.mapping.columns({"tenant_ref": refresh.tenants}, vendor=refresh.driver.vendor, type=kind, cloud=True),
+        Vm.mapping.columns({"tenant_ref": refresh.tenants}, vendor=refresh.provider.vendor, cloud=True),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", instance="ems_ref"),
         before_deletion=partial(_spare_ports, refresh),
     )

@@ -189,7 +189,7 @@ class _Changes:
         @transaction.atomic
         def write() -> None:
             if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
-                record_ports(self.vm, self.driver, after, new_groups, read_on=read_on)
+                record_ports(self.vm, after, new_groups, read_on=read_on)
             seen = self._seen(before, after) if read_on else {}
             complete_tasks(self._ending(task, seen, failure) for task in self.tasks)
 

@@ -19,8 +19,8 @@ class GroupsField(forms.ModelMultipleChoiceField[SecurityGroup]):
         super().__init__(SecurityGroup.objects.none(), **kwargs)
 
     def label_from_instance(self, group: SecurityGroup) -> str:
-        where = group.cloud_network or group.cloud_tenant
-        return " · ".join(str(part) for part in (group.name, where, group.provider, group.ems_ref) if part)
+        where, provider = group.cloud_network or group.cloud_tenant, getattr(group, "provider", None)
+        return " · ".join(str(part) for part in (group.name, where, provider, group.ems_ref) if part)
 
 
 class GroupsForm(forms.Form):
@@ -28,9 +28,7 @@ class GroupsForm(forms.Form):
 
     def __init__(self, choices: QuerySet[SecurityGroup], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
-        located = choices.select_related("cloud_network", "cloud_tenant", "provider").order_by("name", "id")
-        field = cast(GroupsField, self.fields["groups"])
-        field.queryset = located.defer("provider__credentials")
+        cast(GroupsField, self.fields["groups"]).queryset = choices.order_by("name", "id")
 
 
 class AddGroupsForm(GroupsForm):

@@ -235,6 +235,8 @@ def in_left_out(network: str) -> str:
 
 # The admin
 
+HIDDEN_GROUP = "a group that you may not see"
+
 
 def too_many_instances(most: int) -> str:
     return f"Select at most {most} at once."

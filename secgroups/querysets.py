@@ -1,4 +1,4 @@
-"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to`."""
+"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to` or `scope_of`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Self
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from inventory.db.conditions import Condition
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
 from inventory.querysets import OwnedQuerySet, TalliedQuerySet
+from inventory.restrictions import User
 
 #: The columns of `as_values` that are the same for all shares and networks of a group.
 _but_related = itemgetter(slice(-2))
@@ -21,6 +23,14 @@ _but_related = itemgetter(slice(-2))
 
 class MembershipQuerySet(OwnedQuerySet):
     owner = "security_group"
+    provider = "security_group__provider"
+    tenant = "security_group__cloud_tenant"
+
+    def scope_of(self, user: User) -> Condition:
+        """Those of which the user sees both ends."""
+        return super().scope_of(user) & self._restricted(
+            user, "network_port__provider", "network_port__cloud_tenant"
+        )
 
 
 class SecurityGroupQuerySet(TalliedQuerySet):
@@ -63,6 +73,8 @@ class SecurityGroupQuerySet(TalliedQuerySet):
 
 
 class FirewallRuleQuerySet(TalliedQuerySet):
+    tenant = "security_group__cloud_tenant"
+
     def for_ports(self, first: int, last: int) -> Self:
         """The rules that allow some of these ports, by their range or because they allow all ports.
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.drivers.base import Driver
 from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.reconcile import ids_of
@@ -17,11 +16,11 @@ from secgroups.models import SecurityGroup
 from secgroups.refresh import group_columns
 
 
-def record_group(provider: Provider, driver: Driver, group: Group) -> SecurityGroup:
+def record_group(provider: Provider, group: Group) -> SecurityGroup:
     """The row of a group, created if missing."""
     place = _place(provider, group)
     row, _ = SecurityGroup.objects.get_or_create(
-        provider=provider, ems_ref=group.ref, defaults=group_columns(driver).named(group) | place
+        provider=provider, ems_ref=group.ref, defaults=group_columns(provider).named(group) | place
     )
     return row
 
@@ -44,12 +43,10 @@ def _place(provider: Provider, thing: Group | Port) -> dict[str, Any]:
 
 
 @transaction.atomic(savepoint=False)
-def record_ports(
-    vm: Vm, driver: Driver, ports: Sequence[Port], new_groups: Iterable[Group], *, read_on: datetime
-) -> None:
+def record_ports(vm: Vm, ports: Sequence[Port], new_groups: Iterable[Group], *, read_on: datetime) -> None:
     """Update the ports of an instance, and their groups, to what was read from the cloud."""
     for group in new_groups:
-        record_group(vm.provider, driver, group)
+        record_group(vm.provider, group)
     rows = _rows(vm, ports)
     groups = ids_of(SecurityGroup, vm.provider, (ref for port in ports for ref in port.group_refs))
     replace_memberships(

@@ -10,10 +10,10 @@ from itertools import chain
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 from inventory.db.bulk import batches, copy_rows
-from inventory.drivers.base import Driver
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
 from inventory.mapping import NO_IDS, Columns, Ids
+from inventory.models import Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
@@ -35,7 +35,7 @@ def bring_in_groups(refresh: Refresh) -> None:
         "security_groups",
         SecurityGroup,
         (replace(group, shared_with=(EVERYBODY,)) if group.ref in known_as_shared else group for group in groups),
-        group_columns(refresh.driver, {"tenant_ref": refresh.tenants, "network_ref": refresh.networks}),
+        group_columns(refresh.provider, {"tenant_ref": refresh.tenants, "network_ref": refresh.networks}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         newer=Q(updated_on__gt=refresh.read_on),
         before_deletion=keep_as_source,
@@ -104,10 +104,9 @@ def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], i
     copy_rows(through, columns, wanted - known.keys())
 
 
-def group_columns(driver: Driver | type[Driver], ids: Ids = NO_IDS) -> Columns[Group]:
+def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:
     """The columns of a group's row."""
-    kind = f"ManageIQ::Providers::{driver.namespace}::NetworkManager::SecurityGroup"
-    return SecurityGroup.mapping.columns(ids, type=kind)
+    return SecurityGroup.mapping.columns(ids, vendor=provider.vendor)
 
 
 def bring_in_rules(refresh: Refresh) -> None:

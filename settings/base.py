@@ -169,11 +169,11 @@ TASK_HANDLERS = {
 
 # --- Clouds ---
 
-#: Provider type -> driver.
+#: Vendor -> driver.
 DRIVERS = {
-    "ManageIQ::Providers::Amazon::CloudManager": "inventory.drivers.ec2.Ec2Driver",
-    "ManageIQ::Providers::Openstack::CloudManager": "inventory.drivers.openstack.OpenStackDriver",
-    "ManageIQ::Providers::File::CloudManager": "inventory.drivers.file.FileDriver",
+    "amazon": "inventory.drivers.ec2.Ec2Driver",
+    "openstack": "inventory.drivers.openstack.OpenStackDriver",
+    "file": "inventory.drivers.file.FileDriver",
 }
 #: The largest answer of a cloud, unpacked, in megabytes, and the longest time that one may take, in seconds.
 CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)

@@ -21,10 +21,14 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
+from inventory.rate_limit import slow_down
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
-AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
-OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
+#: Vendors, and the types of providers of theirs in the API.
+AMAZON, OPENSTACK, FILE = "amazon", "openstack", "file"
+AMAZON_TYPE = "ManageIQ::Providers::Amazon::CloudManager"
+OPENSTACK_TYPE = "ManageIQ::Providers::Openstack::CloudManager"
+FILE_TYPE = "ManageIQ::Providers::File::CloudManager"
 
 
 @dataclass
@@ -82,8 +86,36 @@ def company(owner: User) -> Cast:
     return entered
 
 
+@dataclass
+class Planted:
+    """One row of each kind, all of which are called after it."""
+
+    provider: Provider
+    tenant: CloudTenant
+    network: CloudNetwork
+    web: SecurityGroup
+    db: SecurityGroup
+    rule: FirewallRule
+    vm: Vm
+    port: NetworkPort
+
+
+def plant(name: str, at: Provider | None = None) -> Planted:
+    """What can be told by its name wherever it shows, of a provider of that name or of another one."""
+    owner = at or provider(name, provider_region=name)
+    account = tenant(owner, name)
+    net = network(account, name)
+    web, db = (group(net, f"{name}-{kind}", cloud_tenant=account) for kind in ("web", "db"))
+    web.shared_with.add(account)
+    ssh = rule(web, 22)
+    web.firewall_rules.update(source_security_group=db, description=name)
+    machine = vm(net, name, groups=[web, db])
+    slow_down(owner, name, None)
+    return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get())
+
+
 def provider(name: str, **attributes: Any) -> Provider:
-    return Provider.objects.create(name=name, **{"type": AMAZON} | attributes)
+    return Provider.objects.create(name=name, **{"vendor": AMAZON} | attributes)
 
 
 def tenant(provider: Provider, name: str = "account") -> CloudTenant:
@@ -110,7 +142,7 @@ def group(network: CloudNetwork, name: str, **attributes: Any) -> SecurityGroup:
             "provider": network.provider,
             "ems_ref": f"sg-{network.name}-{name}",
             "name": name,
-            "type": "ManageIQ::Providers::Amazon::NetworkManager::SecurityGroup",
+            "vendor": AMAZON,
             "cloud_network": network,
             "cloud_tenant": network.cloud_tenant,
         }
@@ -142,8 +174,7 @@ def vm(network: CloudNetwork, name: str, *, ports: int = 1, groups: Iterable[Sec
         ems_ref=f"i-{network.name}-{name}",
         uid_ems=f"i-{network.name}-{name}",
         name=f"{network.name}-{name}",
-        vendor="amazon",
-        type="ManageIQ::Providers::Amazon::CloudManager::Vm",
+        vendor=AMAZON,
         cloud_tenant=network.cloud_tenant,
         power_state="on",
         raw_power_state="running",

@@ -42,7 +42,7 @@ class MemoryCloud(GroupsInMemory):
     """One account; `calls` are the names and arguments of what was asked of it, in order."""
 
     vendor = "amazon"
-    namespace = "Amazon"
+    title = "Memory"
     minimum_groups_per_port = 1
 
     #: Whether a write has to name the port's present revision, as OpenStack's `If-Match` does.

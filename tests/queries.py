@@ -1,10 +1,16 @@
-"""What a test captured of the statements to the database."""
+"""What tests ask the database for, and what they captured of the statements to it."""
 
 from __future__ import annotations
 
 import re
 
+from django.contrib.auth.models import User
 from django.test.utils import CaptureQueriesContext
+
+from inventory.rest.resources import Viewer
+
+#: Who sees everything.
+SUPERVISOR = Viewer(User(is_superuser=True))
 
 #: Django puts before a statement how often it ran.
 _WRITES = re.compile(r"(\d+ times: )?(INSERT|UPDATE|DELETE|COPY)\b")

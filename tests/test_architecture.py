@@ -35,6 +35,13 @@ def test_private_parts_of_django_are_touched_in_one_place() -> None:
     assert {path for path in touching if SEAM not in path.parents} == set()
 
 
+def test_the_words_of_manageiq_are_of_the_dialect_alone() -> None:
+    dialect = {ROOT / "inventory" / "rest", ROOT / "inventory" / "api", ROOT / "secgroups" / "api"}
+    apps = [path for path in sources() if ROOT / "settings" not in path.parents]
+    speaking = [path for path in apps if "ManageIQ" in path.read_text() and dialect.isdisjoint(path.parents)]
+    assert speaking == []
+
+
 def for_types_alone(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
@@ -77,3 +84,75 @@ def test_permissions_are_asked_once_a_request(
     answer = getattr(admin_client, method)(url, **sent, content_type="application/json")
     assert answer.status_code < HTTPStatus.BAD_REQUEST, answer.content
     assert len(times) == 1
+
+
+#: Modules that answer to users. What they read starts from `visible_to` or `scope_of`.
+ON_BEHALF = [f"inventory/{name}" for name in ("rest", "api", "admin")]
+ON_BEHALF += [f"secgroups/{name}" for name in ("api", "services", "admin")]
+MANAGERS = {"objects", "_default_manager", "_base_manager"}
+#: The reads there that start elsewhere, with the reason. Exports and commands are the operator's own.
+ELSEWHERE = {
+    "inventory/admin/columns.py": {
+        "model._default_manager.all": "`visible_rows` itself",
+        "target._default_manager.all": "`with_named` asks for the scope of these rows in the next line",
+    },
+    "inventory/api/provider_inputs.py": {
+        "Provider.objects.connected": "no two providers share a name, whoever sees them",
+        "Zone.objects.filter": "zones are everybody's",
+    },
+    "inventory/rest/classes.py": {
+        "Provider.objects.alias": "which vendors a filter means; the rows that have them are read by scope",
+        "Provider.objects.all": "how vendors are sorted",
+    },
+    "inventory/rest/http/authentication.py": {
+        "AuthToken.objects.filter": "who is asking is not known yet, or their own token",
+        "User.objects.filter": "who is asking is not known yet",
+        "GroupMember.objects.filter": "the user who is asking",
+        "Permission.objects.order_by": "permissions are everybody's",
+    },
+    "inventory/rest/http/idempotency.py": {
+        "IdempotencyKey.objects.filter": "the requests of the user who is asking, and what is too old",
+        "IdempotencyKey.objects.bulk_create": "a write",
+    },
+    "inventory/rest/http/views.py": {
+        "AuthToken.objects.create": "a write",
+        "AuthToken.objects.filter": "the token of the request",
+    },
+    "inventory/rest/query/lists.py": {"texts.model._default_manager.filter": "it filters by the scope too"},
+    "inventory/rest/resources.py": {"self._target._default_manager.filter": "it filters by the scope that it has"},
+    "inventory/rest/viewsets.py": {
+        "self.queryset.model._base_manager.filter": "locks a row and shows nothing of it; it is then read by scope"
+    },
+    "secgroups/services/changes.py": {"SecurityGroup.objects.filter": "it filters by the scope"},
+    "secgroups/forms.py": {"SecurityGroup.objects.none": "no rows"},
+}
+
+
+def reads_of(path: Path) -> set[str]:
+    """What a module calls of managers, but `visible_to`, and declared querysets, which the reader filters."""
+    tree = ast.parse(path.read_text())
+    declared = [
+        node.value
+        for owner in ast.walk(tree)
+        if isinstance(owner, ast.ClassDef)
+        for node in owner.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "queryset"
+    ]
+    of_declared = {id(node) for value in declared for node in ast.walk(value)}
+    return {
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and id(node) not in of_declared and node.attr != "visible_to"
+        if isinstance(node.value, ast.Attribute) and node.value.attr in MANAGERS
+    }
+
+
+def test_what_is_read_on_behalf_of_a_user_starts_from_what_they_may_see() -> None:
+    """`tests/test_scope.py` looks at the statements; here is what no request there may reach."""
+    modules = {path for place in ON_BEHALF for path in (ROOT / place).rglob("*.py")} | {
+        ROOT / "secgroups/forms.py"
+    }
+    reads = {str(path.relative_to(ROOT)): reads_of(path) for path in modules}
+    assert {path: calls for path, calls in reads.items() if calls} == {
+        path: set(reasons) for path, reasons in ELSEWHERE.items()
+    }

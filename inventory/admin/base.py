@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from inventory.admin.columns import Counted, M, ids, visible
+from inventory.admin.columns import Counted, M, ids, visible, visible_rows, with_named
 from inventory.models import Provider
 
 
@@ -52,11 +52,7 @@ class LinkedAdmin(admin.ModelAdmin[M]):
         named = [field.name for field in self.opts.concrete_fields if field.many_to_one]
         rows: QuerySet[M] = visible(super().get_queryset(request), request)
         rows = rows.annotate(**{column.__name__: column.count(request) for column in self.counts})
-        if named:
-            rows = rows.select_related(*named)
-        if "provider" in named:
-            rows = rows.defer("provider__credentials")  # never shown, so don't fetch and decrypt it
-        return rows
+        return with_named(rows, request, *named)
 
     def get_tools(self, request: HttpRequest, row: M) -> list[Tool]:
         return [
@@ -99,5 +95,5 @@ class LinkFilter(admin.RelatedFieldListFilter):
         self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, Any]]:
         model: Any = field.related_model
-        rows = visible(model._default_manager.all(), request)
+        rows = visible_rows(model, request)
         return [(row.pk, str(row)) for row in rows.filter(pk__in=ids(",".join(self.lookup_val or [])))]

@@ -5,22 +5,41 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.contrib.admin.utils import quote
-from django.db.models import CASCADE, Count, Model, OuterRef, QuerySet, Subquery
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models import CASCADE, Model, Prefetch, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from inventory.querysets import ResourceQuerySet, TalliedQuerySet
+from inventory.db.conditions import EVERYTHING
+from inventory.models import Provider
+from inventory.querysets import ResourceQuerySet
 
 M = TypeVar("M", bound=Model)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 def visible(rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
-    """The rows that the user may see."""
+    """The rows that the user may see; all rows of models that are no resources, such as tokens."""
     return rows.visible_to(request.user) if isinstance(rows, ResourceQuerySet) else rows
+
+
+def visible_rows(model: type[M], request: HttpRequest) -> QuerySet[M]:
+    """The rows of a model that the user may see."""
+    return visible(model._default_manager.all(), request)
+
+
+def with_named(rows: Rows, request: HttpRequest, *names: str) -> Rows:
+    """With what these foreign keys name. To who may not see that, they name nothing."""
+    for name in names:
+        target: Any = rows.model._meta.get_field(name).related_model
+        named = target._default_manager.all()
+        credentials = ["credentials"] if target is Provider else []  # never shown: not fetched, so not decrypted
+        if not isinstance(named, ResourceQuerySet) or named.scope_of(request.user) is EVERYTHING:
+            rows = rows.select_related(name).defer(*(f"{name}__{column}" for column in credentials))
+        else:
+            rows = rows.prefetch_related(Prefetch(name, named.visible_to(request.user).defer(*credentials)))
+    return rows
 
 
 def link_to(row: Model) -> SafeString:
@@ -51,7 +70,7 @@ class Linked:
         self.admin_order_field = f"{field}__name"
 
     def __call__(self, row: Model) -> str:
-        target = getattr(row, self.__name__)
+        target = getattr(row, self.__name__, None)
         provider = getattr(row, "provider", None)
         return link_to(target) if target and not (provider and provider.deleted_on) else ""
 
@@ -70,16 +89,13 @@ class Counted:
     def url(self, row: Model) -> str:
         return list_url(self.model, **{f"{self.field}__id__exact": row.pk})
 
-    def rows(self, request: HttpRequest, **lookups: Any) -> QuerySet[Any]:
-        return visible(self.model._default_manager.all(), request).filter(**lookups)
+    def rows(self, request: HttpRequest, **lookups: Any) -> Any:
+        return visible_rows(self.model, request).filter(**lookups)
 
-    def count(self, request: HttpRequest) -> Combinable:
+    def count(self, request: HttpRequest) -> Subquery:
         """For `annotate`. It is a subquery, because several joins would multiply each other's rows."""
-        everything = self.rows(request)
-        if self.field == "provider" and isinstance(everything, TalliedQuerySet):
-            return everything.number_of(OuterRef("pk"))
-        rows = everything.filter(**{self.field: OuterRef("pk")}).order_by().values(self.field)
-        return Coalesce(Subquery(rows.annotate(count=Count("pk", distinct=True)).values("count")), 0)
+        number: Subquery = self.rows(request).number_of_each(self.field)
+        return number
 
     @property
     def goes_with_its_row(self) -> bool:

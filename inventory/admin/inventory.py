@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
-from inventory.admin.columns import Counted, Linked
+from inventory.admin.columns import Counted, Linked, visible, visible_rows, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Task, Vm
 
@@ -48,7 +48,7 @@ class PortInline(PortColumns, ReadOnly, admin.TabularInline[NetworkPort, Vm]):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkPort]:
-        return super().get_queryset(request).select_related("cloud_network")
+        return with_named(visible(super().get_queryset(request), request), request, "cloud_network")
 
 
 @admin.register(Vm, Instance)
@@ -83,7 +83,7 @@ class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
             {
                 "fields": [
                     ("ems_ref", "uid_ems", "guid"),
-                    ("vendor", "type"),
+                    "vendor",
                     ("cloud", "template"),
                     ("created_on", "updated_on"),
                 ],
@@ -93,7 +93,8 @@ class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Vm]:
-        return super().get_queryset(request).prefetch_related("network_ports")
+        ports = Prefetch("network_ports", visible_rows(NetworkPort, request))
+        return super().get_queryset(request).prefetch_related(ports)
 
     @admin.display(description="IP addresses")
     def addresses(self, vm: Vm) -> str:

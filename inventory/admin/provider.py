@@ -39,13 +39,13 @@ from inventory.services import (
 
 class CloudFilter(admin.SimpleListFilter):
     title = "cloud"
-    parameter_name = "type"
+    parameter_name = "vendor"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         return clouds()
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
-        return queryset.filter(type=self.value()) if self.value() else queryset
+        return queryset.filter(vendor=self.value()) if self.value() else queryset
 
 
 @admin.register(Provider)
@@ -65,7 +65,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
     ]
     actions = ["refresh", "refresh_by_force", "delete_selected"]
     fieldsets = [
-        (None, {"fields": ["name", "type", "enabled", "provider_region", "url"]}),
+        (None, {"fields": ["name", "vendor", "enabled", "provider_region", "url"]}),
         (
             "Credentials",
             {
@@ -94,12 +94,12 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         return super().get_queryset(request).defer("credentials")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
-        """The type of a provider can't be changed: its inventory belongs to that cloud."""
-        return [*self.readonly_fields, "type"] if obj else self.readonly_fields
+        """The vendor of a provider can't be changed: its inventory belongs to that cloud."""
+        return [*self.readonly_fields, "vendor"] if obj else self.readonly_fields
 
-    @admin.display(description="cloud", ordering="type")
+    @admin.display(description="cloud", ordering="vendor")
     def cloud(self, provider: Provider) -> str:
-        return provider.driver_class.namespace if provider.driver_class else provider.type
+        return provider.driver_class.title if provider.driver_class else provider.vendor
 
     @admin.display(description="last refresh", ordering="last_refresh_date")
     def last_refresh(self, provider: Provider) -> str | datetime | None:
@@ -148,7 +148,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         self._delete(request, [obj])
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        deletions = Task.objects.of_queue(f"providers/{obj_id}").deletions()
+        deletions = Task.objects.visible_to(request.user).of_queue(f"providers/{obj_id}").deletions()
         return show_tasks(list(deletions), otherwise=Provider)
 
     @admin.action(description="Delete", permissions=["delete"])

@@ -150,7 +150,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
 
 
 @admin.register(Lease)
-class LeaseAdmin(ReadOnly, admin.ModelAdmin[Lease]):
+class LeaseAdmin(ReadOnly, LinkedAdmin[Lease]):
     list_display = ["queue", "owner", "ends_on"]
     search_fields = ["queue"]
     ordering = ["ends_on"]

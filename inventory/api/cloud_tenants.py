@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from inventory.api.refreshable import RefreshMixin
 from inventory.models import CloudTenant
-from inventory.rest.reading.reader import total
-from inventory.rest.resources import Subcollection, ToMany, ToOne
+from inventory.rest.resources import RelatedCount, Subcollection, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 
 
@@ -23,8 +22,8 @@ class CloudTenantViewSet(RefreshMixin):
     queryset = CloudTenant.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = CloudTenantSerializer
     computed = {
-        "total_vms": total(CloudTenant, "vms"),
-        "total_security_groups": total(CloudTenant, "security_groups"),
+        "total_vms": RelatedCount(CloudTenant, "vms"),
+        "total_security_groups": RelatedCount(CloudTenant, "security_groups"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
 from inventory import drivers
 from inventory.api.connections import DEFAULT, ENDPOINT
-from inventory.api.provider_inputs import CredentialsSerializer, ProviderInput
+from inventory.api.provider_inputs import CLASS_NAMES, CredentialsSerializer, ProviderInput, vendor_of
 from inventory.rest.errors import BadInput
 
 _COMPONENTS = {serializers.BooleanField: "switch", serializers.ChoiceField: "select"}
@@ -19,20 +18,21 @@ def provider_forms(requested: str | None) -> dict[str, Any]:
     """The types that can be connected, and the fields of the form of the `requested` type."""
     known = {
         "supported_providers": [
-            {"title": drivers.driver_class(name).title, "type": name, "kind": "cloud"} for name in settings.DRIVERS
+            {"title": drivers.driver_class(vendor).title, "type": name, "kind": "cloud"}
+            for name, vendor in CLASS_NAMES.vendors().items()
         ]
     }
     if requested is None:
         return known
-    name = drivers.provider_type(requested)
-    if name is None:
-        raise BadInput(f"Invalid provider - {requested}: it must be one of {', '.join(settings.DRIVERS)}")
-    return known | {"provider_form_schema": {"fields": _fields(name)}}
+    vendor = vendor_of(requested)
+    if vendor is None:
+        raise BadInput(f"Invalid provider - {requested}: it must be one of {', '.join(CLASS_NAMES.vendors())}")
+    return known | {"provider_form_schema": {"fields": _fields(vendor)}}
 
 
-def _fields(provider_type: str) -> list[dict[str, Any]]:
+def _fields(vendor: str) -> list[dict[str, Any]]:
     """The fields of the provider, and those of its connection under the default role."""
-    driver_class, declared = drivers.driver_class(provider_type), ProviderInput().fields
+    driver_class, declared = drivers.driver_class(vendor), ProviderInput().fields
     fields = [_component("name", declared["name"], required=True)]
     for name, required in driver_class.asked_for.items():
         place = f"endpoints.{DEFAULT}.{name}" if name in ENDPOINT else name

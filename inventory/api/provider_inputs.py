@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, get_args
 
 from django.conf import settings
@@ -18,9 +18,11 @@ from inventory.api.connections import flattened
 from inventory.drivers.values import AuthType
 from inventory.messages import ENTER_AGAIN, NAME_TAKEN
 from inventory.models import Provider, Zone
+from inventory.rest.classes import ClassNames
 from inventory.rest.hrefs import id_in
 from inventory.rest.serializers import StrictSerializer
 
+CLASS_NAMES = ClassNames("CloudManager")
 #: ManageIQ's name for TLS with a given `certificate_authority`.
 CUSTOM_CA = "ssl-with-validation-custom-ca"
 #: An address of Keystone's API before v3.
@@ -43,16 +45,33 @@ class CredentialsSerializer(StrictSerializer):
         return attrs
 
 
-@extend_schema_field({"type": "string", "enum": drivers.known_types()})
+def types_of(vendors: Iterable[str]) -> list[str]:
+    """What clients call the types of providers of these vendors."""
+    return [name for vendor in vendors for name in (CLASS_NAMES[vendor], vendor)]
+
+
+def vendor_of(name: str) -> str | None:
+    """The vendor that a type, or its own name, is of; None if no driver knows it."""
+    vendor = CLASS_NAMES.vendors().get(name, name)
+    return vendor if vendor in settings.DRIVERS else None
+
+
+#: The types of what is connected without.
+_WITHOUT_CREDENTIALS = types_of(
+    vendor for vendor in settings.DRIVERS if not drivers.driver_class(vendor).needs_credentials
+)
+
+
+@extend_schema_field({"type": "string", "enum": types_of(settings.DRIVERS)})
 class TypeField(serializers.CharField):
-    """A provider type, by its full or short name."""
+    """A vendor, by its name or the name of its class."""
 
     def to_internal_value(self, data: Any) -> str:
         named = super().to_internal_value(data)
-        known = drivers.provider_type(named)
-        if known is None:
-            raise serializers.ValidationError(f"{named} is not one of {', '.join(settings.DRIVERS)}.")
-        return known
+        vendor = vendor_of(named)
+        if vendor is None:
+            raise serializers.ValidationError(f"{named} is not one of {', '.join(CLASS_NAMES.vendors())}.")
+        return vendor
 
 
 class SecurityProtocolField(serializers.ChoiceField):
@@ -104,11 +123,11 @@ class ManageIQSerializer(serializers.Serializer[Any]):
 class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
     """A provider as clients describe it."""
 
-    type = TypeField()
+    type = TypeField(source="vendor")
     credentials = CredentialsSerializer()
     security_protocol = SecurityProtocolField(required=False, allow_null=True, allow_blank=True)
     stand_ins = STAND_INS
-    without = [{"properties": {"type": {"enum": drivers.types_without_credentials()}}}]
+    without = [{"properties": {"type": {"enum": _WITHOUT_CREDENTIALS}}}]
 
     class Meta:
         model = Provider
@@ -138,7 +157,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
 
     def to_internal_value(self, data: Any) -> Any:
         given = self._of_manageiq(data) if isinstance(data, Mapping) and not isinstance(data, QueryDict) else data
-        if isinstance(given, Mapping) and given.get("type") in drivers.types_without_credentials():
+        if isinstance(given, Mapping) and given.get("type") in _WITHOUT_CREDENTIALS:
             self.fields["credentials"].required = False
         value = super().to_internal_value(given)
         if given.get("security_protocol") == CUSTOM_CA and not self._resulting(value, "certificate_authority"):
@@ -167,7 +186,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
         url, path = self._resulting(attrs, "url"), self._resulting(attrs, "path")
         if "path" in told and url:
             raise serializers.ValidationError({"path": "It requires a hostname. A url has its own path."})
-        driver_class = Provider(type=self._resulting(attrs, "type")).driver_class
+        driver_class = Provider(vendor=self._resulting(attrs, "vendor")).driver_class
         openstack = driver_class is not None and driver_class.vendor == "openstack"
         for name, address in (("url", url), ("path", path)):
             if openstack and KEYSTONE_V2.search(address or ""):
@@ -181,8 +200,9 @@ class ProviderEdit(ProviderInput):
     credentials = CredentialsSerializer(required=False)
 
     def validate_type(self, value: str) -> str:
-        if self.instance and value != self.instance.type:
-            raise serializers.ValidationError(f"{self.instance.name} is connected as {self.instance.type}.")
+        if self.instance and value != self.instance.vendor:
+            connected = CLASS_NAMES[self.instance.vendor]
+            raise serializers.ValidationError(f"{self.instance.name} is connected as {connected}.")
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -4,15 +4,14 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q
-from django.db.models.expressions import Combinable
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory import drivers
 from inventory.api.provider_forms import provider_forms
-from inventory.api.provider_inputs import ProviderEdit, ProviderInput, ProviderTest
+from inventory.api.provider_inputs import CLASS_NAMES, ProviderEdit, ProviderInput, ProviderTest
 from inventory.api.refreshable import RefreshMixin
 from inventory.api.tasks import task_links
 from inventory.drivers.values import Check
@@ -21,8 +20,8 @@ from inventory.rest.actions.command import Answer, result
 from inventory.rest.actions.viewset import DeleteMixin, EditMixin
 from inventory.rest.classes import Classes
 from inventory.rest.errors import NotFound
-from inventory.rest.resources import Subcollection, ToMany
-from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.resources import RelatedCount, Subcollection, ToMany
+from inventory.rest.serializers import ClassNameField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
     VERIFICATION_SECONDS,
@@ -35,6 +34,8 @@ from inventory.services import (
 
 
 class ProviderSerializer(ResourceSerializer):
+    type = ClassNameField(CLASS_NAMES.ending)
+
     class Meta:
         model = Provider
         fields = [
@@ -59,13 +60,6 @@ class ProviderSerializer(ResourceSerializer):
         ]
 
 
-def _total(relation: str) -> Combinable:
-    """How many rows of a relation a provider has; the number is stored."""
-    target: Any = Provider._meta.get_field(relation).related_model
-    number: Combinable = target.objects.number_of(OuterRef("pk"))
-    return number
-
-
 def _told(check: Check) -> dict[str, Any]:
     return {"name": check.name, "allowed": check.allowed, "needed": check.needed, "message": check.message}
 
@@ -79,14 +73,17 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     classes = Classes(
-        ("ExtManagementSystem", "ManageIQ::Providers::BaseManager", "ManageIQ::Providers::CloudManager"),
-        of_clouds="CloudManager",
+        ("ExtManagementSystem", "ManageIQ::Providers::BaseManager", "ManageIQ::Providers::CloudManager")
     )
     computed = {
-        "total_vms": _total("vms"),
-        "total_security_groups": _total("security_groups"),
+        "total_vms": RelatedCount(Provider, "vms"),
+        "total_security_groups": RelatedCount(Provider, "security_groups"),
         "supports_security_groups": ExpressionWrapper(
-            Q(type__in=[name for name in settings.DRIVERS if drivers.driver_class(name).supports_security_groups]),
+            Q(
+                vendor__in=[
+                    vendor for vendor in settings.DRIVERS if drivers.driver_class(vendor).supports_security_groups
+                ]
+            ),
             output_field=BooleanField(),
         ),
     }

@@ -61,7 +61,7 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
         """One task. With `wait`, answers when it is finished, or after that many seconds."""
         task: Task = self.resource(pk)
         wait = seconds_in(request.query_params)
-        finished = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED)
+        finished = Task.objects.visible_to(self.user).filter(pk=task.pk, state=Task.State.FINISHED)
         over = task.state == Task.State.FINISHED or wait_until(finished.exists, wait)
         answer = super().retrieve(request, pk, **kwargs)
         if not over:

@@ -7,12 +7,13 @@ from inventory.db.conditions import compare
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
-from inventory.rest.reading.reader import total
-from inventory.rest.resources import Subcollection, TextList, ToMany, ToOne
-from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.resources import RelatedCount, Subcollection, TextList, ToMany, ToOne
+from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
+from inventory.restrictions import User
 
 
 class VmSerializer(ResourceSerializer):
+    type = ClassNameField("CloudManager::Vm")
     ems_id = IdField(source="provider_id")
 
     class Meta:
@@ -39,10 +40,10 @@ class VmSerializer(ResourceSerializer):
         ]
 
 
-def _addresses(vms: Sequence[int]) -> Mapping[int, Mapping[str, list[str]]]:
+def _addresses(vms: Sequence[int], user: User) -> Mapping[int, Mapping[str, list[str]]]:
     """The addresses of the ports of each VM, in the order of the ports."""
     found: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
-    ports = NetworkPort.objects.filter(vm__among=Numbers(vms)).order_by("pk")
+    ports = NetworkPort.objects.visible_to(user).filter(vm__among=Numbers(vms)).order_by("pk")
     for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
         found[vm]["ipaddresses"] += ip_addresses
         found[vm]["mac_addresses"] += filter(None, [mac_address])
@@ -61,9 +62,9 @@ class VmViewSet(RefreshMixin):
     identified_by = ("guid",)
     queryset = Vm.objects.connected().select_related("provider").defer("provider__credentials")
     serializer_class = VmSerializer
-    classes = Classes(("Vm",), {OF_CLOUDS: compare("cloud", True)}, of_clouds="CloudManager::Vm")
+    classes = Classes(("Vm",), {OF_CLOUDS: compare("cloud", True)})
     computed = {
-        "total_security_groups": total(Vm, "security_groups"),
+        "total_security_groups": RelatedCount(Vm, "security_groups"),
         "ipaddresses": _addresses,
         "mac_addresses": _addresses,
     }
@@ -85,4 +86,4 @@ class InstanceViewSet(VmViewSet):
 
     collection = "instances"
     queryset = Instance.objects.connected().select_related("provider").defer("provider__credentials")
-    classes = Classes((OF_CLOUDS,), of_clouds="CloudManager::Vm")
+    classes = Classes((OF_CLOUDS,))

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from django.db.models import Lookup, Q
 from django.db.models.expressions import Combinable
 
+from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import Param
 
 #: Types of values that a compiled query takes as parameters. Any other value is a part of the shape.
-_GIVEN = (str, int, tuple)
+_GIVEN = (str, int, tuple, Numbers, Texts)
 
 
 @dataclass(frozen=True, slots=True)

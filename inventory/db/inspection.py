@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Lookup
-from django.db.models.expressions import Col
+from django.db.models import Lookup, OuterRef
+from django.db.models.expressions import Col, ResolvedOuterRef
 from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
+from inventory.db.lookups import Among
 from inventory.db.statements import Param
 
 
@@ -18,23 +19,30 @@ def has_lookup(query: Query, kind: type[Lookup[Any]]) -> bool:
     return any(isinstance(condition, kind) for condition in query.where.children)
 
 
-def equalities(query: Query, *, ignoring: type[Lookup[Any]]) -> dict[str, Any] | None:
-    """What each attribute must be equal to; None for a query that asks anything else of its one table.
+def is_filtered(query: Query) -> bool:
+    """Whether the query leaves out any row."""
+    return bool(query.where.children)
 
-    Lookups of the kind `ignoring` are passed over.
+
+def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str, str, Any]] | None:
+    """What each attribute must be equal to or among, as its name, a lookup and its value.
+
+    None for a query that asks anything else of its one table. Lookups of the kind `ignoring` are passed over.
     """
     joined = sum(map(bool, query.alias_refcount.values())) > 1 or query.extra_tables
     if joined or query.group_by is not None or query.distinct or query.is_sliced or query.combinator:
         return None
     if query.where.negated or query.where.connector != AND:
         return None
-    values: dict[str, Any] = {}
+    found: list[tuple[str, str, Any]] = []
     for condition in query.where.children:
         match condition:
-            case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value) if (
-                field.attname not in values
-            ):
-                values[field.attname] = value
+            case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value):
+                found.append((field.attname, "exact", value))
+            case Exact(lhs=Col(target=field), rhs=ResolvedOuterRef() as outer):
+                found.append((field.attname, "exact", OuterRef(outer.name)))  # type: ignore[attr-defined]
+            case Among(lhs=Col(target=field), rhs=ids):
+                found.append((field.attname, "among", ids))
             case _ if not isinstance(condition, ignoring):
                 return None
-    return values
+    return found

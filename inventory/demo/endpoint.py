@@ -15,7 +15,6 @@ import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from inventory import drivers
 from inventory.demo.account import Account
 from inventory.demo.company import NETWORKS, Network, Rule, Servers
 
@@ -35,7 +34,7 @@ def account(known_url: str | None) -> Iterator[Account]:
     with endpoint(urlsplit(known_url).port if known_url else None) as url:
         yield Account(
             {
-                "type": drivers.provider_type("amazon"),
+                "vendor": "amazon",
                 "provider_region": REGION,
                 "url": url,
                 "credentials": {"userid": KEY, "password": SECRET},

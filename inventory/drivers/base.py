@@ -17,11 +17,9 @@ from inventory.drivers.values import Check, Connection, Group, Instance, Invento
 class Driver(ABC):
     """One connected cloud account. Safe to make and throw away; an SDK is loaded when the first call needs it."""
 
-    #: The short name of the cloud, which is also the `vendor` of its instances.
+    #: The short name of the cloud, as `settings.DRIVERS` has it.
     vendor: ClassVar[str]
-    #: The word for this cloud inside ManageIQ's class names (`ManageIQ::Providers::<namespace>::CloudManager`).
-    namespace: ClassVar[str]
-    #: What a form calls it.
+    #: What people call it.
     title: ClassVar[str]
     #: The attributes of a provider that a form asks for to connect one, and whether it can't do without.
     asked_for: ClassVar[Mapping[str, bool]]

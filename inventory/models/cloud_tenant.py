@@ -6,7 +6,7 @@ from inventory.drivers.values import Tenant
 from inventory.mapping import ValueMapping
 from inventory.models.base import NAME_LENGTH, Timestamped, index_of_text, unique_in_provider
 from inventory.models.provider import Provider
-from inventory.querysets import OwnedQuerySet
+from inventory.querysets import CloudTenantQuerySet
 
 
 class CloudTenant(Timestamped):
@@ -18,7 +18,7 @@ class CloudTenant(Timestamped):
     description = models.TextField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = CloudTenantQuerySet.as_manager()
     mapping = ValueMapping(Tenant, ref="ems_ref")
 
     class Meta:

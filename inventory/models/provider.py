@@ -45,7 +45,8 @@ class Provider(Kept, Timestamped):
         ADMIN = "admin"
 
     name = models.CharField(max_length=255)
-    type = models.CharField(max_length=255)
+    #: The kind of its cloud, of `settings.DRIVERS` if Portcullis can talk to it.
+    vendor = models.CharField(max_length=255)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider_region = models.CharField(max_length=255, null=True, blank=True)
     hostname = models.CharField(max_length=255, null=True, blank=True)
@@ -106,7 +107,7 @@ class Provider(Kept, Timestamped):
     def driver_class(self) -> DriverClass | None:
         """The driver of this type of cloud, or None."""
         try:
-            return drivers.driver_class(self.type)
+            return drivers.driver_class(self.vendor)
         except KeyError:
             return None
 
@@ -120,8 +121,8 @@ class Provider(Kept, Timestamped):
         return self.driver_class is not None and self.driver_class.groups_have_networks
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
-        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown type."""
-        return cast(Driver, Checked(drivers.driver_class(self.type)(self.connection, rate_limiter)))
+        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor."""
+        return cast(Driver, Checked(drivers.driver_class(self.vendor)(self.connection, rate_limiter)))
 
     @property
     def connection(self) -> Connection:

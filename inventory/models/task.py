@@ -7,7 +7,7 @@ from django.db.models import F
 from inventory.models.base import Timestamped
 from inventory.models.provider import Provider
 from inventory.models.vm import Vm
-from inventory.querysets import OwnedQuerySet, TaskQuerySet
+from inventory.querysets import CallRateQuerySet, LeaseQuerySet, TaskQuerySet
 
 
 class Task(Timestamped):
@@ -83,7 +83,7 @@ class CallRate(models.Model):
     next_on = models.DateTimeField()
     refused_on = models.DateTimeField(db_index=True)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = CallRateQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "action"], name="call_rate_action")]
@@ -98,6 +98,8 @@ class Lease(models.Model):
     queue = models.CharField(max_length=64, primary_key=True)
     owner = models.UUIDField()
     ends_on = models.DateTimeField(db_index=True)
+
+    objects = LeaseQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.queue

@@ -29,7 +29,6 @@ class Vm(Kept, Timestamped):
     name = models.CharField(max_length=NAME_LENGTH)
     description = models.TextField(null=True, blank=True)
     vendor = models.CharField(max_length=32)
-    type = models.CharField(max_length=255)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, db_index=False, related_name="vms")
     cloud = models.BooleanField(default=True)
     template = models.BooleanField(default=False)

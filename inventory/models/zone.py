@@ -7,7 +7,7 @@ from inventory.querysets import ResourceQuerySet
 
 
 class Zone(Timestamped):
-    """ManageIQ's zones. Portcullis has only one, for clients that ask for it."""
+    """Where a provider's work is done. Portcullis has only one, for clients that ask."""
 
     DEFAULT = "default"
 

@@ -1,33 +1,81 @@
-"""`collection_class`: a list of the resources of one of ManageIQ's classes alone."""
+"""ManageIQ's class names, such as `ManageIQ::Providers::Amazon::CloudManager::Vm`. Rows have the vendor alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Concat, Substr, Upper
 
-from inventory import drivers
-from inventory.db.conditions import EVERYTHING, Condition, compare
+from inventory.db.conditions import EVERYTHING, Condition, any_of, compare
+from inventory.db.expressions import ByCodePoint, fold
+from inventory.models import Provider
+
+_PREFIX, _SEPARATOR = "ManageIQ::Providers::", "::"
+#: What a condition on the name of a class calls it, and resources too.
+TYPE = "type"
+
+
+class ClassNames(dict[str, str]):
+    """What ManageIQ calls the resources of each vendor; all names of a collection have the same `ending`.
+
+    A row that an older version wrote may have a class name of another form, which stands in place of its vendor.
+    """
+
+    def __init__(self, ending: str) -> None:
+        super().__init__()
+        self.ending = ending
+
+    def __missing__(self, vendor: str) -> str:
+        word = vendor[:1].upper() + vendor[1:]
+        self[vendor] = vendor if _SEPARATOR in vendor else f"{_PREFIX}{word}{_SEPARATOR}{self.ending}"
+        return self[vendor]
+
+    def vendors(self) -> dict[str, str]:
+        """The vendors that have a driver, by their class names."""
+        return {self[vendor]: vendor for vendor in settings.DRIVERS}
+
+    def settled(self, condition: Condition) -> Condition:
+        """A condition on `TYPE` as one on the vendor, so that nothing is compared row by row.
+
+        Every vendor is that of a provider, and those are few: the database is asked which of them it holds for,
+        by the same lookups as for any other text.
+        """
+        word = Concat(Upper(Substr("vendor", 1, 1)), Substr("vendor", 2))
+        name = Concat(Value(_PREFIX), word, Value(_SEPARATOR + self.ending))
+        whole = When(vendor__contains=_SEPARATOR, then=F("vendor"))
+        providers = Provider.objects.alias(**{TYPE: Case(whole, default=name, output_field=CharField())})
+        return any_of([compare("vendor", vendor) for vendor in _vendors_of(providers.filter(condition.q()))])
+
+    def order(self, *, ignore_case: bool) -> Combinable:
+        """What sorts rows by their class names: the vendor itself, where that gives the same order."""
+        by_name = fold if ignore_case else str
+        vendors = sorted(_vendors_of(Provider.objects.all()), key=lambda vendor: by_name(self[vendor]))
+        if vendors == sorted(vendors):
+            return ByCodePoint(F("vendor"))
+        return Case(*(When(vendor=vendor, then=Value(place)) for place, vendor in enumerate(vendors)))
+
+
+def _vendors_of(providers: QuerySet[Provider]) -> Iterable[str]:
+    """Each once."""
+    return providers.order_by().values_list("vendor", flat=True).distinct()
 
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """What ManageIQ calls the resources of a collection.
+    """What ManageIQ calls the resources of a collection, beside the class of each vendor.
 
     `everything` are the names of what all of them are, the collection's own class first; `parts` those of some.
-    `of_clouds` is how the names end that each cloud has, which `type` shows: `CloudManager::Vm`.
     """
 
     everything: tuple[str, ...]
     parts: Mapping[str, Condition] = field(default_factory=dict)
-    of_clouds: str | None = None
 
-    def conditions(self) -> dict[str, Condition]:
+    def conditions(self, names: ClassNames | None) -> dict[str, Condition]:
         """Each name with what holds for its resources."""
-        found = dict.fromkeys(self.everything, EVERYTHING) | dict(self.parts)
-        if self.of_clouds:
-            namespaces = (drivers.driver_class(name).namespace for name in settings.DRIVERS)
-            types = [f"ManageIQ::Providers::{namespace}::{self.of_clouds}" for namespace in namespaces]
-            found |= {name: compare("type", name) for name in types}
-        return found
+        vendors = {} if names is None else names.vendors()
+        of_vendors = {name: compare("vendor", vendor) for name, vendor in vendors.items()}
+        return dict.fromkeys(self.everything, EVERYTHING) | dict(self.parts) | of_vendors

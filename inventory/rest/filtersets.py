@@ -19,6 +19,7 @@ from inventory.db.expressions import Folded, Like, fold
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.parsing import MAX_INTEGER, MIN_INTEGER, TimeSpan, parse_time
+from inventory.rest.resources import ResourceType
 from inventory.rest.serializers import IdField
 
 
@@ -145,7 +146,7 @@ def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
     return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
 
 
-def parameters_of(filterset: type[FilterSet], query: QueryDict) -> Condition:
+def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query: QueryDict) -> Condition:
     """The condition of the parameters. Raises `BadInput` for invalid values.
 
     Each parameter goes through its own field. A `FilterSet` would copy all of its filters and make a form of them
@@ -155,7 +156,11 @@ def parameters_of(filterset: type[FilterSet], query: QueryDict) -> Condition:
     for name in sorted(query.keys() & filterset.base_filters.keys()):
         declared = filterset.base_filters[name]
         try:
-            conditions.append(_condition(declared, _cleaned(declared.field, query, name)))
+            condition = _condition(declared, _cleaned(declared.field, query, name))
+            column = resource_type.columns.get(str(declared.field_name))
+            if column is not None and column.class_names is not None:
+                condition = column.class_names.settled(condition)
+            conditions.append(condition)
         except forms.ValidationError as error:
             wrong.append(f"{name}: {' '.join(error.messages)}")
     if wrong:

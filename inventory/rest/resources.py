@@ -5,30 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from django.conf import settings
-from django.db.models import F, Model, QuerySet, TextField
-from django.db.models.expressions import Combinable
+from django.db.models import BigIntegerField, F, Model, QuerySet, TextField
+from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
 
-from inventory.db.conditions import Condition
+from inventory.db.conditions import EVERYTHING, NOTHING, Condition
 from inventory.db.expressions import UuidAsText
+from inventory.db.links import links_of
+from inventory.querysets import scope_of
+from inventory.rest.classes import ClassNames
+from inventory.restrictions import User
 
-#: Makes computed attributes of a page's ids: what each has by name. Attributes that share one share its query.
-Load = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+#: Makes computed attributes of a page's ids, for a user: what each has by name. Those of one share its query.
+Load = Callable[[Sequence[int], User], Mapping[int, Mapping[str, Any]]]
 #: A computed attribute: an expression in the page's own query, or what a function makes of the page.
 Computed = Combinable | Load
 
 
+class RelatedCount(Expression):
+    """How many different rows a relation of a model leads to, of those in a scope."""
+
+    def __init__(self, model: type[Model], relation: str, scope: Condition = EVERYTHING) -> None:
+        super().__init__(output_field=BigIntegerField())
+        self.model, self.relation, self.scope = model, relation, scope
+
+    def visible_to(self, user: User) -> Self:
+        """Of those that there are for this user."""
+        return self.within(scope_of(user, self._target))
+
+    def within(self, scope: Condition) -> Self:
+        return type(self)(self.model, self.relation, scope)
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        relation: Any = self.model._meta.get_field(self.relation)
+        rows = self._target._default_manager.filter(self.scope.q())
+        return rows.number_of_each(relation.remote_field.name).resolve_expression(*args, **kwargs)  # type: ignore[attr-defined]
+
+    @property
+    def _target(self) -> type[Model]:
+        target: Any = self.model._meta.get_field(self.relation).related_model
+        return target  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where a plain attribute comes from, and how its value is shown."""
+    """Where a plain attribute comes from, and how its value is shown: of a vendor as one of the `class_names`."""
 
     source: str
     is_id: bool
     is_uuid: bool
+    class_names: ClassNames | None = None
 
     @property
     def selected(self) -> str | Combinable:
@@ -99,28 +129,6 @@ class Subcollection:
         return rows.filter(pk__in=links.filter(**{owner: parent}).values(row).distinct())
 
 
-class Links(NamedTuple):
-    """The table with the links of a lookup, and its columns for the row and the owner."""
-
-    rows: QuerySet[Any]
-    row: str
-    owner: str
-
-
-def links_of(model: type[Model], lookup: str) -> Links:
-    """The table that links rows of a model to the owners of a lookup.
-
-    Querying only this table is quick. Django's lookups would also join the tables at both ends.
-    """
-    relation: Any = model._meta.get_field(lookup)
-    if not relation.many_to_many:
-        return Links(model._default_manager.all(), "pk", lookup)
-    field = relation.field if relation.auto_created else relation
-    ends = field.m2m_field_name(), field.m2m_reverse_field_name()
-    row, owner = reversed(ends) if relation.auto_created else ends
-    return Links(field.remote_field.through._default_manager.all(), row, owner)
-
-
 @dataclass(frozen=True, eq=False)
 class ResourceType:
     """The type of a collection's resources. `label` is what messages call a resource.
@@ -160,3 +168,22 @@ def get_resource_type(collection: str) -> ResourceType:
 def _declared_by(viewset: str) -> ResourceType:
     declared: ResourceType = import_string(viewset).resource_type
     return declared
+
+
+class Viewer:
+    """A user, as what is read on their behalf asks what they may see."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+
+    def scope(self, resource_type: ResourceType) -> Condition:
+        """What holds for the resources that the user may see: none without the permission that the type asks."""
+        if not self.user.has_perms(resource_type.view_permissions):
+            return NOTHING
+        scope: Condition = resource_type.queryset.scope_of(self.user)
+        return scope
+
+    def visible(self, resource_type: ResourceType) -> QuerySet[Any]:
+        """The rows of the resources that the user may see."""
+        rows: QuerySet[Any] = resource_type.queryset.filter(self.scope(resource_type).q())
+        return rows

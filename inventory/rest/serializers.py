@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inventory.rest import messages
+from inventory.rest.classes import ClassNames
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS
 from inventory.rest.resources import Column
@@ -28,6 +29,14 @@ class IdField(serializers.Field):  # type: ignore[type-arg]
         return str(value)
 
 
+class ClassNameField(serializers.CharField):
+    """ManageIQ's name of a resource's class, made of the vendor of its row; `ending` as of `ClassNames`."""
+
+    def __init__(self, ending: str) -> None:
+        super().__init__(max_length=255)
+        self.ending = ending
+
+
 class ResourceSerializer(serializers.ModelSerializer[Any]):
     """Declares the plain attributes of a resource, in their order, without `id` and `href`.
 
@@ -43,14 +52,14 @@ class ResourceSerializer(serializers.ModelSerializer[Any]):
 
 def columns_of(serializer: serializers.Serializer[Any]) -> dict[str, Column]:
     """The plain attributes that a serializer declares."""
-    return {
-        name: Column(
-            str(field.source).replace(".", "__"),
-            is_id=isinstance(field, IdField),
-            is_uuid=isinstance(field, serializers.UUIDField),
-        )
-        for name, field in serializer.fields.items()
-    }
+    return {name: _column(field) for name, field in serializer.fields.items()}
+
+
+def _column(field: serializers.Field[Any, Any, Any, Any]) -> Column:
+    if isinstance(field, ClassNameField):
+        return Column("vendor", is_id=False, is_uuid=False, class_names=ClassNames(field.ending))
+    source = str(field.source).replace(".", "__")
+    return Column(source, isinstance(field, IdField), isinstance(field, serializers.UUIDField))
 
 
 def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:

@@ -22,7 +22,7 @@ from inventory.db.lookups import Numbers
 from inventory.rest import messages
 from inventory.rest.actions.naming import Named
 from inventory.rest.actions.viewset import ActionViewSet
-from inventory.rest.classes import Classes
+from inventory.rest.classes import TYPE, Classes
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
@@ -65,19 +65,21 @@ class CollectionViewSet(ActionViewSet):
     def resource_type(cls) -> ResourceType:
         """What its declarations say of its resources."""
         model, permissions = cls.queryset.model, cls.view_permissions
+        columns = columns_of(cls.serializer_class())
+        class_names = columns[TYPE].class_names if TYPE in columns else None
         return ResourceType(
             name=cls.collection,
             label=model.__name__,
             description=cls.__doc__ or "",
             queryset=cls.queryset,
             serializer_class=cls.serializer_class,
-            columns=columns_of(cls.serializer_class()),
+            columns=columns,
             computed=cls.computed,
             lists=cls.lists,
             relations=cls.relations,
             subcollections=cls.subcollections,
             identified_by=cls.identified_by,
-            classes=(cls.classes or Classes((model.__name__,))).conditions(),
+            classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
         )
 
@@ -183,11 +185,11 @@ class CollectionViewSet(ActionViewSet):
     def matching(self, rows: RowQuery) -> RowQuery:
         """Those of these rows that the request's filters leave; the same without any."""
         query = self.request.query_params
-        condition = parameters_of(self.filterset(), query)
+        condition = parameters_of(self.resource_type, self.filterset(), query)
         filters = [text for text in query.getlist("filter[]") if text.strip()]
         if not filters:
             return rows if condition is EVERYTHING else rows.filter(condition)
-        return rows.filter(condition & where(self.resource_type, filters, self.reader.visible))
+        return rows.filter(condition & where(self.resource_type, filters, self.reader))
 
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
@@ -230,7 +232,7 @@ class CollectionViewSet(ActionViewSet):
         query = request.query_params
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
         found, all_of_them = self.matching(everything), Total(everything)
-        ordered = replace(found, order=order(self.resource_type, query), total=all_of_them)
+        ordered = replace(found, order=order(self.resource_type, query, self.reader), total=all_of_them)
         selection = Selection.asked_by(query, self.resource_type)
         ids, shown = self._shown(page.of(ordered), selection)
         if not ids:

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 def ensure_same_connection(provider: Provider) -> None:
     """Raise `RestartRequested` if the provider's connection has changed since this was loaded."""
     now = Provider.objects.filter(pk=provider.pk).first()
-    if now is None or (now.type, now.connection) != (provider.type, provider.connection):
+    if now is None or (now.vendor, now.connection) != (provider.vendor, provider.connection):
         raise RestartRequested
 
 

@@ -40,13 +40,13 @@ def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECO
 
     Don't call this inside a transaction, which would last as long as the cloud takes.
     """
-    driver = drivers.driver_class(provider.type)(replace(provider.connection, timeout=TIMEOUT))
+    driver = drivers.driver_class(provider.vendor)(replace(provider.connection, timeout=TIMEOUT))
     try:
         checks = _within(seconds, driver.verify)
     except CloudError as error:
         return Verdict(False, str(error))
     except Exception:
-        logger.exception("The test of a provider of type %s failed", provider.type)
+        logger.exception("The test of a provider of %s failed", provider.vendor)
         return Verdict(False, messages.TEST_FAILED)
     if not driver.needs_credentials:
         return Verdict(True, messages.INVENTORY_READABLE, checks)

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.utils.text import smart_split
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
-from inventory.admin.columns import Counted, Linked, link_to
+from inventory.admin.columns import Counted, Linked, link_to, visible, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
+from secgroups.messages import HIDDEN_GROUP
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
@@ -36,6 +37,8 @@ class RuleColumns:
     def other_side(self, rule: FirewallRule) -> str:
         if rule.source_security_group:
             return link_to(rule.source_security_group)
+        if rule.source_security_group_id:
+            return HIDDEN_GROUP
         return rule.source_ip_range or "any"
 
 
@@ -48,7 +51,7 @@ class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FirewallRule]:
-        return super().get_queryset(request).select_related("source_security_group")
+        return with_named(visible(super().get_queryset(request), request), request, "source_security_group")
 
 
 @admin.register(SecurityGroup)
@@ -71,7 +74,7 @@ class SecurityGroupAdmin(ReadOnly, RefreshableAdmin[SecurityGroup]):
         (None, {"fields": ["description", ("provider", "cloud_tenant", "cloud_network")]}),
         (
             "Identity",
-            {"fields": [("ems_ref", "stateful"), "type", ("created_on", "updated_on")], "classes": ["collapse"]},
+            {"fields": [("ems_ref", "stateful"), "vendor", ("created_on", "updated_on")], "classes": ["collapse"]},
         ),
     ]
     inlines = [FirewallRuleInline]

@@ -6,13 +6,13 @@ Each class replaces the registered class that it extends.
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
 from inventory import admin as base
 from inventory.admin.base import LinkFilter
-from inventory.admin.columns import Counted, link_to
+from inventory.admin.columns import Counted, link_to, visible_rows
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider
 from secgroups.models import SecurityGroup
 
@@ -20,6 +20,11 @@ admin.site.unregister([Provider, CloudTenant, CloudNetwork, NetworkPort])
 
 
 class PortColumns:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkPort]:
+        groups = Prefetch("security_groups", visible_rows(SecurityGroup, request))
+        rows: QuerySet[NetworkPort] = super().get_queryset(request)  # type: ignore[misc]
+        return rows.prefetch_related(groups)
+
     @admin.display(description="security groups")
     def groups(self, port: NetworkPort) -> str:
         return format_html_join(", ", "{}", ((link_to(group),) for group in port.security_groups.all())) or "-"
@@ -51,6 +56,3 @@ class NetworkPortAdmin(PortColumns, base.NetworkPortAdmin):
 class PortInline(PortColumns, base.PortInline):
     fields = [*base.PortInline.fields, "groups"]
     readonly_fields = [*base.PortInline.readonly_fields, "groups"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkPort]:
-        return super().get_queryset(request).prefetch_related("security_groups")

@@ -19,7 +19,7 @@ from django.urls import URLPattern, path, reverse
 
 from inventory import admin as base
 from inventory.admin.base import LinkFilter, Tool
-from inventory.admin.columns import Counted, ids
+from inventory.admin.columns import Counted, ids, visible_rows, with_named
 from inventory.admin.task import show_tasks
 from inventory.models import Instance, Task, Vm
 from inventory.services import QueueFull
@@ -88,7 +88,7 @@ class VmAdmin(base.VmAdmin):
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
         chosen = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
-        of_vm = Prefetch("security_groups", SecurityGroup.objects.distinct().order_by("name"))
+        of_vm = Prefetch("security_groups", visible_rows(SecurityGroup, request).distinct().order_by("name"))
         vms = self.get_queryset(request).filter(pk__in=chosen).prefetch_related(of_vm)
         if not vms:
             raise Http404
@@ -143,7 +143,9 @@ def _answers(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
 
 def _choices(request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> QuerySet[SecurityGroup]:
     """The groups that at least one of these instances can get or lose."""
-    groups = SecurityGroup.objects.visible_to(request.user)
+    groups = with_named(
+        SecurityGroup.objects.visible_to(request.user), request, "cloud_network", "cloud_tenant", "provider"
+    )
     if action == "remove":
         return groups.filter(vms__in=vms.values("pk")).distinct()
     return reduce(or_, (groups.available_to(vm) for vm in vms), groups.none())

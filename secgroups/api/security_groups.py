@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from inventory.rest.classes import Classes
-from inventory.rest.reading.reader import total
-from inventory.rest.resources import Subcollection, ToMany, ToOne
-from inventory.rest.serializers import IdField, ResourceSerializer
+from inventory.rest.resources import RelatedCount, Subcollection, ToMany, ToOne
+from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.models import SecurityGroup
 
 
 class SecurityGroupSerializer(ResourceSerializer):
+    type = ClassNameField("NetworkManager::SecurityGroup")
     ems_id = IdField(source="provider_id")
 
     class Meta:
@@ -33,10 +32,9 @@ class SecurityGroupViewSet(CollectionViewSet):
     collection = "security_groups"
     queryset = SecurityGroup.objects.connected()
     serializer_class = SecurityGroupSerializer
-    classes = Classes(("SecurityGroup",), of_clouds="NetworkManager::SecurityGroup")
     computed = {
-        "total_vms": total(SecurityGroup, "vms"),
-        "total_firewall_rules": total(SecurityGroup, "firewall_rules"),
+        "total_vms": RelatedCount(SecurityGroup, "vms"),
+        "total_firewall_rules": RelatedCount(SecurityGroup, "firewall_rules"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

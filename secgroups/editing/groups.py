@@ -78,7 +78,7 @@ class CreateGroup(EditHandler[GroupCreation]):
             raise CloudUnavailable(reason, request_id=error.request_id) from error
 
     def record(self) -> dict[str, Any]:
-        row = record_group(self.provider, self.driver, self.made)
+        row = record_group(self.provider, self.made)
         write_rules(row, self.rules, as_of=self.as_of)
         asked = self.task.context_data["security_group"]
         return {"security_group": asked | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}

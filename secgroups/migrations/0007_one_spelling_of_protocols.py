@@ -25,6 +25,11 @@ class Migration(migrations.Migration):
         ('secgroups', '0006_what_clouds_allow'),
     ]
 
+    # It asks for the type of a provider, which is a vendor then.
+    run_before = [
+        ('inventory', '0015_vendors'),
+    ]
+
     operations = [
         migrations.RunPython(spell, migrations.RunPython.noop, elidable=True),
     ]

@@ -16,7 +16,7 @@ class SecurityGroup(Timestamped):
     ems_ref = models.CharField(max_length=255)
     name = models.CharField(max_length=NAME_LENGTH)
     description = models.TextField(null=True, blank=True)
-    type = models.CharField(max_length=255)
+    vendor = models.CharField(max_length=255)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
     cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
     #: Other networks in which it may be used (EC2: VPC associations).

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
+from inventory.db.conditions import Condition, Params
 from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
+from inventory.querysets import scope_of
 from inventory.services import TaskSpec, queue_work
 from secgroups import messages
 from secgroups.arguments import MembershipChange, WantedGroup
@@ -62,8 +64,8 @@ def _decide(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User)
     if not vm.provider.supports_security_groups:
         reason = read_only(vm.provider)
         return [_refused(vm, action, one, reason) for one in asked]
-    candidates = _Candidates(vm, asked)
-    ports = _Ports(vm, {port for one in asked for port in one.ports})
+    candidates = _Candidates(vm, asked, user)
+    ports = _Ports(vm, {port for one in asked for port in one.ports}, user)
     return [
         _refused(vm, action, one, refusal)
         if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), ports, user))
@@ -79,8 +81,8 @@ def _refused(vm: Vm, action: Action, asked: GroupReference, reason: str) -> Refu
 class _Ports:
     """The ports that the request names by id or ems_ref, read in one query."""
 
-    def __init__(self, vm: Vm, named: set[str]) -> None:
-        known = NetworkPort.objects.filter(
+    def __init__(self, vm: Vm, named: set[str], user: User) -> None:
+        known = NetworkPort.objects.visible_to(user).filter(
             Q(pk__among=Numbers({int(port) for port in named if _is_id(port)})) | Q(ems_ref__among=Texts(named)),
             provider=vm.provider_id,
         )
@@ -110,14 +112,17 @@ class _Candidate(NamedTuple):
 
 
 @cache
-def _available(kind: str, has_tenant: bool) -> CompiledQuery:
-    """What reads the candidates for an instance at this type of provider that is of a tenant, or of none."""
+def _available(vendor: str, has_tenant: bool, scope: Condition) -> CompiledQuery:
+    """What reads the candidates for an instance at a provider of this vendor that is of a tenant, or of none.
+
+    `scope` has params for its values.
+    """
 
     def rows() -> QuerySet[Any, Any]:
-        provider = Provider(id=Param("provider"), type=kind)
+        provider = Provider(id=Param("provider"), vendor=vendor)
         vm = Vm(id=Param("vm"), provider=provider, cloud_tenant_id=Param("tenant") if has_tenant else None)
         named = Q(name__among=Param("names")) | Q(pk__among=Param("ids")) | Q(ems_ref__among=Param("refs"))
-        groups = SecurityGroup.objects.available_to(vm).filter(named).order_by("pk")
+        groups = SecurityGroup.objects.filter(scope.q()).available_to(vm).filter(named).order_by("pk")
         return groups.values_list(*_Candidate._fields)
 
     return CompiledQuery(rows)
@@ -126,17 +131,20 @@ def _available(kind: str, has_tenant: bool) -> CompiledQuery:
 class _Candidates:
     """The groups that the request names and the instance can have, read in one query."""
 
-    def __init__(self, vm: Vm, asked: Sequence[GroupReference]) -> None:
+    def __init__(self, vm: Vm, asked: Sequence[GroupReference], user: User) -> None:
         self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
         self._of_ref: dict[str, _Candidate] = {}
         self._of_id: dict[int, _Candidate] = {}
-        found = _available(vm.provider.type, vm.cloud_tenant_id is not None)(
+        params = Params()
+        scope = params.of(scope_of(user, SecurityGroup))
+        found = _available(vm.provider.vendor, vm.cloud_tenant_id is not None, scope)(
             vm=vm.pk,
             provider=vm.provider_id,
             tenant=vm.cloud_tenant_id,
             names=Texts({one.name for one in asked if one.name}),
             ids=Numbers({one.id for one in asked if one.id is not None}),
             refs=Texts({one.ems_ref for one in asked if one.ems_ref}),
+            **params.values,
         )
         for group in map(_Candidate._make, found):
             self._of_name[group.name].append(group)

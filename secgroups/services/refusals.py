@@ -10,8 +10,8 @@ from secgroups.models import SecurityGroup
 def read_only(provider: Provider) -> str:
     """Why a provider that can't manage security groups refuses all changes."""
     if provider.driver_class is None:
-        return messages.no_driver(provider.name, provider.type)
-    return messages.read_only(provider.name, provider.driver_class.vendor)
+        return messages.no_driver(provider.name, provider.vendor)
+    return messages.read_only(provider.name, provider.vendor)
 
 
 def out_of_reach(vm: Vm, group: SecurityGroup) -> str:

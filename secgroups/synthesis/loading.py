@@ -32,7 +32,7 @@ BATCH = 10_000
 _TENANT = ("provider", "ems_ref", "name", "enabled", "created_on", "updated_on")
 _NETWORK = ("provider", "ems_ref", "name", "cidr", "cloud_tenant")
 _GROUP = (
-    "provider", "ems_ref", "name", "description", "type", "cloud_tenant", "cloud_network", "stateful", "shared",
+    "provider", "ems_ref", "name", "description", "vendor", "cloud_tenant", "cloud_network", "stateful", "shared",
     "created_on", "updated_on",
 )  # fmt: skip
 _RULE = (
@@ -40,7 +40,7 @@ _RULE = (
     "source_ip_range", "source_security_group",
 )  # fmt: skip
 _VM = (
-    "provider", "ems_ref", "uid_ems", "guid", "name", "vendor", "type", "cloud_tenant", "cloud", "template",
+    "provider", "ems_ref", "uid_ems", "guid", "name", "vendor", "cloud_tenant", "cloud", "template",
     "power_state", "raw_power_state", "flavor_name", "availability_zone_name", "location", "created_on",
     "updated_on",
 )  # fmt: skip
@@ -71,7 +71,7 @@ def synthesize(
     for name, cloud in clouds.items():
         provider = Provider.objects.create(
             name=name,
-            type=f"ManageIQ::Providers::{cloud.dialect.namespace}::CloudManager",
+            vendor=cloud.dialect.vendor,
             provider_region=cloud.region,
             url=cloud.dialect.url,
             enabled=False,
@@ -136,7 +136,7 @@ class _Writing:
             group.ref,
             group.name,
             group.description,
-            f"ManageIQ::Providers::{self.cloud.dialect.namespace}::NetworkManager::SecurityGroup",
+            self.cloud.dialect.vendor,
             self.tenants[group.tenant],
             None if group.network is None else self.networks[group.network],
             True,
@@ -167,7 +167,6 @@ class _Writing:
             instance.guid,
             instance.name,
             self.cloud.dialect.vendor,
-            f"ManageIQ::Providers::{self.cloud.dialect.namespace}::CloudManager::Vm",
             self.tenants[instance.tenant],
             True,
             False,

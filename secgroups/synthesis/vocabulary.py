@@ -31,7 +31,6 @@ class Dialect:
     """The names and ids of one kind of cloud."""
 
     vendor: str
-    namespace: str
     url: str
     flavors: tuple[str, ...]
     #: The prefixes of ids by kind; None if ids are UUIDs.
@@ -56,7 +55,6 @@ class Dialect:
 #: These URLs lead nowhere: the domain `invalid` has no hosts (RFC 6761).
 AMAZON = Dialect(
     "amazon",
-    "Amazon",
     "https://ec2.synthetic.invalid",
     ("t3.micro", "t3.small", "m5.large", "m5.xlarge", "c5.large", "r5.2xlarge"),
     {"network": "vpc", "group": "sg", "rule": "sgr", "instance": "i", "port": "eni"},
@@ -65,7 +63,6 @@ AMAZON = Dialect(
 )
 OPENSTACK = Dialect(
     "openstack",
-    "Openstack",
     "https://keystone.synthetic.invalid:5000",
     ("m1.small", "m1.medium", "m1.large", "c1.xlarge"),
     None,

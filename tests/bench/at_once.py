@@ -20,7 +20,7 @@ from inventory.drivers.values import Inventory
 from tests.bench.clock import Clock
 from tests.bench.large import inventory
 
-TYPE = "ManageIQ::Providers::Memory::CloudManager"
+VENDOR = "memory"
 INSTANCES, GROUPS, RULES, EACH = 100_000, 10_000, 100_000, 2
 
 account = cache(inventory)
@@ -29,8 +29,7 @@ account = cache(inventory)
 class MemoryDriver(ReadOnlyDriver):
     """An account that is in memory already."""
 
-    vendor: ClassVar[str] = "memory"
-    namespace: ClassVar[str] = "Memory"
+    vendor: ClassVar[str] = VENDOR
     needs_credentials: ClassVar[bool] = False
 
     def inventory(self) -> Inventory:
@@ -43,7 +42,7 @@ def main() -> None:
     import django
     from django.conf import settings
 
-    settings.DRIVERS[TYPE] = "tests.bench.at_once.MemoryDriver"
+    settings.DRIVERS[VENDOR] = "tests.bench.at_once.MemoryDriver"
     django.setup()
     print(json.dumps(measured()))  # noqa: T201
 
@@ -55,7 +54,7 @@ def measured() -> dict[str, Any]:
     from inventory.refresh import refresh
     from tests.clouds import Grip
 
-    provider, _ = Provider.objects.get_or_create(name="very large", type=TYPE)
+    provider, _ = Provider.objects.get_or_create(name="very large", vendor=VENDOR)
     provider.driver().inventory()
     found: dict[str, Any] = {"before": peak()}
     for what in ("first", "unchanged", "renamed"):

@@ -16,10 +16,13 @@ HOST = "127.0.0.1"
 FOLLOWED = "offset"
 _API = f"'http://{HOST}/api"
 
-_VM = """vm.id::text AS id, vm.name, vm.guid, vm.description, vm.vendor, vm.type, vm.provider_id::text AS ems_id,
+_VM = """vm.id::text AS id, vm.name, vm.guid, vm.description, vm.vendor,
+    'ManageIQ::Providers::' || initcap(vm.vendor) || '::CloudManager::Vm' AS type, vm.provider_id::text AS ems_id,
     vm.ems_ref, vm.uid_ems, vm.cloud_tenant_id::text AS cloud_tenant_id, vm.cloud, vm.template, vm.power_state,
     vm.raw_power_state, vm.flavor_name, vm.availability_zone_name, vm.location, vm.created_on, vm.updated_on"""
-_GROUP = """sg.id::text AS id, sg.name, sg.description, sg.type, sg.provider_id::text AS ems_id, sg.ems_ref,
+_GROUP = """sg.id::text AS id, sg.name, sg.description,
+    'ManageIQ::Providers::' || initcap(sg.vendor) || '::NetworkManager::SecurityGroup' AS type,
+    sg.provider_id::text AS ems_id, sg.ems_ref,
     sg.cloud_tenant_id::text AS cloud_tenant_id, sg.cloud_network_id::text AS cloud_network_id, sg.stateful,
     sg.created_on, sg.updated_on"""
 _RULE = """rule.id::text AS id, rule.security_group_id::text AS resource_id, rule.direction, rule.network_protocol,

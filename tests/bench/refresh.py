@@ -51,7 +51,7 @@ def measure(url: str) -> None:
 
     provider = Provider.objects.create(
         name="large",
-        type="ManageIQ::Providers::Openstack::CloudManager",
+        vendor="openstack",
         url=url,
         credentials={"userid": "admin", "password": "admin"},
     )

@@ -97,7 +97,7 @@ class Drama:
         User.objects.create_superuser(USER, password=PASSWORD)
         provider = Provider.objects.create(
             name="cloud",
-            type="ManageIQ::Providers::Amazon::CloudManager",
+            vendor="amazon",
             url=self._cloud.url,
             credentials={"userid": "AKIDCHAOS", "password": "secret"},
         )

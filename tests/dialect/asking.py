@@ -56,15 +56,14 @@ def counts(answer: Answer) -> tuple[int, int]:
 
 def vms(*names: str, **attributes: Any) -> list[Vm]:
     """VMs of one provider by these names, alike in the attributes."""
-    provider, _ = Provider.objects.get_or_create(name="acme", defaults={"type": AMAZON})
+    provider, _ = Provider.objects.get_or_create(name="acme", defaults={"vendor": AMAZON})
     return [
         Vm.objects.create(
             **{
                 "provider": provider,
                 "ems_ref": f"i-{name}",
                 "name": name,
-                "vendor": "amazon",
-                "type": f"{AMAZON}::Vm",
+                "vendor": AMAZON,
             }
             | attributes
         )

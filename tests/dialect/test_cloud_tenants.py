@@ -57,5 +57,5 @@ def test_the_groups_of_a_tenant_ask_their_permission(client: Client, cast: Cast)
 
 
 def test_a_provider_without_tenants_has_an_empty_list(admin_client: Client) -> None:
-    provider = Provider.objects.create(name="bare", type="ManageIQ::Providers::Vmware::InfraManager")
+    provider = Provider.objects.create(name="bare", vendor="vmware")
     assert ask(admin_client, "get", f"/api/providers/{provider.pk}/cloud_tenants")["resources"] == []

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from inventory.rest.resources import get_resource_type
-from tests.cast import OPENSTACK
+from tests.cast import OPENSTACK_TYPE
 from tests.dialect.asking import refusal
 
 
@@ -15,8 +15,8 @@ from tests.dialect.asking import refusal
     ("name", "collection"),
     [
         ("Vm", "vms"),
-        (f"{OPENSTACK}::Vm", "vms"),
-        (f"{OPENSTACK}", "providers"),
+        (f"{OPENSTACK_TYPE}::Vm", "vms"),
+        (f"{OPENSTACK_TYPE}", "providers"),
         ("ManageIQ::Providers::CloudManager::Vm", "instances"),
         ("MiqTask", "tasks"),
     ],

@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from inventory.models import Vm
-from tests.cast import AMAZON, Cast
+from tests.cast import AMAZON_TYPE, Cast
 from tests.dialect.callers import ask, basic, user
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_a_resource_is_updated(admin_client: Client, cast: Cast, method: str, bo
 
 
 def test_the_content_type_that_curl_sends_by_itself_means_nothing(admin_client: Client) -> None:
-    body = json.dumps({"name": "aws", "type": AMAZON, **HOST, "credentials": LOGIN})
+    body = json.dumps({"name": "aws", "type": AMAZON_TYPE, **HOST, "credentials": LOGIN})
     answer = admin_client.post("/api/providers", body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == HTTPStatus.OK, answer.content
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Provider, Task, Zone
-from tests.cast import AMAZON, OPENSTACK, Cast
+from tests.cast import AMAZON, AMAZON_TYPE, OPENSTACK_TYPE, Cast
 from tests.clouds import MemoryCloud
 from tests.dialect.callers import ask, may, refusal
 from tests.dialect.test_documentation import HOST, LOGIN, named
@@ -25,11 +25,11 @@ METRICS = {"userid": "metrics_userid", "password": "metrics_password", "auth_typ
 @pytest.mark.parametrize(
     "body",
     [
-        {"type": AMAZON, **HOST, "credentials": LOGIN},
-        {"type": AMAZON, **HOST, "credentials": [LOGIN, METRICS]},
-        {"type": AMAZON, "provider_region": "us-east-1", "credentials": LOGIN},
+        {"type": AMAZON_TYPE, **HOST, "credentials": LOGIN},
+        {"type": AMAZON_TYPE, **HOST, "credentials": [LOGIN, METRICS]},
+        {"type": AMAZON_TYPE, "provider_region": "us-east-1", "credentials": LOGIN},
         {
-            "type": OPENSTACK,
+            "type": OPENSTACK_TYPE,
             **HOST,
             "security_protocol": "ssl",
             "credentials": LOGIN,
@@ -46,7 +46,7 @@ METRICS = {"userid": "metrics_userid", "password": "metrics_password", "auth_typ
             ],
         },
         {
-            "type": OPENSTACK,
+            "type": OPENSTACK_TYPE,
             "connection_configurations": [
                 {"endpoint": {**HOST, "port": "5000", "verify_ssl": 0}, "authentication": LOGIN},
                 {"endpoint": {"role": "ceilometer"}},
@@ -69,9 +69,9 @@ def test_a_provider_is_created(admin_client: Client, body: dict[str, Any]) -> No
 @pytest.mark.on_purpose("Keystone is asked by its API v3, and a key pair is no login")
 def test_the_openstack_example_of_old_is_refused(admin_client: Client) -> None:
     endpoint = {"role": "default", "hostname": "10.0.0.1", "port": "5000", "security_protocol": "non-ssl"}
-    authentication = {"type": f"{OPENSTACK}::AuthKeyPair", "fingerprint": "fingerprint"}
+    authentication = {"type": f"{OPENSTACK_TYPE}::AuthKeyPair", "fingerprint": "fingerprint"}
     connections = [{"endpoint": endpoint, "authentication": authentication}]
-    body = {"type": OPENSTACK, "name": "API Example", "connection_configurations": connections}
+    body = {"type": OPENSTACK_TYPE, "name": "API Example", "connection_configurations": connections}
     assert refusal(admin_client, "post", "/api/providers", {**body, "api_version": "v2"}).startswith("api_version")
     assert "fingerprint" in refusal(admin_client, "post", "/api/providers", body)
 
@@ -87,7 +87,7 @@ def test_a_provider_is_updated(admin_client: Client, cast: Cast) -> None:
 
 
 def test_providers_are_refreshed_and_deleted_by_tasks(admin_client: Client) -> None:
-    urls = [f"/api/providers/{Provider.objects.create(name=name, type=AMAZON).pk}" for name in "abc"]
+    urls = [f"/api/providers/{Provider.objects.create(name=name, vendor=AMAZON).pk}" for name in "abc"]
     refreshed = ask(admin_client, "post", urls[0], {"action": "refresh"})
     assert refreshed["tasks"] == [{"id": refreshed["task_id"], "href": refreshed["task_href"]}]
     deleted = ask(admin_client, "post", urls[0], {"action": "delete"})

@@ -13,6 +13,7 @@ from inventory.rest.errors import BadInput
 from inventory.rest.query import where
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, parse
 from tests.cast import Cast, provider
+from tests.queries import SUPERVISOR
 
 BIG = "1000000000123"
 
@@ -83,7 +84,7 @@ def test_or_is_told_apart() -> None:
 
 
 def found(*filters: str, viewset: Any = ProviderViewSet) -> list[str]:
-    asked = where(viewset.resource_type, filters, lambda target: target.queryset.all())
+    asked = where(viewset.resource_type, filters, SUPERVISOR)
     return list(viewset.queryset.filter(asked.q()).order_by("pk").values_list("name", flat=True))
 
 

@@ -28,7 +28,7 @@ def changer(client: Client) -> Client:
 
 @pytest.fixture
 def vmware() -> Vm:
-    provider = Provider.objects.create(name="vmware", type="ManageIQ::Providers::Vmware::CloudManager")
+    provider = Provider.objects.create(name="vmware", vendor="vmware")
     return Vm.objects.create(provider=provider, ems_ref="vm-9", uid_ems="vm-9", name="vm-9", vendor="vmware")
 
 

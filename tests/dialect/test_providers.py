@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import Provider, Task, Zone
-from tests.cast import AMAZON, OPENSTACK, Cast
+from tests.cast import AMAZON, AMAZON_TYPE, OPENSTACK, OPENSTACK_TYPE, Cast
 from tests.dialect.callers import ask, may, refusal
 
 pytestmark = pytest.mark.django_db
@@ -18,8 +18,13 @@ URL = "/api/providers"
 NOWHERE = f"{URL}/999999"
 LOGIN = {"userid": "uname", "password": "pword"}
 METRICS = {"userid": "admin2", "password": "password2", "auth_type": "metrics"}
-SAMPLE = {"type": AMAZON, "name": "sample amazon", "hostname": "amazon.example.com", "ipaddress": "100.64.0.4"}
-OTHER = {"type": OPENSTACK, "name": "sample openstack", "port": 5000, "hostname": "keystone.example.com"}
+SAMPLE = {
+    "type": AMAZON_TYPE,
+    "name": "sample amazon",
+    "hostname": "amazon.example.com",
+    "ipaddress": "100.64.0.4",
+}
+OTHER = {"type": OPENSTACK_TYPE, "name": "sample openstack", "port": 5000, "hostname": "keystone.example.com"}
 ENDPOINT = {"role": "default", "hostname": "cloud.example.com", "port": "5000", "certificate_authority": "PEM"}
 CONNECTION = {
     "endpoint": ENDPOINT | {"security_protocol": "ssl-without-validation"},
@@ -44,7 +49,8 @@ def editor(client: Client) -> Client:
 
 def created(client: Client, body: Any, query: str = "") -> list[Provider]:
     results = ask(client, "post", URL + query, body)["results"]
-    return [Provider.objects.get(pk=one["id"], name=one["name"], type=one["type"]) for one in results]
+    vendors = {AMAZON_TYPE: AMAZON, OPENSTACK_TYPE: OPENSTACK}
+    return [Provider.objects.get(pk=one["id"], name=one["name"], vendor=vendors[one["type"]]) for one in results]
 
 
 # --- `provider_class` ---
@@ -74,13 +80,13 @@ def test_credentials_are_asked_for(creator: Client) -> None:
     [refused] = ask(creator, "post", URL, {"action": "create", "resources": [{"name": "name3"}]})["results"]
     assert refused["success"] is False
     assert "credentials: " in refused["message"]
-    assert "credentials: " in refusal(creator, "post", URL, {"name": "name3", "type": AMAZON})
+    assert "credentials: " in refusal(creator, "post", URL, {"name": "name3", "type": AMAZON_TYPE})
 
 
 def test_a_form_of_the_ui_creates_a_provider(creator: Client) -> None:
     endpoints = [{"role": "default"}]
     authentications = [{"authtype": "default", **LOGIN}]
-    form = {"ddf": True, "type": AMAZON, "name": "Amazon Test", "zone_id": str(Zone.objects.get().pk)}
+    form = {"ddf": True, "type": AMAZON_TYPE, "name": "Amazon Test", "zone_id": str(Zone.objects.get().pk)}
     body = form | {"provider_region": "us-east-1", "endpoints": endpoints, "authentications": authentications}
     [provider] = created(creator, body)
     assert (provider.provider_region, provider.credentials) == ("us-east-1", LOGIN)
@@ -88,7 +94,7 @@ def test_a_form_of_the_ui_creates_a_provider(creator: Client) -> None:
 
 def test_a_form_that_says_too_little_or_too_much_is_refused(creator: Client) -> None:
     assert "type: This field is required." in refusal(creator, "post", URL, {"ddf": True})
-    said = refusal(creator, "post", URL, {"ddf": True, "type": AMAZON, "foo": "bar"})
+    said = refusal(creator, "post", URL, {"ddf": True, "type": AMAZON_TYPE, "foo": "bar"})
     assert said == "Invalid attributes specified: foo"
 
 
@@ -102,7 +108,7 @@ def test_creation_asks_its_permission(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"id": 100}, {"href": f"{URL}/100"}, {"type": "BogusType"}, {"type": f"{AMAZON}::Vm"}]
+    "wrong", [{"id": 100}, {"href": f"{URL}/100"}, {"type": "BogusType"}, {"type": f"{AMAZON_TYPE}::Vm"}]
 )
 def test_an_id_an_address_or_an_unknown_type_is_refused(creator: Client, wrong: dict[str, Any]) -> None:
     refusal(creator, "post", URL, SAMPLE | {"credentials": LOGIN} | wrong)
@@ -136,7 +142,7 @@ def test_several_are_created_at_once(creator: Client) -> None:
     ],
 )
 def test_of_several_endpoints_the_default_one_is_the_cloud(creator: Client, connections: list[Any]) -> None:
-    body = {"type": OPENSTACK, "name": "several", "connection_configurations": connections}
+    body = {"type": OPENSTACK_TYPE, "name": "several", "connection_configurations": connections}
     [provider] = created(creator, {"action": "create", "resource": body})
     assert provider.endpoint == "https://cloud.example.com:5000"
     assert not provider.connection.verify_ssl
@@ -146,14 +152,16 @@ def test_of_several_endpoints_the_default_one_is_the_cloud(creator: Client, conn
 @pytest.mark.on_purpose("Portcullis talks to the cloud alone: connections of other roles are not kept")
 def test_the_endpoints_of_other_roles_are_not_kept(creator: Client) -> None:
     connections = [CONNECTION, other("amqp")]
-    [provider] = created(creator, {"type": OPENSTACK, "name": "several", "connection_configurations": connections})
+    [provider] = created(
+        creator, {"type": OPENSTACK_TYPE, "name": "several", "connection_configurations": connections}
+    )
     assert "amqp" not in str(Provider.objects.values().get(pk=provider.pk)) + str(provider.credentials)
 
 
 @pytest.mark.on_purpose("It answers whether they are right, and what they may do, without a task")
 def test_credentials_are_verified_at_once(creator: Client) -> None:
     form = {"endpoints": {"default": {"url": "http://127.0.0.1:9"}}, "authentications": LOGIN}
-    body = {"action": "verify_credentials", "type": AMAZON, "zone_id": str(Zone.objects.get().pk), **form}
+    body = {"action": "verify_credentials", "type": AMAZON_TYPE, "zone_id": str(Zone.objects.get().pk), **form}
     [result] = ask(creator, "post", URL, body, HTTPStatus.BAD_REQUEST)["results"]
     assert (result["success"], "task_id" in result) == (False, False)
     assert not Provider.objects.exists()
@@ -242,7 +250,7 @@ def test_credentials_of_another_role_leave_the_cloud_s_as_they_are(editor: Clien
 
 
 def test_several_are_edited_by_their_addresses(editor: Client) -> None:
-    pks = [Provider.objects.create(name=name, type=AMAZON).pk for name in ("name1", "name2")]
+    pks = [Provider.objects.create(name=name, vendor=AMAZON).pk for name in ("name1", "name2")]
     resources = [{"href": f"http://testserver{URL}/{pk}", "name": f"updated {pk}"} for pk in pks]
     results = ask(editor, "post", URL, {"action": "edit", "resources": resources})["results"]
     assert [(one["id"], one["name"]) for one in results] == [(str(pk), f"updated {pk}") for pk in pks]
@@ -283,7 +291,7 @@ def test_a_deletion_and_a_refresh_answer_a_task(client: Client, cast: Cast, acti
 @pytest.mark.parametrize("action", ["delete", "refresh"])
 def test_several_are_deleted_or_refreshed_at_once(client: Client, action: str) -> None:
     may(client, f"inventory.{action}_provider", "inventory.view_provider")
-    pks = [Provider.objects.create(name=name, type=AMAZON).pk for name in ("name1", "name2")]
+    pks = [Provider.objects.create(name=name, vendor=AMAZON).pk for name in ("name1", "name2")]
     resources = [{"href": f"http://testserver{URL}/{pk}"} for pk in pks]
     results = ask(client, "post", URL, {"action": action, "resources": resources})["results"]
     assert [(one["success"], one["href"]) for one in results] == [(True, one["href"]) for one in resources]

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import Vm
-from tests.cast import AMAZON, OPENSTACK, Cast, provider, tenant
+from tests.cast import AMAZON, FILE, OPENSTACK, OPENSTACK_TYPE, Cast, provider, tenant
 from tests.dialect.asking import counts, filtered, get, names, refusal, vms
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_a_filter_by_the_name_of_an_owner(admin_client: Client, text: str) -> No
 
 def test_a_filter_by_a_computed_truth_value(admin_client: Client) -> None:
     provider("changed")
-    provider("file", type="ManageIQ::Providers::File::CloudManager")
+    provider("file", vendor=FILE)
     assert filtered(admin_client, "supports_security_groups=true", path="/providers") == ["changed"]
 
 
@@ -146,9 +146,9 @@ def test_tags_are_refused(admin_client: Client, tags: str) -> None:
 
 @pytest.fixture
 def two_clouds(db: None) -> None:
-    vms("aa", cloud=False, type="ManageIQ::Providers::Vmware::InfraManager::Vm")
-    vms("bb", type=f"{OPENSTACK}::Vm")
-    vms("cc", type=f"{AMAZON}::Vm")
+    vms("aa", cloud=False, vendor="vmware")
+    vms("bb", vendor=OPENSTACK)
+    vms("cc", vendor=AMAZON)
 
 
 @pytest.mark.usefixtures("two_clouds")
@@ -156,7 +156,7 @@ def two_clouds(db: None) -> None:
     ("name", "shown"),
     [
         ("Vm", ["aa", "bb", "cc"]),
-        (f"{OPENSTACK}::Vm", ["bb"]),
+        (f"{OPENSTACK_TYPE}::Vm", ["bb"]),
         ("ManageIQ::Providers::CloudManager::Vm", ["bb", "cc"]),
     ],
 )

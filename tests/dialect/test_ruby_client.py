@@ -16,7 +16,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from inventory.models import Provider, Vm
-from tests.cast import AMAZON, Cast
+from tests.cast import AMAZON_TYPE, Cast
 from tests.dialect.callers import ask, basic, user
 
 pytestmark = pytest.mark.django_db
@@ -187,7 +187,7 @@ def test_a_group_is_not_made(ruby: Ruby) -> None:
 
 
 def test_resources_are_created_edited_refreshed_and_deleted_in_bulk(ruby: Ruby, cast: Cast) -> None:
-    new = {"type": AMAZON, "credentials": {"userid": "me", "password": "secret"}}
+    new = {"type": AMAZON_TYPE, "credentials": {"userid": "me", "password": "secret"}}
     [alone] = ruby.act("providers", "create", resource={**new, "name": "alone"})["results"]
     both = ruby.act("providers", "create", resources=[{**new, "name": name} for name in "ab"])["results"]
     made = [alone, *both]

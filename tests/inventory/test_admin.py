@@ -16,12 +16,11 @@ from inventory.admin import task as task_admin
 from inventory.admin.columns import link_to
 from inventory.drivers.values import Check, Connection
 from inventory.models import CloudTenant, Provider, Task, Vm
+from tests.cast import AMAZON, FILE
 from tests.clouds import MemoryCloud
 
 pytestmark = pytest.mark.django_db
 
-AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
-FILE = "ManageIQ::Providers::File::CloudManager"
 PROVIDERS = "/admin/inventory/provider/"
 TASKS = "/admin/inventory/task/"
 
@@ -29,7 +28,7 @@ TASKS = "/admin/inventory/task/"
 @pytest.fixture
 def provider() -> Provider:
     stored = {"userid": "AKIAOLD", "password": "old-secret"}
-    return Provider.objects.create(name="Meadow", type=AMAZON, provider_region="eu-west-1", credentials=stored)
+    return Provider.objects.create(name="Meadow", vendor=AMAZON, provider_region="eu-west-1", credentials=stored)
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def typed(**fields: str) -> dict[str, str]:
     """The provider form as a browser sends it."""
     return {
         "name": "Meadow",
-        "type": AMAZON,
+        "vendor": AMAZON,
         "enabled": "on",
         "provider_region": "eu-west-1",
         "interface": "public",
@@ -96,7 +95,7 @@ def test_what_was_typed_is_not_sent_back_with_an_error_and_asked_for_again(admin
 
 
 def test_the_page_says_whether_there_are_credentials(admin_client, provider):
-    without = Provider.objects.create(name="Brook", type=AMAZON)
+    without = Provider.objects.create(name="Brook", vendor=AMAZON)
     state = '<div class="readonly">{}</div>'
     assert state.format("Yes") in admin_client.get(page(provider)).content.decode()
     assert state.format("No") in admin_client.get(page(without)).content.decode()
@@ -182,10 +181,10 @@ def test_a_new_provider_needs_credentials(admin_client):
 
 
 def test_a_new_provider_of_a_file_needs_none(admin_client):
-    answer = admin_client.post(f"{PROVIDERS}add/", typed(type=FILE, url="file:///acme.json"), follow=True)
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(vendor=FILE, url="file:///acme.json"), follow=True)
     assert answer.status_code == 200
     provider = Provider.objects.get()
-    assert (provider.type, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
+    assert (provider.vendor, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
     assert provider.tasks.exists()
     assert admin_client.post(page(provider), typed(name="Picture", url="file:///b.json")).status_code == 302
     assert Provider.objects.get().url == "file:///b.json"
@@ -199,17 +198,17 @@ def test_an_address_that_is_not_http_is_refused(admin_client, url):
 
 
 def test_only_clouds_with_a_driver_can_be_chosen(admin_client):
-    answer = admin_client.post(f"{PROVIDERS}add/", typed(type="ManageIQ::Providers::Nowhere::CloudManager"))
-    assert "type" in answer.context["adminform"].form.errors
+    answer = admin_client.post(f"{PROVIDERS}add/", typed(vendor="nowhere"))
+    assert "vendor" in answer.context["adminform"].form.errors
 
 
 def test_a_provider_stays_with_its_cloud(admin_client, provider):
-    admin_client.post(page(provider), typed(type="ManageIQ::Providers::Nowhere::CloudManager"))
-    assert Provider.objects.get().type == AMAZON
+    admin_client.post(page(provider), typed(vendor="nowhere"))
+    assert Provider.objects.get().vendor == AMAZON
 
 
 def test_a_provider_without_a_driver_can_still_be_switched_off(admin_client):
-    lost = Provider.objects.create(name="Meadow", type="ManageIQ::Providers::Nowhere::CloudManager")
+    lost = Provider.objects.create(name="Meadow", vendor="nowhere")
     admin_client.post(page(lost), {"name": "Meadow"})
     assert not Provider.objects.get().enabled
 
@@ -235,7 +234,7 @@ def test_another_name_and_switching_off_ask_the_cloud_nothing(admin_client, prov
 
 
 def test_a_name_that_is_taken_is_refused(admin_client, provider):
-    brook = Provider.objects.create(name="Brook", type=AMAZON)
+    brook = Provider.objects.create(name="Brook", vendor=AMAZON)
     answer = admin_client.post(page(brook), typed(verify_ssl="on"))
     assert "already exists" in str(answer.context["adminform"].form.errors)
     Provider.objects.filter(pk=provider.pk).update(deleted_on=timezone.now())
@@ -251,7 +250,7 @@ def test_the_list_says_why_the_last_refresh_failed(admin_client, provider):
 def test_a_provider_is_deleted_with_its_inventory_by_a_task(staff, staff_client, provider, listed):
     allow(staff, "view_provider", "delete_provider")
     for name in ("web", "db"):
-        Vm.objects.create(provider=provider, ems_ref=name, name=name, vendor="amazon", type="Vm")
+        Vm.objects.create(provider=provider, ems_ref=name, name=name, vendor="amazon")
     url = PROVIDERS if listed else f"{PROVIDERS}{provider.pk}/delete/"
     asked = {"action": "delete_selected", "_selected_action": [provider.pk]} if listed else {}
     page = staff_client.post(url, asked) if listed else staff_client.get(url)
@@ -282,7 +281,7 @@ def test_the_page_of_a_provider_leads_only_to_what_may_be_seen(staff, staff_clie
 
 
 def test_a_refresh_is_queued_for_each_provider_and_its_tasks_are_shown(admin_client, provider):
-    other = Provider.objects.create(name="Brook", type=AMAZON)
+    other = Provider.objects.create(name="Brook", vendor=AMAZON)
     answer = act(admin_client, "refresh", provider, other, follow=True)
     queued = list(Task.objects.order_by("id"))
     assert {task.provider for task in queued} == {provider, other}
@@ -297,7 +296,7 @@ def test_more_tasks_than_fit_a_url_are_at_the_top_of_the_list(admin_client, prov
     task(queue="vms/1")
     monkeypatch.setattr(task_admin, "MAX_IDS", 1)
     answer = act(
-        admin_client, "refresh", provider, Provider.objects.create(name="Brook", type=AMAZON), follow=True
+        admin_client, "refresh", provider, Provider.objects.create(name="Brook", vendor=AMAZON), follow=True
     )
     assert [task.queue.partition("/")[0] for task in answer.context["cl"].result_list] == ["providers"] * 2 + [
         "vms"
@@ -442,7 +441,7 @@ def test_the_form_leads_to_the_test(admin_client, provider, stored):
 def test_a_stored_provider_is_tested_with_what_is_stored_unless_it_is_typed(admin_client, provider, asked):
     url = f"{PROVIDERS}{provider.pk}/verify/"
     unchanged = typed(verify_ssl="on", security_protocol=provider.security_protocol or "")
-    del unchanged["type"]  # which the page of a stored provider only shows
+    del unchanged["vendor"]  # which the page of a stored provider only shows
     admin_client.post(url, unchanged)
     admin_client.post(url, typed(name="Brook", userid="AKIANEW", password="new", url="http://elsewhere.example"))
     assert [(one.userid, one.password) for one in asked] == [("AKIAOLD", "old-secret"), ("AKIANEW", "new")]

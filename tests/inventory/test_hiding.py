@@ -17,7 +17,6 @@ from django.urls import reverse
 from inventory.db.conditions import EVERYTHING
 from inventory.models import CallRate, Provider, Task, Vm
 from inventory.querysets import OwnedQuerySet
-from inventory.rate_limit import slow_down
 from inventory.rest.resources import ToOne, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.services import delete_provider
@@ -31,28 +30,14 @@ COLLECTIONS = [resource_type.name for resource_type in TYPES if isinstance(resou
 LISTED = [model for model in admin.site._registry if hasattr(model._default_manager, "connected")]
 
 
-def plant(name: str) -> Provider:
-    """A provider with something of each kind, all of which is called after it."""
-    provider = actors.provider(name, provider_region=name)
-    tenant = actors.tenant(provider, name)
-    network = actors.network(tenant, name)
-    web, db = (actors.group(network, f"{name}-{kind}", cloud_tenant=tenant) for kind in ("web", "db"))
-    web.shared_with.add(tenant)
-    actors.rule(web, 22)
-    web.firewall_rules.update(source_security_group=db, description=name)
-    actors.vm(network, name, groups=[web, db])
-    slow_down(provider, name, None)
-    return provider
-
-
 @pytest.fixture
 def kept(db: None) -> Provider:
-    return plant("kept")
+    return actors.plant("kept").provider
 
 
 @pytest.fixture
 def gone(kept: Provider, admin_user: User) -> Provider:
-    provider = plant("meadow")
+    provider = actors.plant("meadow").provider
     delete_provider(provider=provider, user=admin_user)
     return provider
 
@@ -94,7 +79,7 @@ def answers(client: Client, collection: str) -> dict[str, Any]:
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_every_answer_is_as_without_it(collection: str, kept: Provider, admin_client: Client) -> None:
     without = answers(admin_client, collection)
-    provider = plant("meadow")
+    provider = actors.plant("meadow").provider
     assert answers(admin_client, collection) != without
     delete_provider(provider=provider, user=None)
     assert answers(admin_client, collection) == without

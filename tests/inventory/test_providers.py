@@ -44,7 +44,7 @@ def user(db: None) -> User:
         ({"hostname": "cloud", "port": 5000, "security_protocol": "non-ssl"}, "http://cloud:5000"),
         ({"hostname": "cloud", "security_protocol": "ssl"}, "https://cloud"),
         ({"hostname": "cloud", "security_protocol": "ssl-with-validation"}, "https://cloud"),
-        ({"hostname": "cloud", "type": "ManageIQ::Providers::Openstack::CloudManager"}, "https://cloud:5000"),
+        ({"hostname": "cloud", "vendor": "openstack"}, "https://cloud:5000"),
     ],
 )
 def test_the_endpoint_is_the_url_or_what_host_port_and_protocol_say(
@@ -66,13 +66,13 @@ def test_the_endpoint_is_the_url_or_what_host_port_and_protocol_say(
 def test_certificates_are_verified_unless_somebody_said_otherwise(
     attributes: dict[str, Any], verified: bool
 ) -> None:
-    assert Provider(type=AMAZON, **attributes).driver().connection.verify_ssl is verified
+    assert Provider(vendor=AMAZON, **attributes).driver().connection.verify_ssl is verified
 
 
 def test_its_driver_is_connected_with_everything_that_is_known(settings: Any) -> None:
     settings.CLOUD_ANSWER_SIZE, settings.CLOUD_ANSWER_TIME, settings.CLOUD_LIST_SIZE = 7, 8, 9
     provider = Provider(
-        type=AMAZON,
+        vendor=AMAZON,
         url="https://cloud",
         provider_region="eu-1",
         credentials={"userid": "AKID", "password": "secret"},
@@ -101,23 +101,23 @@ def test_its_driver_is_connected_with_everything_that_is_known(settings: Any) ->
 
 @pytest.mark.parametrize(("kind", "supported"), [(AMAZON, True), ("nonsense", False)])
 def test_a_provider_without_a_driver_can_not_manage_groups(kind: str, supported: bool) -> None:
-    assert Provider(type=kind).supports_security_groups is supported
+    assert Provider(vendor=kind).supports_security_groups is supported
 
 
 def test_a_driver_that_can_not_manage_groups_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ec2Driver, "supports_security_groups", False)
-    assert not Provider(type=AMAZON).supports_security_groups
+    assert not Provider(vendor=AMAZON).supports_security_groups
 
 
 def test_a_provider_that_is_connected_is_refreshed(user: User) -> None:
-    provider = connect_provider(user=user, name="acme", type=AMAZON, credentials={"userid": "AKID"})
+    provider = connect_provider(user=user, name="acme", vendor=AMAZON, credentials={"userid": "AKID"})
     task = Task.objects.get()
     assert (task.name, task.message) == ("Refresh of acme", "Refreshing provider acme")
     assert (task.queue, task.provider, task.owner) == (f"providers/{provider.pk}", provider, user)
     assert Provider.objects.get().credentials == {"userid": "AKID"}
 
 
-@pytest.mark.parametrize("attributes", [{"type": AMAZON, "enabled": False}, {"type": "nonsense"}])
+@pytest.mark.parametrize("attributes", [{"vendor": AMAZON, "enabled": False}, {"vendor": "nonsense"}])
 def test_a_provider_that_can_not_be_read_is_connected_without_a_refresh(
     attributes: dict[str, Any], user: User
 ) -> None:

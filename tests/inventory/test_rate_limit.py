@@ -35,7 +35,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def provider(db: None) -> Provider:
-    return Provider.objects.create(name="acme", type=AMAZON)
+    return Provider.objects.create(name="acme", vendor=AMAZON)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ class TestTurns:
         assert rate().next_on == taken
 
     def test_other_actions_and_other_providers_are_called_at_will(self, limited: Provider) -> None:
-        other = Provider.objects.create(name="other", type=AMAZON)
+        other = Provider.objects.create(name="other", vendor=AMAZON)
         for _ in range(9):
             assert SharedRateLimiter(limited).send("describe", answer) == "done"
             assert SharedRateLimiter(other).send(WRITE, answer) == "done"
@@ -201,7 +201,7 @@ class TestARefresh:
 
 @pytest.mark.usefixtures("shared_database")
 def test_no_two_of_many_take_the_same_turn() -> None:
-    provider = Provider(pk=1, name="acme", type=AMAZON)
+    provider = Provider(pk=1, name="acme", vendor=AMAZON)
 
     def prepare() -> None:
         with closing(connection):

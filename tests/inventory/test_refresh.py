@@ -57,10 +57,9 @@ def test_everything_that_the_cloud_has_is_brought_in(cast: Cast, cloud: MemoryCl
     assert (tenant.name, tenant.description) == ("new", "a new one")
     assert (network.name, network.cidr, network.cloud_tenant) == ("new", "10.1.0.0/16", tenant)
     assert (group.name, group.description, group.stateful) == ("fresh", "described", False)
-    assert group.type == "ManageIQ::Providers::Amazon::NetworkManager::SecurityGroup"
+    assert group.vendor == "amazon"
     assert (group.cloud_tenant, group.cloud_network) == (tenant, network)
     assert (vm.name, vm.vendor, vm.uid_ems, vm.cloud, vm.cloud_tenant) == ("vm", "amazon", "i-new", True, tenant)
-    assert vm.type == "ManageIQ::Providers::Amazon::CloudManager::Vm"
     assert (vm.power_state, vm.raw_power_state, vm.description) == ("off", "stopped", "mine")
     assert (vm.flavor_name, vm.availability_zone_name, vm.location) == ("nano", "eu-1a", "eu")
     assert (port.name, port.mac_address, port.status) == ("nic", "02:00", "in-use")
@@ -364,7 +363,7 @@ def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     ("attributes", "message"),
     [
         ({"enabled": False}, "Provider acme is disabled."),
-        ({"type": "nonsense"}, "Portcullis has no driver for nonsense."),
+        ({"vendor": "nonsense"}, "Portcullis has no driver for nonsense."),
     ],
 )
 def test_a_provider_that_can_not_be_read_is_an_error(

@@ -49,7 +49,7 @@ def test_it_shows_how_far_it_is() -> None:
 
 
 def test_without_a_name_it_refreshes_all_that_are_enabled() -> None:
-    actors.provider("other", type="nonsense", enabled=False)
+    actors.provider("other", vendor="nonsense", enabled=False)
     run = Run()
     assert (run.out, run.failure) == ("acme: 4 instances and 6 security groups\n", "")
 
@@ -61,7 +61,7 @@ def test_a_name_of_no_provider_is_an_error_before_anything_is_read(cloud: Memory
 
 
 def test_one_that_fails_does_not_keep_the_others_from_being_refreshed(cloud: MemoryCloud) -> None:
-    actors.provider("broken", type="nonsense")
+    actors.provider("broken", vendor="nonsense")
     cloud.script("inventory")
     run = Run("broken", "acme")
     assert run.failure == "Not refreshed: broken"

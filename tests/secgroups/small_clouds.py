@@ -168,4 +168,4 @@ def provider_of(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Prov
         return made
 
     monkeypatch.setattr(Provider, "driver", driver)
-    return actors.provider("cloud", type=kind)
+    return actors.provider("cloud", vendor=kind)

@@ -14,10 +14,10 @@ from inventory.admin import refreshable
 from inventory.models import CloudNetwork, CloudTenant, Instance, Lease, NetworkPort, Provider, Task, Vm
 from secgroups.admin import vm as vm_admin
 from secgroups.models import FirewallRule, Membership, SecurityGroup
+from tests.cast import AMAZON
 
 pytestmark = pytest.mark.django_db
 
-AMAZON = "ManageIQ::Providers::Amazon::CloudManager"
 FROM_CLOUDS = [CloudTenant, CloudNetwork, Vm, Instance, NetworkPort, SecurityGroup, FirewallRule, Membership]
 EVERYTHING = [*FROM_CLOUDS, Provider, Task]
 
@@ -33,7 +33,7 @@ class Network:
 
 @pytest.fixture
 def provider() -> Provider:
-    return Provider.objects.create(name="Meadow", type=AMAZON)
+    return Provider.objects.create(name="Meadow", vendor=AMAZON)
 
 
 @pytest.fixture
@@ -318,7 +318,7 @@ def test_every_refused_change_is_a_task_that_is_shown(admin_client, admin_user, 
 
 
 def test_with_everything_refused_the_tasks_say_so(admin_client, prod):
-    Provider.objects.update(type="ManageIQ::Providers::Nowhere::CloudManager")
+    Provider.objects.update(vendor="nowhere")
     answer = change(admin_client, "add", [prod.vm], [prod.web])
     [task] = answer.context["cl"].result_list
     assert (task.name, task.state) == ("Adding security group web (sg-prod-web) to vm-prod", "Finished")

@@ -43,7 +43,7 @@ def typed(**fields: str) -> dict[str, str]:
     """The provider form as a browser sends it."""
     return {
         "name": "acme",
-        "type": AMAZON,
+        "vendor": AMAZON,
         "enabled": "on",
         "provider_region": "eu-west-2",
         "interface": "public",
@@ -201,7 +201,7 @@ def test_of_two_names_at_once_one_is_an_error_of_the_form(
     admin_client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch, change: Any, name: str
 ) -> None:
     Provider.objects.filter(pk=cast.acme.pk).update(name="old")
-    Provider.objects.create(name=name, type=AMAZON)
+    Provider.objects.create(name=name, vendor=AMAZON)
     blind_at_first(monkeypatch, Provider, "validate_constraints")
     assert "A provider with this name already exists." in told(change(admin_client, cast))
     assert Provider.objects.count() == 2

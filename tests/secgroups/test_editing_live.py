@@ -34,7 +34,7 @@ def provider(ec2_proxy: FaultProxy, ec2_api: Any) -> Provider:
 def rows() -> tuple[list[Any], list[Any]]:
     """Everything that is held of groups and rules, but for times."""
     groups = SecurityGroup.objects.values(
-        "pk", "ems_ref", "name", "description", "type", "cloud_tenant", "cloud_network"
+        "pk", "ems_ref", "name", "description", "vendor", "cloud_tenant", "cloud_network"
     )
     return list(groups), list(FirewallRule.objects.values())
 

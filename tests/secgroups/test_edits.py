@@ -47,7 +47,7 @@ def test_many_are_queued_in_their_order_and_what_is_refused_stays_in_its_place(c
 
 
 def test_every_edit_of_a_provider_without_groups_is_refused(cast: Cast) -> None:
-    type(cast.acme).objects.update(type="ManageIQ::Providers::Kubernetes")
+    type(cast.acme).objects.update(vendor="kubernetes")
     cast.acme.refresh_from_db()
     rule = actors.rule(cast.production.web, 80)
     group = rule.security_group
@@ -59,7 +59,7 @@ def test_every_edit_of_a_provider_without_groups_is_refused(cast: Cast) -> None:
         rule_creation(group, direction="inbound", source_ip_range="10.0.0.0/8"),
         rule_deletion(rule),
     ]
-    reason = f"Portcullis has no driver for provider acme of type {cast.acme.type}"
+    reason = f"Portcullis has no driver for provider acme of type {cast.acme.vendor}"
     assert [str(one.message) for one in decided if isinstance(one, Refused)] == [
         f"Cannot {what}: {reason}"
         for what in (
@@ -86,7 +86,7 @@ class TestTheSourceOfARule:
 
     @pytest.fixture
     def stack(self, cast: Cast) -> Cast:
-        cast.acme.type = OPENSTACK
+        cast.acme.vendor = OPENSTACK
         cast.acme.save()
         return cast
 

@@ -10,10 +10,9 @@ import pytest
 from inventory.drivers.file.document import PARTS, dumped
 from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
 from tests import cast as actors
+from tests.cast import FILE
 from tests.clouds import MemoryCloud
 from tests.contracts.drivers import DriverContract, Site
-
-FILE = "ManageIQ::Providers::File::CloudManager"
 
 
 class FileSite(Site):
@@ -24,7 +23,7 @@ class FileSite(Site):
         self.cloud = MemoryCloud()
         self.cloud.tenant_list = [Tenant("t-1", "tenant")]
         self.cloud.network_list = [Network("n-1", "network", tenant_ref="t-1")]
-        self.provider = actors.provider("file", type=FILE, url="file:///site.json")
+        self.provider = actors.provider("file", vendor=FILE, url="file:///site.json")
 
     def export(self) -> None:
         read = self.cloud.inventory()

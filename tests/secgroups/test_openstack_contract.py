@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import cast as actors
+from tests.cast import OPENSTACK
 from tests.contracts.drivers import DriverContract, Site
 from tests.live.faults import running
 from tests.live.openstack import Plane, Project
@@ -21,7 +22,7 @@ class OpenStackSite(Site):
         self.faults = proxy
         self.plane, self.project, self.other = plane, project, other
         keys = {"userid": plane.userid, "password": plane.password}
-        self.provider = actors.provider("openstack", type=OPENSTACK, url=proxy.url, credentials=keys)
+        self.provider = actors.provider("openstack", vendor=OPENSTACK, url=proxy.url, credentials=keys)
 
     def group(self, name: str) -> str:
         return self.project.group(name)
@@ -50,9 +51,6 @@ class OpenStackSite(Site):
 
     def deny_deletion(self) -> None:
         """Neutron does."""
-
-
-OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
 
 
 @pytest.mark.openstack

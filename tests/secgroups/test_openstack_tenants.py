@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.openstack, pytest.mark.django_db]
 def connected(plane: Plane) -> None:
     """Bring in what the control plane has."""
     keys = {"userid": plane.userid, "password": plane.password}
-    refresh(actors.provider("openstack", type=OPENSTACK, url=plane.url, credentials=keys), Grip(), force=True)
+    refresh(actors.provider("openstack", vendor=OPENSTACK, url=plane.url, credentials=keys), Grip(), force=True)
 
 
 def instance(ref: str) -> Vm:

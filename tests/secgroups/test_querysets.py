@@ -105,7 +105,7 @@ def test_an_instance_in_two_networks_can_have_the_groups_of_both(cast: Cast) -> 
 @pytest.fixture
 def stack(cast: Cast) -> Cast:
     """The cast on a cloud whose groups belong to tenants, and each instance has its default group."""
-    cast.acme.type = OPENSTACK
+    cast.acme.vendor = OPENSTACK
     cast.acme.save()
     SecurityGroup.objects.update(cloud_network=None, cloud_tenant=None)
     return cast

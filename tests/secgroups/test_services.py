@@ -170,7 +170,7 @@ def test_a_group_of_another_provider_is_refused(cast: Cast, vm: Vm) -> None:
 class TestWhereGroupsBelongToTenants:
     @pytest.fixture
     def vm(self, cast: Cast, user: User) -> Vm:
-        cast.acme.type = OPENSTACK
+        cast.acme.vendor = OPENSTACK
         cast.acme.save()
         return Vm.objects.get(pk=cast.production.single.pk)
 
@@ -204,9 +204,9 @@ class TestWhereGroupsBelongToTenants:
             group.delete()
 
 
-@pytest.mark.parametrize("kind", ["ManageIQ::Providers::Vmware::InfraManager", "nonsense"])
+@pytest.mark.parametrize("kind", ["vmware", "ManageIQ::Providers::Vmware::InfraManager"])
 def test_a_provider_that_can_not_manage_groups_refuses(kind: str, cast: Cast, vm: Vm) -> None:
-    cast.acme.type = kind
+    cast.acme.vendor = kind
     cast.acme.save()
     vm.refresh_from_db()
     reason = f"Portcullis has no driver for provider acme of type {kind}"

@@ -26,7 +26,7 @@ class Stack(MemoryCloud):
 @pytest.fixture
 def cast(cast: Cast, settings: Any) -> Cast:
     settings.DRIVERS = {OPENSTACK: f"{__name__}.Stack"}
-    cast.acme.type = OPENSTACK
+    cast.acme.vendor = OPENSTACK
     cast.acme.save()
     return cast
 

@@ -90,6 +90,24 @@ def test_each_protocol_has_one_spelling_before_the_next_refresh(upgraded: Upgrad
     assert not FirewallRule.objects.filter(network_protocol="IPV6", host_protocol="icmp").exists()
 
 
+def test_rows_have_the_vendor_of_which_their_type_is_made(upgraded: Upgraded) -> None:
+    vendors = dict(Provider.objects.values_list("name", "vendor"))
+    whole = "ManageIQ::Providers::Vmware::InfraManager"  # of another form than those of clouds
+    assert {name: vendors[name] for name in ("acme", "private", "picture", "vsphere")} == {
+        "acme": "amazon",
+        "private": "openstack",
+        "picture": "file",
+        "vsphere": whole,
+    }
+    assert set(SecurityGroup.objects.values_list("vendor", flat=True)) == {"amazon", "openstack"}
+    assert set(Vm.objects.values_list("vendor", flat=True)) == {"amazon", "openstack", "vmware"}
+    client = Client()
+    assert client.login(username="admin", password="secret")
+    listed = client.get("/api/providers", {"expand": "resources"}).json()["resources"]
+    types = {provider["name"]: provider["type"] for provider in listed}
+    assert (types["private"], types["vsphere"]) == ("ManageIQ::Providers::Openstack::CloudManager", whole)
+
+
 @pytest.fixture
 def clouds(upgraded: Upgraded, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryCloud]:
     """The clouds that the providers were refreshed from, with what the workers did before they died."""

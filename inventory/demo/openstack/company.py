@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from openstack.connection import Connection
 
-from inventory import drivers
 from inventory.demo.account import Account
 from inventory.demo.company import NETWORKS, Network, Rule, Servers
 from inventory.demo.openstack.plane import ControlPlane
@@ -32,7 +31,7 @@ def account(known_url: str | None) -> Iterator[Account]:
     fill(told)
     yield Account(
         {
-            "type": drivers.provider_type("openstack"),
+            "vendor": "openstack",
             "provider_region": told["region"],
             "url": told["url"],
             "project": told["project"],

@@ -30,7 +30,6 @@ class Ec2Driver(Driver):
     """One AWS account in one region."""
 
     vendor: ClassVar[str] = "amazon"
-    namespace: ClassVar[str] = "Amazon"
     title: ClassVar[str] = "Amazon EC2"
     asked_for: ClassVar[Mapping[str, bool]] = {
         "provider_region": False,

@@ -17,7 +17,6 @@ class FileDriver(ReadOnlyDriver):
     """Reads a file in `settings.INVENTORY_FILES`, named by the provider's URL: `file:///acme.json`."""
 
     vendor: ClassVar[str] = "file"
-    namespace: ClassVar[str] = "File"
     title: ClassVar[str] = "Exported inventory"
     asked_for: ClassVar[Mapping[str, bool]] = {"url": True}
     needs_credentials: ClassVar[bool] = False

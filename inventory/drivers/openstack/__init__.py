@@ -26,7 +26,6 @@ class OpenStackDriver(Driver):
     """One user's view of an OpenStack cloud in one region: of every project, or of its own."""
 
     vendor: ClassVar[str] = "openstack"
-    namespace: ClassVar[str] = "Openstack"
     title: ClassVar[str] = "OpenStack"
     asked_for: ClassVar[Mapping[str, bool]] = {
         "hostname": True,

@@ -12,8 +12,9 @@ from django.db.models import F
 from django.db.models.expressions import Combinable
 
 from inventory.rest import messages
+from inventory.rest.classes import TYPE, ClassNames
 from inventory.rest.errors import BadInput
-from inventory.rest.resources import ResourceType
+from inventory.rest.resources import RelatedCount, ResourceType, Viewer
 
 
 class Kind(Enum):
@@ -31,12 +32,14 @@ class Kind(Enum):
 class Attribute:
     """An attribute as clients name it.
 
-    `expression` is its value in a query on the collection's rows; for a list, its `TextList`.
+    `expression` is its value in a query on the collection's rows, of a list the `Texts`. One with `class_names`
+    is no value of the rows: its conditions have to be settled.
     """
 
     name: str
     kind: Kind
     expression: Any
+    class_names: ClassNames | None = None
 
 
 _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
@@ -49,17 +52,20 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 }
 
 
-def attribute_of(resource_type: ResourceType, name: str) -> Attribute | None:
+def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute | None:
     """The attribute with this name, or None. Raises `BadInput` for one that is not a scalar."""
     if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
+    column = resource_type.columns.get(name)
+    if column and column.class_names is not None:
+        return Attribute(name, Kind.TEXT, F(TYPE), column.class_names)
     source = _source(resource_type, name)
     if source is None:
         return None
     kind = _kind_of(resource_type, name)
     if kind is None:
         raise BadInput(messages.not_a_scalar(resource_type.label, name))
-    return Attribute(name, kind, source)
+    return Attribute(name, kind, source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source)
 
 
 def comparable(resource_type: ResourceType) -> list[str]:

@@ -14,6 +14,7 @@ from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
+from inventory.rest.resources import Viewer
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -25,14 +26,19 @@ _ORDERS = {
 _CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time", Kind.UUID: "a UUID"}
 
 
-def compared(attribute: Attribute, parsed: Filter) -> Condition:
+def compared(attribute: Attribute, parsed: Filter, viewer: Viewer) -> Condition:
     """The condition of a filter. Raises `BadInput` if it makes no sense for the attribute.
 
     `!=`, `!==` and `!~` are the complements of `=`, `==` and `=~`. So null, which equals no value, is unequal to
     each.
     """
     if attribute.kind is Kind.LIST:
-        return list_condition(attribute.name, attribute.expression, parsed)
+        return list_condition(attribute.name, attribute.expression, parsed, viewer)
+    found = _compared(attribute, parsed)
+    return found if attribute.class_names is None else attribute.class_names.settled(found)
+
+
+def _compared(attribute: Attribute, parsed: Filter) -> Condition:
     opposite = parsed.operator.opposite
     found = _positive(attribute, opposite or parsed.operator, parsed.operand)
     if not opposite:

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from inventory.db.conditions import Condition, all_of, any_of, fixed
+from inventory.db.links import links_of
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, attribute_of
 from inventory.rest.query.comparing import compared, holds_for_null
 from inventory.rest.query.grammar import Filter, parse
 from inventory.rest.query.related import few
-from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type, links_of
+from inventory.rest.resources import Relation, ResourceType, ToOne, Viewer, get_resource_type
 
 #: Maximum number of filters in a request.
 MAX_FILTERS = 100
 
-Visible = Callable[[ResourceType], QuerySet[Any]]
 
-
-def where(resource_type: ResourceType, filters: Sequence[str], visible: Visible) -> Condition:
+def where(resource_type: ResourceType, filters: Sequence[str], viewer: Viewer) -> Condition:
     """The condition of the filters: all are anded, and those with `or` are ored with the rest.
 
-    `visible` returns the rows of a related collection that the caller may see; filters ignore all others. Raises
-    `BadInput` for an invalid filter.
+    Filters ignore what the viewer can't see. Raises `BadInput` for an invalid filter.
     """
     if len(filters) > MAX_FILTERS:
         raise BadInput(messages.too_many_filters(MAX_FILTERS))
     parsed = [parse(text) for text in filters]
-    needed = [_where(one, resource_type, visible) for one in parsed if not one.alternative]
-    alternatives = [_where(one, resource_type, visible) for one in parsed if one.alternative]
+    needed = [_where(one, resource_type, viewer) for one in parsed if not one.alternative]
+    alternatives = [_where(one, resource_type, viewer) for one in parsed if one.alternative]
     return any_of([*([all_of(needed)] if needed else []), *alternatives])
 
 
-def _where(parsed: Filter, resource_type: ResourceType, visible: Visible) -> Condition:
+def _where(parsed: Filter, resource_type: ResourceType, viewer: Viewer) -> Condition:
     *relations, name = parsed.path
     if not relations:
-        return compared(_attribute(resource_type, name), parsed)
+        return compared(_attribute(resource_type, name, viewer), parsed, viewer)
     if len(relations) > 1:
         raise BadInput(messages.TOO_FAR)
     relation = resource_type.relations.get(relations[0])
     if relation is None:
         raise _unknown(resource_type, ".".join(parsed.path))
     target = get_resource_type(relation.collection)
-    related, fits = visible(target), compared(_attribute(target, name), parsed)
+    related, fits = viewer.visible(target), compared(_attribute(target, name, viewer), parsed, viewer)
     # The attributes of a missing resource are null.
     or_none = isinstance(relation, ToOne) and holds_for_null(parsed)
     ids = None if or_none else few(related.filter(fits.q()))
@@ -66,8 +63,8 @@ def _linked_to(relation: Relation, target: ResourceType, related: Sequence[int])
     return fixed(Q(pk__in=links.filter(**{f"{row}__in": related}).values(owner).distinct()))
 
 
-def _attribute(resource_type: ResourceType, name: str) -> Attribute:
-    found = attribute_of(resource_type, name)
+def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute:
+    found = attribute_of(resource_type, name, viewer)
     if found is None:
         raise _unknown(resource_type, name)
     return found

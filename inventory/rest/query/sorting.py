@@ -12,7 +12,7 @@ from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
-from inventory.rest.resources import ResourceType
+from inventory.rest.resources import ResourceType, Viewer
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
@@ -21,14 +21,14 @@ BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
-def order(resource_type: ResourceType, query: QueryDict) -> tuple[str | OrderBy, ...]:
+def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tuple[str | OrderBy, ...]:
     """The requested order, then by id. Raises `BadInput` for an invalid one.
 
     Null comes last, in descending order first. The default direction is ascending.
     """
     if not PARAMETERS & query.keys():
         return BY_ID
-    wanted = [_attribute(resource_type, name) for name in comma_list(query, "sort_by")]
+    wanted = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(wanted):
         raise BadInput(messages.TOO_MANY_DIRECTIONS)
@@ -44,8 +44,8 @@ def _one_of(known: Any, word: str, parameter: str) -> str:
     return word.lower()
 
 
-def _attribute(resource_type: ResourceType, name: str) -> Attribute:
-    found = attribute_of(resource_type, name)
+def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute:
+    found = attribute_of(resource_type, name, viewer)
     if found is None:
         raise BadInput(messages.invalid_sort(resource_type.label, name))
     if found.kind is Kind.LIST:
@@ -55,6 +55,8 @@ def _attribute(resource_type: ResourceType, name: str) -> Attribute:
 
 def _order(attribute: Attribute, descending: bool, ignore_case: bool) -> OrderBy:
     value = attribute.expression
-    if attribute.kind is Kind.TEXT:
+    if attribute.class_names is not None:
+        value = attribute.class_names.order(ignore_case=ignore_case)
+    elif attribute.kind is Kind.TEXT:
         value = Folded(value) if ignore_case else ByCodePoint(value)
     return OrderBy(value, descending=descending, nulls_first=descending or None, nulls_last=not descending or None)

@@ -11,10 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from inventory.db.links import links_of
 from inventory.db.lookups import Numbers
 from inventory.rest.reading.projection import Projection, Resource
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import ResourceType, Subcollection, ToMany, links_of
+from inventory.rest.resources import ResourceType, Subcollection, ToMany
 
 #: Of each owner that has more than a page the id of the first row behind it.
 Ends = Mapping[int, int]
@@ -82,8 +83,8 @@ class Embedded:
         return Subquery(of_one.order_by("pk").values("pk")[limit : limit + 1])
 
 
-def embed(resource_type: ResourceType, resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
-    """Put all of these into resources of one type.
+def embed(rows: QuerySet[Any], resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
+    """Put all of these into resources, which are of these rows.
 
     One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
     too many is then quicker.
@@ -92,7 +93,7 @@ def embed(resource_type: ResourceType, resources: Mapping[int, Resource], embedd
     columns = {f"_behind_{number}": one.behind_a_page() for number, one in enumerate(asked)}
     ends: list[dict[int, int]] = [{} for _ in asked]
     if asked:
-        owners = resource_type.queryset.model._default_manager.filter(pk__among=Numbers(resources)).order_by()
+        owners = rows.filter(pk__among=Numbers(resources)).order_by()
         for pk, *behind in owners.annotate(**columns).values_list("pk", *columns):
             for found, end in zip(ends, behind, strict=True):
                 if end is not None:

@@ -10,9 +10,10 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
+from inventory.rest.classes import ClassNames
 from inventory.rest.reading.rows import RowQuery, Sources
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import ResourceType, ToOne
+from inventory.rest.resources import RelatedCount, ResourceType, ToOne
 
 Resource = dict[str, Any]
 #: Rows in one fetch: a page has at most as many.
@@ -20,20 +21,37 @@ CHUNK = 1000
 
 
 class Projection:
-    """The names of a resource's values, and what a query selects for them; of a to-one relation that is the id."""
+    """The names of a resource's values, and what a query selects for them; of a to-one relation that is the id.
 
-    def __init__(self, sources: Mapping[str, str | Combinable]) -> None:
+    `class_names` are of the attributes that show a vendor by the name of its class.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, str | Combinable], class_names: Sequence[tuple[str, ClassNames]] = ()
+    ) -> None:
         self.names = ("href", "id", *sources)
         self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
+        self.class_names = class_names
 
     @classmethod
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
         return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
+    def visible_to(self, user: Any) -> Projection:
+        """The same, that counts what there is for this user."""
+        if not any(isinstance(source, RelatedCount) for source in self.sources):
+            return self
+        sources = (one.visible_to(user) if isinstance(one, RelatedCount) else one for one in self.sources[1:])
+        return Projection(dict(zip(self.names[2:], sources, strict=True)))
+
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order; `prefix` and its id is the address of each."""
         names = self.names
-        return [dict(zip(names, (prefix + row[0], *row), strict=False)) for row in self._read(rows)]
+        resources = [dict(zip(names, (prefix + row[0], *row), strict=False)) for row in self._read(rows)]
+        for name, class_names in self.class_names:
+            for resource in resources:
+                resource[name] = class_names[resource[name]]
+        return resources
 
     def owned(
         self, rows: QuerySet[Any], owner: str, prefix: Callable[[Any], str]
@@ -41,7 +59,10 @@ class Projection:
         """Each resource after its value of `owner`, which also says the prefix of its address."""
         names = self.names
         for value, *row in rows.values_list(owner, *self.sources).iterator(CHUNK):
-            yield value, dict(zip(names, (prefix(value) + row[0], *row), strict=True))
+            resource = dict(zip(names, (prefix(value) + row[0], *row), strict=True))
+            for name, class_names in self.class_names:
+                resource[name] = class_names[resource[name]]
+            yield value, resource
 
     def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
         """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
@@ -67,4 +88,5 @@ def _projection(
         sources["href_slug"] = Concat(
             Value(f"{resource_type.name}/"), Cast(F("pk"), TextField()), output_field=TextField()
         )
-    return Projection(sources)
+    class_names = [(name, names) for name in plain if (names := columns[name].class_names) is not None]
+    return Projection(sources, class_names)

@@ -6,43 +6,23 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
-from django.db.models.expressions import Combinable
+from django.db.models import QuerySet
 
-from inventory.db.conditions import NOTHING, Condition
 from inventory.db.lookups import Numbers
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.embedding import Embedded, embed
 from inventory.rest.reading.projection import Projection, Resource
 from inventory.rest.reading.rows import Parent, RowQuery
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, get_resource_type
+from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, Viewer, get_resource_type
 
 
-def total(model: type[Model], relation: str) -> Combinable:
-    """How many different rows a relation of this model leads to."""
-    rows = model._default_manager.filter(pk=OuterRef("pk")).order_by().values("pk")
-    return Subquery(rows.annotate(total=Count(relation, distinct=True)).values("total"))
-
-
-class Reader:
+class Reader(Viewer):
     """Reads resources for one user, with addresses under one root."""
 
     def __init__(self, user: Any, hrefs: Hrefs) -> None:
-        self.user = user
+        super().__init__(user)
         self.hrefs = hrefs
-
-    def scope(self, resource_type: ResourceType) -> Condition:
-        """What holds for the resources that the user may see: none without the permission that the type asks."""
-        if not self.user.has_perms(resource_type.view_permissions):
-            return NOTHING
-        scope: Condition = resource_type.queryset.scope_of(self.user)
-        return scope
-
-    def visible(self, resource_type: ResourceType) -> QuerySet[Any]:
-        """The rows of the resources that the user may see."""
-        rows: QuerySet[Any] = resource_type.queryset.filter(self.scope(resource_type).q())
-        return rows
 
     def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
         """All of them; below a parent, of that."""
@@ -57,19 +37,19 @@ class Reader:
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
         prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
-        read = Projection.of(resource_type, selection).resources(rows, prefix)
+        read = Projection.of(resource_type, selection).visible_to(self.user).resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
             return read
         resources = {int(resource["id"]): resource for resource in read}
         for load, names in _loads(resource_type, selection).items():
-            values = load(list(resources))
+            values = load(list(resources), self.user)
             for pk, resource in resources.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
             if isinstance(relation := resource_type.relations[name], ToOne):
                 self._relate(resources, name, relation, attributes)
         if embedded := [*self._related(resource_type, selection), *self._below(resource_type, selection)]:
-            embed(resource_type, resources, embedded)
+            embed(self.visible(resource_type), resources, embedded)
         return read
 
     def _relate(

@@ -15,7 +15,7 @@ from django.db.models.lookups import Exact
 from inventory.db.conditions import EVERYTHING, Comparison, Condition, Junction, Params, Shape
 from inventory.db.statements import CompiledQuery
 from inventory.rest.query.sorting import BY_ID
-from inventory.rest.resources import ResourceType, Subcollection
+from inventory.rest.resources import RelatedCount, ResourceType, Subcollection
 
 #: What a query selects, as `values_list()` takes it.
 Sources = tuple[str | Combinable, ...]
@@ -143,6 +143,10 @@ class RowQuery:
             self.parent, scope=params.of(self.parent.scope), pk=params.add(self.parent.pk)
         )
         rows = RowQuery(self.resource_type, params.of(self.scope), parent, params.of(self.where))
+        if any(isinstance(source, RelatedCount) for source in sources):
+            sources = tuple(
+                one.within(params.of(one.scope)) if isinstance(one, RelatedCount) else one for one in sources
+            )
         limit = None if sources is _COUNTED else self.limit
         return _compiled(replace(rows, limit=limit), sources, self.total is not None), params.values
 
@@ -161,7 +165,9 @@ def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQue
         return rows.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     few = rows.parent is None or rows.parent.subcollection.few
-    return CompiledQuery(make, planned=few and all(map(_tells, (rows.scope.shape, rows.where.shape))))
+    # Of a row that is named, it is looked at last whether it is in the scope.
+    any_scope = _tells(rows.scope.shape) or _names(rows.where.shape)
+    return CompiledQuery(make, planned=few and any_scope and _tells(rows.where.shape))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
@@ -174,8 +180,18 @@ def _tells(shape: Shape) -> bool:
     match shape:
         case Junction(parts=parts):
             return all(map(_tells, parts))
+        case Comparison(lookup="pk__gt"):
+            return True
+    return _names(shape)
+
+
+def _names(shape: Shape) -> bool:
+    """Whether it asks for what has one value that tells a row."""
+    match shape:
+        case Junction(connector="AND", parts=parts):
+            return any(map(_names, parts))
         case Comparison(lookup=str(name)):
-            return name == "pk__gt" or name.removesuffix("__exact") in _TELLING
+            return name.removesuffix("__exact") in _TELLING
         case Comparison(expression=F() as attribute, lookup=lookup):
             return lookup is Exact and attribute in map(F, _TELLING)
     return False

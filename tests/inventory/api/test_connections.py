@@ -11,7 +11,6 @@ from django.test import Client
 
 from inventory.models import Provider, Zone
 
-OPENSTACK = "ManageIQ::Providers::Openstack::CloudManager"
 LOGIN = {"userid": "me", "password": "secret"}
 CLOUD = {
     "endpoint": {"role": "default", "hostname": "keystone.example.org", "port": 5000, "security_protocol": "ssl"},

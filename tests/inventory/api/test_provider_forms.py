@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from inventory.models import Provider
+from tests.cast import AMAZON, AMAZON_TYPE, FILE, FILE_TYPE, OPENSTACK, OPENSTACK_TYPE
 
 pytestmark = pytest.mark.django_db
 
@@ -23,28 +24,36 @@ def data(client: Client, query: str = "") -> Any:
 
 def test_it_tells_the_types_that_can_be_connected(admin_client: Client) -> None:
     told = data(admin_client)
-    assert [one["type"] for one in told["supported_providers"]] == list(settings.DRIVERS)
+    assert [one["type"] for one in told["supported_providers"]] == [AMAZON_TYPE, OPENSTACK_TYPE, FILE_TYPE]
     assert all(one["title"] and one["kind"] == "cloud" for one in told["supported_providers"])
     assert "provider_form_schema" not in told
     assert admin_client.options("/api/vms").json()["data"] == {}
 
 
-@pytest.mark.parametrize("provider_type", list(settings.DRIVERS))
-def test_what_a_form_can_not_do_without_is_enough_to_connect(admin_client: Client, provider_type: str) -> None:
-    fields = data(admin_client, f"?type={provider_type}")["provider_form_schema"]["fields"]
-    body: dict[str, Any] = {"type": provider_type, "ddf": True}
+@pytest.mark.parametrize(
+    ("name", "vendor"),
+    [
+        (AMAZON_TYPE, AMAZON),
+        (OPENSTACK_TYPE, OPENSTACK),
+        (FILE_TYPE, FILE),
+        *((name, name) for name in settings.DRIVERS),
+    ],
+)
+def test_what_a_form_can_not_do_without_is_enough_to_connect(admin_client: Client, name: str, vendor: str) -> None:
+    fields = data(admin_client, f"?type={name}")["provider_form_schema"]["fields"]
+    body: dict[str, Any] = {"type": name, "ddf": True}
     for field in fields:
-        *places, name = field["name"].split(".")
+        *places, attribute = field["name"].split(".")
         assert field["component"] in {"text-field", "password-field", "select", "switch"}
         assert field["label"]
         if field["isRequired"]:
             held = body
             for place in places:
                 held = held.setdefault(place, {})
-            held[name] = TYPED[name]
+            held[attribute] = TYPED[attribute]
     answer = admin_client.post("/api/providers", body, content_type="application/json")
     assert answer.status_code == HTTPStatus.OK, answer.content
-    assert Provider.objects.get().type == provider_type
+    assert Provider.objects.get().vendor == vendor
 
 
 def test_a_password_is_typed_unseen_and_a_choice_has_its_options(admin_client: Client) -> None:

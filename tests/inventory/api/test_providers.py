@@ -20,12 +20,11 @@ from inventory.arguments import ProviderRefresh, provider_task
 from inventory.models import Provider, Task
 from inventory.services import delete_provider
 from tests import cast as actors
-from tests.cast import AMAZON, Cast
+from tests.cast import AMAZON, AMAZON_TYPE, FILE, FILE_TYPE, Cast
 from tests.contracts import grant
 
 JSON = "application/json"
 BASIC = {"Authorization": f"Basic {b64encode(b'root:secret').decode()}"}
-FILE = "ManageIQ::Providers::File::CloudManager"
 GIVEN = {
     "name": "aws",
     "type": "amazon",
@@ -46,7 +45,7 @@ def test_a_provider_is_created_and_read_at_once(admin_client: Client, action: di
     assert answer.status_code == HTTPStatus.OK
     [created] = answer.json()["results"]
     provider = Provider.objects.get(pk=created["id"])
-    assert (created["name"], created["type"], created["enabled"]) == ("aws", AMAZON, True)
+    assert (created["name"], created["type"], created["enabled"]) == ("aws", AMAZON_TYPE, True)
     assert provider.credentials == GIVEN["credentials"]
     assert "secret" not in answer.content.decode() + admin_client.get(created["href"]).content.decode()
     assert Task.objects.get().name == "Refresh of aws"
@@ -58,7 +57,7 @@ def test_the_other_form_of_manageiq_is_understood(admin_client: Client) -> None:
         "endpoint": {"role": "default", "url": "http://127.0.0.1:5000"},
         "authentication": {"authtype": "default", "userid": "me", "password": "secret"},
     }
-    body = {"name": "aws", "type": AMAZON, "connection_configurations": [configuration]}
+    body = {"name": "aws", "type": AMAZON_TYPE, "connection_configurations": [configuration]}
     assert post(admin_client, "/api/providers", body).status_code == HTTPStatus.OK
     assert Provider.objects.get().credentials == {"userid": "me", "password": "secret"}
 
@@ -94,12 +93,12 @@ WITHOUT = {"name": "picture", "url": "file:///acme.json"}
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", ["file", FILE])
+@pytest.mark.parametrize("kind", [FILE, FILE_TYPE])
 def test_a_provider_of_a_type_without_credentials_needs_none(admin_client: Client, kind: str) -> None:
     answer = post(admin_client, "/api/providers", WITHOUT | {"type": kind})
     assert answer.status_code == HTTPStatus.OK, answer.content
     provider = Provider.objects.get()
-    assert (provider.type, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
+    assert (provider.vendor, provider.url, provider.credentials) == (FILE, "file:///acme.json", {})
     assert Task.objects.get().name == "Refresh of picture"
 
 
@@ -280,7 +279,7 @@ def test_a_name_that_another_request_takes_meanwhile_is_as_one_that_is_taken(
     for service in ("connect_provider", "edit_provider"):
 
         def meanwhile(run: Any, **given: Any) -> Provider:
-            Provider.objects.get_or_create(name="taken", type=AMAZON)
+            Provider.objects.get_or_create(name="taken", vendor=AMAZON)
             saved: Provider = run(**given)
             return saved
 
@@ -328,7 +327,7 @@ def test_a_name_that_is_taken_is_refused(admin_client: Client, cast: Cast) -> No
     taken = {"name": cast.acme.name}
     for answer in (
         admin_client.post("/api/providers", NEW | taken, JSON),
-        admin_client.put(f"/api/providers/{Provider.objects.create(name='other', type=AMAZON).pk}", taken, JSON),
+        admin_client.put(f"/api/providers/{Provider.objects.create(name='other', vendor=AMAZON).pk}", taken, JSON),
     ):
         assert answer.status_code == HTTPStatus.BAD_REQUEST
         assert answer.json()["error"]["message"] == "name: A provider with this name already exists."

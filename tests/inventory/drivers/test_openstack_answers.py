@@ -78,8 +78,8 @@ def cloud() -> Iterator[FakeOpenStack]:
 @pytest.fixture
 def provider(cloud: FakeOpenStack, db: None, clock: Clock) -> Provider:
     keys = {"userid": "admin", "password": "secret"}
-    kind = "ManageIQ::Providers::Openstack::CloudManager"
-    return actors.provider("openstack", type=kind, url=cloud.url, credentials=keys)
+    kind = "openstack"
+    return actors.provider("openstack", vendor=kind, url=cloud.url, credentials=keys)
 
 
 class TestReading:

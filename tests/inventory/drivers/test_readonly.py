@@ -16,7 +16,6 @@ RULE = Rule("r-1", "sg-1", "inbound")
 
 class Picture(ReadOnlyDriver):
     vendor = "picture"
-    namespace = "Picture"
 
     def inventory(self) -> Inventory:
         return Inventory(

@@ -11,7 +11,7 @@ from django.test import Client
 
 from inventory.models import Vm
 from inventory.rest.resources import get_resource_type
-from tests.cast import OPENSTACK, Cast, provider, tenant, vm
+from tests.cast import AMAZON_TYPE, FILE_TYPE, OPENSTACK, OPENSTACK_TYPE, Cast, provider, tenant, vm
 from tests.cast import network as network_of
 
 NETWORK_MANAGER = "ManageIQ::Providers::Amazon::NetworkManager"
@@ -21,12 +21,10 @@ CLOUD_VM = "ManageIQ::Providers::CloudManager::Vm"
 @pytest.fixture
 def three(company: Cast) -> Cast:
     """With VMs of two clouds, and one that is no cloud's."""
-    stack = provider("stack", type=OPENSTACK)
+    stack = provider("stack", vendor=OPENSTACK)
     other = vm(network_of(tenant(stack, "stack"), "stack"), "only")
-    Vm.objects.filter(pk=other.pk).update(type=f"{OPENSTACK}::Vm")
-    Vm.objects.filter(pk=company.staging.single.pk).update(
-        cloud=False, type="ManageIQ::Providers::Vmware::InfraManager::Vm"
-    )
+    Vm.objects.filter(pk=other.pk).update(vendor=OPENSTACK)
+    Vm.objects.filter(pk=company.staging.single.pk).update(cloud=False, vendor="vmware")
     return company
 
 
@@ -42,13 +40,13 @@ def listed(client: Client, url: str) -> tuple[list[str], dict[str, Any]]:
     [
         ("vms?collection_class=Vm", 5),
         (f"vms?collection_class={CLOUD_VM}", 4),
-        (f"vms?collection_class={OPENSTACK}::Vm", ["stack-only"]),
-        (f"vms?collection_class={OPENSTACK}::Vm&filter[]=name='production*'", []),
+        (f"vms?collection_class={OPENSTACK_TYPE}::Vm", ["stack-only"]),
+        (f"vms?collection_class={OPENSTACK_TYPE}::Vm&filter[]=name='production*'", []),
         (f"instances?collection_class={CLOUD_VM}", 4),
-        (f"instances?collection_class={OPENSTACK}::Vm", ["stack-only"]),
+        (f"instances?collection_class={OPENSTACK_TYPE}::Vm", ["stack-only"]),
         ("providers?collection_class=ExtManagementSystem", 3),
         ("providers?collection_class=ManageIQ::Providers::CloudManager", 3),
-        (f"providers?collection_class={OPENSTACK}", ["stack"]),
+        (f"providers?collection_class={OPENSTACK_TYPE}", ["stack"]),
         (f"security_groups?collection_class={NETWORK_MANAGER}::SecurityGroup", 6),
         ("providers/{acme}/vms?collection_class=ManageIQ::Providers::Openstack::CloudManager::Vm", []),
     ],
@@ -102,4 +100,4 @@ def test_it_is_of_lists_alone(admin_client: Client, company: Cast) -> None:
 
 
 def test_every_type_of_a_provider_is_a_class_of_providers(db: None) -> None:
-    assert {*settings.DRIVERS} < get_resource_type("providers").classes.keys()
+    assert {AMAZON_TYPE, OPENSTACK_TYPE, FILE_TYPE} < get_resource_type("providers").classes.keys()

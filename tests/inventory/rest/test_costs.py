@@ -20,8 +20,11 @@ from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.test.utils import CaptureQueriesContext
 
+from inventory import querysets
+from inventory.db.statements import CompiledQuery
 from inventory.models import AuthToken, NetworkPort, Vm
 from inventory.rest.http.views import ApiView
+from inventory.restrictions import Restriction
 from secgroups.models import Membership
 from settings.base import TOKEN_TTL
 from tests.cast import Cast
@@ -102,6 +105,48 @@ def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
     with CaptureQueriesContext(connection) as captured:
         get(url)
     assert len(captured) <= 1 + queries, "\n".join(query["sql"] for query in captured)
+
+
+@pytest.fixture
+def restrict(monkeypatch: pytest.MonkeyPatch, cast: Cast) -> Callable[[int], None]:
+    """Restricts everybody to 50 providers: the one that has everything, and others from a number on."""
+
+    def restrict(first: int) -> None:
+        restriction = Restriction((cast.acme.pk, *range(first, first + 49)))
+        monkeypatch.setattr(querysets, "restriction_of", lambda user: restriction)
+
+    return restrict
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_restricted_read_is_the_same_statements_with_other_values(
+    get: Any, cast: Cast, restrict: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """As many queries, and where one is kept it is not made again for a user with other providers."""
+    path, queries = READS[read]
+    url = path.format(pk=Vm.objects.get(name="vm-007").pk, group=cast.production.web.pk)
+    unrestricted = get(url).content
+    restrict(1_000)
+    assert get(url).content == unrestricted
+    made: list[CompiledQuery] = []
+    monkeypatch.setattr(CompiledQuery, "__init__", lambda self, *args, **kwargs: made.append(self))
+    restrict(2_000)
+    with CaptureQueriesContext(connection) as captured:
+        assert get(url).content == unrestricted
+    assert len(captured) <= 1 + queries, "\n".join(query["sql"] for query in captured)
+    assert made == []
+
+
+#: Calls of a restricted read, as multiples of those of an unrestricted one.
+MOST_OF_RESTRICTED = 1.1
+
+
+@pytest.mark.parametrize("read", ["one", "page", "filtered", "parameter", "list"])
+def test_a_restricted_read_is_hardly_more_calls(get: Any, restrict: Callable[[int], None], read: str) -> None:
+    url = READS[read][0].format(pk=Vm.objects.get(name="vm-007").pk)
+    unrestricted = calls(lambda: get(url))
+    restrict(1_000)
+    assert calls(lambda: get(url)) <= MOST_OF_RESTRICTED * unrestricted
 
 
 #: Calls of a whole request, as multiples of those of the control: a view that neither logs in nor reads anything.

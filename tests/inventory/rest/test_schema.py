@@ -22,6 +22,7 @@ from inventory.rest.routers import viewset_of
 from inventory.rest.schema.document import Generator, document
 from inventory.rest.shapes import ENDPOINT, SECURITY
 from inventory.validators import validate_endpoint
+from tests.cast import FILE, FILE_TYPE
 
 Schema = dict[str, Any]
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -160,7 +161,7 @@ def test_the_body_of_an_action_has_what_its_serializer_takes(schema: Schema) -> 
     assert many["properties"]["resources"]["items"] == one["properties"]["resource"]
     assert {"name", "type", "credentials", "connection_configurations"} < attributes["properties"].keys()
     assert attributes["required"] == ["name", "type"]
-    without = {"properties": {"type": {"enum": ["ManageIQ::Providers::File::CloudManager", "file"]}}}
+    without = {"properties": {"type": {"enum": [FILE_TYPE, FILE]}}}
     named = ("credentials", "connection_configurations", "authentications")
     assert attributes["anyOf"] == [*({"required": [name]} for name in named), without]
     assert flat["properties"].keys() == {"action", *attributes["properties"]}

@@ -146,11 +146,10 @@ class TestCreate:
         )
 
     def test_a_provider_that_cannot_manage_groups_refuses(self, admin_client: Client, cast: Cast) -> None:
-        other = actors.provider("other", type="ManageIQ::Providers::Kubernetes")
+        other = actors.provider("other", vendor="kubernetes")
         message = refused(admin_client, f"/api/providers/{other.pk}/security_groups", {"name": "new"})
         assert message == (
-            "Cannot create security group new: Portcullis has no driver for provider other "
-            "of type ManageIQ::Providers::Kubernetes"
+            "Cannot create security group new: Portcullis has no driver for provider other of type kubernetes"
         )
 
     def test_a_disabled_provider_ends_the_task_as_an_error(

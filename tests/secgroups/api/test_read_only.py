@@ -12,10 +12,9 @@ from django.test import Client
 from inventory.models import Provider, Task
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
-from tests.cast import Cast
+from tests.cast import FILE, Cast
 from tests.contracts import grant
 
-FILE = "ManageIQ::Providers::File::CloudManager"
 REASON = "provider acme is read-only (type file)"
 OPEN = {"direction": "inbound", "host_protocol": "tcp", "port": 22, "source_ip_range": "10.0.0.0/8"}
 
@@ -23,7 +22,7 @@ OPEN = {"direction": "inbound", "host_protocol": "tcp", "port": 22, "source_ip_r
 @pytest.fixture
 def company(cast: Cast) -> Cast:
     """The cast, whose provider is a file."""
-    Provider.objects.filter(pk=cast.acme.pk).update(type=FILE, url="file:///acme.json")
+    Provider.objects.filter(pk=cast.acme.pk).update(vendor=FILE, url="file:///acme.json")
     return cast
 
 

@@ -18,10 +18,11 @@ from inventory.models import Provider
 from inventory.rest.errors import BadInput
 from inventory.rest.query import order
 from tests.cast import provider
+from tests.queries import SUPERVISOR
 
 
 def names(query: str) -> list[str]:
-    rows = Provider.objects.order_by(*order(ProviderViewSet.resource_type, QueryDict(query)))
+    rows = Provider.objects.order_by(*order(ProviderViewSet.resource_type, QueryDict(query), SUPERVISOR))
     return list(rows.values_list("name", flat=True))
 
 
@@ -151,4 +152,4 @@ def test_every_letter_is_folded_by_the_database_as_by_us(db: None) -> None:
 
 def test_a_list_has_no_order(db: None) -> None:
     with pytest.raises(BadInput, match="Vm cannot be sorted by ipaddresses"):
-        order(VmViewSet.resource_type, QueryDict("sort_by=name,ipaddresses"))
+        order(VmViewSet.resource_type, QueryDict("sort_by=name,ipaddresses"), SUPERVISOR)

@@ -14,6 +14,7 @@ from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery
 from inventory.rest.resources import get_resource_type
+from inventory.restrictions import Restriction
 from tests.cast import Cast
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="is about the plans of PostgreSQL")
@@ -55,6 +56,16 @@ def kept_plans() -> int:
 def test_that_of_what_tells_a_row_is_kept(condition: Condition, kept: int) -> None:
     instances = get_resource_type("instances")
     assert plans_kept_of(RowQuery(instances, EVERYTHING).filter(condition)) == kept
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [(EVERYTHING, 0), (compare("pk", 7), 1), (compare("pk__gt", 7), 0), (compare("name", "a"), 1)],
+)
+def test_that_of_a_row_that_is_named_is_kept_whatever_the_scope(condition: Condition, kept: int) -> None:
+    scope = Restriction((1, 2)).condition("provider", "cloud_tenant")
+    assert plans_kept_of(RowQuery(get_resource_type("instances"), scope).filter(condition)) == kept
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,306 @@
+"""What lies outside a user's restriction is not there for them: no row, name or number of it is in any answer.
+
+Everything is asked twice, without the other rows and with them, and has to be answered the same: that finds what
+shows something of them. A read that starts from all rows and happens to show nothing is found by its statement,
+which lacks the number that each restriction here has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from inventory import querysets
+from inventory.models import Instance, Provider, Task, Vm
+from inventory.querysets import ResourceQuerySet
+from inventory.rest.resources import RelatedCount, ResourceType, get_resource_type
+from inventory.rest.routers import viewset_of
+from inventory.restrictions import Restriction
+from secgroups.models import Membership
+from tests.cast import Planted, plant
+
+#: A provider that nobody has. A statement that has this number asked for the scope.
+MARK = 987_654_321
+SCOPED = [
+    model
+    for app in ("inventory", "secgroups")
+    for model in apps.get_app_config(app).get_models()
+    if isinstance(queryset := model._default_manager.all(), ResourceQuerySet) and queryset.provider
+]
+TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m in SCOPED), "inventory_tally"}))
+#: What is another in each answer.
+CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
+#: The statements that need not ask for the scope, and why.
+EXEMPT = {
+    r'SELECT "inventory_provider"."id", "inventory_provider"."credentials" FROM "inventory_provider" WHERE '
+    r'"inventory_provider"."id" = \d+ LIMIT 21': "a deferred column of the provider that the page is of",
+}
+
+
+@pytest.fixture
+def reader(django_user_model: type[User]) -> User:
+    """A user of the API and of the admin who may do everything, and is no superuser."""
+    user = django_user_model.objects.create_user("reader", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    return user
+
+
+@pytest.fixture
+def client(client: Client, reader: User) -> Client:
+    client.force_login(reader)
+    return client
+
+
+@pytest.fixture
+def kept(reader: User) -> Planted:
+    """What the reader is to see."""
+    planted = plant("kept")
+    Task.objects.create(name="kept", queue="vms/1", provider=planted.provider, vm=planted.vm, state="Finished")
+    return planted
+
+
+def restrict(monkeypatch: pytest.MonkeyPatch, reader: User, restriction: Restriction) -> None:
+    monkeypatch.setattr(querysets, "restriction_of", lambda user: restriction if user.pk == reader.pk else None)
+
+
+@pytest.fixture(params=["providers", "tenants"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, reader: User, kept: Planted) -> str:
+    """To what the reader is restricted."""
+    reached = {
+        "providers": Restriction((MARK, kept.provider.pk)),
+        "tenants": Restriction((MARK,), (kept.tenant.pk,)),
+    }
+    restrict(monkeypatch, reader, reached[request.param])
+    return str(request.param)
+
+
+@pytest.fixture
+def others(kind: str, kept: Planted) -> Callable[[], Planted]:
+    """Makes what lies outside: of another provider, or of another tenant; linked to what does not."""
+
+    def make() -> Planted:
+        meadow = plant("meadow", kept.provider if kind == "tenants" else None)
+        Task.objects.create(name="meadow", queue="vms/2", provider=meadow.provider, vm=meadow.vm, state="Finished")
+        Membership.objects.create(security_group=kept.db, network_port=meadow.port, vm=kept.vm)
+        Membership.objects.create(security_group=meadow.db, network_port=kept.port, vm=kept.vm)
+        change(meadow.port, vm=kept.vm, cloud_network=kept.network, ipaddresses=["10.9.9.9"])
+        change(meadow.db, cloud_network=kept.network)
+        kept.db.shared_with.add(meadow.tenant)
+        if kind == "providers":  # else they would be the reader's
+            for row in (meadow.network, meadow.db, meadow.vm):
+                change(row, cloud_tenant=kept.tenant)
+            change(meadow.rule, security_group=kept.web)
+        return meadow
+
+    return make
+
+
+def change(row: Model, **attributes: Any) -> None:
+    type(row)._default_manager.filter(pk=row.pk).update(**attributes)
+
+
+# --- The walk ---
+
+
+def addresses(resource_type: ResourceType, rows: Sequence[Any]) -> Iterator[str]:
+    """What can be asked of a collection, and of these of its resources."""
+    url, computed = f"/api/{resource_type.name}", resource_type.computed_names
+    everything = ",".join([*resource_type.columns, *computed, *resource_type.relations])
+    below = ",".join(resource_type.subcollections)
+    for parameters in ("", "offset=1", "limit=1", "after=0", "hide=resources", "sort_by=id"):
+        yield f"{url}?{parameters}"
+    yield f"{url}?attributes={everything}&expand=resources,{below}"
+    yield from (f"{url}?{parameters}&expand=resources" for parameters in filters(resource_type))
+    for row in rows:
+        yield f"{url}/{row.pk}"
+        yield f"{url}/{row.pk}?attributes={everything}&expand={below}"
+        for name in resource_type.subcollections:
+            for parameters in ("expand=resources", "limit=1&filter[]=id>0", "offset=1"):
+                yield f"{url}/{row.pk}/{name}?{parameters}"
+
+
+def filters(resource_type: ResourceType) -> Iterator[str]:
+    """By what stands in other tables."""
+    for name in totals(resource_type):
+        yield f"sort_by={name}"
+        yield from (f"filter[]={name}={number}" for number in range(4))
+    for name in resource_type.lists:
+        yield from (f"filter[]={name}{condition}" for condition in ("=NULL", "!=NULL", "='10.9*'"))
+    for name, relation in resource_type.relations.items():
+        target = get_resource_type(relation.collection)
+        for attribute in {"name", "ems_ref"} & target.columns.keys():
+            for condition in ("='*meadow*'", "=NULL", "!='kept'"):
+                yield f"filter[]={name}.{attribute}{condition}"
+        yield from (f"filter[]={name}.{total}=1" for total in totals(target))
+
+
+def totals(resource_type: ResourceType) -> list[str]:
+    return [name for name, computed in resource_type.computed.items() if isinstance(computed, RelatedCount)]
+
+
+def api(client: Client, reader: User) -> Iterator[tuple[str, Any]]:
+    """Each address with its answer."""
+    yield "/api", client.get("/api?attributes=all")
+    for resource_type in map(get_resource_type, settings.COLLECTIONS):
+        rows = list(resource_type.queryset.visible_to(reader).order_by("pk"))
+        for url in dict.fromkeys(addresses(resource_type, rows)):
+            yield url, client.get(url)
+        url = f"/api/{resource_type.name}"
+        for address in (url, *(f"{url}/{row.pk}" for row in rows[:1])):
+            yield f"OPTIONS {address}", client.options(address)
+            yield f"HTML {address}", client.get(address, headers={"Accept": "text/html"})
+        body = {"action": "query", "resources": [{"id": pk} for pk in range(1, 20)]}
+        yield f"POST {url}", client.post(url, body, "application/json")
+
+
+def page_of(model: Any, page: str, *args: Any, **query: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args, query=query)
+
+
+def pages(model: type[Model], reader: User) -> Iterator[str]:
+    """What the admin has of a model: its lists in each order, its pages, and where their links lead."""
+    model_admin = admin.site.get_model_admin(model)
+    yield page_of(model, "changelist", q="e")
+    yield from (page_of(model, "changelist", o=column) for column in range(len(model_admin.list_display) + 4))
+    rows: Any = model._default_manager.all()
+    for row in rows.visible_to(reader).order_by("pk"):
+        for page in ("change", "history", *(["delete"] if model is Provider else [])):
+            yield page_of(model, page, row.pk)
+        for link in (*getattr(model_admin, "counts", ()), *getattr(model_admin, "links", ())):
+            yield link.url(row)
+
+
+def admin_site(client: Client, reader: User) -> Iterator[tuple[str, Any]]:
+    """Each page with its answer."""
+    listed = [
+        model for model in admin.site._registry if isinstance(model._default_manager.all(), ResourceQuerySet)
+    ]
+    urls = [reverse("admin:index"), *(url for model in listed for url in pages(model, reader))]
+    for model in (Vm, Instance):
+        chosen = ",".join(str(vm.pk) for vm in model.objects.visible_to(reader))
+        urls += [page_of(model, f"{action}_groups", ids=chosen) for action in ("add", "remove")]
+    for url in urls:
+        yield url, client.get(url)
+
+
+WALKS = pytest.mark.parametrize("walk", [api, admin_site])
+
+
+# --- What must hold ---
+
+
+@WALKS
+def test_every_answer_is_as_without_what_lies_outside_and_asks_for_the_scope(
+    walk: Any, client: Client, reader: User, others: Callable[[], Planted]
+) -> None:
+    without = {url: text_of(answer) for url, answer in walk(client, reader)}
+    others()
+    different, elsewhere, walked = [], set(), walk(client, reader)
+    while True:
+        with CaptureQueriesContext(connection) as queries:
+            url, answer = next(walked, (None, None))
+        if url is None:
+            break
+        different += [url] if text_of(answer) != without[url] else []
+        elsewhere |= {f"{url}: {query['sql']}" for query in queries if starts_elsewhere(query["sql"])}
+    assert different == []
+    assert elsewhere == set()
+
+
+def text_of(answer: Any) -> str:
+    return CHANGING.sub("", f"{answer.status_code} {answer.content.decode()}")
+
+
+def starts_elsewhere(sql: str) -> bool:
+    """Whether it reads rows that a restriction is about, and not by one."""
+    return bool(TABLES.search(sql)) and str(MARK) not in sql and not any(re.fullmatch(one, sql) for one in EXEMPT)
+
+
+@WALKS
+def test_what_a_row_names_outside_is_not_named_to_the_user(
+    walk: Any, client: Client, reader: User, kept: Planted, others: Callable[[], Planted]
+) -> None:
+    meadow = others()
+    change(kept.rule, source_security_group=meadow.web)
+    for row in (kept.vm, kept.port, kept.web, kept.network) if kept.provider != meadow.provider else ():
+        change(row, cloud_tenant=meadow.tenant)
+    for row in (kept.port, kept.web):
+        change(row, cloud_network=meadow.network)
+    change(Task.objects.get(name="kept"), vm=meadow.vm, owner=reader)
+    shown = {url: text_of(answer) for url, answer in walk(client, reader)}
+    assert [url for url, text in shown.items() if "meadow" in text.replace("*meadow*", "")] == []
+
+
+@pytest.mark.parametrize("collection", settings.COLLECTIONS)
+def test_nothing_outside_can_be_asked_for(
+    collection: str, client: Client, reader: User, others: Callable[[], Planted]
+) -> None:
+    others()
+    resource_type, url = get_resource_type(collection), f"/api/{collection}"
+    seen = resource_type.queryset.visible_to(reader).values("pk")
+    for row in resource_type.queryset.exclude(pk__in=seen) if resource_type.queryset.provider else ():
+        below = [f"{url}/{row.pk}/{name}" for name in resource_type.subcollections]
+        answers = [client.get(address) for address in (f"{url}/{row.pk}", *below)]
+        for action in viewset_of(collection).declared_actions():
+            if action.detail:
+                answers.append(client.post(f"{url}/{row.pk}", {"action": action.url_path}, "application/json"))
+                body = {"action": action.url_path, "resources": [{"id": row.pk}]}
+                [result] = client.post(url, body, "application/json").json()["results"]
+                assert (result["success"], f"'id'={row.pk}" in result["message"]) == (False, True), result
+        assert {answer.status_code for answer in answers} == {HTTPStatus.NOT_FOUND}
+        assert not any("meadow" in answer.content.decode() for answer in answers)
+
+
+def test_no_change_names_what_lies_outside(client: Client, kept: Planted, others: Callable[[], Planted]) -> None:
+    meadow = others()
+    groups_of_vm = f"/api/instances/{kept.vm.pk}/security_groups"
+    groups = f"/api/providers/{kept.provider.pk}/security_groups"
+    rule = {"direction": "inbound", "source_security_group_id": meadow.web.pk}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        (groups_of_vm, {"action": "add", "id": meadow.web.pk}),
+        (groups_of_vm, {"action": "remove", "id": meadow.db.pk}),
+        (groups_of_vm, {"action": "add", "name": "kept-web", "ports": [str(meadow.port.pk)]}),
+        (f"/api/security_groups/{kept.web.pk}/firewall_rules", {"action": "create", **rule}),
+        (groups, {"action": "create", "name": "new", "cloud_tenant": {"id": str(meadow.tenant.pk)}}),
+        (groups, {"action": "create", "name": "new", "cloud_network": {"id": str(meadow.network.pk)}}),
+    ]
+    for url, body in changes:
+        answer = client.post(url, body, "application/json")
+        if answer.status_code != HTTPStatus.NOT_FOUND:  # the provider, to who is restricted to a tenant
+            assert [one["success"] for one in answer.json()["results"]] == [False], answer.json()
+        assert "meadow" not in answer.content.decode()
+    assert not Task.objects.filter(state="Queued").exists()
+
+
+def test_a_number_is_kept_for_providers_and_counted_for_tenants(kept: Planted, reader: User) -> None:
+    plant("meadow", kept.provider)
+    plant("other")
+    for restriction, number, kept_number in (
+        (Restriction((kept.provider.pk, MARK)), 2, True),
+        (Restriction((), (kept.tenant.pk,)), 1, False),
+        (Restriction((Provider.objects.get(name="other").pk,), (kept.tenant.pk,)), 2, False),
+        (Restriction(), 0, True),
+    ):
+        rows = Vm.objects.filter(restriction.condition("provider", "cloud_tenant").q())
+        assert rows.count() == len(rows) == number
+        assert (rows.stored_count_query() is not None) == kept_number
+
+
+def test_every_table_of_the_inventory_is_read_by_scope() -> None:
+    """A model that is new has a queryset that says how its rows lead to a provider, or stands here."""
+    others = {"AuthToken", "GroupMember", "IdempotencyKey", "Tally", "Lease", "User", "Group", "Zone"}
+    models = {model for app in ("inventory", "secgroups") for model in apps.get_app_config(app).get_models()}
+    assert {model.__name__ for model in models - set(SCOPED)} == others
