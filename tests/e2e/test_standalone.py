@@ -175,7 +175,7 @@ def test_it_refuses_to_start_twice_in_one_folder(service: Service) -> None:
 
 def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) -> None:
     service.manage("migrate", "--verbosity=0")
-    create = "from inventory.models import Provider; Provider.objects.create(name='cloud', type='other')"
+    create = "from inventory.models import Provider; Provider.objects.create(name='cloud', vendor='other')"
     service.manage("shell", "-c", create)
 
     refusal = service.refusal(CREDENTIALS_KEY=Fernet.generate_key().decode())
