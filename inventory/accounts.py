@@ -1,4 +1,4 @@
-"""What users may do."""
+"""Users and their permissions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _in_any_case = CompiledQuery(
 
 
 def userid_of(named: str) -> str:
-    """The userid that is meant: this one, or the only one that differs from it in case alone."""
+    """The userid itself, or the only one that differs only in case."""
     known = [name for (name,) in _in_any_case(name=fold(named))]
     return known[0] if len(known) == 1 else named
 
 
 def granted(user: Combinable) -> QuerySet[Permission, str]:
-    """The permissions, as `app.codename`, that a user has by themselves or by their groups."""
+    """A user's own permissions and those of their groups, as `app.codename`."""
     own = User.user_permissions.through.objects.filter(user=user)
     of_groups = Permission.group_set.through.objects.filter(group__user=user)
     either = Q(pk__in=own.values("permission")) | Q(pk__in=of_groups.values("permission"))
@@ -35,12 +35,12 @@ def granted(user: Combinable) -> QuerySet[Permission, str]:
 
 
 class AccountBackend(ModelBackend):
-    """Django's own accounts, by a userid in any case; all permissions of a user are one query, not two.
+    """Django's accounts, with case-insensitive userids, and one query for permissions instead of two.
 
-    Who reads a user may read these with it, and hand them over.
+    Code that reads a user can read the permissions in the same query, and pass them to `hand_over`.
     """
 
-    #: What a query of something that has a `user` selects for them.
+    #: Selects the permissions in a query of a model with a `user`.
     of_its_user = Collected(granted(OuterRef(OuterRef("user"))))
     _permissions = CompiledQuery(lambda: granted(Param("user")))
 
@@ -52,7 +52,7 @@ class AccountBackend(ModelBackend):
 
     @staticmethod
     def hand_over(user: User, permissions: Iterable[str]) -> None:
-        """Tell what the user may, as just read from the database."""
+        """Set a user's permissions, as just read from the database."""
         user._perm_cache = set(permissions)  # type: ignore[attr-defined]
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

@@ -1,14 +1,14 @@
-"""What a task is to do, and what its workers noted on the way: the values that `Task.arguments` holds as JSON.
+"""The arguments of tasks, and the notes of their workers, which `Task.arguments` stores as JSON.
 
     {"version": 1, "force": false, "scope": {"kind": "instance", "ref": "i-1"}, "subject": "instance web-1",
      "unsure": true}
 
-Both stand side by side there: `Arguments` as they were accepted, and `Notes` as workers add them. Rows outlive an
-upgrade. What has no `version` was accepted before there was one, and is read as version 1. Another version, or a
-key that this one does not know, is refused: a part of what was asked for would be lost. A change of what is stored
-that this code would misread takes another `VERSION`, and the code of that version reads this one as well.
+It has both `Arguments`, as accepted, and `Notes`, as workers add them. Rows outlive an upgrade. Arguments without
+a `version` were accepted before versions existed, and are read as version 1. Another version, or an unknown key,
+is refused, because a part of the request would be lost. If you change the format so that this code would misread
+it, increase `VERSION`, and let the new code read this version as well.
 
-What an app asks of its queues is in its own `arguments`.
+The arguments of each app's queues are in its own module `arguments`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
+from inventory import messages
 from inventory.drivers.values import Kind, Scope
 
 VERSION: Final = 1
@@ -29,13 +30,13 @@ Value = TypeVar("Value")
 
 
 class UnreadableArguments(Exception):
-    """This version can't read what a task is to do; `str()` is for a person."""
+    """This version can't read the arguments of a task; `str()` is for people."""
 
 
 class Notes(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a worker has to know that takes a task after another one; what is as its default is not noted."""
+    """What the next worker of a task must know. Defaults are not stored."""
 
-    #: Whether the cloud may have carried the task out, in whole or in part, without our knowing.
+    #: Whether the cloud may have done the task, completely or partly, with an unknown outcome.
     unsure: bool = False
 
     @classmethod
@@ -44,13 +45,13 @@ class Notes(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a task was accepted to do. A subclass for each kind of task; this one has nothing more to say."""
+    """What a task does. Each kind of task has a subclass."""
 
     version: Literal[1] = VERSION
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """What arguments are made of."""
+    """A part of arguments."""
 
 
 class RefreshScope(Part, frozen=True):
@@ -61,7 +62,7 @@ class RefreshScope(Part, frozen=True):
 
 
 class ProviderRefresh(Arguments, frozen=True):
-    """Read the inventory of a provider, or what is within `scope`; `subject` is what it is called then."""
+    """Refresh a provider, or what is within `scope`, which messages call `subject`."""
 
     force: bool = False
     scope: RefreshScope | None = None
@@ -73,7 +74,7 @@ class ProviderRefresh(Arguments, frozen=True):
 
 
 class ProviderDeletion(Arguments, frozen=True):
-    """Delete a provider whose deletion was accepted. `TaskQuerySet.deletions` finds these."""
+    """Delete a disconnected provider. `TaskQuerySet.deletions` finds these."""
 
     deletion: bool = True
 
@@ -84,7 +85,7 @@ class DeletionNotes(Notes, frozen=True):
 
 
 def provider_task(stored: Stored) -> ProviderRefresh | ProviderDeletion:
-    """What a task in the queue of a provider is to do. Raises `UnreadableArguments`."""
+    """The arguments of a task in the queue of a provider. Raises `UnreadableArguments`."""
     kind: type[ProviderRefresh | ProviderDeletion] = (
         ProviderDeletion if stored.get("deletion") else ProviderRefresh
     )
@@ -92,13 +93,10 @@ def provider_task(stored: Stored) -> ProviderRefresh | ProviderDeletion:
 
 
 def read(stored: Stored, kind: type[Value], notes: type[Notes]) -> Value:
-    """What a task is to do, without its notes, which are of this type. Raises `UnreadableArguments`."""
+    """The arguments of a task, without its notes of this type. Raises `UnreadableArguments`."""
     version = stored.get("version", VERSION)
     if version != VERSION:
-        raise UnreadableArguments(
-            f"Another version of Portcullis accepted this task, in a form that this one does not know "
-            f"(version {version} instead of {VERSION}). Once every process runs the same version, ask again."
-        )
+        raise UnreadableArguments(messages.other_version(version, VERSION))
     return _converted({name: stored[name] for name in stored if name not in notes.__struct_fields__}, kind)
 
 
@@ -106,4 +104,4 @@ def _converted(stored: Stored, kind: type[Value]) -> Value:
     try:
         return msgspec.convert(stored, kind)
     except msgspec.ValidationError as error:
-        raise UnreadableArguments(f"Portcullis can't read what this task is to do: {error}. Ask again.") from error
+        raise UnreadableArguments(messages.unreadable(error)) from error

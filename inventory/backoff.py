@@ -1,4 +1,4 @@
-"""How long to go on asking a cloud that can't answer right now."""
+"""Retrying requests to a cloud, with growing pauses."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from inventory import messages
 from inventory.drivers.exceptions import CloudError
 
 
 class ShutdownRequested(Exception):
-    """This process is to stop: what it waited to do is still to be done, by whoever takes it next."""
+    """The process shall stop. Another worker continues the task."""
 
 
 class RestartRequested(ShutdownRequested):
-    """What was waited for has changed: it is taken anew, with what there is now."""
+    """The tasks or the provider have changed. The tasks are claimed again."""
 
 
 class ShutdownEvent:
-    """Whether this process was asked to stop; those who wait in it are woken by that."""
+    """Whether the process was asked to stop. It wakes up those who sleep in it."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
@@ -34,49 +35,49 @@ class ShutdownEvent:
         return self._asked.is_set()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep so long, or raise `ShutdownRequested` as soon as the process is to stop."""
+        """Sleep, or raise `ShutdownRequested` as soon as the process shall stop."""
         if self._asked.wait(seconds):
             raise ShutdownRequested
 
 
-#: Of this process.
+#: The event of this process.
 stop = ShutdownEvent()
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The pause after so many attempts, the last of which failed with this error."""
+    """The pause after an attempt that failed with this error."""
 
     attempts: int
     error: CloudError
     until: datetime
 
     def __str__(self) -> str:
-        """What a task says while it waits."""
-        return f"Attempt {self.attempts} failed, the next is at {self.until:%Y-%m-%dT%H:%M:%SZ}: {self.error}"
+        """The message of a waiting task."""
+        return messages.will_retry(self.attempts, self.until, self.error)
 
 
 class Retries:
-    """What goes with the pauses between attempts; here nothing, for nobody follows them."""
+    """Hooks around the pauses between attempts. These do nothing."""
 
-    #: Whether an attempt may have changed something at the cloud without our knowing.
+    #: Whether an attempt with an unknown outcome may have changed something at the cloud.
     unsure = False
 
     def wait(self, waiting: Waiting) -> None:
-        """Say that the next attempt is waited for."""
+        """Called before a pause."""
 
     def look(self) -> bool:
-        """Whether to make it at once; raises what ends the wait."""
+        """Called during a pause. Returns whether to retry now, and may raise an error to end the pause."""
         return False
 
     def go_on(self) -> None:
-        """Begin it; raises `RestartRequested` where it is not to be made any more."""
+        """Called after a pause. Raises `RestartRequested` if there must be no further attempt."""
 
     def succeed(self, waited: bool) -> None:
-        """Say that an attempt succeeded; `waited` says whether others had failed before."""
+        """Called after success; `waited` says whether earlier attempts failed."""
 
 
-#: Nobody follows these.
+#: Retries without hooks.
 NO_RETRIES = Retries()
 
 
@@ -84,13 +85,13 @@ class Backoff:
     """Growing, jittered pauses between attempts, until `seconds` have passed since the first of them failed.
 
     The jitter is full (a pause is anything up to the current bound), so that workers that were throttled together
-    don't come back together. A pause that the cloud asked for is kept to. Where `attempts` were made before,
-    `elapsed` seconds have passed already.
+    don't return together. A pause that the cloud requests is kept. If `attempts` were made before, `elapsed`
+    seconds have already passed.
     """
 
     FIRST_PAUSE = 0.5
     MAX_PAUSE = 30.0
-    #: How often who waits looks whether it is still to wait, in seconds.
+    #: How often to call `Retries.look` during a pause, in seconds.
     CHECK_INTERVAL = 1.0
 
     def __init__(self, seconds: float, *, elapsed: float = 0.0, attempts: int = 0) -> None:
@@ -100,7 +101,7 @@ class Backoff:
         self.attempts = attempts + 1
 
     def pause(self, error: CloudError, retries: Retries = NO_RETRIES) -> None:
-        """Wait for the next attempt; raises `error` instead if it is permanent or the time is over."""
+        """Wait for the next attempt. Raises `error` instead if it is permanent or the time is over."""
         if self._ends is None:
             self._ends = time.monotonic() + self._left
         asked = error.retry_after

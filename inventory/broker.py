@@ -1,4 +1,4 @@
-"""The embedded broker: Celery's filesystem transport, with messages that are there whole or not at all."""
+"""The embedded broker: Celery's filesystem transport, with atomic messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Channel(filesystem.Channel):
         Path(self.data_folder_out).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        """Write beside the name that readers look for and rename: the stock channel lets them see half a file."""
+        """Write a draft and rename it. The stock channel lets readers see half a file."""
         name = f"{monotonic_ns() // 1_000_000}_{uuid4()}"
         draft = Path(self.data_folder_out, f"{name}.draft")
         draft.write_bytes(str_to_bytes(dumps(payload)))

@@ -1,4 +1,4 @@
-"""What `manage.py check`, and so every start, says of the names that the settings and the collections hold."""
+"""System checks of the dotted paths in settings and collections; `manage.py check` and every start run them."""
 
 from __future__ import annotations
 

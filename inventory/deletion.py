@@ -1,4 +1,4 @@
-"""Deleting a provider whose deletion was accepted: its rows go in batches, those that name others first."""
+"""Deleting disconnected providers, in batches of rows; rows with foreign keys go before those they refer to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import CASCADE, SET_NULL, Model, QuerySet
 from django.utils import timezone
 
-from inventory import refresh
+from inventory import messages, refresh
 from inventory.arguments import DeletionNotes, ProviderRefresh, provider_task
 from inventory.backoff import ShutdownRequested, stop
 from inventory.db.bulk import among
@@ -21,14 +21,14 @@ from inventory.models import Provider, Task
 from inventory.services.providers import end_queued_tasks
 from inventory.services.tasks import TaskResult, complete_tasks, note, readable, save_all
 
-#: Rows in one transaction: so few that nobody waits for it.
+#: Rows in one transaction, few enough that others don't wait long.
 BATCH = 2_000
 
 Models = type[Model]
 
 
 def handle_provider_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
-    """Handle what is queued for a provider as a whole: its refreshes and, after them, its deletion."""
+    """Handle the queue of a provider: its refreshes, then its deletion."""
     refreshes: dict[Task, ProviderRefresh] = {}
     deletions: list[Task] = []
     for task, asked in readable(tasks, provider_task, lease).items():
@@ -44,9 +44,9 @@ def handle_provider_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of the rows of a model whose `owner`, a lookup, is the provider.
+    """What happens to the rows of a model whose `owner` (a lookup) is the provider.
 
-    They are deleted; where a column is `named`, they only stop naming what is.
+    They are deleted. If `named` is set, that foreign key is set to null instead.
     """
 
     model: Models
@@ -61,12 +61,12 @@ class Step:
         if self.named:
             rows.update(**{self.named: None})
         else:
-            rows._raw_delete(rows.db)  # nothing names them, and nobody listens
+            rows._raw_delete(rows.db)  # nothing refers to them, and no signals are needed
 
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """What is done before the provider itself is deleted, in this order, as the models' foreign keys say."""
+    """The steps before the provider itself is deleted, in their order, from the models' foreign keys."""
     owners: dict[Models, str] = {Provider: "pk"}
     for model, owner in _growing(owners):
         for child, field, on_delete in _references(model):
@@ -84,7 +84,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def _growing(found: Mapping[Models, str]) -> Iterator[tuple[Models, str]]:
-    """The items of a mapping, those included that are added meanwhile."""
+    """The items of a mapping, including those added during the iteration."""
     seen = 0
     while seen < len(found):
         yield list(found.items())[seen]
@@ -92,7 +92,7 @@ def _growing(found: Mapping[Models, str]) -> Iterator[tuple[Models, str]]:
 
 
 def _references(model: Models) -> list[tuple[Models, str, Any]]:
-    """The foreign keys to a model: whose each is, what it is called, and what becomes of it."""
+    """The foreign keys to a model: their models, names and `on_delete`."""
     relations: list[Any] = [
         field for field in model._meta.get_fields(include_hidden=True) if field.one_to_many and field.auto_created
     ]
@@ -100,14 +100,14 @@ def _references(model: Models) -> list[tuple[Models, str, Any]]:
 
 
 class _Deletion:
-    """The deletion of one provider, which goes on where a worker before this one left off."""
+    """The deletion of one provider, which continues where an earlier worker stopped."""
 
     def __init__(self, tasks: Sequence[Task], lease: QueueLease) -> None:
         self.tasks = tasks
         self.lease = lease
         self.provider = int(tasks[0].queue.partition("/")[2])
         self.name = tasks[0].context_data["provider"]
-        #: Rows that there were at the beginning, and that are gone.
+        #: Rows in total, and deleted so far.
         self.total = self.done = 0
 
     def run(self) -> None:
@@ -120,12 +120,10 @@ class _Deletion:
         self.lease.ensure()
         with transaction.atomic():
             Provider.objects.filter(pk=self.provider)._raw_delete(Provider.objects.db)
-            complete_tasks(
-                TaskResult(task, Task.Status.OK, f"Deleted provider {self.name}.") for task in self.tasks
-            )
+            complete_tasks(TaskResult(task, Task.Status.OK, messages.deleted(self.name)) for task in self.tasks)
 
     def _outwait_writers(self) -> None:
-        """Whoever writes rows of it since before this was accepted comes to an end; nobody else begins."""
+        """Wait for writers that began before the deletion was accepted. No others begin."""
         with transaction.atomic():
             for provider in Provider.objects.select_for_update().filter(pk=self.provider).only("pk"):
                 end_queued_tasks(provider)
@@ -145,7 +143,7 @@ class _Deletion:
         with transaction.atomic():
             step.execute(keys)
             Task.objects.filter(pk__in=[task.pk for task in self.tasks]).update(
-                message=f"Deleting provider {self.name}: {self.done:,} of {self.total:,} rows are deleted",
+                message=messages.deleting_rows(self.name, self.done, self.total),
                 pct_complete=99 * self.done // self.total,
                 updated_on=timezone.now(),
             )

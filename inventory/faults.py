@@ -1,7 +1,7 @@
-"""What becomes of a task whose handler raises: taken again by whoever comes next, or ended with the reason.
+"""What happens to a task whose handler raises: another worker takes it, or it ends with the reason.
 
-Of the errors of the database only those that pass are worth repeating: it is away, locked, or had to choose
-between two transactions. Any other would come back each time.
+Only transient database errors are worth a retry: the database is down, locked, or rolled back one of two
+transactions. Any other error would recur.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 
 from inventory.backoff import ShutdownRequested
 from inventory.leases import LeaseLost
+from inventory.messages import internal_error
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-#: PostgreSQL's classes of states that pass: no connection, a transaction that was rolled back for another's sake,
-#: no resources, an operator's intervention, a failure of the system; and single states of other classes.
+#: PostgreSQL's transient classes of states: connection exception, transaction rollback, insufficient resources,
+#: operator intervention, system error; and single states of other classes.
 CLASSES = frozenset({"08", "40", "53", "57", "58"})
-STATES = frozenset({"25006", "25P03", "55P03"})  # read-only (a failover), idle for too long, a lock not to be had
-#: Of these classes: a full disk and a statement that takes too long stay.
+STATES = frozenset({"25006", "25P03", "55P03"})  # read-only (a failover), idle too long, lock not available
+#: Permanent states of these classes: disk full, query canceled.
 LASTING = frozenset({"53100", "57014"})
-#: SQLite's codes that pass: the file is locked, or can't be opened for the moment.
+#: SQLite's transient codes: the file is locked, or can't be opened at the moment.
 CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL})
 
-#: The context of an error in a COPY: `COPY inventory_vm, line 3, column name: "..."`.
+#: The context of an error in COPY: `COPY inventory_vm, line 3, column name: "..."`.
 _COPIED = re.compile(r"COPY (?P<table>\w+), line \d+, column (?P<column>\w+)")
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an error is the database's, and one that is gone when it is asked again in a moment."""
+    """Whether this is a transient error of the database."""
     if not isinstance(error, DatabaseError | InterfaceError):
         return False
     cause = error.__cause__
@@ -43,19 +44,19 @@ def passes(error: BaseException) -> bool:
         return state in STATES or (state[:2] in CLASSES and state not in LASTING)
     if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
         return code & 0xFF in CODES
-    # A connection that breaks, or was closed, has no state.
+    # A broken or closed connection has no state.
     return isinstance(error, OperationalError | InterfaceError)
 
 
 def leave_to_others(error: BaseException) -> bool:
-    """Whether the rows still say what is to be done, and whoever comes next does it."""
+    """Whether another worker can take the tasks, because their rows are unchanged."""
     return isinstance(error, ShutdownRequested | LeaseLost) or passes(error)
 
 
 def seeing_others(write: Callable[..., Answer], *args: Any) -> Answer:
-    """Run a write again that met what another transaction has just written: what checks its input sees that now.
+    """Run a write again that conflicted with another transaction, whose rows its checks can see now.
 
-    What it writes it writes in one transaction, of which nothing is left.
+    The write is one transaction, so nothing is left of the first run.
     """
     try:
         return write(*args)
@@ -64,29 +65,24 @@ def seeing_others(write: Callable[..., Answer], *args: Any) -> Answer:
 
 
 def unforeseen(error: Exception, doing: object) -> str:
-    """Log an error that nobody foresaw, and say it in words for a person: never its own, which may have secrets.
+    """Log an unexpected error, and return a message without its text, which may contain secrets.
 
-    Raises it instead where it is to be left to others.
+    Raises the error instead if another worker shall take the tasks.
     """
     if leave_to_others(error):
         raise error
     logger.error("%s failed", doing, exc_info=error)
-    return f"Internal error ({described(error)}). See the log of Portcullis for details."
-
-
-def unrecorded(done: str, reason: str) -> str:
-    """What a task says that did what it was to do, and could not write it into the inventory."""
-    return f"{done} That is so at the cloud, and the inventory will show it after the next refresh. {reason}"
+    return internal_error(described(error))
 
 
 def described(error: BaseException) -> str:
-    """`DataError at name of inventory_vm`: the kind of an error, and where the database says it the column."""
+    """`DataError at name of inventory_vm`: the kind of an error, and its column if the database names it."""
     where = _column(getattr(error.__cause__, "diag", None))
     return f"{type(error).__name__} at {where}" if where else type(error).__name__
 
 
 def _column(diagnosis: Any) -> str | None:
-    """The column that PostgreSQL names, in its error or (of a COPY) in the context of it."""
+    """The column that PostgreSQL names, in its error or (for COPY) in the context."""
     if diagnosis is None:
         return None
     if diagnosis.table_name:

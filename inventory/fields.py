@@ -10,9 +10,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
+from inventory.messages import UNREADABLE_CREDENTIALS
+
 
 class UnreadableSecret(Exception):
-    """A stored secret was encrypted with a key that this installation does not have."""
+    """A stored secret was encrypted with an unknown key."""
 
 
 @cache
@@ -21,7 +23,7 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
-    """A JSON value that the database only ever sees encrypted (Fernet, keys in `settings.CREDENTIALS_KEYS`)."""
+    """A JSON value that is encrypted in the database (Fernet, keys in `settings.CREDENTIALS_KEYS`)."""
 
     def get_prep_value(self, value: Any) -> str:
         return _cipher(tuple(settings.CREDENTIALS_KEYS)).encrypt(json.dumps(value).encode()).decode()
@@ -30,7 +32,7 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
         return None if value is None else self._decrypted(value)
 
     def value_to_string(self, obj: models.Model) -> str:
-        """What `dumpdata` writes: as encrypted as in the database."""
+        """Encrypted for `dumpdata` as well."""
         return self.get_prep_value(self.value_from_object(obj))
 
     def to_python(self, value: Any) -> Any:
@@ -41,6 +43,4 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
         try:
             return json.loads(_cipher(tuple(settings.CREDENTIALS_KEYS)).decrypt(value))
         except InvalidToken as error:
-            raise UnreadableSecret(
-                "The credentials were encrypted with another key: set CREDENTIALS_KEY."
-            ) from error
+            raise UnreadableSecret(UNREADABLE_CREDENTIALS) from error

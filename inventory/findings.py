@@ -1,4 +1,4 @@
-"""What a refresh found: in words for its task, and in numbers for what builds on them."""
+"""What a refresh found, in words for its task and in numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inventory.drivers.values import Group, Instance, Misfit, Network, Port, Rul
 from inventory.guard import Guard
 from inventory.reconcile import Found
 
-#: What the kinds of an inventory are called, and the values of each.
+#: The names of the kinds of an inventory, with their values.
 KINDS: dict[str, type] = {
     "cloud_tenants": Tenant,
     "cloud_networks": Network,
@@ -22,22 +22,22 @@ KINDS: dict[str, type] = {
     "firewall_rules": Rule,
 }
 VERBS = ("appeared", "changed", "went")
-#: How many values that did not fit a message names, and a task's context.
+#: How many misfits a message names, and how many the context of a task has.
 TOLD, LISTED = 3, 100
 
 
 @dataclass(slots=True)
 class Findings:
-    #: None where nothing is suspicious.
+    #: None if the guard does not apply.
     guard: Guard | None
-    #: What is not in the inventory as the cloud has it.
+    #: Values of the cloud that did not fit.
     misfits: list[Misfit]
     found: dict[str, Found] = field(default_factory=dict)
-    #: By model how many rows went, be it with what they belonged to.
+    #: Deleted rows by model, including cascades.
     went: Counter[str] = field(default_factory=Counter)
-    #: By kind how many rows stay because the cloud would not have shown them.
+    #: Rows by kind that stay because the credentials can't see them.
     unshown: Counter[str] = field(default_factory=Counter)
-    #: What the guard has against this refresh.
+    #: The objections of the guard.
     objections: list[str] = field(default_factory=list)
 
     def note(self, kind: str, found: Found, went: Counter[str], unshown: int = 0) -> None:
@@ -46,19 +46,19 @@ class Findings:
         self.unshown.update({kind: unshown} if unshown else {})
 
     def judge(self, kind: str, lost: int, known: int, first: Iterable[object]) -> None:
-        """Object if so many of those known would go; the `first` of them are named."""
+        """Object if too many of the known rows would go, naming the `first`."""
         if self.guard and self.guard.stops(lost, known):
             names = list(map(str, first))
             more = ", ..." if lost > len(names) else ""
             self.objections.append(f"{lost} of {counted(known, kind)} ({', '.join(names)}{more})")
 
     def stays(self, kind: str) -> Callable[[str], bool]:
-        """Whether a row stays as it is, because the cloud's values do not fit: all do, if one can't be told."""
+        """Whether a row stays because the cloud's values do not fit. If a misfit has no ref, all rows stay."""
         refs = {misfit.ref for misfit in self.misfits if misfit.left_out and misfit.kind is KINDS[kind]}
         return lambda ref: ref in refs or None in refs
 
     def numbers(self) -> dict[str, dict[str, int]]:
-        """Of each kind how many there are, appeared, changed and went."""
+        """For each kind, how many there are, appeared, changed and went."""
         return {
             kind: {
                 "total": one.total,
@@ -70,7 +70,7 @@ class Findings:
         }
 
     def news(self) -> str:
-        """`1 instance and 2 memberships appeared. 2 firewall rules went.`, and what did not fit."""
+        """`1 instance and 2 memberships appeared. 2 firewall rules went.`, and the misfits."""
         numbers = self.numbers()
         told = []
         for verb in VERBS:
@@ -79,7 +79,7 @@ class Findings:
         return " ".join([*(told or ["Nothing changed."]), *self._not_shown(), *self._misfitting()])
 
     def context(self) -> dict[str, Any]:
-        """What the task keeps of it."""
+        """What the context of the task has."""
         names = ("resource", "attribute", "problem", "left_out")
         worst = [{name: getattr(misfit, name) for name in names} for misfit in self._worst()[:LISTED]]
         more = {"more": len(self.misfits) - LISTED} if len(self.misfits) > LISTED else {}
@@ -105,7 +105,7 @@ class Findings:
         return [f"{counted(len(self.misfits), 'values')} did not fit: {first}{more}."]
 
     def _worst(self) -> list[Misfit]:
-        """The rows that were left out first: they matter more than a name that was cut."""
+        """The misfits, with left-out rows before cut texts."""
         return sorted(self.misfits, key=attrgetter("left_out"), reverse=True)
 
 

@@ -8,24 +8,24 @@ from django import forms
 from django.conf import settings
 
 from inventory import drivers
+from inventory.messages import ENTER_AGAIN
 from inventory.models import Provider
-from inventory.models.provider import ENTER_AGAIN
 
 
 class WriteOnlyInput(forms.TextInput):
-    """A text field that is never sent back, not even beside an error."""
+    """A text field whose value is never sent back, not even beside an error."""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
 
 
 def clouds() -> list[tuple[str, str]]:
-    """Each vendor that has a driver, and the name of its cloud."""
+    """The vendors that have a driver, with the names of their clouds."""
     return [(vendor, drivers.driver_class(vendor).title) for vendor in settings.DRIVERS]
 
 
 class AsTyped(forms.BaseForm):
-    """A form that takes text as it is, with the blanks around it, as the API does."""
+    """A form that keeps the spaces around text, as the API does."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +35,7 @@ class AsTyped(forms.BaseForm):
 
 
 class LinesField(forms.CharField):
-    """Text of several lines, which a browser ends in its own way: what nobody changed reads as it was."""
+    """Text of several lines. Browsers send CRLF, so unchanged text would look changed."""
 
     widget = forms.Textarea
 
@@ -45,9 +45,9 @@ class LinesField(forms.CharField):
 
 
 class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
-    """How a cloud is reached, with credentials that can be set and never seen."""
+    """A connection to a cloud. Credentials can be set, but are never shown."""
 
-    #: Why what was typed could not be saved a moment ago.
+    #: Why saving failed.
     refusal: str | None = None
 
     vendor = forms.ChoiceField(choices=clouds, label="Cloud")
@@ -55,25 +55,25 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         choices=[("password", "User and password"), ("application_credential", "Application credential")],
         label="Kind",
         required=False,
-        help_text="Only OpenStack has application credentials.",
+        help_text="Application credentials are for OpenStack only.",
     )
     userid = forms.CharField(
         label="User id",
         required=False,
         widget=WriteOnlyInput(attrs={"autocomplete": "off", "class": "vTextField"}),
-        help_text="On Amazon the access key id, on OpenStack the user's name or the application credential's id. "
-        "A file has none.",
+        help_text="Amazon: the access key id. OpenStack: the user name, or the id of the application credential. "
+        "Files: leave blank.",
     )
     password = forms.CharField(
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
-        help_text="On Amazon the secret access key, of an application credential its secret.",
+        help_text="Amazon: the secret access key. OpenStack: password, or an application credential's secret.",
     )
 
     interface = forms.ChoiceField(
         choices=Provider.Interface.choices,
         required=False,
-        help_text="Which endpoints of the catalog are used. Only OpenStack has several.",
+        help_text="The endpoints of the catalog to use (OpenStack only).",
     )
 
     class Meta:
@@ -96,12 +96,11 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         ]
         field_classes = {"certificate_authority": LinesField}
         help_texts = {
-            "url": "Of the endpoint; empty for the cloud's own. Of a file, file:///NAME with its name among the "
-            "exported inventories.",
+            "url": "The endpoint. Leave blank for the cloud's default. For an exported inventory, file:///NAME.",
         }
 
     def _get_validation_exclusions(self) -> set[str]:
-        """Django checks no constraint whose condition names what has no field, and that of names does."""
+        """Include `deleted_on`, or Django skips the constraint on names, because its condition uses it."""
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return excluded - {"deleted_on"}
 
@@ -109,9 +108,9 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         cleaned = super().clean() or self.cleaned_data
         connecting = cleaned.get("vendor") if self.instance._state.adding else None
         if bool(cleaned.get("userid")) != bool(cleaned.get("password")):
-            self.add_error("password", "Give the user id and the password together.")
+            self.add_error("password", "Enter both the user id and the password.")
         elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):
-            self.add_error("password", "This cloud needs a user id and a password.")
+            self.add_error("password", "This cloud requires a user id and a password.")
         elif not cleaned.get("password") and self.instance.sends_elsewhere(cleaned):
             self.add_error("password", ENTER_AGAIN)
         if self.refusal:
@@ -119,11 +118,11 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         return cleaned
 
     def clean_interface(self) -> str:
-        """As it is, where a form is sent without it."""
+        """Keep the current value if the form lacks it."""
         return self.cleaned_data["interface"] or self.instance.interface
 
     def described(self) -> Provider:
-        """The provider with what was typed; without new credentials it keeps those that are stored."""
+        """The provider with the form's values. Without new credentials it keeps the stored ones."""
         typed = self.cleaned_data
         if typed["password"]:
             names = (
@@ -139,17 +138,19 @@ class ProviderForm(ConnectionForm):
     """A provider to be saved."""
 
     def full_clean(self) -> None:
-        """Whoever then corrects another field must not save without the credentials, which are not sent back."""
+        """Require the credentials again after any error, because they are not sent back."""
         super().full_clean()
         if self.errors and self.cleaned_data.get("password"):
-            self.add_error("password", "Enter user id and password again: they are not kept with an error.")
+            self.add_error(
+                "password", "Enter the user id and the password again. They are not kept after an error."
+            )
 
     def save(self, commit: bool = True) -> Provider:
         self.instance = self.described()
         return super().save(commit)
 
     def changes(self) -> dict[str, Any]:
-        """The attributes that were changed, with their values."""
+        """The changed attributes, with their values."""
         names = {field.name for field in Provider._meta.fields} & {*self.changed_data}
         if self.cleaned_data["password"]:
             names.add("credentials")
@@ -157,12 +158,12 @@ class ProviderForm(ConnectionForm):
 
 
 class ProviderTestForm(ConnectionForm):
-    """A provider to be tested: it needs no name, and one that is taken does not hinder."""
+    """A provider to be tested. It needs no name, and may use one that is taken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].required = False
 
     def _get_validation_exclusions(self) -> set[str]:
-        """It is not to be saved, so its name is nobody's business."""
+        """Skip the name, because nothing is saved."""
         return super()._get_validation_exclusions() | {"name"}

@@ -1,4 +1,4 @@
-"""What keeps a refresh from deleting what a cloud only failed to show."""
+"""The guard against deletions because a cloud failed to list something."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-#: How many of those that would go are named.
+#: How many of the objects to be deleted a message names.
 NAMED = 3
 
 
 class TooManyGone(Exception):
-    """So much of what was known is not there any more that the reading is rather at fault."""
+    """So many known objects are gone that the read is probably incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Stops where more than a `share` of one kind would go, and at least `minimum` of it."""
+    """Stops if more than this `share` of one kind would go, and at least `minimum` objects."""
 
     share: float
     minimum: int

@@ -1,7 +1,7 @@
 """One writer per queue, across all hosts.
 
-When a lease ends is by the clock of the database, which is one: those of the hosts may differ. How long its holder
-may rely on it is measured by the holder, from before it asked.
+A lease ends by the clock of the database, because the clocks of hosts may differ. Its holder measures how long it
+may rely on it, from before it asked for it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ RENEWAL = timedelta(seconds=10)
 
 
 class LeaseLost(Exception):
-    """Somebody else may hold the lease by now: nothing more may be written on its strength."""
+    """Another process may hold the lease. Stop writing."""
 
 
 class QueueLease:
-    """A lease that this process holds, and renews in the background until it lets go."""
+    """A lease that this process holds, and renews in the background until it releases it."""
 
     def __init__(self, queue: str) -> None:
         self.queue = queue
@@ -50,7 +50,7 @@ class QueueLease:
         return self._mine().exists()
 
     def ensure(self) -> None:
-        """Raise `LeaseLost` unless this is still the holder; to be called before anything is written."""
+        """Raise `LeaseLost` unless this is still the holder. Call it before every write."""
         if self._lost.is_set() or time.monotonic() > self._ends:
             raise LeaseLost(self.queue)
 
@@ -70,7 +70,7 @@ class QueueLease:
             try:
                 self._renew()
             finally:
-                connection.close()  # a thread's own, which nobody else uses meanwhile
+                connection.close()  # this thread's own
 
     def _renew(self) -> None:
         ends = time.monotonic() + LENGTH.total_seconds()
@@ -87,7 +87,7 @@ class QueueLease:
 
 @contextmanager
 def hold_lease(queue: str) -> Iterator[QueueLease | None]:
-    """Hold the lease of a queue while the block runs; None if somebody else has it."""
+    """Hold the lease of a queue while the block runs; None if another process has it."""
     lease = QueueLease(queue)
     if not lease.acquire():
         yield None

@@ -1,4 +1,4 @@
-"""What stands in the log, and what does not."""
+"""Filtering and formatting the log."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 #: The user and password of a URL.
 USERINFO = re.compile(r"(?<=://)[^/?#\s'\"]*@")
-#: What a request has that says who asks.
+#: Headers with credentials.
 CREDENTIALS = ("Authorization", "X-Auth-Token")
 
 
 class SecretFreeFormatter(logging.Formatter):
-    """Lines, and tracebacks, without what a URL says of users and passwords."""
+    """Removes users and passwords in URLs from lines and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return USERINFO.sub("***@", super().format(record))
 
 
 def is_worth_a_line(record: Any) -> bool:
-    """Of refused requests: not that somebody without credentials was asked for them, nor that there is no icon."""
+    """Drops refused requests without credentials, and requests for the missing favicon."""
     request = getattr(record, "request", None)
     match getattr(record, "status_code", None):
         case HTTPStatus.UNAUTHORIZED:

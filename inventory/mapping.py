@@ -1,4 +1,4 @@
-"""Which columns of a model hold a driver's value: one list, by which rows are written and read."""
+"""The mapping between a driver's values and a model's columns, for both writing and reading."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from django.db.models.constants import LOOKUP_SEP
 
 Value = TypeVar("Value")
 
-#: The primary key of each ref, by the attribute that refers to it.
+#: The primary key of each ref, by attribute.
 Ids = Mapping[str, Mapping[str, int]]
 NO_IDS: Ids = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Columns(Generic[Value]):
-    """What the rows of values hold: `names` are the columns (of a foreign key with `_id`)."""
+    """Converts values to rows. `names` are the columns (`_id` for foreign keys)."""
 
     names: Sequence[str]
     _attributes: Callable[[Value], Iterable[Any]]
-    #: By their position, the attributes that a row has otherwise than the value.
+    #: Conversions by position, for attributes that differ between value and row.
     _conversions: Sequence[tuple[int, Callable[[Any], Any]]]
     _same: Sequence[Any]
 
     def of(self, value: Value) -> list[Any]:
-        """What the row of a value holds, in the order of `names`."""
+        """The row of a value, in the order of `names`."""
         row = [*self._attributes(value), *self._same]
         for at, converted in self._conversions:
             row[at] = converted(row[at])
@@ -39,12 +39,11 @@ class Columns(Generic[Value]):
 
 
 class ValueMapping(Generic[Value]):
-    """The columns of the attributes of `kind`, one of the drivers' values.
+    """Maps the attributes of `kind`, one of the drivers' values, to columns.
 
-    An attribute is in the column of its own name, unless it is `renamed`. A reference is the path to the `ems_ref`
-    of the row that it leads to: `tenant_ref="cloud_tenant__ems_ref"`. `apart` are the attributes that the row has
-    no column for, such as what is related to many others. `derived` are columns that are written and never read:
-    each with what a value has it as.
+    An attribute has the column of the same name, unless it is `renamed`. A reference is the path to the `ems_ref`
+    of its row: `tenant_ref="cloud_tenant__ems_ref"`. `apart` are attributes without a column, such as many-to-many
+    relations. `derived` are columns that are written but not read, with the attributes that they come from.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class ValueMapping(Generic[Value]):
         **renamed: str,
     ) -> None:
         self.kind = kind
-        #: What to read of a row, by attribute, in the order of the attributes.
+        #: The path of each attribute, in their order.
         self.paths: dict[str, str] = {
             field.name: renamed.get(field.name, field.name)
             for field in fields(kind)  # type: ignore[arg-type]
@@ -65,14 +64,14 @@ class ValueMapping(Generic[Value]):
         }
         self.derived = derived
         hints = get_type_hints(kind)
-        # A value has a tuple where a column of JSON has a list.
+        # Values have tuples, JSON columns have lists.
         self._lists = [name for name in self.paths if get_origin(hints[name]) is tuple]
         self._as_it_is = not apart and not self._lists
 
     def columns(self, ids: Ids = NO_IDS, **same: Any) -> Columns[Value]:
-        """The columns beside `ems_ref`; `same` are those that all rows have alike.
+        """The columns beside `ems_ref`. `same` are columns with the same value in all rows.
 
-        `ids` are of what references lead to. References without are left out.
+        `ids` has the primary keys for references. References without ids are left out.
         """
         attributes: dict[str, str] = {}
         for name, path in self.paths.items():
@@ -87,7 +86,7 @@ class ValueMapping(Generic[Value]):
         return Columns((*attributes, *same), attrgetter(*attributes.values()), converted, tuple(same.values()))
 
     def value(self, row: Iterable[Any], **apart: Any) -> Value:
-        """The value of a row: what its `paths` hold, in their order, and what is `apart`."""
+        """The value of a row, from its `paths`, in their order, and the `apart` attributes."""
         if self._as_it_is:
             return self.kind(*row)
         attributes = dict(zip(self.paths, row, strict=True))

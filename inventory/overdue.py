@@ -1,4 +1,4 @@
-"""What should have been done by now, whoever should have done it."""
+"""Work that is overdue."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from inventory.models import Lease, Provider, Task
 
 
 def tasks(since: timedelta) -> QuerySet[Any]:
-    """Tasks that were accepted longer ago than this, and that nobody is working on."""
+    """Unfinished tasks that are older than this and have no worker."""
     held = Lease.objects.filter(ends_on__gte=Now()).values("queue")
     return Task.objects.unfinished().filter(created_on__lt=timezone.now() - since).exclude(queue__in=held)
 
 
 def deletions() -> list[Provider]:
-    """Providers whose deletion was accepted and whose task has failed."""
+    """Disconnected providers whose deletion task has failed."""
     tasks = Task.objects.deletions()
     deleted = Provider.objects.deleted().defer("credentials")
     return [provider for provider in deleted if not tasks.of_queue(f"providers/{provider.pk}").exists()]
 
 
 def refreshes(since: timedelta = timedelta()) -> QuerySet[Any]:
-    """Enabled providers whose refresh was due so long ago, by `REFRESH_INTERVAL`, and that have none queued."""
+    """Enabled providers whose refresh has been due for so long (`REFRESH_INTERVAL`), and is not queued."""
     if settings.REFRESH_INTERVAL.total_seconds() <= 0:
         return Provider.objects.none()
     due = timezone.now() - settings.REFRESH_INTERVAL - since

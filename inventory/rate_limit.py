@@ -1,8 +1,9 @@
-"""All workers together below what a cloud allows an account, action by action.
+"""Keeping all workers together below a cloud's rate limits, for each action.
 
-Nobody knows a cloud's limits before it names them: they differ by account and by site, and others use them up as
-well. So an action is called at will until the cloud refuses a call as one too many. From then on its calls take
-turns, across all workers: fewer a second with each refusal, slowly more with each turn, until all is forgotten.
+The limits are unknown: they differ by account and by site, and other clients use them up too. So there is no limit
+until the cloud refuses a call because there were too many. From then on the calls of that action take turns,
+across all workers. Each refusal lowers the rate, each turn raises it a little, and after a while the limit is
+forgotten.
 """
 
 from __future__ import annotations
@@ -19,43 +20,44 @@ from django.db.models.functions import Now
 from inventory.backoff import NO_RETRIES, Backoff, Retries
 from inventory.drivers.exceptions import CloudError, Throttled
 from inventory.drivers.rate_limit import RateLimiter
+from inventory.messages import RATE_LIMITED
 from inventory.models import CallRate, Provider
 
 Answer = TypeVar("Answer")
 
-#: Turns a second after the first refusal: what EC2 gives an account to change things.
+#: Turns per second after the first refusal; EC2's default limit for writes.
 INITIAL_RATE = 5.0
-#: The fewest, and by how many they grow in a second in which all turns are taken.
+#: The lowest rate, and its growth per second while all turns are taken.
 MIN_RATE, RATE_GAIN = 0.2, 0.2
-#: Calls that were under way together are refused together: within this time that counts once.
+#: Parallel calls are refused together, so refusals within this time count once.
 REFUSAL_WINDOW = timedelta(seconds=1)
-#: After so long without a refusal an action is called at will again.
+#: After this time without a refusal the limit is forgotten.
 LIMIT_LIFETIME = timedelta(minutes=10)
-#: For how many seconds it is taken for granted that no other worker was refused.
+#: How long to assume that no other worker was refused, in seconds.
 CHECK_INTERVAL = 1.0
-#: For how many seconds a refresh repeats a request that fails: it comes again by itself.
+#: How long a refresh retries a failed request, in seconds; there is another refresh later.
 REFRESH_RETRY_SECONDS = 10.0
 
 
 class RateLimited(Throttled):
-    """A call that was not made yet, because others are before it."""
+    """The call has to wait for its turn."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__("The cloud limits how often it is called; others go first.", retry_after=seconds)
+        super().__init__(RATE_LIMITED, retry_after=seconds)
 
 
 class SharedRateLimiter(RateLimiter):
-    """For what a person waits for: it takes the next turn, and says when that is."""
+    """For changes, which people wait for: takes the next turn, and says when it is."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._looked = float("-inf")
         self._limited: set[str] = set()
-        #: The turns that were taken and are yet to come, by the clock of this process.
+        #: Turns in the future, by the clock of this process.
         self._turns: dict[str, float] = {}
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
-        """The answer; raises `RateLimited`, and is to be asked again then."""
+        """The answer. Raises `RateLimited` if the caller must wait and call again."""
         self._await_turn(action)
         try:
             return request()
@@ -81,7 +83,7 @@ class SharedRateLimiter(RateLimiter):
 
 
 class LowPriorityRateLimiter(SharedRateLimiter):
-    """For refreshes: they take a turn only where nobody waits for one, and repeat a request that was refused."""
+    """For refreshes: takes a turn only if nobody waits for it, and repeats refused requests."""
 
     def __init__(self, provider: Provider, retries: Retries = NO_RETRIES) -> None:
         super().__init__(provider)
@@ -89,7 +91,7 @@ class LowPriorityRateLimiter(SharedRateLimiter):
         self._checked = time.monotonic()
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
-        """The answer; only for requests that change nothing."""
+        """The answer. Only for requests that change nothing."""
         self._check()
         limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(REFRESH_RETRY_SECONDS)
         while True:
@@ -104,7 +106,7 @@ class LowPriorityRateLimiter(SharedRateLimiter):
                 return answer
 
     def _check(self) -> None:
-        """Stop reading soon after the provider was disabled or deleted, however well its cloud answers."""
+        """Stop soon after the provider was disabled or deleted."""
         if time.monotonic() - self._checked > CHECK_INTERVAL:
             self._provider.ensure_enabled()
             self._checked = time.monotonic()
@@ -115,7 +117,7 @@ class LowPriorityRateLimiter(SharedRateLimiter):
 
 
 def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
-    """Take the next turn; returns the seconds until then. Without `queue` none is taken that is not now."""
+    """Take the next turn, and return the seconds until then. Without `queue`, only take a turn that is now."""
     with transaction.atomic():
         rate = _locked(provider, action)
         if rate is None:
@@ -129,7 +131,7 @@ def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
 
 
 def slow_down(provider: Provider, action: str, retry_after: float | None) -> None:
-    """Note that the cloud refused a call as one too many: all workers call less often from now on."""
+    """Note that the cloud refused a call. All workers lower their rate."""
     first = CallRate(
         provider=provider,
         action=action,
@@ -154,6 +156,6 @@ def forget_old_rates() -> None:
 
 
 def _locked(provider: Provider, action: str) -> Any:
-    """With the time as `now`, by the clock of the database: those of the hosts may differ."""
+    """The locked row, with the database's time as `now`, because the clocks of hosts may differ."""
     rates = CallRate.objects.select_for_update().filter(provider=provider, action=action)
     return rates.annotate(now=Now()).first()

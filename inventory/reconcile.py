@@ -1,4 +1,4 @@
-"""Making the rows of a provider equal to what its cloud has, writing only what differs."""
+"""Updating the rows of a provider from its cloud, writing only differences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inventory.models import Provider
 
 
 class Thing(Protocol):
-    """A value of a driver; `ref` is the cloud's id of it."""
+    """A value of a driver; `ref` is its id at the cloud."""
 
     @property
     def ref(self) -> str: ...
@@ -30,7 +30,7 @@ AnyThing = TypeVar("AnyThing", bound=Thing)
 
 @dataclass(slots=True)
 class Found:
-    """What was found of one kind: how many rows of the model with this label there are, are new, and changed."""
+    """How many rows of the model with this label there are, are new, and changed."""
 
     label: str
     total: int
@@ -40,9 +40,9 @@ class Found:
 
 @dataclass(slots=True)
 class Reconciled:
-    """The primary key of each ref, and what there was to do: `went` says of each model how many rows went.
+    """The primary key of each ref, and what changed. `went` has the deleted rows by model.
 
-    `unshown` is how many stay only because they would not have been shown.
+    `unshown` is how many rows stay only because the credentials can't see them.
     """
 
     ids: dict[str, int]
@@ -70,10 +70,10 @@ def reconcile(
 ) -> Reconciled:
     """Create, update and delete the provider's rows so that each of `things` has one with these `columns`.
 
-    Of a reading that was not of everything, `within` says for which rows it is complete: no others are deleted.
-    Rows that are `newer` than the reading, and those whose ref `stays`, stay as they are; those that are `hidden`
-    from who read stay unless they are among `things`. `on_gone` is told before anything is deleted: the first rows
-    to go, how many go, how many are new, and how many were known; `before_deletion` is given the rows themselves.
+    For a partial read, `within` selects the rows for which it is complete; no others are deleted. Rows that are
+    `newer` than the read, and those whose ref `stays`, stay as they are. Rows that are `hidden` from the
+    credentials stay unless they are among `things`. Before a deletion, `on_gone` gets the first rows to go, and
+    how many go, are new, and were known. `before_deletion` gets the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
     compared = _Comparison({thing.ref: thing for thing in things}, columns, newer, hidden, stays)
@@ -87,7 +87,7 @@ def reconcile(
         on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), known)
     went: Counter[str] = Counter()
     for batch in batches(gone):
-        # Before what refers to them is looked up: what somebody has just written is then seen, or waits and fails.
+        # Lock before looking up references: new ones are then visible, or wait and fail.
         list(rows.filter(pk__in=batch).select_for_update().order_by("pk").values_list("pk"))
         leaving = rows.filter(pk__in=batch).exclude(newer or Q(pk=None))
         before_deletion(leaving)
@@ -102,7 +102,7 @@ def reconcile(
 
 
 class _Comparison(Generic[AnyThing]):
-    """What differs between things of a cloud (by ref) and those of their rows that were looked at."""
+    """The differences between things of a cloud (by ref) and their rows."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class _Comparison(Generic[AnyThing]):
     ) -> None:
         self._wanted, self._columns, self._stays = wanted, columns, stays
         self._newer, self._hidden = _condition(newer), _condition(hidden)
-        #: How many rows there were that could have been shown, and that were hidden and not shown.
+        #: How many rows the credentials can see, and how many hidden rows were not shown.
         self.seen = self.unshown = 0
-        #: Of each ref that has a row, and is wanted or stays, its primary key.
+        #: The primary key of each ref whose row stays.
         self.ids: dict[str, int] = {}
-        #: The primary keys of rows that nobody wants.
+        #: The primary keys of rows to delete.
         self.gone: list[int] = []
-        #: Which columns differ in any row: each that is written takes its time.
+        #: The columns that differ in any row; only these are written.
         self.differing: set[str] = set()
         #: The refs of rows that differ.
         self.changed: list[str] = []
@@ -145,15 +145,15 @@ class _Comparison(Generic[AnyThing]):
                 self.gone.append(pk)
 
     def values(self, ref: str) -> list[Any]:
-        """What the row is to hold."""
+        """The values for the row."""
         return self._columns.of(self._wanted[ref])
 
     def missing(self) -> list[str]:
-        """The refs that have no row."""
+        """The refs without a row."""
         return [ref for ref in self._wanted if ref not in self.ids]
 
     def updates(self) -> Iterator[tuple[Any, ...]]:
-        """Of each row that differs its primary key, and the values of `differing`, sorted."""
+        """For each row that differs, its primary key and the values of the sorted `differing`."""
         positions = [
             at for at, name in sorted(enumerate(self._columns.names), key=itemgetter(1)) if name in self.differing
         ]
@@ -163,11 +163,11 @@ class _Comparison(Generic[AnyThing]):
 
 
 def _condition(rows: Q | None) -> ExpressionWrapper[Q] | Value:
-    """Whether a row is among these; None is none."""
+    """Whether a row is among these; False for None."""
     return ExpressionWrapper(rows, BooleanField()) if rows else Value(False)
 
 
 def ids_of(model: type[Row], provider: Provider, refs: Iterable[str | None]) -> dict[str, int]:
-    """The primary key of each of these refs that has a row."""
+    """The primary keys of these refs, if they have rows."""
     rows = model._default_manager.filter(provider=provider).values_list("ems_ref", "pk")
     return {ref: pk for batch in batches(set(refs)) for ref, pk in rows.filter(ems_ref__in=batch)}

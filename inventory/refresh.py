@@ -1,4 +1,4 @@
-"""Bringing a provider's inventory in, or a part of it: read from the cloud, then write it in one transaction."""
+"""Refreshing a provider, or a part of it: read from the cloud, then write in one transaction."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from inventory import messages
 from inventory.arguments import ProviderRefresh
 from inventory.backoff import NO_RETRIES, Retries
 from inventory.drivers.base import Driver
@@ -30,7 +31,6 @@ from inventory.guard import Guard, TooManyGone
 from inventory.leases import QueueLease
 from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
-from inventory.models.provider import DELETED
 from inventory.rate_limit import LowPriorityRateLimiter
 from inventory.reconcile import AnyThing, Row, ids_of, reconcile
 from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
@@ -40,17 +40,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Refresh:
-    """One refresh under way. Each part brings its rows in and leaves their ids here for those that follow."""
+    """A refresh in progress. Each part writes its rows, and leaves their ids here for the parts that follow."""
 
     provider: Provider
     driver: type[Driver]
     inventory: Inventory
-    #: When the reading began: what was read from the cloud later than this is newer than `inventory`.
+    #: When the read began. Data that was read from the cloud after this is newer than `inventory`.
     read_on: datetime
     force: bool = False
-    #: What `inventory` is of; None is everything.
+    #: The scope of `inventory`; None for everything.
     scope: Scope | None = None
-    #: Of an instance: the ports that it had in our inventory before, of which `inventory` has those that exist.
+    #: For an instance: the ports that it had before. `inventory` has those of them that still exist.
     known_ports: Collection[str] = ()
     tenants: dict[str, int] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
@@ -65,28 +65,28 @@ class Refresh:
 
     @property
     def guarded(self) -> bool:
-        """Whether it would be suspicious if more than half were gone; of the one thing asked for it is not."""
+        """Whether the deletion guard applies. It does not to a refresh of one instance or group."""
         return not self.force and (self.scope is None or self.scope.kind == "cloud_tenant")
 
     def within(self, **fields: str) -> Q | None:
-        """Which rows the reading is complete for: of each kind of scope the field that has its ref."""
+        """The rows for which the read is complete. `fields` has, for each kind of scope, the lookup of its ref."""
         if self.scope is None:
             return None
         field = fields.get(self.scope.kind)
         return Q(**{field: self.scope.ref}) if field else Q(pk__in=[])
 
     def hidden(self, kind: str, tenant: str) -> Q | None:
-        """Which rows of a kind would not have been shown; `tenant` is the lookup of the ref of whose they are."""
+        """The rows of a kind that the credentials can't see. `tenant` is the lookup of the owner's ref."""
         covered = self.inventory.covered.get(KINDS[kind])
         if self.force or not self.inventory.covered:
             return None
         if covered is None:
-            # What a tenant owns that is not shown would be nobody's without it.
+            # Keep tenants that own something that is not shown.
             return owners() if kind == "cloud_tenants" else None
         return ~Q(**{f"{tenant}__in": covered})
 
     def known(self, model: type[Row], refs: Iterable[str | None]) -> dict[str, int]:
-        """The ids of what is referred to and was not read; a reading of everything has it all."""
+        """The ids of rows that are referred to but were not read; empty for a full read."""
         return ids_of(model, self.provider, refs) if self.scope else {}
 
     def reconcile(
@@ -101,13 +101,13 @@ class Refresh:
         newer: Q | None = None,
         before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
     ) -> dict[str, int]:
-        """Bring in the `things` of a kind, and note what was found; the primary key of each ref.
+        """Write the `things` of a kind, and note the changes. Returns the primary key of each ref.
 
-        `tenant` is the lookup of the ref of the tenant whose a row is.
+        `tenant` is the lookup of the ref of a row's tenant.
         """
 
         def judge(first: QuerySet[Row], gone: int, appeared: int, known: int) -> None:
-            # A rule that was made anew has another id, and is no loss.
+            # A rule that was recreated has another id, and is no loss.
             self.findings.judge(kind, gone - appeared if kind == "firewall_rules" else gone, known, first)
 
         stays = self.findings.stays(kind)
@@ -131,16 +131,15 @@ class Refresh:
         return f"{counted(instances, 'instances')} and {counted(groups, 'security_groups')}"
 
     def told(self, subject: str) -> str:
-        """What came of it, for a person; `subject` is what was to be refreshed."""
+        """The result for people; `subject` is what was refreshed."""
         if self.scope is None or self.scope.kind == "cloud_tenant":
-            return f"Refreshed {subject}: {self.summary()}. {self.findings.news()}"
+            return messages.refreshed(subject, self.findings.news(), self.summary())
         there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
         if not there and self.findings.unshown:
-            return f"The cloud does not show {subject} to these credentials: it stays here as it was."
+            return messages.not_shown(subject)
         if not there and not self.findings.misfits:
-            gone = f"{subject} no longer exists in the cloud and was removed from the inventory."
-            return gone[0].upper() + gone[1:]
-        return f"Refreshed {subject}. {self.findings.news()}"
+            return messages.gone(subject)
+        return messages.refreshed(subject, self.findings.news())
 
 
 def owners() -> Q:
@@ -151,14 +150,14 @@ def owners() -> Q:
 
 
 Part = Callable[[Refresh], None]
-#: What may keep a refresh from being done, each with words for a person.
+#: Expected errors of a refresh, with messages for people.
 FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
-#: The reading, and each part of the writing.
+#: The read, and each part of the write.
 STEPS = 1 + len(settings.REFRESH_PARTS)
 
 
 def handle_refresh_tasks(asked: Mapping[Task, ProviderRefresh], lease: QueueLease) -> None:
-    """Handle the queued refreshes of a provider: one reading of its cloud answers all that ask for the same."""
+    """Handle the queued refreshes of a provider. Those with the same scope share one read."""
     provider = next(iter(asked)).provider
     same: dict[Scope | None, list[Task]] = {}
     for task, arguments in asked.items():
@@ -182,9 +181,9 @@ def handle_refresh_tasks(asked: Mapping[Task, ProviderRefresh], lease: QueueLeas
 def _refreshed(
     provider: Provider | None, lease: QueueLease, asked: Mapping[Task, ProviderRefresh]
 ) -> tuple[Task.Status, str, dict[str, Any]]:
-    """What came of the tasks that asked for the same."""
+    """The result for tasks with the same scope."""
     if provider is None:
-        return Task.Status.ERROR, DELETED, {}
+        return Task.Status.ERROR, messages.PROVIDER_DELETED, {}
     first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, lease)
     force = any(arguments.force for arguments in asked.values())
     try:
@@ -204,10 +203,10 @@ def refresh(
     progress: Callable[[], object] = lambda: None,
     retries: Retries | None = None,
 ) -> Refresh:
-    """Make the inventory of a provider, or what is within `scope`, what its cloud has, all of it or nothing.
+    """Update the inventory of a provider, or what is within `scope`, from its cloud, all or nothing.
 
-    `progress` is called after each of `STEPS`, `retries` are told of each pause. Raises `CloudError` or
-    `TooManyGone`, whose message the provider keeps in `last_refresh_error` if it was all to be refreshed.
+    Calls `progress` after each of `STEPS`, and tells `retries` of each pause. Raises `CloudError` or
+    `TooManyGone`. After a full refresh, `last_refresh_error` has the message.
     """
     read_on = timezone.now()
     try:
@@ -220,7 +219,7 @@ def refresh(
             raise
         lease.ensure()
         foreseen = isinstance(failure, FORESEEN)
-        unknown = f"Internal error in the refresh ({described(failure)}). See the log of Portcullis for details."
+        unknown = messages.refresh_failed(described(failure))
         _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
         raise
     _note_outcome(provider, scope, read_on, None)
@@ -228,7 +227,7 @@ def refresh(
 
 
 def _note_outcome(provider: Provider, scope: Scope | None, read_on: datetime, error: str | None) -> None:
-    """Keep how the provider is doing, of which a part says nothing; where that has changed, log it."""
+    """Save the outcome of a full refresh at the provider, and log changes between success and failure."""
     if scope:
         return
     rows = Provider.objects.filter(pk=provider.pk)
@@ -246,7 +245,7 @@ def _read(
 ) -> Refresh:
     provider.ensure_enabled()
     if provider.driver_class is None:
-        raise CloudError(f"Portcullis has no driver for {provider.vendor}.")
+        raise CloudError(messages.no_driver(provider.vendor))
     driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
         known = Vm.objects.filter(provider=provider).order_by().as_values()
@@ -258,14 +257,12 @@ def _read(
         known_ports = set(rows.values_list("ems_ref", flat=True))
         inventory = _with_lost_ports(inventory, driver, known_ports)
     if scope and scope.kind == "cloud_tenant" and scope.ref not in inventory.tenant_refs:
-        raise CloudError(
-            f"The cloud shows no tenant {scope.ref} any more: refresh {provider.name} to remove what was in it."
-        )
+        raise CloudError(messages.tenant_gone(scope.ref, provider.name))
     return Refresh(provider, provider.driver_class, inventory, read_on, force, scope, known_ports)
 
 
 def _with_lost_ports(inventory: Inventory, driver: Driver, known: set[str]) -> Inventory:
-    """With those that the instance has no more: they may be another's by now, or nobody's."""
+    """Add the ports that the instance no longer has, because they may have moved to another one."""
     lost = known - {port.ref for port in inventory.ports}
     lost -= {misfit.ref for misfit in inventory.misfits if misfit.kind is Port and misfit.ref}
     if not lost:
@@ -277,17 +274,14 @@ def _with_lost_ports(inventory: Inventory, driver: Driver, known: set[str]) -> I
 
 @transaction.atomic
 def _write(read: Refresh, progress: Callable[[], object]) -> Refresh:
-    """Write what was read; the refresh as it is then."""
+    """Write what was read. Returns the refresh with its findings."""
     refresh = replace(read)
     if not refresh.provider.is_kept():
-        raise CloudError(DELETED)
+        raise CloudError(messages.PROVIDER_DELETED)
     for part in settings.REFRESH_PARTS:
         bring_in: Part = import_string(part)
         bring_in(refresh)
         progress()
     if objections := refresh.findings.objections:
-        raise TooManyGone(
-            f"The refresh of {refresh.provider.name} was stopped and changed nothing: it would remove "
-            f'{listed(objections)}. If they are really gone, refresh with "force".'
-        )
+        raise TooManyGone(messages.too_many_gone(refresh.provider.name, listed(objections)))
     return refresh

@@ -51,7 +51,7 @@ def _unlisted(
     listed: Iterable[Tenant | Network],
     refs: Iterable[str | None],
 ) -> list[Any]:
-    """What the cloud did not list though something there belongs to it: as its row has it, or named by its ref."""
+    """Things that were not listed, although others refer to them: from their rows, or named by their refs."""
     left_out = refresh.findings.stays(kind)
     missing = {ref for ref in refs if ref and not left_out(ref)} - {one.ref for one in listed}
     rows = model.objects.filter(provider=refresh.provider)
@@ -74,7 +74,7 @@ def bring_in_instances(refresh: Refresh) -> None:
 
 
 def _spare_ports(refresh: Refresh, gone: QuerySet[Vm]) -> None:
-    """Take the ports that exist from the instances that go: they are another's now, or nobody's."""
+    """Detach existing ports from the instances to be deleted, because they may have moved to another one."""
     there, stays = {port.ref for port in refresh.inventory.ports}, refresh.findings.stays("network_ports")
     rows = NetworkPort.objects.filter(vm__in=gone).values_list("pk", "ems_ref")
     spared = [pk for pk, ref in rows if ref in there or stays(ref)]

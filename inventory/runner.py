@@ -1,4 +1,4 @@
-"""Carrying out tasks: from a wake-up call to finished rows."""
+"""Running tasks, from a wake-up message to finished rows."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from inventory.services.tasks import begin, finish
 
 logger = logging.getLogger(__name__)
 
-#: Carries out all tasks of a queue and finishes each of them.
+#: Runs all tasks of a queue and finishes each of them.
 Handler = Callable[[Sequence[Task], QueueLease], None]
 
-#: How old a queued task is before the sweep doubts its message.
+#: The age of a queued task at which the sweep takes its message for lost.
 SWEEP_AFTER = timedelta(seconds=5)
-#: A refresh may take minutes: half of the threads are always left to what takes seconds.
+#: A refresh may take minutes, so half of the threads are reserved for tasks that take seconds.
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
 
 def run_queue(queue: str) -> None:
-    """Carry out what is queued, all of it together, unless another worker is at it.
+    """Run the tasks of a queue together, unless another worker holds its lease.
 
-    A task that is queued while the lease is held is either seen by its holder, who looks again before it lets
-    go, or found here, because this looks again afterwards.
+    No task is missed: a holder looks again before it releases the lease, and this looks again afterwards.
     """
     with _refresh_slot(queue) as has_slot:
         if has_slot:
@@ -44,7 +43,7 @@ def run_queue(queue: str) -> None:
 
 @contextmanager
 def _refresh_slot(queue: str) -> Iterator[bool]:
-    """Whether this worker has a thread for it; what it has none for is found by the next sweep."""
+    """Whether this worker has a thread for it. Otherwise the next sweep finds the task."""
     if not queue.startswith("providers/"):
         yield True
         return
@@ -68,17 +67,17 @@ def _run_queue(queue: str) -> None:
             except ShutdownRequested:
                 logger.info("Handed %s back", queue)
         if stop.is_asked():
-            return  # the sweep of another finds what is left
+            return  # another worker's sweep finds the rest
 
 
 def sweep() -> None:
-    """Wake a worker for each queue that has work and nobody at it: its message was lost, or its worker died."""
+    """Wake up a worker for each queue that has tasks but no worker: a message was lost, or a worker died."""
     for queue in overdue.tasks(SWEEP_AFTER).order_by("queue").values_list("queue", flat=True).distinct():
         wake(queue, expires=SWEEP_AFTER.total_seconds())
 
 
 def _claim_tasks(queue: str) -> list[Task]:
-    """All unfinished tasks, now `Active`; one that was so already lost its worker, for the lease is ours."""
+    """Claim all unfinished tasks. One that is already `Active` has lost its worker, because we hold the lease."""
     tasks = list(Task.objects.of_queue(queue))
     for task in tasks:
         task.interrupted = task.state == Task.State.ACTIVE and task.next_attempt_on is None
@@ -99,6 +98,6 @@ def _handle(tasks: Sequence[Task], lease: QueueLease) -> None:
 
 
 def _fail(tasks: Sequence[Task], reason: str) -> None:
-    """End those that the handler did not, as the database knows it: what it rolled back is not finished."""
+    """End the tasks that are still unfinished in the database."""
     for task in Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks]):
         finish(task, Task.Status.ERROR, reason)

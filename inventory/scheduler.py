@@ -10,15 +10,15 @@ from kombu.utils.objects import cached_property
 
 
 class Scheduler(beat.Scheduler):
-    """Celery's own, with a new connection to the broker once a message could not be sent.
+    """Celery's scheduler, which reconnects to the broker after a message could not be sent.
 
-    Celery's goes on with the old one. That of a broker that was killed may stay half open: each message then fails
-    at the end of the same stream, and nobody sweeps until the scheduler is started again.
+    Celery keeps the old connection. If the broker was killed, that connection may stay half open. Every message
+    then fails, and nobody sweeps until the scheduler is restarted.
     """
 
     @cached_property
     def producer(self) -> Producer:
-        """Connects when it is used: where the broker is away, the next tick tries again."""
+        """Connects on use. If the broker is down, the next tick tries again."""
         return Producer(self.connection, auto_declare=False)
 
     def apply_async(self, *args: Any, **kwargs: Any) -> Any:
@@ -31,4 +31,4 @@ class Scheduler(beat.Scheduler):
     def _disconnect(self) -> None:
         vars(self).pop("producer", None)
         if connection := vars(self).pop("connection", None):
-            connection.collect()  # without a word to a broker that may be gone
+            connection.collect()  # without a message to the broker, which may be gone

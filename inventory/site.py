@@ -1,4 +1,4 @@
-"""The site of the admin: whichever view asks a service, it tells the operator what that refuses."""
+"""The admin site, which shows the refusals of services to the user."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from functools import wraps
 from traceback import walk_tb
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as notices
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from inventory import messages
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
-#: What fields and databases make of a value that no row can have: too long a number, NUL, a word for a number.
+#: Errors of fields and databases for values that no row can have: a number that is too large, NUL, text.
 IMPOSSIBLE = (DataError, OverflowError, ValueError, AttributeError, TypeError)
 
 
@@ -29,10 +31,10 @@ class AdminSite(admin.AdminSite):
 
 
 def telling(view: View) -> View:
-    """A view of the admin that meets what others do meanwhile, and what was asked for and can't be.
+    """Wraps an admin view to handle full queues, concurrent changes and impossible values.
 
-    Where somebody else was first it is asked again: then it sees what they did, and says so itself. What a view
-    does it does in one transaction, of which nothing is left.
+    After a conflict with another user it runs the view again, which then sees their change. A view runs in one
+    transaction, so nothing is left of the first run.
     """
 
     @wraps(view)
@@ -40,10 +42,10 @@ def telling(view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except QueueFull as error:
-            messages.error(request, f"Nothing was done: {error}.")
+            notices.error(request, messages.nothing_done(error))
             return redirect(request.get_full_path())
         except ObjectDoesNotExist as error:
-            messages.error(request, f"It was deleted meanwhile: {error}.")
+            notices.error(request, messages.deleted_meanwhile(error))
         except IntegrityError:
             pass
         except IMPOSSIBLE as error:
@@ -60,17 +62,17 @@ def telling(view: View) -> View:
 
 
 def _is_of_a_value(error: Exception) -> bool:
-    """Whether a field or a database refused a value; any other error of these types is a fault of ours."""
+    """Whether a field or the database refused a value. Any other error of these types is a bug."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return isinstance(error, DataError) or frame.f_globals["__name__"].startswith(("django.db.", "django.utils."))
 
 
 def _nothing_there(request: HttpRequest) -> HttpResponse:
-    """Back to the page where it was chosen, to the list without what narrowed it, or nowhere."""
+    """Return to the page of the form, to the list without its filters, or 404."""
     if request.method == "POST":
-        messages.error(request, "Nothing was done: what was chosen does not exist.")
+        notices.error(request, messages.NO_SUCH_CHOICE)
         return redirect(request.get_full_path())
     if request.GET:
-        messages.error(request, "There is nothing like what the address asked for.")
+        notices.error(request, messages.NO_SUCH_FILTER)
         return redirect(request.path)
-    raise Http404("No row can have such a key.")
+    raise Http404(messages.NO_SUCH_KEY)

@@ -1,4 +1,4 @@
-"""What Celery runs. A message is a wake-up call: what is to be done stands in the Task rows."""
+"""Celery's tasks. A message only wakes up a worker; the `Task` rows say what to do."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from inventory.rate_limit import forget_old_rates
 from inventory.rest.http import idempotency
 from inventory.services import request_deletion, request_refresh
 
-#: How long a worker that is to stop waits for answers of clouds, in seconds.
+#: How long a stopping worker waits for answers of clouds, in seconds.
 GRACE = 15
 
 
-@shared_task(throws=(LeaseLost,))  # which is no fault: another worker goes on
+@shared_task(throws=(LeaseLost,))  # no error: another worker continues
 def work(queue: str) -> None:
-    """Carry out what is queued for one instance or provider."""
+    """Run the queue of an instance or provider."""
     runner.run_queue(queue)
 
 
 @shared_task
 def sweep() -> None:
-    """Find work that nobody was told of, or whose worker is gone."""
+    """Find tasks whose message was lost or whose worker died."""
     runner.sweep()
 
 
 @worker_ready.connect
 def sweep_on_startup(**kwargs: Any) -> None:
-    """A worker that starts asks at once what was left undone."""
+    """Sweep when a worker starts."""
     sweep.delay()
 
 
 @worker_shutting_down.connect
 def begin_shutdown(**kwargs: Any) -> None:
-    """A worker that is to stop begins nothing and waits for answers that are on their way; asked again, it ends.
+    """Stop a worker: begin nothing, and wait for pending answers. A second request ends it at once.
 
-    Whoever takes its lease over does what it leaves undone.
+    The worker that takes over its leases continues its tasks.
     """
     if stop.is_asked():
         os._exit(0)
@@ -56,16 +56,14 @@ def begin_shutdown(**kwargs: Any) -> None:
 
 @shared_task
 def queue_due_refreshes() -> None:
-    """Queue a refresh for each provider that is due and has none queued."""
+    """Queue the refreshes that are due."""
     for provider in overdue.refreshes().defer("credentials"):
         request_refresh(provider=provider, user=None)
 
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, what was kept for requests that could be repeated, limits of clouds long ago, what
-    tallies are the sum of, and what is left of providers whose deletion failed.
-    """
+    """Delete expired tokens, idempotency keys and rate limits, sum up tallies, and retry failed deletions."""
     AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()
     forget_old_rates()

@@ -1,4 +1,4 @@
-"""What a value has to be, for every way in."""
+"""Validators for forms, serializers and models."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.core.validators import RegexValidator
 
 from inventory.drivers.endpoints import FILE_URL
 
-#: What follows host and port in an address: nothing that would make another host or a query of it.
+#: A path after host and port, without characters that could change the host or add a query.
 validate_path = RegexValidator(r"^[A-Za-z0-9._~/-]*\Z", "Enter a path of letters, digits and . _ ~ / -.")
 
 
 def validate_endpoint(url: str) -> None:
-    """The address of a cloud: http or https, with a host, which may be a bare name or an address; or of a file."""
+    """The address of a cloud (http or https, with any host), or of a file."""
     if url.startswith("file:"):
         if not FILE_URL.fullmatch(url):
             raise ValidationError(

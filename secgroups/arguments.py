@@ -1,26 +1,25 @@
-"""What the tasks of security groups are to do, and what their workers note: see `inventory.arguments`."""
+"""The arguments and notes of tasks of security groups; see `inventory.arguments`."""
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from inventory.arguments import Arguments, Notes, Part, Stored, read
 from inventory.drivers.values import Direction
-from secgroups.messages import Verb
 from secgroups.plan import Action
 
 # The groups of an instance
 
 
 class WantedGroup(Part, frozen=True):
-    """A group as somebody named it; where `ems_ref` is null the cloud is asked for the name."""
+    """A group as the request names it. If `ems_ref` is null, the cloud looks up the name."""
 
     name: str
     ems_ref: str | None
 
 
 class MembershipChange(Arguments, frozen=True):
-    """Add or remove a group; `ports` (ems_refs) narrows it to these ports; where there are none it is for all."""
+    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all."""
 
     action: Action
     group: WantedGroup
@@ -28,12 +27,12 @@ class MembershipChange(Arguments, frozen=True):
 
 
 class ChangeNotes(Notes, frozen=True):
-    #: Of each port (ems_ref) that may be half done, which groups (ems_ref) it had and had not before.
+    #: For each port (ems_ref) that may be half done, which groups (ems_ref) it had or lacked before.
     undone: dict[str, dict[str, bool]] = {}
 
 
 def membership_task(stored: Stored) -> MembershipChange:
-    """What a task in the queue of an instance is to do. Raises `UnreadableArguments`."""
+    """The arguments of a task in the queue of an instance. Raises `UnreadableArguments`."""
     return read(stored, MembershipChange, ChangeNotes)
 
 
@@ -47,7 +46,7 @@ class KnownGroup(Part, frozen=True):
 
 
 class NewGroup(Part, frozen=True):
-    """A group that is to be made; where it is of no tenant or network the cloud chooses."""
+    """A group to create. Without a tenant or network, the cloud chooses."""
 
     name: str
     description: str | None = None
@@ -56,14 +55,14 @@ class NewGroup(Part, frozen=True):
 
 
 class GroupAttributes(Part, frozen=True):
-    """What a group is to have from now on; null is as it was."""
+    """The new attributes of a group; null keeps the old value."""
 
     name: str | None = None
     description: str | None = None
 
 
 class NewRule(Part, frozen=True):
-    """A rule that is to be made: `drivers.values.Rule` without the ref that it will have."""
+    """A rule to create: a `drivers.values.Rule` without a ref."""
 
     group_ref: str
     direction: Direction
@@ -82,48 +81,51 @@ class KnownRule(Part, frozen=True):
     direction: Direction
 
 
-class EditArguments(Arguments, frozen=True, tag_field="edit"):
-    """An edit of one of a provider's groups or rules; `verb` and `subject` tell it to a person."""
+EditVerb = Literal["create", "edit", "delete"]
 
-    verb: Verb
+
+class EditArguments(Arguments, frozen=True, tag_field="edit"):
+    """An edit of a group or rule. Messages are made of `verb` and `subject`."""
+
+    verb: EditVerb
     subject: str
 
 
 class GroupCreation(EditArguments, frozen=True, kw_only=True, tag="create_group"):
-    verb: Verb = "create"
+    verb: EditVerb = "create"
     group: NewGroup
 
 
 class GroupEdit(EditArguments, frozen=True, kw_only=True, tag="edit_group"):
-    verb: Verb = "edit"
+    verb: EditVerb = "edit"
     group: KnownGroup
     attributes: GroupAttributes
 
 
 class GroupDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_group"):
-    verb: Verb = "delete"
+    verb: EditVerb = "delete"
     group: KnownGroup
 
 
 class RuleCreation(EditArguments, frozen=True, kw_only=True, tag="create_rule"):
-    verb: Verb = "create"
+    verb: EditVerb = "create"
     rule: NewRule
 
 
 class RuleDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_rule"):
-    verb: Verb = "delete"
+    verb: EditVerb = "delete"
     rule: KnownRule
 
 
 class PlacedGroup(Part, frozen=True):
-    """A group as its cloud makes it, and which groups (ems_ref) had its name there before."""
+    """A group to create, completed by its cloud, and the groups (ems_ref) that already have its name there."""
 
     group: NewGroup
     namesakes: tuple[str, ...]
 
 
 class EditNotes(Notes, frozen=True):
-    #: What is made of a `GroupCreation`, from its first attempt on.
+    #: The completed group of a `GroupCreation`, set before its first attempt.
     placed: PlacedGroup | None = None
 
 
@@ -131,7 +133,7 @@ AnyEdit: TypeAlias = GroupCreation | GroupEdit | GroupDeletion | RuleCreation | 
 
 
 def edit_task(stored: Stored) -> EditArguments:
-    """What a task in the queue of a provider's groups is to do. Raises `UnreadableArguments`."""
+    """The arguments of a task in the queue of a provider's groups. Raises `UnreadableArguments`."""
     return read(_with_placed(stored), cast("type[EditArguments]", AnyEdit), EditNotes)
 
 
@@ -140,7 +142,7 @@ def edit_notes(stored: Stored) -> EditNotes:
 
 
 def _with_placed(stored: Stored) -> Stored:
-    """What was noted before there was a version: the placed group stood in the place of the one asked for."""
+    """Convert the format without a version, in which the placed group replaced the requested one."""
     if "version" in stored or "namesakes" not in stored:
         return stored
     rest = {name: value for name, value in stored.items() if name != "namesakes"}

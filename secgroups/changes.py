@@ -1,4 +1,4 @@
-"""Carrying out changes of security groups: the tasks of an instance, folded into one write of each port."""
+"""Running changes to security groups: the tasks of an instance become one write for each port."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from django.db import transaction
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
-from inventory.faults import seeing_others, unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen
 from inventory.leases import QueueLease
+from inventory.messages import PROVIDER_DELETED, provider_disabled, unrecorded
 from inventory.models import Task, Vm
-from inventory.models.provider import DELETED
 from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TaskResult, TaskRetries, complete_tasks, note, readable, save_all
+from secgroups import messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.models import SecurityGroup
-from secgroups.plan import Change, Outcome, Plan, cannot, plan
+from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
@@ -30,12 +31,11 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queued additions and removals of one instance."""
     vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
     if vm is None:
-        gone = "The instance is gone: it is no longer in the inventory."
-        return _refuse(tasks, gone if tasks[0].provider_id else DELETED)
+        return _refuse(tasks, messages.INSTANCE_GONE if tasks[0].provider_id else PROVIDER_DELETED)
     if vm.provider.deleted_on:
-        return _refuse(tasks, DELETED)
+        return _refuse(tasks, PROVIDER_DELETED)
     if not vm.provider.enabled:
-        return _refuse(tasks, f"Provider {vm.provider.name} is disabled.")
+        return _refuse(tasks, provider_disabled(vm.provider.name))
     if asked := readable(tasks, membership_task, lease):
         _Changes(vm, asked, lease).run()
     return None
@@ -46,7 +46,7 @@ def _refuse(tasks: Sequence[Task], reason: str) -> None:
 
 
 class _Changes:
-    """The tasks of one instance that are carried out together."""
+    """The tasks of one instance that run together."""
 
     def __init__(self, vm: Vm, asked: Mapping[Task, MembershipChange], lease: QueueLease) -> None:
         self.vm = vm
@@ -57,13 +57,13 @@ class _Changes:
         self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
         retries = TaskRetries(self.tasks, vm.provider, lease)
         retries.unsure |= any(task.interrupted for task in self.tasks)
-        #: Whether what tasks note of how to take it back may have been written.
+        #: Whether an earlier attempt may have written something, which the notes say how to undo.
         self._resumed = retries.unsure
         self.cloud = PortWriter(self.driver, vm.ems_ref, lease, retries.backoff(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
-        #: The groups that the tasks name and those of the ports, by their ref; None for one that nobody knows.
+        #: The groups of tasks and ports by ref; None for unknown ones.
         self.groups: dict[str, Group | None] = {}
-        #: What the cloud said of the others, each of which it is asked for once, by name and ref.
+        #: The cloud's answers for other groups, by name and ref; each is requested once.
         self._found: dict[tuple[str, str | None], Group | CloudError] = {}
         self.outcomes: dict[int, Outcome] = {}
 
@@ -81,21 +81,21 @@ class _Changes:
         self._finish(before, failure)
 
     def _interrupted(self, error: Exception) -> CloudError:
-        """What tasks say that have no outcome because of an error that nobody foresaw."""
+        """The error for tasks without an outcome, after an unexpected exception."""
         reason = unforeseen(error, f"The changes of {self.vm}")
-        if not (written := ", ".join(self.cloud.request_ids)):
+        if not self.cloud.request_ids:
             return CloudError(reason)
         try:
             self.cloud.read()
         except CloudError:
             self.cloud.read_on = None  # the next refresh reads it
-        return CloudError(f"{reason} These ports were written before: {written}.")
+        return CloudError(messages.already_written(reason, self.cloud.request_ids))
 
     def _settle(self, changes: Sequence[Change]) -> None:
         try:
             self._apply(changes)
         except (CloudRefused, GroupNotFound):
-            # One of them is in the way of the rest: one at a time, those that can be done are done.
+            # One change blocks the others. Apply them one at a time, so that as many as possible succeed.
             for change in changes:
                 self._apply_alone(change)
 
@@ -110,8 +110,8 @@ class _Changes:
             minimum=self.driver.minimum_groups_per_port,
             confined=self.driver.groups_have_networks,
             stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
-        ).after(begun)  # of which not all can be done any more: then none of that stays
-        if not begun.wanted:  # else "nothing was changed" holds only once that is taken back
+        ).after(begun)  # so that nothing of an unfinished attempt stays
+        if not begun.wanted:  # otherwise "nothing was changed" is only true after the undo
             self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
         undone = made.undone(before)
         self._note(undone)
@@ -122,14 +122,14 @@ class _Changes:
 
     @cached_property
     def _begun(self) -> Plan:
-        """How to take back what a worker wrote that did not come to an end, as it noted before."""
+        """How to undo what an earlier, unfinished attempt wrote, from its notes."""
         if not self._resumed:
             return Plan()
         noted = (ChangeNotes.read(task.arguments).undone for task in self.tasks)
         return Plan(wanted=next(filter(None, noted), {}))
 
     def _note(self, undone: Plan) -> None:
-        """Note how to take it back, where that may be half done: several ports are written one after the other."""
+        """Store how to undo the change if it writes several ports, and so may be half done."""
         if len(undone.wanted) > 1:
             note(self.tasks, ChangeNotes(undone=undone.wanted))
             self.lease.ensure()
@@ -139,21 +139,23 @@ class _Changes:
         try:
             self._apply([change])
         except (CloudRefused, GroupNotFound) as error:
-            reason = f"{cannot(change.action, change.group.name, self.vm.name)}: {error}"
-            self.outcomes[change.id] = Outcome("Error", reason, request_id=error.request_id)
+            self.outcomes[change.id] = self._refused(change.action, change.group.name, error)
 
     def _identified(self, task: Task, asked: MembershipChange) -> Change | None:
-        """What a task asks for, as the cloud knows it; None, with the outcome noted, if it has no such group."""
+        """The change that a task requests. If there is no such group, None, with the outcome noted."""
         try:
             group = self._group(asked.group.name, asked.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
-            reason = f"{cannot(asked.action, asked.group.name, self.vm.name)}: {error}"
-            self.outcomes[task.pk] = Outcome("Error", reason, request_id=error.request_id)
+            self.outcomes[task.pk] = self._refused(asked.action, asked.group.name, error)
             return None
         return Change(task.pk, asked.action, group, asked.ports)
 
+    def _refused(self, action: Action, group: str, error: CloudError) -> Outcome:
+        message = messages.cannot(action, messages.change_of(action, group, self.vm.name), error)
+        return Outcome("Error", message, request_id=error.request_id)
+
     def _group(self, name: str, ref: str | None) -> Group:
-        """The group of this ref as the inventory or the cloud has it, or the one of this name at the cloud."""
+        """The group with this ref, from the inventory or the cloud, or with this name at the cloud."""
         if ref and (known := self.groups.get(ref)):
             return known
         if (name, ref) not in self._found:
@@ -172,16 +174,15 @@ class _Changes:
         else:
             found = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
         if not found:
-            raise GroupNotFound(f"the cloud has no such group that {self.vm.name} could have.")
+            raise GroupNotFound(messages.not_at_cloud(self.vm.name))
         if len(found) > 1:
-            refs = ", ".join(group.ref for group in found)
-            raise GroupNotFound(f"the cloud has several groups of this name, choose one by its ems_ref: {refs}.")
-        if name not in {found[0].name, ref}:  # who gave no name has the ref in its place
-            raise CloudRefused(f"the group {ref} has another name: {found[0].name}.")
+            raise GroupNotFound(messages.several_at_cloud([group.ref for group in found]))
+        if name not in {found[0].name, ref}:  # without a name in the request, the ref stands in its place
+            raise CloudRefused(messages.other_name_at_cloud(ref or "", found[0].name))
         return found[0]
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
-        """Write what the cloud has now, and the end of every task, in one transaction."""
+        """Record the ports as the cloud has them, and end every task, in one transaction."""
         after, read_on = self.cloud.ports, self.cloud.read_on
         self.lease.ensure()
 
@@ -200,7 +201,7 @@ class _Changes:
             self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
-        """End every task with what became of it at the cloud, and nothing that could perhaps not be saved."""
+        """End every task with its outcome at the cloud, without the data that may have failed to save."""
         endings = []
         for task in Task.objects.filter(pk__in=[task.pk for task in self.tasks]):
             outcome = self.outcomes.get(task.pk) or _failed(failure)
@@ -211,18 +212,18 @@ class _Changes:
         complete_tasks(endings)
 
     def _missing(self, ports: Sequence[Port]) -> tuple[Group, ...]:
-        """The groups of these ports that the inventory does not know yet, asked of the cloud."""
+        """The groups of these ports that are not yet in the inventory, read from the cloud."""
         self._look_up(_groups_of(ports))
         unknown = [ref for ref in _groups_of(ports) if self.groups[ref] is None]
         try:
             found = self.driver.groups_by_ref(unknown) if unknown else ()
         except CloudError:
-            return ()  # the next refresh brings them in
+            return ()  # the next refresh adds them
         self.groups |= {group.ref: group for group in found}
         return found
 
     def _look_up(self, refs: Iterable[str]) -> None:
-        """Find those of these groups that the inventory has, each once."""
+        """Look up these groups in the inventory, each once."""
         if new := set(refs) - self.groups.keys():
             rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=new)
             self.groups |= dict.fromkeys(new) | {group.ref: group for group in rows.as_values()}
@@ -233,7 +234,7 @@ class _Changes:
         return TaskResult(task, Task.Status(outcome.status), outcome.message, context)
 
     def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
-        """The names of the groups that the instance had and has, each once, and the same for each of its ports."""
+        """The names of the groups before and after, of the instance and of each port."""
         had, has = ({p.ref: sorted(map(self._name, p.group_refs)) for p in ports} for ports in (before, after))
         return {
             "before": sorted(set(chain.from_iterable(had.values()))),
@@ -242,7 +243,7 @@ class _Changes:
         }
 
     def _name(self, ref: str) -> str:
-        """The ref itself where nobody knows more."""
+        """The name of a group, or its ref if it is unknown."""
         group = self.groups.get(ref)
         return group.name if group else ref
 

@@ -1,7 +1,7 @@
-"""A provider's inventory out of the database, as values of the drivers: each part, and never all of it at once.
+"""Exporting a provider's inventory as drivers' values, one part after the other.
 
-A refresh that writes meanwhile may be in one part and not yet in another. What then leads nowhere is left out when
-the values are read again, as it is where a cloud changes while it is read.
+A refresh that writes at the same time may be visible in only some parts. References that then lead nowhere are
+left out when the export is read, as they are if a cloud changes during a refresh.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 Rows = TypeVar("Rows", bound=OwnedQuerySet)
 
-#: Ports that are held at a time.
+#: Ports in memory at a time.
 BATCH = 500
-#: What a group is related to, each in the order of its refs too.
+#: The relations of a group, which are sorted too.
 RELATED = ("shared_with__ems_ref", "associated_networks__ems_ref")
 
 
 def exported(provider: Provider) -> Mapping[str, Iterator[object]]:
-    """The parts of `values.Inventory`, each in the order of its refs, which no refresh changes."""
+    """The parts of `values.Inventory`, each sorted by ref, an order that refreshes don't change."""
     return {
         "tenants": _of(provider, CloudTenant.objects.all()).as_values(),
         "networks": _of(provider, CloudNetwork.objects.all()).as_values(),
@@ -51,7 +51,7 @@ def _ports(provider: Provider) -> Iterator[Port]:
 
 
 def _groups_on(ports: Collection[int]) -> Mapping[int, list[str]]:
-    """The refs of the groups of each of these ports, in their order."""
+    """The sorted refs of the groups of each of these ports."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     memberships = Membership.objects.filter(network_port__in=ports).order_by(
         ByCodePoint("security_group__ems_ref")

@@ -13,7 +13,7 @@ from secgroups.models import SecurityGroup
 
 
 class GroupsField(forms.ModelMultipleChoiceField[SecurityGroup]):
-    """Groups by name and by where they are, because every network of every cloud may have one of a name."""
+    """Groups by name and place, because each network of each cloud may have a group with this name."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(SecurityGroup.objects.none(), **kwargs)
@@ -32,12 +32,12 @@ class GroupsForm(forms.Form):
 
 
 class AddGroupsForm(GroupsForm):
-    """To choose from thousands."""
+    """Choose from thousands of groups."""
 
     groups = GroupsField(widget=FilteredSelectMultiple("security groups", is_stacked=False))
 
 
 class RemoveGroupsForm(GroupsForm):
-    """To choose from the few that an instance has."""
+    """Choose from the few groups that the instances have."""
 
     groups = GroupsField(widget=forms.CheckboxSelectMultiple)

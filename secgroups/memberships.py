@@ -1,4 +1,4 @@
-"""Which ports have which groups: writing what was read from a cloud."""
+"""Writing which ports have which groups, as read from a cloud."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMBER = ("network_port_id", "security_group_id", "vm_id")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many memberships were made, were given another VM, and were ended."""
+    """How many memberships were created, changed their VM, and ended."""
 
     appeared: int = 0
     changed: int = 0
@@ -35,10 +35,10 @@ class Written:
 def replace_memberships(
     groups: Mapping[int, Collection[int]], *, read_on: datetime, stamp: bool = False
 ) -> Written:
-    """Give each port (primary key) exactly these groups (primary keys), as they were read from the cloud.
+    """Give each port (primary key) exactly these groups (primary keys), as read from the cloud.
 
-    A port of which something newer than `read_on` is known keeps that: a refresh that read the cloud before a
-    change and writes after it must not undo the change here. `stamp` notes the time, as a change does.
+    Ports with newer data than `read_on` stay as they are: a refresh that read the cloud before a change, and
+    writes after it, must not undo the change here. `stamp` stores the time, as changes do.
     """
     written = Written()
     for ports in batches(sorted(groups)):
@@ -51,12 +51,12 @@ def replace_memberships(
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Which ports have not exactly the groups that they are to have, and of them what the guard asks."""
+    """The ports whose memberships differ, and the numbers for the guard."""
 
-    #: How many memberships were known, and how many fewer they are to be.
+    #: How many memberships were known, and how many fewer there will be.
     known: int
     lost: int
-    #: The primary keys of those whose port and group stay, and that are not to be any more.
+    #: The primary keys of memberships to end, whose port and group stay.
     gone: Sequence[int]
     ports: Collection[int]
 
@@ -66,7 +66,7 @@ class Compared:
 
 
 def compared_with(rows: QuerySet[Membership], groups: Mapping[int, Collection[int]]) -> Compared:
-    """Compare these memberships with the groups that ports have: only ports with others have to be locked."""
+    """Compare memberships with the groups of ports. Only ports that differ need a lock."""
     missing = {(port, group) for port, those in groups.items() for group in those}
     found = rows.values_list("pk", "network_port", "security_group", "vm", "network_port__vm")
     known, gone, differing = 0, [], set()
@@ -83,7 +83,7 @@ def compared_with(rows: QuerySet[Membership], groups: Mapping[int, Collection[in
 
 
 def _make(wanted: set[Member], ports: Collection[int]) -> Written:
-    """Make these the memberships of the ports, which are locked."""
+    """Make these the memberships of locked ports."""
     rows = Membership.objects.filter(network_port__in=among(ports))
     known = {(port, group, vm): pk for pk, port, group, vm in rows.values_list("pk", *MEMBER)}
     gone, new = known.keys() - wanted, wanted - known.keys()
@@ -96,7 +96,7 @@ def _make(wanted: set[Member], ports: Collection[int]) -> Written:
 
 
 def end_memberships(rows: QuerySet[Membership], *, but: Collection[int], read_on: datetime) -> Written:
-    """End these memberships of a group, as above, `but` those of ports (primary keys) that were read with it."""
+    """End these memberships of a group, as above, except those of ports (primary keys) in `but`."""
     others = set(rows.values_list("network_port", flat=True)).difference(but)
     went = 0
     for ports in batches(sorted(others)):
@@ -105,6 +105,6 @@ def end_memberships(rows: QuerySet[Membership], *, but: Collection[int], read_on
 
 
 def _lock(ports: Collection[int], read_on: datetime) -> dict[int, int | None]:
-    """The VM of each of these ports whose groups nobody has read since; the rows stay locked until the end."""
+    """Lock the ports without newer data, and return the VM of each."""
     rows = NetworkPort.objects.filter(pk__in=among(ports)).exclude(groups_read_on__gt=read_on)
     return dict(rows.select_for_update().order_by("pk").values_list("pk", "vm"))

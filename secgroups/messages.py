@@ -1,26 +1,37 @@
-"""How edits of groups and rules are told to a person."""
+"""What people are told about security groups: by tasks, by refused requests, in the admin and by commands.
+
+The words for each verb and every sentence are here, so that they can be read together. What a cloud says is in its
+driver. A reason follows `Cannot add web to vm-1: `, so it begins in lower case.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-Verb = Literal["create", "edit", "delete"]
-#: Of each verb: under way, and done.
+Verb = Literal["add", "remove", "create", "edit", "delete"]
+#: For each verb: in progress, and done.
 WORDS: Mapping[Verb, tuple[str, str]] = {
+    "add": ("Adding", "Added"),
+    "remove": ("Removing", "Removed"),
     "create": ("Creating", "Created"),
     "edit": ("Editing", "Edited"),
     "delete": ("Deleting", "Deleted"),
 }
-PREPOSITIONS: Mapping[str, str] = {"inbound": "from", "outbound": "to"}
+#: How a verb or a direction leads to the other side.
+PREPOSITIONS: Mapping[str, str] = {"add": "to", "remove": "from", "inbound": "from", "outbound": "to"}
 
 
-def cannot(verb: Verb, subject: str) -> str:
-    return f"Cannot {verb} {subject}"
+# What a message is about
 
 
 def group_called(name: str) -> str:
     return f"security group {name}"
+
+
+def change_of(verb: Verb, group: str, instance: str) -> str:
+    """`web to vm-1` or `web from vm-1`."""
+    return f"{group} {PREPOSITIONS[verb]} {instance}"
 
 
 def rule_called(
@@ -36,3 +47,227 @@ def rule_called(
     ports = "" if port is None else f" {port}" if end_port in {None, port} else f" {port}-{end_port}"
     reach = f"{direction} {protocol or 'any'}{ports} {PREPOSITIONS[direction]} {source or 'any'}"
     return f"rule {reach} of {group_called(group)}"
+
+
+# Accepted, done and refused
+
+
+def doing(verb: Verb, subject: str) -> str:
+    return f"{WORDS[verb][0]} {subject}"
+
+
+def done(verb: Verb, subject: str) -> str:
+    return f"{WORDS[verb][1]} {subject}."
+
+
+def cannot(verb: Verb, subject: str, reason: object) -> str:
+    return f"Cannot {verb} {subject}: {reason}"
+
+
+# Why a request is refused
+
+NO_NAME = "no security group was named"
+DIFFERENT_GROUPS = "id and href name different security groups"
+
+
+def not_a_group(address: object) -> str:
+    return f"{address} is not a security group"
+
+
+def no_driver(provider: str, kind: str) -> str:
+    return f"Portcullis has no driver for provider {provider} of type {kind}"
+
+
+def read_only(provider: str, kind: str) -> str:
+    return f"provider {provider} is read-only (type {kind})"
+
+
+def several_groups(ids: Iterable[object]) -> str:
+    return f"several security groups have this name. Choose one by its id: {', '.join(map(str, ids))}"
+
+
+def other_names(name: str, ref: str) -> str:
+    return f"the name of this security group is {name} and its ems_ref is {ref}"
+
+
+def no_ports(instance: str, ports: Iterable[str]) -> str:
+    return f"{instance} has no port {_list(ports)}"
+
+
+def no_group_with_id(pk: int) -> str:
+    return f"there is no security group with the id {pk}"
+
+
+def other_provider(group: str, provider: str, instance: str, own: str) -> str:
+    return f"{group} belongs to provider {provider}, but {instance} belongs to {own}"
+
+
+def other_network(group: str, network: str, instance: str) -> str:
+    return f"{group} belongs to network {network}, in which {instance} has no port"
+
+
+def other_tenant(group: str, tenant: str, instance: str, own: str) -> str:
+    return f"{group} belongs to tenant {tenant} and is not shared with tenant {own} of {instance}"
+
+
+def unknown_place(kind: str, name: str) -> str:
+    return f"the {kind} of {name} is unknown"
+
+
+def no_networks(provider: str) -> str:
+    return f"security groups of {provider} don't belong to networks"
+
+
+def no_group_edits(provider: str) -> str:
+    return f"the cloud of {provider} can't edit security groups"
+
+
+NO_CHANGES = "no changes were given"
+SOURCE_OF_OTHER_PROVIDER = "the source group belongs to another provider"
+SOURCE_OF_OTHER_TENANT = (
+    "the source group belongs to another or an unknown tenant, and is not shared with this tenant"
+)
+
+
+# What becomes of adding and removing groups
+
+INSTANCE_GONE = "The instance is no longer in the inventory."
+NOT_SHOWN = "The cloud accepted the change, but does not show it."
+PORT_SECURITY_OFF = "has port security disabled"
+
+
+def unknown_ports(instance: str, ports: Iterable[str]) -> str:
+    return f"{instance} has no port {_list(ports)}. Nothing was changed."
+
+
+def nothing_to_do(verb: Verb, group: str, instance: str) -> str:
+    state = "already has" if verb == "add" else "does not have"
+    return f"Nothing to do: {instance} {state} {group_called(group)}."
+
+
+def changed(verb: Verb, group: str, instance: str, ports: int) -> str:
+    where = f" on {ports} ports" if ports > 1 else ""
+    return done(verb, change_of(verb, group_called(group), instance) + where)
+
+
+def skipped(obstacles: Mapping[str, str]) -> str:
+    """What follows a message for each port (ref) that was skipped, with the reason."""
+    return "".join(f" Skipped port {ref}: it {why}." for ref, why in obstacles.items())
+
+
+def no_port_fits(instance: str, group: str, obstacles: Mapping[str, str]) -> str:
+    if not obstacles:
+        return f"{instance} has no port that can have security groups."
+    reasons = "; ".join(f"port {ref} {why}" for ref, why in obstacles.items())
+    return f"No port of {instance} can have {group}: {reasons}."
+
+
+def other_kind(group: str, *, stateless: bool) -> str:
+    """Why a port can't have a group: OpenStack has stateful or stateless groups on a port, not both."""
+    have, is_ = ("stateful", "stateless") if stateless else ("stateless", "stateful")
+    return f"has {have} groups, but {group} is {is_}"
+
+
+def elsewhere(kind: str, port_ref: str | None, group: str, group_ref: str | None, *, alone: bool) -> str:
+    """Why a port can't have a group of another network or tenant (`kind`)."""
+    place = f"{kind} {port_ref}" if port_ref else f"an unknown {kind}"
+    if not group_ref:
+        return f"is in {place}, but the {kind} of {group} is unknown"
+    only = "only " if alone else ""
+    return f"is in {place}, but {group} belongs {only}to {group_ref}"
+
+
+def last_group(verb: Verb, group: str, instance: str, ports: Iterable[str], minimum: int) -> str:
+    reason = f"it is the last security group of port {_list(ports)}, which must keep at least {minimum}"
+    return f"{cannot(verb, change_of(verb, group, instance), reason)}. Nothing was changed."
+
+
+def emptied(ports: Iterable[str]) -> str:
+    """What follows a message if these ports have no group any more."""
+    return f" Port {_list(ports)} has no security group left, so all inbound traffic to it is dropped."
+
+
+def not_at_cloud(instance: str) -> str:
+    return f"the cloud has no such group that {instance} could have."
+
+
+def several_at_cloud(refs: Collection[str]) -> str:
+    return f"the cloud has several groups with this name. Choose one by its ems_ref: {', '.join(refs)}."
+
+
+def other_name_at_cloud(ref: str, name: str) -> str:
+    return f"the name of group {ref} is {name}."
+
+
+def already_written(reason: str, request_ids: Iterable[str]) -> str:
+    return f"{reason} These ports had already been changed: {', '.join(request_ids)}."
+
+
+def not_undone(refusal: str, reason: str) -> str:
+    return f"{refusal} Earlier changes could not be undone: {reason}"
+
+
+# What becomes of editing groups and rules
+
+
+def is_noop(subject: str, state: str) -> str:
+    return f"There was nothing to do: {subject} {state}."
+
+
+ALREADY_EXISTS, ALREADY_GONE = "already exists", "no longer exists"
+
+
+def hidden_tenant(reason: str, tenant: str) -> str:
+    return f"{reason} These credentials can't see tenant {tenant}."
+
+
+def not_shown_yet(reason: str) -> str:
+    return f"The cloud does not show the new group yet. {reason}"
+
+
+# What a refresh leaves out
+
+
+def in_left_out(network: str) -> str:
+    """What is wrong with the network of a group; follows the attribute's name."""
+    return f"is {network}, which was left out"
+
+
+# The admin
+
+HIDDEN_GROUP = "a group that you may not see"
+
+
+def too_many_instances(most: int) -> str:
+    return f"Select at most {most} at once."
+
+
+def accepted_changes(number: int) -> str:
+    return f"{number} change{'s' if number > 1 else ''} accepted."
+
+
+def refused_changes(number: int) -> str:
+    return f"{number} change{'s' if number > 1 else ''} refused. The tasks say why."
+
+
+# Commands
+
+
+def unwritable(path: object, reason: object) -> str:
+    return f"Can't write to {path}: {reason}"
+
+
+def no_provider(name: str) -> str:
+    return f"There is no provider {name}"
+
+
+def too_small(groups: int) -> str:
+    return f"Specify at least {groups} groups; instances and rules can't be negative"
+
+
+def already_synthesized(providers: Iterable[str]) -> str:
+    return f"{', '.join(providers)} already exists. Delete it, or choose another seed"
+
+
+def _list(refs: Iterable[str]) -> str:
+    return ", ".join(sorted(refs))

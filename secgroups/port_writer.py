@@ -1,8 +1,8 @@
 """Writing the ports of an instance at its cloud.
 
-Whether a write was done is never guessed: after each round the ports are read again, and what is not there yet is
-written again, until nothing is left to write or the patience is over. And what is written was read just before:
-where a cloud does not compare before it replaces, what others did since would be lost.
+The outcome of a write is never guessed. After each round the ports are read again, and missing changes are written
+again, until none are left or the time is over. Ports are read shortly before each write, because a cloud without
+compare-and-swap would lose what others changed since.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from inventory.drivers.exceptions import (
 )
 from inventory.drivers.values import Port
 from inventory.leases import QueueLease
+from secgroups import messages
 from secgroups.plan import Plan
 from secgroups.retrying import RetryingCloud
 
-#: For how long a reading is written on, in seconds.
+#: The maximum age of a read before a write, in seconds.
 READ_MAX_AGE = 1.0
-#: What says of a write that it was not done, and may be repeated.
+#: Errors that say that a write was not done and may be repeated.
 UNWRITTEN = (Throttled, Outdated)
 
 
 class PortWriter(RetryingCloud):
-    """The ports of one instance: as they were read last, and the only one to write them while the lease holds."""
+    """The ports of one instance, as last read. While the lease holds, nobody else writes them."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class PortWriter(RetryingCloud):
         self.request_ids: dict[str, str | None] = {}
 
     def read(self) -> tuple[Port, ...]:
-        """Read the ports, and remember them with the time before the reading began."""
+        """Read the ports, and remember them with the time before the read."""
         read_on = timezone.now()
         read = self.driver.ports_again if self.read_on else self.driver.ports
         self.ports = self.ask(lambda: read(self.instance_ref))
@@ -62,7 +63,7 @@ class PortWriter(RetryingCloud):
         return self.ports
 
     def apply(self, plan: Plan, undone: Plan) -> None:
-        """Make the ports as planned; where the cloud refuses a write, make them as `undone` has them."""
+        """Apply a plan. If the cloud refuses a write, apply `undone` instead."""
         try:
             self._write_until_there(plan)
         except CloudError as error:
@@ -75,14 +76,14 @@ class PortWriter(RetryingCloud):
             self.read()
             self._write_until_there(plan)
         except InstanceGone:
-            raise  # which is the reason of the refusal as well
+            raise  # also the reason for the refusal
         except CloudError as error:
-            reason = f"{refusal.message} What was written before that could not be taken back: {error.message}"
+            reason = messages.not_undone(refusal.message, error.message)
             raise CloudError(reason, request_id=refusal.request_id) from error
 
     def _write_until_there(self, plan: Plan) -> None:
         waited = False
-        doubt: CloudError = CloudUnavailable("The cloud accepted the change, but does not show it.")
+        doubt: CloudError = CloudUnavailable(messages.NOT_SHOWN)
         while missing := [port.ref for port, _ in plan.writes(self._fresh())]:
             doubt = self._write(plan, missing) or doubt
             self.read()
@@ -92,17 +93,17 @@ class PortWriter(RetryingCloud):
         self.retries.succeed(waited)
 
     def _fresh(self) -> Sequence[Port]:
-        """The ports, read again if that was a while ago."""
+        """The ports, read again if the last read is too old."""
         return self.read() if time.monotonic() > self._stale_from else self.ports
 
     def _write(self, plan: Plan, refs: Iterable[str]) -> CloudError | None:
-        """Write these ports; returns the error that leaves open whether the rest was done, raises a refusal."""
+        """Write these ports. Returns an error with an unknown outcome, raises a refusal."""
         try:
             for ref in refs:
                 for port, groups in plan.writes([port for port in self._fresh() if port.ref == ref]):
                     self.lease.ensure()
                     self.request_ids[ref] = self.driver.change_groups(port, groups)
-                    self.retries.unsure = True  # until the tasks are finished: others may be left to write
+                    self.retries.unsure = True  # until the tasks are finished, because other ports may be left
         except GroupNotFound as error:
             if not self.waits_for_group():
                 raise

@@ -17,7 +17,7 @@ from inventory.models import NetworkPort, Vm
 from inventory.querysets import OwnedQuerySet, TalliedQuerySet
 from inventory.restrictions import User
 
-#: Of a row of `as_values` what is the same for each tenant that the group is shared with, and for each network.
+#: The columns of `as_values` that are the same for all shares and networks of a group.
 _but_related = itemgetter(slice(-2))
 
 
@@ -35,15 +35,15 @@ class MembershipQuerySet(OwnedQuerySet):
 
 class SecurityGroupQuerySet(TalliedQuerySet):
     def as_values(self) -> Iterator[Group]:
-        """These groups in the words of the drivers, in their order.
+        """These groups as drivers' values, in their order.
 
-        That may go on by `shared_with__ems_ref` and `associated_networks__ems_ref`.
+        The order may continue with `shared_with__ems_ref` and `associated_networks__ems_ref`.
         """
         mapping = self.model.mapping
         related_refs = ("shared_with__ems_ref", "associated_networks__ems_ref")
         rows = self.values_list(*mapping.paths.values(), "shared", *related_refs)
         for (*columns, shared), related in groupby(rows, _but_related):
-            # The two joins make a row of each pair.
+            # The two joins give a row for each pair.
             pairs = [(share, associated) for *_, share, associated in related]
             shares, associated = (tuple(dict.fromkeys(filter(None, refs))) for refs in zip(*pairs, strict=True))
             everybody = (EVERYBODY,) if shared else ()
@@ -52,9 +52,9 @@ class SecurityGroupQuerySet(TalliedQuerySet):
     def available_to(self, vm: Vm) -> Self:
         """The groups that an instance can have.
 
-        Where the cloud confines a group to networks (EC2), it goes on ports in its own and in those that it is
-        associated with; elsewhere (OpenStack) on instances of its own tenant and of those that it is shared with.
-        An unknown network or tenant is none of these. What an instance has it can have, wherever it comes from.
+        If the cloud confines groups to networks (EC2), ports in the group's own and associated networks can have
+        it. Otherwise (OpenStack), instances of its own tenant and of those that it is shared with can. An unknown
+        network or tenant is not equal to anything. An instance can always have the groups that it already has.
         """
         fitting = self._in_networks_of(vm) if vm.provider.confines_groups else self._for_tenant_of(vm)
         has = Q(pk__in=self.model._default_manager.filter(vms=vm.pk).values("pk"))
@@ -76,9 +76,9 @@ class FirewallRuleQuerySet(TalliedQuerySet):
     tenant = "security_group__cloud_tenant"
 
     def for_ports(self, first: int, last: int) -> Self:
-        """The rules that let some of these ports through, by their range or because they let all ports through.
+        """The rules that allow some of these ports, by their range or because they allow all ports.
 
-        The type and the code of ICMP are no ports, and a protocol like VRRP has none.
+        ICMP's type and code are not ports, and protocols like VRRP have none.
         """
         everything = Q(host_protocol=None) | Q(host_protocol__in=WITH_PORTS, port=None)
         some = Q(host_protocol__in=WITH_PORTS, port__lte=last, last_port__gte=first)

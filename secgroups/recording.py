@@ -1,4 +1,4 @@
-"""Writing what a change saw at the cloud into the inventory."""
+"""Recording in the inventory what a change saw at the cloud."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secgroups.refresh import group_columns
 
 
 def record_group(provider: Provider, group: Group) -> SecurityGroup:
-    """The row of a group of the cloud, made if there is none."""
+    """The row of a group, created if missing."""
     place = _place(provider, group)
     row, _ = SecurityGroup.objects.get_or_create(
         provider=provider, ems_ref=group.ref, defaults=group_columns(provider).named(group) | place
@@ -26,10 +26,10 @@ def record_group(provider: Provider, group: Group) -> SecurityGroup:
 
 
 def _place(provider: Provider, thing: Group | Port) -> dict[str, Any]:
-    """The rows of the tenant and the network of something new, made if there are none.
+    """The rows of the tenant and the network of a new group or port, created if missing.
 
-    As in a refresh they are called by their ref where nobody knows more: without them the group or port would be
-    nobody's, and of no network.
+    As in a refresh, their name is their ref until more is known. Without them the group or port would have no
+    owner and no network.
     """
     found: dict[str, Any] = {}
     places: tuple[tuple[str, Any, str | None], ...] = (
@@ -44,7 +44,7 @@ def _place(provider: Provider, thing: Group | Port) -> dict[str, Any]:
 
 @transaction.atomic(savepoint=False)
 def record_ports(vm: Vm, ports: Sequence[Port], new_groups: Iterable[Group], *, read_on: datetime) -> None:
-    """Make the ports of an instance, and their groups, what the cloud had when it was read."""
+    """Update the ports of an instance, and their groups, to what was read from the cloud."""
     for group in new_groups:
         record_group(vm.provider, group)
     rows = _rows(vm, ports)
@@ -57,7 +57,7 @@ def record_ports(vm: Vm, ports: Sequence[Port], new_groups: Iterable[Group], *, 
 
 
 def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
-    """The primary key of each port (ref), which is the instance's from now on."""
+    """The primary key of each port (ref), which now belongs to the instance."""
     theirs = NetworkPort.objects.filter(provider=vm.provider, ems_ref__in=[port.ref for port in ports])
     known = {ref: (pk, owner) for ref, pk, owner in theirs.values_list("ems_ref", "pk", "vm")}
     if moved := [pk for pk, owner in known.values() if owner != vm.pk]:
@@ -66,7 +66,7 @@ def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
 
 
 def _new_row(vm: Vm, port: Port) -> NetworkPort:
-    # Its own tenant, which the cloud says and the instance does not: a port may be of another account.
+    # With the port's own tenant: it may belong to another account than the instance.
     attributes = NetworkPort.mapping.columns().named(port) | {"vm": vm, **_place(vm.provider, port)}
     row, _ = NetworkPort.objects.get_or_create(provider=vm.provider, ems_ref=port.ref, defaults=attributes)
     return row

@@ -17,6 +17,7 @@ from inventory.models import Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
+from secgroups.messages import in_left_out
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.rules import with_lost_source
 
@@ -43,16 +44,16 @@ def bring_in_groups(refresh: Refresh) -> None:
 
 
 def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
-    """Have the rules that name these groups keep their refs: without a source they would read as "from anywhere".
+    """Keep the refs of these groups in rules that refer to them, which would read as "from anywhere" otherwise.
 
-    Of a refresh of less than everything nobody reads those rules again.
+    A partial refresh does not read those rules again.
     """
     ref = SecurityGroup.objects.filter(pk=OuterRef("source_security_group")).values("ems_ref")
     FirewallRule.objects.filter(source_security_group__in=groups).update(source_ip_range=Subquery(ref))
 
 
 def _untold_of(refresh: Refresh, attribute: str) -> QuerySet[SecurityGroup]:
-    """The groups of which the cloud may not have told all that they have under an attribute."""
+    """The groups whose attribute may be incomplete in this read."""
     groups = SecurityGroup.objects.filter(provider=refresh.provider)
     if attribute in refresh.inventory.untold and not refresh.force:
         return groups
@@ -61,32 +62,32 @@ def _untold_of(refresh: Refresh, attribute: str) -> QuerySet[SecurityGroup]:
 
 
 def _placed(refresh: Refresh) -> list[Group]:
-    """The groups but those of a network that was left out: they would read as confined to none."""
+    """The groups, except those whose network was left out, which would look confined to no network."""
     left_out, placed = refresh.findings.stays("cloud_networks"), []
     for group in refresh.inventory.groups:
         if not group.network_ref or group.network_ref in refresh.networks or not left_out(group.network_ref):
             placed.append(group)
         else:
-            problem = f"is {group.network_ref}, which was left out"
+            problem = in_left_out(group.network_ref)
             misfit = Misfit(Group, group.ref, called(group), "network_ref", problem, left_out=True)
             refresh.findings.misfits.append(misfit)
     return placed
 
 
 def bring_in_shares(refresh: Refresh) -> None:
-    """Which tenants may use the groups of others."""
+    """Which tenants may use other tenants' groups."""
     _bring_in_relation(refresh, "shared_with", SecurityGroup.shared_with.through, refresh.tenants)
 
 
 def bring_in_associations(refresh: Refresh) -> None:
-    """In which networks the groups of others may be used."""
+    """In which other networks groups may be used."""
     _bring_in_relation(
         refresh, "associated_network_refs", SecurityGroup.associated_networks.through, refresh.networks
     )
 
 
 def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], ids: Mapping[str, int]) -> None:
-    """Relate each group to exactly the refs of its `attribute`, as far as they have rows (`ids`)."""
+    """Relate each group to exactly the refs in its `attribute` that have rows (`ids`)."""
     columns = [field.attname for field in through._meta.concrete_fields if field.is_relation]
     there = (group for group in refresh.inventory.groups if group.ref in refresh.groups)
     groups: dict[int, Iterable[str]] = {refresh.groups[group.ref]: getattr(group, attribute) for group in there}
@@ -104,7 +105,7 @@ def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], i
 
 
 def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:
-    """What a group's row takes from the cloud's group."""
+    """The columns of a group's row."""
     return SecurityGroup.mapping.columns(ids, vendor=provider.vendor)
 
 
@@ -128,10 +129,10 @@ def bring_in_rules(refresh: Refresh) -> None:
 
 
 def _with_newer_rules(refresh: Refresh) -> set[int]:
-    """The groups whose rules were edited since the reading began; no group's rules are until this one ends."""
+    """The groups whose rules were edited since the read began. Locks all groups against edits."""
     read = refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref")
     groups = SecurityGroup.objects.filter(read or Q(), provider=refresh.provider).order_by("pk")
-    # Not against memberships that somebody adds to these groups meanwhile: hence `no_key`.
+    # `no_key` allows others to add memberships of these groups.
     known = groups.select_for_update(no_key=True, of=("self",)).values_list("pk", "rules_as_of")
     return {pk for pk, as_of in known if as_of and as_of > refresh.read_on}
 

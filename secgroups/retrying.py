@@ -1,4 +1,4 @@
-"""Asking a cloud with patience, as the one worker that holds the lease."""
+"""Calling a cloud with retries, as the worker that holds the lease."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secgroups.models import SecurityGroup
 
 Answer = TypeVar("Answer")
 
-#: For how long after it first saw a group Portcullis takes "no such group" for a cloud that is not yet consistent.
+#: How long after first seeing a group a "no such group" is taken for an inconsistent cloud.
 NEW_GROUP_GRACE = timedelta(seconds=60)
 
 
@@ -28,7 +28,7 @@ def any_fresh(provider: Provider, *refs: str | None) -> bool:
 
 
 class RetryingCloud:
-    """Calls of a driver; `retries` are told of each pause between them."""
+    """Calls of a driver, with retries. `retries` has hooks around each pause."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class RetryingCloud:
     ) -> None:
         self.driver = driver
         self.lease = lease
-        #: Whether a group that the cloud does not find is waited for; asked when it does not find one.
+        #: Called if the cloud does not find a group; returns whether to wait for it.
         self.waits_for_group: Callable[[], bool] = lambda: False
         self._backoff = backoff
         self.retries = retries or Retries()
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
-        """The answer of a call that changes nothing, asked for until it comes."""
+        """Repeat a call that changes nothing until it is answered."""
         waited = False
         while True:
             try:
@@ -58,6 +58,6 @@ class RetryingCloud:
                 return answer
 
     def wait(self, error: CloudError) -> None:
-        """Pause after this error; raises it if it is permanent or the patience is over."""
+        """Pause after this error. Raises it if it is permanent or the time is over."""
         self._backoff.pause(error, self.retries)
         self.lease.ensure()

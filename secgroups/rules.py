@@ -1,4 +1,4 @@
-"""The rules of a group in the inventory: what they say of their sources, and writing what an edit did to them."""
+"""The rules of a group in the inventory: their sources, and recording edits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secgroups.models import FirewallRule, SecurityGroup
 
 
 def with_lost_source(rule: Rule, groups: Mapping[str, int]) -> Rule:
-    """The rule, with the ref of a source group that is not among `groups`: it must not read as "from anywhere"."""
+    """Put the ref of an unknown source group into the range, because "no source" means "from anywhere"."""
     ref = rule.source_group_ref
     return replace(rule, source_ip_range=ref) if ref and ref not in groups and not rule.source_ip_range else rule
 
@@ -22,13 +22,13 @@ def with_lost_source(rule: Rule, groups: Mapping[str, int]) -> Rule:
 def write_rules(
     group: SecurityGroup, rules: Iterable[Rule] = (), *, gone: Collection[str] = (), as_of: datetime
 ) -> None:
-    """Bring in these rules of a group and take out those that are `gone` (refs), as it was at the cloud `as_of`.
+    """Write these rules of a group, and delete those that are `gone` (refs), as the cloud had it `as_of`.
 
     A refresh that began to read before that leaves the group's rules alone.
     """
-    # One after the other with a refresh, which locks these rows too before it looks at their rules.
+    # A refresh locks these rows as well, before it looks at their rules.
     if SecurityGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first() is None:
-        return  # the refresh was first, and the group is gone
+        return  # a refresh has deleted the group
     rules = tuple(rules)
     refs = {ref for rule in rules for ref in (rule.group_ref, rule.source_group_ref) if ref}
     groups = dict(

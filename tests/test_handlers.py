@@ -140,10 +140,10 @@ class TestEveryTaskEnds:
         request_refresh(provider=cast.acme, user=None)
         broken(step, error)
         tasks = carry_out(f"providers/{cast.acme.pk}")
-        message = f"Internal error ({type(error).__name__}). See the log of Portcullis for details."
+        message = f"Internal error ({type(error).__name__}). See the Portcullis log for details."
         assert [(task.state, task.status, task.message) for task in tasks] == 2 * [("Finished", "Error", message)]
         cast.acme.refresh_from_db()
-        failed = f"Internal error in the refresh ({type(error).__name__}). See the log of Portcullis for details."
+        failed = f"Internal error in the refresh ({type(error).__name__}). See the Portcullis log for details."
         assert cast.acme.last_refresh_error == failed
 
     @pytest.mark.parametrize("step", PART)
@@ -157,7 +157,7 @@ class TestEveryTaskEnds:
         broken(step, error)
         [task] = carry_out(f"providers/{cast.acme.pk}")
         assert (task.state, task.status) == ("Finished", "Error"), task.message
-        assert "See the log" in task.message
+        assert "See the Portcullis log" in task.message
 
     @pytest.mark.parametrize("step", DELETION)
     def test_of_the_deletion_of_a_provider(
@@ -167,7 +167,7 @@ class TestEveryTaskEnds:
         broken(step, error)
         [task] = carry_out(f"providers/{cast.acme.pk}")
         assert (task.state, task.status) == ("Finished", "Error"), task.message
-        assert "See the log" in task.message
+        assert "See the Portcullis log" in task.message
 
     @pytest.mark.parametrize("step", CHANGE)
     def test_of_a_change(self, step: str, error: Exception, cast: Cast, cloud: MemoryCloud, broken: Any) -> None:
@@ -181,11 +181,11 @@ class TestEveryTaskEnds:
         ]
         for task in tasks:
             if all(there):
-                assert task.message.startswith("Added ") or "These ports were written before" in task.message
+                assert task.message.startswith("Added ") or "These ports had already been changed" in task.message
             else:
                 assert task.status == "Error"
                 assert type(error).__name__ in task.message
-            assert "See the log" in task.message or task.status == "Ok"
+            assert "See the Portcullis log" in task.message or task.status == "Ok"
 
     @pytest.mark.parametrize(("kind", "step"), [(kind, step) for kind, steps in EDITS.items() for step in steps])
     def test_of_an_edit_and_those_behind_it_go_on(
@@ -196,7 +196,7 @@ class TestEveryTaskEnds:
         first, second = carry_out(f"security_groups/{cast.acme.pk}")
         assert (second.state, second.status) == ("Finished", "Ok"), second.message
         assert first.state == "Finished"
-        assert f"Internal error ({type(error).__name__}). See the log" in first.message
+        assert f"Internal error ({type(error).__name__}). See the Portcullis log" in first.message
         done = len(cloud.called(kind)) == 2
         assert first.status == ("Warn" if done else "Error"), first.message
         if done:

@@ -1,6 +1,6 @@
-"""The admin: providers are managed here, what comes from the clouds is looked at.
+"""The admin, to manage providers and to look at what comes from the clouds.
 
-`secgroups.admin` builds on these classes and registers its own in their place where it has something to add.
+`secgroups.admin` replaces some of these classes with its own subclasses.
 """
 
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""Tokens of the API: seen without their secret, and revoked by deleting them."""
+"""API tokens. Their secret is not shown. Deleting one revokes it."""
 
 from __future__ import annotations
 

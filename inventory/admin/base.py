@@ -21,7 +21,7 @@ class Tool(NamedTuple):
 
 
 class ReadOnly:
-    """Rows that come from elsewhere: they are looked at here."""
+    """Rows that can only be viewed."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -34,15 +34,15 @@ class ReadOnly:
 
 
 class LinkedAdmin(admin.ModelAdmin[M]):
-    """Lists and pages with links to what an object names and to what names it, fetched in as few queries as pages.
+    """Lists and pages with links to related objects, fetched in a fixed number of queries.
 
-    `counts` are columns of the list and links on the page; `links` are on the page only.
+    `counts` are columns of the list and links on the page. `links` are on the page only.
     """
 
     counts: ClassVar[Sequence[Counted]] = ()
     links: ClassVar[Sequence[Counted]] = ()
     change_form_template = "admin/inventory/linked_change_form.html"
-    show_full_result_count = False  # a second count of every row, on each filtered page
+    show_full_result_count = False  # it would count all rows again on each filtered page
     list_per_page = 50
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -75,7 +75,7 @@ class LinkedAdmin(admin.ModelAdmin[M]):
 
 
 class ProviderFilter(admin.RelatedFieldListFilter):
-    """By provider: the stock filter would fetch, and decrypt, everything about each of them."""
+    """By provider. The stock filter would fetch whole providers and decrypt their credentials."""
 
     def field_choices(
         self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
@@ -84,7 +84,7 @@ class ProviderFilter(admin.RelatedFieldListFilter):
 
 
 class LinkFilter(admin.RelatedFieldListFilter):
-    """Says which object a link has narrowed the list to, and lifts that; for relations too large to offer."""
+    """Shows which object a link has filtered by, and can remove that; for relations too large to list."""
 
     include_empty_choice = False
 

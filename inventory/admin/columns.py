@@ -1,4 +1,4 @@
-"""Columns that lead on: to the object that a row names, or to the rows that name it."""
+"""Columns with links to related objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 def visible(rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
-    """Those of the rows that the user may see; all of what is no resource, such as tokens."""
+    """The rows that the user may see; all rows of models that are no resources, such as tokens."""
     return rows.visible_to(request.user) if isinstance(rows, ResourceQuerySet) else rows
 
 
@@ -48,12 +48,12 @@ def link_to(row: Model) -> SafeString:
 
 
 def list_url(model: type[Model], **lookups: Any) -> str:
-    """The list of a model, narrowed by these lookups."""
+    """The address of a model's list, filtered by these lookups."""
     return reverse(_view(model, "changelist"), query=lookups)
 
 
 def ids(text: str) -> list[int]:
-    """The ids that a URL names, separated by commas; what can't be an id (SQLite takes 64 bits) is left out."""
+    """The comma-separated ids in a URL, without those that can't be ids (SQLite has 64 bits)."""
     return [int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19]
 
 
@@ -62,7 +62,7 @@ def _view(model: type[Model], view: str) -> str:
 
 
 class Linked:
-    """A column with the object that a foreign key names, unless it only waits to be deleted with its provider."""
+    """A column with a link to a foreign key's object, unless its provider is being deleted."""
 
     def __init__(self, field: str) -> None:
         self.__name__ = field
@@ -76,7 +76,7 @@ class Linked:
 
 
 class Counted:
-    """A column with how many rows of `model` name this row by `field` (a lookup), linked to the list of them."""
+    """A column with the number of rows of `model` whose `field` (a lookup) is this row, linked to their list."""
 
     def __init__(self, model: type[Model], field: str) -> None:
         self.model, self.field = model, field
@@ -93,11 +93,11 @@ class Counted:
         return visible_rows(self.model, request).filter(**lookups)
 
     def count(self, request: HttpRequest) -> Subquery:
-        """For `annotate`: a subquery of its own, for several joins at once would multiply each other's rows."""
+        """For `annotate`. It is a subquery, because several joins would multiply each other's rows."""
         number: Subquery = self.rows(request).number_of_each(self.field)
         return number
 
     @property
     def goes_with_its_row(self) -> bool:
-        """Whether the counted rows are deleted together with the one that they name."""
+        """Whether the counted rows are deleted together with this row."""
         return getattr(self.model._meta.get_field(self.field).remote_field, "on_delete", None) is CASCADE

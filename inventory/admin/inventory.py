@@ -1,4 +1,4 @@
-"""What a refresh brings in: tenants, networks, instances and VMs, ports."""
+"""What refreshes import: tenants, networks, instances and VMs, ports."""
 
 from __future__ import annotations
 

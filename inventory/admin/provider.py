@@ -24,6 +24,7 @@ from inventory.admin.refreshable import RefreshableAdmin
 from inventory.admin.task import show_tasks
 from inventory.fields import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
+from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
     QueueFull,
@@ -93,7 +94,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         return super().get_queryset(request).defer("credentials")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
-        """Another cloud is another provider: the inventory would not be its own."""
+        """The vendor of a provider can't be changed: its inventory belongs to that cloud."""
         return [*self.readonly_fields, "vendor"] if obj else self.readonly_fields
 
     @admin.display(description="cloud", ordering="vendor")
@@ -102,7 +103,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
 
     @admin.display(description="last refresh", ordering="last_refresh_date")
     def last_refresh(self, provider: Provider) -> str | datetime | None:
-        """Why it failed, if it did; else when it was."""
+        """The error of the last refresh, or else its time."""
         return provider.last_refresh_error or provider.last_refresh_date
 
     @admin.display(description="stored")
@@ -119,11 +120,11 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """What was typed is shown again where the refresh that it asks for is not taken."""
+        """Show the form again if the queue is full for the refresh that follows."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except QueueFull as error:
-            cast(Any, request).refusal = f"Nothing was saved: {error}."
+            cast(Any, request).refusal = nothing_saved(error)
             return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
@@ -141,7 +142,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             provider = connect_provider(user=user, **model_to_dict(obj, exclude=["id"]))
             obj.pk, task = provider.pk, provider.tasks.first()
         if task:
-            messages.info(request, format_html("Its inventory is being read: {}", link_to(task)))
+            messages.info(request, format_html(READING_INVENTORY, link_to(task)))
 
     def delete_model(self, request: HttpRequest, obj: Provider) -> None:
         self._delete(request, [obj])
@@ -152,7 +153,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
 
     @admin.action(description="Delete", permissions=["delete"])
     def delete_selected(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse | None:
-        """After the page that asks, which is Django's own."""
+        """Django's page asks for confirmation first."""
         if not request.POST.get("post"):
             return cast(HttpResponse | None, delete_selected(self, request, providers))
         with transaction.atomic():
@@ -176,7 +177,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         return [*pages, *super().get_urls()]
 
     def verify_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        """Test what the form of a provider, new or stored, says, and save nothing."""
+        """Test the connection in the form of a new or stored provider. Saves nothing."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         provider = get_object_or_404(self.get_queryset(request), pk=pk) if pk else None
@@ -207,7 +208,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
     def get_deleted_objects(
         self, objs: Sequence[Provider] | QuerySet[Provider], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
-        """What came from the cloud goes with its provider: counted, not listed, with no permission of its own."""
+        """Count what is deleted with a provider instead of listing it. It needs no permission of its own."""
         counts = {
             related.short_description: related.rows(request, **{f"{related.field}__in": objs}).count()
             for related in (*self.counts, *self.links)

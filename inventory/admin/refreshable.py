@@ -1,16 +1,18 @@
-"""The action that reads what was chosen from its cloud again."""
+"""The action that refreshes the selected objects."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as notices
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
+from inventory import messages
 from inventory.admin.base import LinkedAdmin
 from inventory.admin.columns import M, link_to
 from inventory.admin.task import show_tasks
@@ -18,14 +20,14 @@ from inventory.drivers.values import Kind, Scope
 from inventory.models import Task
 from inventory.services import request_refresh_of
 
-#: Most things that are read one by one: of more it is quicker to read all that their provider has.
+#: Most objects to refresh one by one; for more, refreshing the provider is quicker.
 MAX_SELECTED = 200
 
 
 class RefreshableAdmin(LinkedAdmin[M]):
-    """A list from which things can be read from their clouds."""
+    """A list whose objects can be refreshed."""
 
-    #: What they are to a driver, if they belong to a provider.
+    #: What drivers call them; unset for providers.
     kind: ClassVar[Kind]
     actions = ["refresh"]
 
@@ -43,12 +45,12 @@ class RefreshableAdmin(LinkedAdmin[M]):
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
         chosen = list(rows[: MAX_SELECTED + 1])
         if len(chosen) > MAX_SELECTED:
-            messages.error(request, f"Choose at most {MAX_SELECTED} at once, or refresh their provider.")
+            notices.error(request, messages.too_many_selected(MAX_SELECTED))
             return None
         with transaction.atomic():
             tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
         for task in tasks:
-            messages.success(request, format_html("Queued: {}", link_to(task)))
+            notices.success(request, format_html("Queued: {}", link_to(task)))
         return show_tasks(tasks, otherwise=self.model)
 
     def request_refresh(self, row: Any, user: User, force: bool) -> Task:

@@ -1,4 +1,4 @@
-"""Work that was accepted, as it goes on."""
+"""Tasks, call rates and leases."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Linked, ids, link_to, list_url
+from inventory.messages import TASKS_OF_ACTION
 from inventory.models import CallRate, Lease, Task
 from inventory.services import NotInTime, cancel_task, retry_task
 
-#: What a task is about, as long as it is there.
+#: What a task is about, while it exists.
 NAMED: Any = (Linked("provider"), Linked("vm"))
 #: Most ids in a URL.
 MAX_IDS = 200
 
 
 def show_tasks(tasks: Sequence[Task], *, otherwise: type[Model]) -> HttpResponseRedirect:
-    """Go and see what becomes of these tasks; if there are none, to the list of another model."""
+    """Redirect to these tasks, or, if there are none, to the list of another model."""
     if not tasks:
         return redirect(list_url(otherwise))
     if len(tasks) > MAX_IDS:
@@ -37,14 +38,14 @@ def show_tasks(tasks: Sequence[Task], *, otherwise: type[Model]) -> HttpResponse
 
 
 class TheseTasksFilter(admin.SimpleListFilter):
-    """Shows that an action has led to its own tasks only, and lifts that."""
+    """Shows that the list has only the tasks of one action, and can show all."""
 
     title = "action"
     parameter_name = "id__in"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         value = self.value()
-        return [(value, "Tasks of this action")] if value else []
+        return [(value, TASKS_OF_ACTION)] if value else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         value = self.value()
@@ -59,7 +60,7 @@ class TaskList(ChangeList):
 
 @admin.register(Task)
 class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
-    """Tasks as they go on: the templates have a page that shows an unfinished one reload itself."""
+    """Tasks. Pages with unfinished tasks reload themselves (see the templates)."""
 
     change_list_template = "admin/inventory/task/change_list.html"
     change_form_template = "admin/inventory/task/change_form.html"
@@ -70,7 +71,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     fieldsets = [
         (None, {"fields": ["message", ("progress", "outcome")]}),
         (
-            "Asked",
+            "Request",
             {
                 "fields": [
                     ("userid", *NAMED),
@@ -88,7 +89,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         css = {"all": ["inventory/task.css"]}
 
     def has_view_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
-        """Everybody may see their own tasks: the queryset leaves out those of others."""
+        """Everybody may see their own tasks. The queryset excludes those of others."""
         return True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -138,12 +139,12 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
 
     @admin.display(description="status", ordering="status")
     def outcome(self, task: Task) -> str:
-        """Nothing while nothing is wrong and it is not finished."""
+        """Empty until the task is finished, unless an attempt failed."""
         if task.state != Task.State.FINISHED and task.status == Task.Status.OK:
             return self.get_empty_value_display()
         return format_html('<span class="task-status task-{}">{}</span>', task.status.lower(), task.status)
 
-    @admin.display(description="what was asked, and what came of it")
+    @admin.display(description="request and result")
     def details(self, task: Task) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(task.context_data, indent=2, ensure_ascii=False))
 
@@ -157,7 +158,7 @@ class LeaseAdmin(ReadOnly, LinkedAdmin[Lease]):
 
 @admin.register(CallRate)
 class CallRateAdmin(ReadOnly, LinkedAdmin[CallRate]):
-    """Where a cloud has refused calls as too many, and how many are made of them now."""
+    """Actions whose rate a cloud has limited, with their current rate."""
 
     list_display = ["action", Linked("provider"), "per_second", "next_on", "refused_on"]
     list_filter = [("provider", ProviderFilter)]

@@ -15,7 +15,7 @@ class CloudNetworkSerializer(ResourceSerializer):
 
 
 class CloudNetworkViewSet(CollectionViewSet):
-    """Networks, which on EC2 are VPCs."""
+    """Networks; on EC2, VPCs."""
 
     collection = "cloud_networks"
     queryset = CloudNetwork.objects.connected()

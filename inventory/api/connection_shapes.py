@@ -1,4 +1,4 @@
-"""What ManageIQ's clients may send of a provider in place of its attributes, as JSON Schema."""
+"""JSON Schema of what ManageIQ's clients may send instead of a provider's attributes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inventory.drivers.values import AuthType
 from inventory.models import Provider
 from inventory.rest.shapes import ANY_ID, ENDPOINT, FILLED, TEXT, Schema, any_of, closed, listed
 
-_ROLE: Schema = TEXT | {"description": f"{DEFAULT}, or nothing, is the cloud; others are accepted and not kept."}
+_ROLE: Schema = TEXT | {"description": f"{DEFAULT}, or nothing, is the cloud. Other roles are not stored."}
 _ENDPOINT = closed(
     {
         "role": _ROLE,
@@ -45,12 +45,12 @@ _SWITCH: Schema = {"type": ["boolean", "null"]}
 
 
 def _of_roles(one: Schema) -> Schema:
-    """A list in which each says its role, or an object that has each under its role."""
+    """A list whose entries have a role, or an object with the roles as keys."""
     by_role: Schema = {"type": "object", "additionalProperties": one, "minProperties": 1}
     return any_of([listed(one) | {"minItems": 1}, by_role])
 
 
-#: Each with the attribute that it may stand for, or itself.
+#: Each with the attribute that it replaces, or with itself.
 STAND_INS: dict[str, tuple[str, Schema]] = {
     "credentials": ("credentials", any_of([_CREDENTIALS, listed(_AUTHENTICATION) | {"minItems": 1}])),
     "connection_configurations": ("credentials", listed(_CONNECTION) | {"minItems": 1}),

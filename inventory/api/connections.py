@@ -1,9 +1,9 @@
-"""A provider as ManageIQ's clients describe it, in our own attributes.
+"""Translates a provider as ManageIQ's clients describe it into our own attributes.
 
-They give each connection a role, with an endpoint and an authentication: together (`connection_configurations`),
-or apart (`endpoints` and `authentications`, as the forms of its UI do). Only the role `default` is the cloud. The
-others are services that Portcullis does not talk to (message buses, metrics, keys): they are accepted and not
-kept, so that nothing of theirs can take the place of what is the cloud's.
+They give each connection a role, an endpoint and an authentication. These come together
+(`connection_configurations`) or apart (`endpoints` and `authentications`, as in the forms of ManageIQ's UI). Only
+the role `default` is the cloud. The others are services that Portcullis does not use (message buses, metrics,
+keys). They are accepted, but not stored, so that they can't replace the cloud's values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inventory.drivers.values import AuthType
 DEFAULT = "default"
 TOGETHER, ENDPOINTS, AUTHENTICATIONS = "connection_configurations", "endpoints", "authentications"
 CREDENTIALS = "credentials"
-#: What an endpoint has beside its role; `ipaddress` is a host without a name.
+#: The keys of an endpoint beside its role; `ipaddress` is a host without a name.
 ENDPOINT = frozenset(
     {
         "certificate_authority",
@@ -32,23 +32,23 @@ ENDPOINT = frozenset(
         "verify_ssl",
     }
 )
-#: What may say of what kind credentials are; with `default`, or nothing, they are a user and a password.
+#: The keys that may have the kind of credentials; `default`, or nothing, is a user and a password.
 KINDS = ("auth_type", "authtype", "role")
-#: What a form of ManageIQ's UI remembers of its own test.
+#: What a form of ManageIQ's UI stores about its own test.
 _REMEMBERED = frozenset({"role", "valid"})
 
 
 class Part(NamedTuple):
-    """An endpoint or an authentication, and whose it is."""
+    """An endpoint or an authentication, with its role."""
 
     role: str
     values: Mapping[str, Any]
 
 
 def flattened(data: Mapping[str, Any], *, whole: bool, host: str | None = None) -> dict[str, Any]:
-    """A provider's attributes with those of its cloud's connection among them; `whole` if none are known yet.
+    """A provider's attributes, including those of its cloud's connection.
 
-    `host` is the one that it has so far.
+    `whole` says that it is a new provider. `host` is the current hostname.
     """
     ours = {name: value for name, value in data.items() if name not in {TOGETHER, ENDPOINTS, AUTHENTICATIONS}}
     given = _addressed({name: value for name, value in ours.items() if name != CREDENTIALS}, host)
@@ -57,30 +57,30 @@ def flattened(data: Mapping[str, Any], *, whole: bool, host: str | None = None) 
     endpoints = [part for pair in parts for part in pair[0]]
     authentications = [part for pair in parts for part in pair[1]]
     if whole and (endpoints or authentications) and not _has_cloud([*endpoints, *authentications], ours):
-        raise ValidationError({TOGETHER: f"One must have the role {DEFAULT}: it is the cloud."})
+        raise ValidationError({TOGETHER: f"One connection must have the role {DEFAULT}, which is the cloud."})
     connection = _addressed(_endpoint(_only(endpoints, ENDPOINTS)), host)
     if found := _authentication(_only(authentications, AUTHENTICATIONS)):
         connection[CREDENTIALS] = found
     for name in connection.keys() & given.keys():
         if connection[name] != given[name] and str(connection[name]) != str(given[name]):
-            raise ValidationError({name: "It is given twice, and not the same."})
+            raise ValidationError({name: "It is given twice, with different values."})
     return connection | given
 
 
 def _has_cloud(parts: Iterable[Part], ours: Mapping[str, Any]) -> bool:
-    """Whether something says where the cloud is or who to be there."""
+    """Whether something has the cloud's address or credentials."""
     return any(part.role == DEFAULT for part in parts) or not (ENDPOINT | {CREDENTIALS}).isdisjoint(ours)
 
 
 def _only(parts: Iterable[Part], name: str) -> Mapping[str, Any]:
-    """The one that is the cloud's; empty if there is none."""
+    """The cloud's values; empty if there are none."""
     clouds = [part.values for part in parts if part.role == DEFAULT]
     if len(clouds) > 1:
         raise ValidationError({name: f"Only one may have the role {DEFAULT}."})
     return clouds[0] if clouds else {}
 
 
-# --- The forms in which they come ---
+# --- Input formats ---
 
 
 def _together(data: Mapping[str, Any]) -> Iterable[tuple[list[Part], list[Part]]]:
@@ -94,7 +94,7 @@ def _together(data: Mapping[str, Any]) -> Iterable[tuple[list[Part], list[Part]]
 
 
 def _by_role(data: Mapping[str, Any], name: str) -> list[Part]:
-    """A list in which each says its role, an object that has each under its role, or one alone: the cloud's."""
+    """From a list with roles, an object with the roles as keys, or a single one, which is the cloud's."""
     given = data.get(name)
     if not isinstance(given, Mapping):
         role_of = (lambda one: _role(one) or DEFAULT) if name == ENDPOINTS else _role_of
@@ -114,21 +114,21 @@ def _objects(given: Any, name: str) -> list[Mapping[str, Any]]:
 def _role(endpoint: Mapping[str, Any]) -> str | None:
     role = endpoint.get("role")
     if role is not None and not isinstance(role, str):
-        raise ValidationError({ENDPOINTS: "A role is a text."})
+        raise ValidationError({ENDPOINTS: "A role must be a string."})
     return role or None
 
 
 def _role_of(authentication: Mapping[str, Any]) -> str:
-    """The role that an authentication is for by its kind."""
+    """The role of an authentication, from its kind."""
     kinds = _kinds(authentication)
     return DEFAULT if not kinds or kinds[0] in get_args(AuthType) else str(kinds[0])
 
 
-# --- What they say ---
+# --- Values ---
 
 
 def _addressed(given: Mapping[str, Any], host: str | None) -> dict[str, Any]:
-    """An `ipaddress` is the host where no name of it is given, nor known."""
+    """Use an `ipaddress` as the host if there is no host name."""
     rest = {name: value for name, value in given.items() if name != "ipaddress"}
     if given.get("ipaddress") and not rest.get("hostname") and ("hostname" in rest or not _is_name(host)):
         rest["hostname"] = given["ipaddress"]
@@ -151,13 +151,13 @@ def _endpoint(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _authentication(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Credentials; empty where it names only their kind, as in an edit that keeps them."""
+    """Credentials; empty if only their kind is given, as in an edit that keeps them."""
     credentials = _of_kind({name: value for name, value in given.items() if name != "valid" and value is not None})
     return credentials if credentials.keys() - {"auth_type"} else {}
 
 
 def _credentials_of_cloud(ours: Mapping[str, Any]) -> dict[str, Any]:
-    """`credentials` as they come: one, or a list in which each says its kind."""
+    """`credentials`, which are an object or a list with kinds."""
     match ours.get(CREDENTIALS):
         case Mapping() as one:
             return {CREDENTIALS: _of_kind(one)}
@@ -169,10 +169,10 @@ def _credentials_of_cloud(ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_kind(credentials: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with their kind as `auth_type`, which is left out where it is none of their own."""
+    """The credentials with their kind as `auth_type`, which is omitted for the default kind."""
     kinds = _kinds(credentials)
     if any(kind != kinds[0] for kind in kinds):
-        raise ValidationError({CREDENTIALS: "They are said to be of several kinds."})
+        raise ValidationError({CREDENTIALS: "They have several kinds."})
     rest = {name: value for name, value in credentials.items() if name not in KINDS}
     return rest | ({"auth_type": kinds[0]} if kinds else {})
 

@@ -17,11 +17,11 @@ class GroupSerializer(ResourceSerializer):
 
 
 class GroupViewSet(CollectionViewSet):
-    """Groups of users, who have their permissions."""
+    """Groups of users, which grant permissions."""
 
     collection = "groups"
     identified_by = ("description",)
     queryset = Group.objects.all()
     serializer_class = GroupSerializer
-    view_permissions = ()  # everybody sees the groups that are their own
+    view_permissions = ()  # everybody may see their own groups
     classes = Classes(("MiqGroup",))

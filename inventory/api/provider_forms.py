@@ -1,4 +1,4 @@
-"""The forms with which providers are connected, as ManageIQ's UI draws them: a list of components."""
+"""The forms for connecting providers, as lists of components for ManageIQ's UI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMPONENTS = {serializers.BooleanField: "switch", serializers.ChoiceField: "sel
 
 
 def provider_forms(requested: str | None) -> dict[str, Any]:
-    """The types that can be connected; of the `requested` one also the fields of its form."""
+    """The types that can be connected, and the fields of the form of the `requested` type."""
     known = {
         "supported_providers": [
             {"title": drivers.driver_class(vendor).title, "type": name, "kind": "cloud"}
@@ -31,7 +31,7 @@ def provider_forms(requested: str | None) -> dict[str, Any]:
 
 
 def _fields(vendor: str) -> list[dict[str, Any]]:
-    """Those of its own, and those of its connection under the role of that."""
+    """The fields of the provider, and those of its connection under the default role."""
     driver_class, declared = drivers.driver_class(vendor), ProviderInput().fields
     fields = [_component("name", declared["name"], required=True)]
     for name, required in driver_class.asked_for.items():

@@ -1,4 +1,4 @@
-"""A provider as clients describe it."""
+"""The input of the actions on providers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from inventory import drivers
 from inventory.api.connection_shapes import STAND_INS
 from inventory.api.connections import flattened
 from inventory.drivers.values import AuthType
+from inventory.messages import ENTER_AGAIN, NAME_TAKEN
 from inventory.models import Provider, Zone
-from inventory.models.provider import ENTER_AGAIN, NAME_TAKEN
 from inventory.rest.classes import ClassNames
 from inventory.rest.hrefs import id_in
 from inventory.rest.serializers import StrictSerializer
 
 CLASS_NAMES = ClassNames("CloudManager")
-#: A client's word for TLS that trusts the `certificate_authority` that comes with it.
+#: ManageIQ's name for TLS with a given `certificate_authority`.
 CUSTOM_CA = "ssl-with-validation-custom-ca"
-#: An address of Keystone that is of the API before v3.
+#: An address of Keystone's API before v3.
 KEYSTONE_V2 = re.compile(r"/v2(\.0)?/*$")
 
 
@@ -39,7 +39,7 @@ class CredentialsSerializer(StrictSerializer):
     )
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
-        """Both also in an edit, which would otherwise take the half that it is given for the whole."""
+        """Require both, even in an edit, because credentials are replaced as a whole."""
         if missing := {"userid", "password"} - attrs.keys():
             raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required."))
         return attrs
@@ -64,18 +64,18 @@ _WITHOUT_CREDENTIALS = types_of(
 
 @extend_schema_field({"type": "string", "enum": types_of(settings.DRIVERS)})
 class TypeField(serializers.CharField):
-    """A kind of cloud, by the name of its class or of its vendor."""
+    """A vendor, by its name or the name of its class."""
 
     def to_internal_value(self, data: Any) -> str:
         named = super().to_internal_value(data)
         vendor = vendor_of(named)
         if vendor is None:
-            raise serializers.ValidationError(f"{named} is none of {', '.join(CLASS_NAMES.vendors())}.")
+            raise serializers.ValidationError(f"{named} is not one of {', '.join(CLASS_NAMES.vendors())}.")
         return vendor
 
 
 class SecurityProtocolField(serializers.ChoiceField):
-    """Also by the names that ManageIQ's clients have for the same."""
+    """Also takes the names that ManageIQ's clients use."""
 
     others: ClassVar[dict[str, str]] = {
         "ssl-no-validation": Provider.SecurityProtocol.TLS.value,
@@ -92,24 +92,24 @@ class SecurityProtocolField(serializers.ChoiceField):
 
 
 class ZoneField(serializers.Field):  # type: ignore[type-arg]
-    """The zone of all providers, by its name, its id or its address, or an object of one of these."""
+    """The only zone, by name, id or address, or by an object with one of these."""
 
     def to_internal_value(self, data: Any) -> Zone:
         if isinstance(data, Mapping) and (len(data) != 1 or data.keys().isdisjoint(("id", "href", "name"))):
-            raise serializers.ValidationError("A zone has one of id, href and name.")
+            raise serializers.ValidationError("A zone must have exactly one of id, href and name.")
         named = next(iter(data.values())) if isinstance(data, Mapping) else data
         zone: Zone | None = Zone.objects.filter(pk=id_in(named, "zones") or 0).first()
         zone = zone or Zone.objects.filter(name=named if isinstance(named, str) else "").first()
         if zone is None:
-            raise serializers.ValidationError(f"There is no zone {named}: the only one is {Zone.DEFAULT}.")
+            raise serializers.ValidationError(f"There is no zone {named}. The only zone is {Zone.DEFAULT}.")
         return zone
 
 
 class ManageIQSerializer(serializers.Serializer[Any]):
-    """What ManageIQ's clients say of a provider beside its attributes: it is checked, and nothing of it kept.
+    """What ManageIQ's clients send beside a provider's attributes. It is checked, but not stored.
 
-    It is either so anyway (there is one zone, and one version of Keystone's API), or about what Portcullis does
-    not do: it has no tenants of its own to map a cloud's to, and listens to no events.
+    Either there is only one choice (one zone, one version of Keystone's API), or Portcullis lacks the feature: it
+    has no tenants of its own to map those of a cloud to, and listens to no events.
     """
 
     zone = ZoneField(required=False, allow_null=True)
@@ -149,7 +149,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             "credentials",
         ]
         extra_kwargs: ClassVar[dict[str, Any]] = {
-            # Of the constraint, which has a condition, DRF makes no validator.
+            # DRF makes no validator from the constraint, because it has a condition.
             "name": {"validators": [UniqueValidator(Provider.objects.connected(), message=NAME_TAKEN)]},
             "verify_ssl": {"initial": True},
             "enabled": {"initial": True},
@@ -161,41 +161,41 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
             self.fields["credentials"].required = False
         value = super().to_internal_value(given)
         if given.get("security_protocol") == CUSTOM_CA and not self._resulting(value, "certificate_authority"):
-            raise serializers.ValidationError({"certificate_authority": f"{CUSTOM_CA} is for the one given here."})
+            raise serializers.ValidationError({"certificate_authority": f"{CUSTOM_CA} requires one."})
         return value
 
     def _of_manageiq(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes, once what is said of a provider in ManageIQ's way is understood."""
+        """The attributes, translated from what ManageIQ's clients send."""
         beside = ManageIQSerializer(data=data)
         beside.is_valid(raise_exception=True)
         rest = {name: value for name, value in data.items() if name not in beside.fields}
         return flattened(rest, whole=not self.partial, host=self._resulting({}, "hostname"))
 
     def _resulting(self, attrs: Mapping[str, Any], name: str) -> Any:
-        """What an attribute will be."""
+        """The value that an attribute will have."""
         return attrs[name] if name in attrs else getattr(self.instance, name, None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Its address is a `url`, or a `hostname` with `port` and `path`: who gives these gives up the former."""
+        """An address is a `url`, or a `hostname` with `port` and `path`. Setting the latter removes the former."""
         told = [name for name in ("hostname", "port", "path") if attrs.get(name)]
         changed = [name for name in told if attrs[name] != getattr(self.instance, name, None)]
         if self.instance and changed and "url" not in attrs and self.instance.url:
             if not self._resulting(attrs, "hostname"):
-                raise serializers.ValidationError({changed[0]: "It goes with a hostname; the provider has a url."})
+                raise serializers.ValidationError({changed[0]: "It requires a hostname instead of a url."})
             attrs["url"] = None
         url, path = self._resulting(attrs, "url"), self._resulting(attrs, "path")
         if "path" in told and url:
-            raise serializers.ValidationError({"path": "It goes with a hostname; the url has its own."})
+            raise serializers.ValidationError({"path": "It requires a hostname. A url has its own path."})
         driver_class = Provider(vendor=self._resulting(attrs, "vendor")).driver_class
         openstack = driver_class is not None and driver_class.vendor == "openstack"
         for name, address in (("url", url), ("path", path)):
             if openstack and KEYSTONE_V2.search(address or ""):
-                raise serializers.ValidationError({name: "Keystone is asked by its API v3 only."})
+                raise serializers.ValidationError({name: "Only version 3 of Keystone's API is supported."})
         return attrs
 
 
 class ProviderEdit(ProviderInput):
-    """What can be changed of a provider: everything but the kind of its cloud."""
+    """The attributes of a provider that can be changed: all but its type."""
 
     credentials = CredentialsSerializer(required=False)
 
@@ -206,7 +206,7 @@ class ProviderEdit(ProviderInput):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Who may edit a provider need not know its credentials, and must not learn them by sending them away."""
+        """Require the credentials for a new address: an editor must not learn them by redirecting them."""
         attrs = super().validate(attrs)
         if self.instance and "credentials" not in attrs and self.instance.sends_elsewhere(attrs):
             raise serializers.ValidationError({"credentials": ENTER_AGAIN})
@@ -214,7 +214,7 @@ class ProviderEdit(ProviderInput):
 
 
 class ProviderTest(ProviderInput):
-    """A provider that need not be saved, nor have a name."""
+    """A provider to be tested. It need not be saved, nor have a name."""
 
     class Meta(ProviderInput.Meta):
         extra_kwargs: ClassVar[dict[str, Any]] = ProviderInput.Meta.extra_kwargs | {

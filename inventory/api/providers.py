@@ -103,7 +103,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     }
 
     def metadata(self) -> dict[str, Any]:
-        """The types that can be connected; with `type`, what a form for one asks for."""
+        """The types that can be connected. With `type`, also the fields of its form."""
         return provider_forms(self.request.query_params.get("type"))
 
     @action(
@@ -114,7 +114,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         shows=True,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Connect a provider; its inventory is read at once."""
+        """Connect a provider and read its inventory."""
         return self.answer(self._create)
 
     @action(
@@ -126,12 +126,12 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         shows=True,
     )
     def edit_provider(self, request: Request, **kwargs: Any) -> Response:
-        """Change the attributes that are given."""
+        """Change the given attributes."""
         return self.answer(self._edit)
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_provider")
     def delete_provider(self, request: Request, **kwargs: Any) -> Response:
-        """Disconnect it: its inventory goes, its cloud stays as it is."""
+        """Disconnect the provider and delete its inventory. The cloud stays as it is."""
         return self.answer(self._delete)
 
     @action(
@@ -143,7 +143,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         writes=False,
     )
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
-        """Test how a provider would be reached, and what its credentials may do; nothing is saved."""
+        """Test a connection and its credentials. Nothing is saved."""
         until = time.monotonic() + VERIFICATION_SECONDS
         return self.answer(lambda _, given: self._verify(given, until - time.monotonic()))
 

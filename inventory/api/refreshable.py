@@ -1,4 +1,4 @@
-"""The action that reads something from its cloud again, now."""
+"""The action `refresh`, which reads a resource from its cloud again."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from inventory.services import request_refresh_of
 
 class RefreshInput(StrictSerializer):
     force = serializers.BooleanField(
-        default=False, help_text="Also where it removes more than half of what is known."
+        default=False, help_text="Refresh even if this removes more than half of the known resources."
     )
 
 
 class RefreshMixin(CollectionViewSet):
-    """A collection whose resources can be read from their clouds, one by one."""
+    """A collection whose resources can be refreshed one by one."""
 
-    #: What they are to a driver, if they belong to a provider.
+    #: What drivers call them; unset for providers.
     kind: ClassVar[Kind]
 
     @action(detail=True, methods=["post"], permission="inventory.refresh_provider", serializer_class=RefreshInput)
     @transaction.atomic
     def refresh(self, request: Request, **kwargs: Any) -> Response:
-        """Read it from the cloud, with what belongs to it."""
+        """Read the resource, and what belongs to it, from the cloud."""
         return self.answer(self._refresh)
 
     def _refresh(self, row: Any, given: dict[str, Any]) -> Answer:

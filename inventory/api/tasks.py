@@ -20,7 +20,7 @@ from inventory.rest.serializers import ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import NotInTime, cancel_task, delete_task, retry_task
 
-#: After how many seconds it is worth asking again for a task that is not finished.
+#: `Retry-After` for an unfinished task, in seconds.
 RETRY_AFTER = 1
 
 
@@ -42,23 +42,23 @@ class TaskSerializer(ResourceSerializer):
 
 
 WAIT = OpenApiParameter(
-    "wait", {"type": "integer", "minimum": 0}, description=f"Seconds to wait for the end, {MAX_WAIT} at most."
+    "wait", {"type": "integer", "minimum": 0}, description=f"Seconds to wait for the task, at most {MAX_WAIT}."
 )
 
 
 class TaskViewSet(DeleteMixin, CollectionViewSet):
-    """Work that was accepted, and what became of it."""
+    """Accepted changes and their outcome."""
 
     collection = "tasks"
     queryset = Task.objects.all()
     serializer_class = TaskSerializer
-    view_permissions = ()  # everybody sees the tasks that are their own
+    view_permissions = ()  # everybody may see their own tasks
     classes = Classes(("MiqTask",))
     parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
 
     @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
-        """One task; with `wait`, as soon as it is finished, or after so many seconds."""
+        """One task. With `wait`, answers when it is finished, or after that many seconds."""
         task: Task = self.resource(pk)
         wait = seconds_in(request.query_params)
         finished = Task.objects.visible_to(self.user).filter(pk=task.pk, state=Task.State.FINISHED)
@@ -70,17 +70,17 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
 
     @action(detail=True, methods=["post"], permission="inventory.cancel_task")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
-        """End a task that is queued, or that waits for its next attempt."""
+        """Cancel a task that is queued or waiting for its next attempt."""
         return self.answer(lambda task, _: self._told("Cancelled", task, partial(cancel_task, user=self.user)))
 
     @action(detail=True, methods=["post"], permission="inventory.retry_task")
     def retry(self, request: Request, **kwargs: Any) -> Response:
-        """Try a task now that is queued, or that waits for its next attempt."""
+        """Retry now a task that is queued or waiting for its next attempt."""
         return self.answer(lambda task, _: self._told("Retrying", task, retry_task))
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_task")
     def delete_task(self, request: Request, **kwargs: Any) -> Response:
-        """Forget a finished task."""
+        """Delete a finished task."""
         return self.answer(lambda task, _: self._told("Deleted", task, delete_task))
 
     def _told(self, done: str, task: Task, act: Callable[..., None]) -> Answer:
@@ -93,5 +93,5 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
 
 
 def task_links(hrefs: Hrefs, task: Task) -> dict[str, Any]:
-    """What the result of an action says about the task that carries it out."""
+    """The links from an action's result to its task."""
     return {"task_id": str(task.pk), "task_href": hrefs.resource("tasks", task.pk)}

@@ -21,12 +21,12 @@ class UserSerializer(ResourceSerializer):
 
 
 class UserViewSet(CollectionViewSet):
-    """Those who use this service."""
+    """Users of this service."""
 
     collection = "users"
     identified_by = ("userid", "name")
     queryset = User.objects.described()
     serializer_class = UserSerializer
-    view_permissions = ()  # everybody sees themselves
+    view_permissions = ()  # everybody may see themselves
     relations = {"groups": ToMany("groups", "user", few=True)}
     subcollections = {"groups": Subcollection("inventory.api.GroupViewSet", "user", few=True)}

@@ -50,12 +50,12 @@ def _addresses(vms: Sequence[int], user: User) -> Mapping[int, Mapping[str, list
     return found
 
 
-#: The class of all instances.
+#: ManageIQ's class of all instances.
 OF_CLOUDS = "ManageIQ::Providers::CloudManager::Vm"
 
 
 class VmViewSet(RefreshMixin):
-    """Virtual machines of every kind of provider."""
+    """Virtual machines of all providers."""
 
     collection = "vms"
     kind = "instance"

@@ -17,4 +17,4 @@ class ZoneViewSet(CollectionViewSet):
     collection = "zones"
     queryset = Zone.objects.all()
     serializer_class = ZoneSerializer
-    view_permissions = ()  # it says nothing about anything
+    view_permissions = ()  # it reveals nothing

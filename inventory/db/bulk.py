@@ -1,4 +1,4 @@
-"""Many rows at once: by COPY and arrays on PostgreSQL, by prepared statements elsewhere."""
+"""Bulk writes: COPY and arrays on PostgreSQL, prepared statements elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 #: The values of some fields, in their order.
 Values = Sequence[Any]
 
-#: Rows, or keys, in one statement. Any SQLite takes three times as many.
+#: Rows or keys in one statement; every SQLite takes three times as many.
 BATCH = 10_000
 
 
@@ -57,7 +57,7 @@ def update_rows(model: type[models.Model], field_names: Sequence[str], rows: Ite
 
 
 def new_ids(model: type[models.Model], count: int) -> Sequence[int]:
-    """So many keys of the automatic field `id`, which no row has or will be given.
+    """Reserve this many keys of the automatic field `id`.
 
     On SQLite, where only a row takes its key, that holds until the end of the transaction or the next call.
     """
@@ -75,7 +75,7 @@ def new_ids(model: type[models.Model], count: int) -> Sequence[int]:
 
 
 def among(keys: Iterable[int]) -> RawSQL:
-    """For `pk__in`: thousands of keys as one parameter, because each that is one of its own takes its time."""
+    """For `pk__in`: passes thousands of keys as one parameter, because each separate one takes time."""
     if connection.vendor == "postgresql":
         return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
     return RawSQL("SELECT value FROM json_each(%s)", [orjson.dumps(list(keys)).decode()])
@@ -136,12 +136,12 @@ def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
 
 
 def _differs(field: Any) -> bool:
-    """Whether the database may hold another value than Python: then, on PostgreSQL, the field reads it back."""
+    """Whether the database may store another value than Python's; on PostgreSQL such a field converts it."""
     return connection.vendor != "postgresql" or hasattr(field, "from_db_value")
 
 
 def _update_from_arrays(cursor: Any, table: str, fields: Sequence[Any], rows: Sequence[Values]) -> None:
-    """Each field's values are an array, of its type without the length: a cast to that would cut them."""
+    """Pass each field's values as an array of its type without the length, because a cast with it would cut."""
     quote = connection.ops.quote_name
     arrays = ", ".join(f"%s::{field.db_type(connection).partition('(')[0]}[]" for field in fields)
     key, *columns = (quote(field.column) for field in fields)

@@ -1,4 +1,4 @@
-"""Conditions on rows as a shape and the values in it: what has one shape is compiled once, whatever the values."""
+"""Conditions on rows, as a shape and its values. A shape is compiled once, whatever its values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db.models.expressions import Combinable
 from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import Param
 
-#: Values that a compiled query takes as they are. Any other is a part of the shape.
+#: Types of values that a compiled query takes as parameters. Any other value is a part of the shape.
 _GIVEN = (str, int, tuple, Numbers, Texts)
 
 
@@ -43,7 +43,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """All of these, or any; of none, `AND` is every row and `OR` no row."""
+    """All of these, or any. Without any, `AND` matches every row, and `OR` none."""
 
     connector: Literal["AND", "OR"]
     parts: tuple[Shape, ...]
@@ -97,7 +97,7 @@ class Condition:
         return Condition(shape, self.values + other.values, self.recurs and other.recurs)
 
     def q(self) -> Q:
-        """As Django has it, with the values."""
+        """The condition as a `Q`, with its values."""
         return self.shape.q(iter(self.values))
 
 
@@ -108,7 +108,7 @@ NOTHING = Condition(Junction("OR", ()))
 def compare(lookup: str, value: Any) -> Condition:
     """`compare("name__gt", "web")` is `filter(name__gt="web")`."""
     if isinstance(value, bool) or not isinstance(value, _GIVEN):
-        # An index may be of the rows with one truth value; of other values few come twice.
+        # Booleans stay in the shape, because a partial index may depend on one.
         return fixed(Q(**{lookup: value}), recurs=isinstance(value, bool))
     return Condition(Comparison(lookup), (value,))
 
@@ -121,7 +121,7 @@ def compare_by(lookup: type[Lookup[Any]], expression: Combinable, value: Any) ->
 
 
 def fixed(condition: Q, *, recurs: bool = False) -> Condition:
-    """What has no values of its own, such as a subquery or a list of ids."""
+    """A condition without separate values, such as a subquery or a list of ids."""
     return Condition(Fixed(condition), recurs=recurs)
 
 
@@ -134,13 +134,13 @@ def all_of(conditions: Sequence[Condition]) -> Condition:
 
 
 class Params:
-    """Gives each value of some conditions a `Param` of its own, and keeps the values by their names."""
+    """Replaces each value of conditions with a `Param`, and keeps the values by name."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
 
     def of(self, condition: Condition) -> Condition:
-        """The same condition, to be compiled."""
+        """The same condition, with params."""
         if not condition.values:
             return condition
         return Condition(condition.shape, tuple(map(self.add, condition.values)))

@@ -22,13 +22,13 @@ from inventory.db.statements import Param, adapt_param
 _REGEX, _FOLD = "portcullis_regex", "portcullis_fold"
 _FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
 
-#: What makes a wildcard literal.
+#: Escapes wildcards.
 _FOR_GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 _FOR_LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
 
 class Like(Lookup[bool]):
-    """Whether a text is these literal pieces with anything between them: `("web", "")` begins with web."""
+    """Whether a text consists of these literal pieces, with anything between them: `("web", "")` is a prefix."""
 
     prepare_rhs = False
     rhs: tuple[str, ...] | Param
@@ -43,7 +43,7 @@ class Like(Lookup[bool]):
 
 
 class HasLike(Like):
-    """Whether one of the texts of a JSON array is so."""
+    """Whether one of the texts in a JSON array does."""
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
@@ -58,7 +58,7 @@ class HasLike(Like):
 
 
 class Has(HasLike):
-    """Whether a JSON array has this one text."""
+    """Whether a JSON array contains this text."""
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
@@ -78,7 +78,7 @@ def _as_like(pieces: Iterable[str]) -> str:
 
 
 class Regex(Lookup[bool]):
-    """Whether a pattern of `inventory.rest.query.regex` is found in a text."""
+    """Whether a text matches a pattern of `inventory.rest.query.regex`."""
 
     prepare_rhs = False
 
@@ -92,7 +92,7 @@ class Regex(Lookup[bool]):
 
 
 class UuidAsText(Func):
-    """A UUID as text where the database has a type for it; elsewhere Django makes a `UUID` of what it keeps."""
+    """A UUID as text, on databases with a UUID type. On others Django converts the stored text."""
 
     template = "%(expressions)s"
     arity = 1
@@ -102,7 +102,7 @@ class UuidAsText(Func):
 
 
 class ByCodePoint(Func):
-    """A text that is compared and ordered by its code points."""
+    """A text that is compared and sorted by code point."""
 
     output_field = TextField()
     template = "%(expressions)s"
@@ -112,7 +112,7 @@ class ByCodePoint(Func):
 
 
 class Folded(Func):
-    """A text without its case, by code point; see `fold`."""
+    """A case-folded text, sorted by code point; see `fold`."""
 
     output_field = TextField()
     function = _FOLD
@@ -124,7 +124,7 @@ class Folded(Func):
 
 
 def fold(text: str) -> str:
-    """A text without its case: Unicode's full mapping up and down, and one sigma for both of Greek."""
+    """Fold the case of a text: Unicode's full mapping up and down, and one sigma for both Greek ones."""
     return text.upper().lower().replace(_FINAL_SIGMA, _SIGMA)
 
 
@@ -146,7 +146,7 @@ def _folded(text: str | None) -> str | None:
 
 @receiver(connection_created)
 def give_sqlite_its_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """RE2 takes linear time whatever the pattern; Python's own `re`, which Django gives to SQLite, doesn't."""
+    """Use RE2, which takes linear time, instead of Python's `re`, which Django registers for SQLite."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(_REGEX, 2, _found, deterministic=True)
         connection.connection.create_function(_FOLD, 1, _folded, deterministic=True)

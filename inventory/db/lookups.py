@@ -1,4 +1,4 @@
-"""Lookups that Django doesn't have; importing this registers them."""
+"""Additional lookups. Importing this module registers them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from inventory.db.statements import adapt_param
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What `among` compares with; opaque, so that Django does not look at each of a thousand."""
+    """The values of `among`; opaque, so that Django does not process each of them."""
 
     numbers: Iterable[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The same where a text is compared."""
+    """The same for text."""
 
     texts: Collection[str]
 

@@ -1,4 +1,4 @@
-"""Queries that are compiled once and run with other values: compiling one takes Django longer than running it."""
+"""Queries that are compiled once and run with different values: compiling takes Django longer than running."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Param(Expression):
 
 
 def adapt_param(value: Any, adapt: Callable[[Any], Any]) -> Any:
-    """A parameter as the database is to have it, also where a `Param` stands for it."""
+    """Convert a parameter for the database, or a `Param` in its place."""
     return Param(value.name, adapt) if isinstance(value, Param) else adapt(value)
 
 
 def planned_cursor(connection: Any) -> Any:
-    """A cursor for statements of which PostgreSQL is to keep the plan; other databases have one kind for all."""
+    """A cursor for statements whose plan PostgreSQL should cache. Other databases use normal cursors."""
     return getattr(connection, "planned_cursor", connection.cursor)()
 
 
@@ -77,7 +77,7 @@ class CompiledQuery:
         return converted
 
     def instances(self, **values: Any) -> list[Any]:
-        """The instances of a queryset that yields them, with what it joins."""
+        """The instances of a queryset, with their joined relations."""
         if (compiled := self._compiled) is None:
             return []
         connection = connections[compiled.rows.db]
@@ -98,7 +98,7 @@ class CompiledQuery:
 
     @cached_property
     def _compiled(self) -> _Compiled | None:
-        """None for what no row can be."""
+        """None if no row can match."""
         rows = self._make()
         compiler = rows.query.get_compiler(rows.db)
         try:

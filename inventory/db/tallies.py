@@ -1,4 +1,4 @@
-"""Keeping how many rows a table has, by the triggers of the database: whoever writes, and however."""
+"""Row counts that the database's triggers maintain, whoever writes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _DROP = {
 
 
 class KeepTally(TriggerOperation):
-    """Count the rows of a table, and keep the number from now on; `by` are columns that `Tally` has too."""
+    """Count the rows of a table, and maintain the count. `by` are columns that `Tally` has too."""
 
     def __init__(self, model: str, by: Sequence[str] = ("provider_id",)) -> None:
         super().__init__(model)

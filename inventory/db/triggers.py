@@ -1,4 +1,4 @@
-"""Triggers of the database, made and dropped by migrations."""
+"""Database triggers in migrations."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class TriggerOperation(Operation, ABC):
 
     @abstractmethod
     def create(self, vendor: str, table: str) -> Iterable[str]:
-        """The statements that make the triggers, whether or not they are there."""
+        """The statements that create or replace the triggers."""
 
     @abstractmethod
     def drop(self, vendor: str, table: str) -> Iterable[str]:
-        """The statements that drop them, if they are there."""
+        """The statements that drop the triggers, if they exist."""
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Models know nothing of triggers."""
+        """Triggers don't change the state of models."""
 
     def database_forwards(
         self,

@@ -11,13 +11,14 @@ from importlib.util import find_spec
 
 from django.core.management.base import CommandError
 
+from inventory.messages import MOTO_MISSING
 from inventory.standalone.programs import python_path
 from inventory.standalone.supervisor import Program
 
 
 def ensure_installed(cloud: str) -> None:
     if cloud == "ec2" and not find_spec("moto"):
-        raise CommandError("The demonstration needs moto: pip install -r requirements-dev.txt")
+        raise CommandError(MOTO_MISSING)
 
 
 def program(cloud: str, url: str, name: str, password: str | None, lock: int) -> Program:

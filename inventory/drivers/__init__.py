@@ -1,4 +1,4 @@
-"""The clouds that Portcullis can talk to, as `settings.DRIVERS` lists them."""
+"""The drivers in `settings.DRIVERS`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the answers of all clouds have to keep to, beneath the HTTP libraries of their SDKs.
+"""Limits on the answers of all clouds, below the HTTP libraries of their SDKs.
 
-The libraries follow a redirect with the password in hand, take an answer of any size, and have time-outs for each
-read only: a server that sends a byte a second would hold a worker for ever. Both that are used, `requests` and
-botocore, rest on urllib3, and urllib3 rests on `http.client`, whose connections make answers of `response_class`.
+The libraries send the password along with a redirect, accept answers of any size, and only have timeouts for each
+read, so a server that sends a byte per second would block a worker for ever. Both libraries, `requests` and
+botocore, use urllib3, which uses `http.client`, whose connections create answers of `response_class`.
 """
 
 from __future__ import annotations
@@ -16,34 +16,28 @@ from http.client import HTTPResponse
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from inventory.drivers import messages
 from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused, ForeignAnswer
 from inventory.drivers.values import Connection
 
 Given = ParamSpec("Given")
 Read = TypeVar("Read")
 
-#: What Python raises on data of another shape than the code that reads it expects.
+#: What Python raises if data has an unexpected shape.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-FOREIGN = (
-    "The cloud answered something else than what it was asked: is the provider's address right, and no login page "
-    "of a proxy in the way?"
-)
-#: Not among them: 300, with which Keystone and Nova list their versions.
+#: Without 300, with which Keystone and Nova list their versions.
 REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 MEGABYTE = 1024 * 1024
 
 
 def check_size(size: int, connection: Connection) -> None:
-    """Raises `AnswerTooLarge` if an answer may not have so many bytes."""
+    """Raises `AnswerTooLarge` if this is too many bytes for an answer."""
     if size > connection.answer_size * MEGABYTE:
-        raise AnswerTooLarge(
-            f"The cloud's answer is larger than {connection.answer_size} MB. If that is what it should be, "
-            "raise the setting CLOUD_ANSWER_SIZE."
-        )
+        raise AnswerTooLarge(messages.answer_too_large(connection.answer_size))
 
 
 class GuardedResponse(HTTPResponse):
-    """An answer of at most `answer_size`, within `answer_time` of its request, and no redirect."""
+    """An answer with at most `answer_size`, within `answer_time` of its request, and no redirect."""
 
     def __init__(self, connection: Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -53,14 +47,11 @@ class GuardedResponse(HTTPResponse):
     def begin(self) -> None:
         super().begin()
         if self.status in REDIRECTS:
-            raise CloudRefused(
-                f"The endpoint redirects to {_place(self.getheader('Location'))}. Credentials are never sent on: "
-                "correct the address of the provider, or that of the service in the cloud's catalog."
-            )
+            raise CloudRefused(messages.redirected(_place(self.getheader("Location"))))
 
 
 class _Guarded(io.RawIOBase):
-    """A socket as it is read for one answer."""
+    """Reads one answer from a socket, within the limits."""
 
     def __init__(self, sock: socket.socket, connection: Connection) -> None:
         self._connection = connection
@@ -75,7 +66,7 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise TimeoutError("The answer took longer than CLOUD_ANSWER_TIME allows.")
+            raise TimeoutError(messages.ANSWER_TOO_SLOW)
         self._socket.settimeout(left if self._pause is None else min(left, self._pause))
         read = self._raw.readinto(buffer)
         self._size += read or 0
@@ -88,7 +79,7 @@ class _Guarded(io.RawIOBase):
 
 
 def guarded(pools: Mapping[str, type[Any]], connection: Connection) -> dict[str, type[Any]]:
-    """urllib3's classes of connection pools by scheme, with answers that are guarded."""
+    """urllib3's classes of connection pools by scheme, with guarded answers."""
     answers = {"response_class": partial(GuardedResponse, connection)}
     return {scheme: _guarded_pool(pool, answers) for scheme, pool in pools.items()}
 
@@ -99,23 +90,23 @@ def _guarded_pool(pool: type[Any], answers: dict[str, Any]) -> type[Any]:
 
 
 def _place(location: str | None) -> str:
-    """Where a redirect leads, without what an address may have of secrets."""
+    """Where a redirect leads, without secrets that the address may contain."""
     try:
         parts = urlsplit(location or "")
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "an address that is none"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else "another path"
+        return messages.NO_ADDRESS
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else messages.OTHER_PATH
 
 
 def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
-    """For what reads an answer: raise `ForeignAnswer` where the answer lacks something or has another type."""
+    """Decorates a function that reads an answer: raises `ForeignAnswer` if the answer has another shape."""
 
     @wraps(read)
     def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
         try:
             return read(*args, **kwargs)
         except MALFORMED as error:
-            raise ForeignAnswer(f"{FOREIGN} ({error!r})") from error
+            raise ForeignAnswer(f"{messages.FOREIGN} ({error!r})") from error
 
     return reading

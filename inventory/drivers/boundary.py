@@ -1,8 +1,8 @@
-"""The one place where what a driver returns is checked, before anything is done with it or written.
+"""Checks what drivers return, before it is used or written.
 
-What `values` declare is what fits. In an inventory a text that is only shown is cut, and any other value that does
-not fit leaves its row as it was; both are among `Inventory.misfits`. Anywhere else, where somebody waits for one
-answer, such a value is an error (`Unfit`): a port's list of groups must not be written back without one of them.
+`values` declares what fits. In an inventory, text that is only displayed is cut, and any other value that does not
+fit leaves its row as it was. `Inventory.misfits` has both. In any other answer such a value is an error (`Unfit`):
+a port's list of groups must not be written back incompletely.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inventory.drivers.exceptions import Unfit
 from inventory.drivers.limits import Flag, Limit, OneOf, Shown, storable
 from inventory.drivers.values import Group, Instance, Inventory, Misfit, Network, Port, Ref, Rule, Tenant
 
-#: The parts of an inventory, of which kind the values of each are, and what people call one.
+#: The parts of an inventory with the types of their values, and the names of these for people.
 PARTS: dict[str, type[Any]] = {
     "tenants": Tenant,
     "networks": Network,
@@ -36,16 +36,16 @@ CALLED: dict[type[Any], str] = {
     Instance: "instance",
     Port: "network port",
 }
-#: How many rows are looked at together: as many as the processor's cache has room for.
+#: How many rows to check together: as many as fit into the processor's cache.
 BATCH = 1000
-#: The methods of a driver that change something: what they answer with was done.
+#: The methods of a driver that write.
 WRITES = frozenset({"change_groups", "create_group", "edit_group", "delete_group", "create_rule", "delete_rule"})
-#: The methods that answer with what is to be made, which has no ref yet.
+#: The methods that return something without a ref, because it does not exist yet.
 PLANS = frozenset({"placed"})
 
 
 def fitted(inventory: Inventory) -> Inventory:
-    """The inventory with those of its values that fit; where all do it is the same one."""
+    """The inventory with the values that fit; the same object if all do."""
     parts: dict[str, Any] = {}
     misfits: list[Misfit] = []
     for part, kind in PARTS.items():
@@ -56,14 +56,14 @@ def fitted(inventory: Inventory) -> Inventory:
 
 
 class Checked:
-    """Stands in for a driver, whose answers it checks; whatever else a driver has is its own."""
+    """A proxy for a driver that checks its answers."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """`isinstance` sees the driver, as it does of `unittest.mock`'s stand-ins."""
+        """`isinstance` sees the driver, as with `unittest.mock` and a spec."""
         return type(self._driver)
 
     def __getattr__(self, name: str) -> Any:
@@ -84,7 +84,7 @@ def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _answered(answer: Any, done: bool) -> Any:
-    """What a driver answered with, be it one value or several, if all that decides anything fits."""
+    """The answer of a driver, one value or several. Raises `Unfit` if a relevant value does not fit."""
     if type(answer) is tuple:
         return tuple(_answered(one, done) for one in answer)
     if type(answer) not in CALLED:
@@ -111,11 +111,11 @@ class _Attribute:
         if not self.many:
             return self.limit.problem(value)
         if type(value) is not tuple:
-            return "is missing" if value is None else f"is no list but of type {type(value).__name__}"
+            return "is missing" if value is None else f"is not a list but of type {type(value).__name__}"
         return next((f"has an entry that {found}" for found in map(self.limit.problem, value) if found), None)
 
     def fits_all(self, values: Iterable[Any]) -> bool:
-        """The same of many values at once, which takes a fraction of the time."""
+        """The same for many values, in a fraction of the time."""
         column = list(map(attrgetter(self.name), values))
         try:
             distinct = set(column)
@@ -132,7 +132,7 @@ class _Attribute:
 
 
 class _Shape:
-    """What a kind of value looks like."""
+    """The attributes of a type of value."""
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
@@ -143,7 +143,7 @@ class _Shape:
         return all(attribute.fits_all(values) for attribute in self.attributes)
 
     def fitted(self, values: Iterable[Any], misfits: list[Misfit]) -> Iterator[Any]:
-        """Those that fit, with texts that are only shown cut where they do not; the `misfits` are noted."""
+        """The values that fit, with displayed texts cut if necessary. Adds to `misfits`."""
         for value in values:
             found = list(self._misfits(value))
             misfits.extend(found)
@@ -151,7 +151,7 @@ class _Shape:
                 yield replace(value, **{one.attribute: self._cut(value, one.attribute) for one in found})
 
     def _misfits(self, value: Any) -> Iterator[Misfit]:
-        """What does not fit; one that leaves the row out makes the others no matter."""
+        """The misfits of a value. If one leaves the row out, the others don't matter."""
         found = [(one, problem) for one in self.attributes if (problem := one.problem(getattr(value, one.name)))]
         decisive = [(one, problem) for one, problem in found if not isinstance(one.limit, Shown)]
         for attribute, problem in decisive[:1] or found:
@@ -187,7 +187,7 @@ def called(value: Any) -> str:
 
 
 def _short(ref: object) -> str:
-    """A ref as a message names it, whatever it is."""
+    """Any ref, shortened for a message."""
     text = storable(str(ref))
     return text if len(text) <= 64 else f"{text[:63]}…"
 

@@ -1,21 +1,21 @@
-"""Why a cloud did not do what it was asked for: the one family of errors that drivers raise."""
+"""The errors that drivers raise."""
 
 from __future__ import annotations
 
-#: Most characters of what a cloud says that are passed on.
+#: Maximum length of a message.
 MAX_MESSAGE_LENGTH = 2000
 
 
 class CloudError(Exception):
-    """The cloud did not do it; `permanent` says that asking again will not help.
+    """The cloud did not do it. `permanent` says that a retry will not help.
 
-    `message` is for a person, `str()` has the id of the request as well, by which the cloud's operators find it.
+    `message` is for people. `str()` also has the request id, which helps the cloud's operators.
     """
 
     permanent = True
-    #: The pause before another attempt, in seconds; None leaves it to who asks.
+    #: The pause before a retry, in seconds; None leaves it to the caller.
     retry_after: float | None = None
-    #: Whether what was asked for was done all the same.
+    #: Whether the request was done nevertheless.
     done = False
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
@@ -28,40 +28,40 @@ class CloudError(Exception):
 
 
 def _storable(words: str) -> str:
-    """What every database takes: the words of a cloud may have anything in them, and any length."""
+    """A text that every database can store. A cloud may send any characters, at any length."""
     return words[:MAX_MESSAGE_LENGTH].replace("\0", "").encode(errors="replace").decode()
 
 
 class CloudRefused(CloudError):
-    """The cloud understood and said no (a limit, another network, a wrong value); nothing was changed."""
+    """The cloud refused the request (a limit, another network, an invalid value) and changed nothing."""
 
 
 class NotOffered(CloudRefused):
-    """The cloud does not have what was asked for: an extension, an action, the address itself."""
+    """The cloud does not support this extension, action or address."""
 
 
 class CredentialsRefused(CloudError):
-    """The credentials are wrong, have ended, or may not do this."""
+    """The credentials are wrong, expired, or lack the permission."""
 
 
 class NotAllowed(CredentialsRefused):
-    """The credentials are good, and may not do this."""
+    """The credentials are valid, but lack the permission."""
 
 
 class InstanceGone(CloudError):
-    """The instance does not exist any more, or is on its way out."""
+    """The instance no longer exists, or is being deleted."""
 
 
 class InUse(CloudRefused):
-    """What was to be deleted is needed by something else, which the message names where the cloud shows it."""
+    """The thing to delete is in use. The message names the users, if the cloud shows them."""
 
 
 class AlreadyThere(CloudRefused):
-    """What was to be made is there already; for a rule, whatever its description says."""
+    """The thing to create already exists; a rule, with any description."""
 
 
 class GroupNotFound(CloudError):
-    """The cloud has no such group where it was looked for."""
+    """The cloud has no such group in that place."""
 
 
 class RuleNotFound(CloudError):
@@ -69,7 +69,7 @@ class RuleNotFound(CloudError):
 
 
 class Throttled(CloudError):
-    """The cloud wants us to slow down; `retry_after` is the pause it asked for, in seconds."""
+    """The cloud's rate limit was exceeded. `retry_after` is the requested pause, in seconds."""
 
     permanent = False
 
@@ -78,25 +78,25 @@ class Throttled(CloudError):
         self.retry_after = retry_after
 
 
-#: A request that ends so is one for something that is not there for us.
+#: Errors that mean that an optional feature is not available.
 ABSENT = (NotOffered, NotAllowed)
 
 
 class Outdated(CloudError):
-    """What was to be written has changed since it was read, and was not written: to be read again at once."""
+    """The target has changed since it was read, and was not written. Read it again at once."""
 
     permanent = False
     retry_after = 0.0
 
 
 class CloudUnavailable(CloudError):
-    """No answer, or a failure on the cloud's side: whether a write was done is unknown."""
+    """No answer, or a failure of the cloud. It is unknown whether a write was done."""
 
     permanent = False
 
 
 class Unfit(CloudError):
-    """The cloud's answer has a value that fits nowhere; `done` where it is that to a write."""
+    """The cloud's answer has a value that does not fit. `done` if it was the answer to a write."""
 
     def __init__(self, message: str, *, done: bool) -> None:
         super().__init__(message)
@@ -104,8 +104,8 @@ class Unfit(CloudError):
 
 
 class ForeignAnswer(CloudUnavailable):
-    """A good status with something else than what was asked for: a login page, a proxy's page, nothing."""
+    """A good status with an unexpected body: a login page, a proxy's page, nothing."""
 
 
 class AnswerTooLarge(CloudError):
-    """The answer is larger than the settings allow, and was not read to its end."""
+    """The answer is larger than the settings allow, and was not read completely."""

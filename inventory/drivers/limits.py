@@ -1,4 +1,4 @@
-"""Which values of a cloud fit into the inventory. `values` says of each attribute which of these it has to fit."""
+"""Limits on the values of a cloud, which `values` declares for each attribute."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-#: What no database takes: PostgreSQL no NUL, and UTF-8 no half of a surrogate pair.
+#: Characters that no database can store: NUL in PostgreSQL, lone surrogates in UTF-8.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for each character that no database takes."""
+    """Replace characters that no database can store with U+FFFD."""
     return _UNSTORABLE.sub(REPLACEMENT, text)
 
 
 class Limit(ABC):
-    """What an attribute has to fit. A row with a value that does not is left as it was."""
+    """A limit on an attribute. A row with a value that does not fit is left as it was."""
 
-    #: The type of what fits.
+    #: The type of values that fit.
     type: ClassVar[type] = str
 
     @abstractmethod
     def problem(self, value: Any) -> str | None:
-        """Why a value does not fit, said after the attribute's name; None if it does."""
+        """Why a value does not fit, to follow the attribute's name; None if it does."""
 
     @abstractmethod
     def fits_all(self, values: Collection[Any]) -> bool:
-        """Whether all of these fit. Raises `TypeError` where one is of another type."""
+        """Whether all of these fit. Raises `TypeError` if one has another type."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Text(Limit):
-    #: Most characters; None is any number of them.
+    #: Maximum length; None for any.
     longest: int | None = None
     shortest: int = 0
 
@@ -43,10 +43,10 @@ class _Text(Limit):
         if not isinstance(value, str):
             return _no("text", value)
         if self.longest is not None and len(value) > self.longest:
-            return f"has {len(value)} characters, at most {self.longest} fit"
+            return f"has {len(value)} characters (limit {self.longest})"
         if len(value) < self.shortest:
             return "is empty"
-        return "has characters that no database takes" if _UNSTORABLE.search(value) else None
+        return "has characters that no database can store" if _UNSTORABLE.search(value) else None
 
     def fits_all(self, values: Collection[Any]) -> bool:
         text = "".join(values)
@@ -59,12 +59,12 @@ class _Text(Limit):
 
 @dataclass(frozen=True, slots=True)
 class Exact(_Text):
-    """A text that identifies or decides: it is kept as the cloud has it, or not at all."""
+    """A text that identifies or decides something, and so is never cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown(_Text):
-    """A text that is only shown: what does not fit is cut off."""
+    """A text that is only displayed, and cut if it is too long."""
 
     def cut(self, value: Any) -> str:
         return storable(str(value))[: self.longest]
@@ -95,7 +95,9 @@ class OneOf(Limit):
 
     def problem(self, value: Any) -> str | None:
         return (
-            None if isinstance(value, str) and value in self.choices else f"is none of {', '.join(self.choices)}"
+            None
+            if isinstance(value, str) and value in self.choices
+            else f"is not one of {', '.join(self.choices)}"
         )
 
     def fits_all(self, values: Collection[Any]) -> bool:
@@ -109,11 +111,11 @@ class Flag(Limit):
     type: ClassVar[type] = bool
 
     def problem(self, value: Any) -> str | None:
-        return None if isinstance(value, bool) else _no("truth value", value)
+        return None if isinstance(value, bool) else _no("boolean", value)
 
     def fits_all(self, values: Collection[Any]) -> bool:
         return None not in values
 
 
 def _no(wanted: str, value: object) -> str:
-    return "is missing" if value is None else f"is no {wanted} but of type {type(value).__name__}"
+    return "is missing" if value is None else f"is not a {wanted} but of type {type(value).__name__}"

@@ -1,18 +1,19 @@
-"""The end of a list that is read page by page: a server that always names another would hold a worker for ever."""
+"""Detects endless lists: a server that always names another page would block a worker for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from inventory.drivers import messages
 from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused
 from inventory.drivers.values import Connection
 
-#: Most pages in a row on which there is nothing; EC2 has such where it filters.
+#: Maximum number of empty pages in a row; EC2 may return some with filters.
 EMPTY_PAGES = 100
 
 
 class Pages:
-    """The pages of one list as they come; raises where there is no end in sight."""
+    """Watches the pages of one list, and raises if it is endless."""
 
     def __init__(self, key: str, connection: Connection) -> None:
         self._key = key
@@ -22,18 +23,15 @@ class Pages:
         self._size = self._empty = 0
 
     def turn(self, ids: Sequence[Hashable], marker: str | None) -> None:
-        """A page of things with these ids (None is one that is not known), and the `marker` of the next one."""
+        """Check a page of things with these ids (None if unknown), and the `marker` of the next page."""
         self._size += len(ids)
         if self._size > self._most:
-            raise AnswerTooLarge(
-                f"The cloud's list of {self._key} has more than {self._most:,} entries. If that is what it should "
-                "be, raise the setting CLOUD_LIST_SIZE."
-            )
+            raise AnswerTooLarge(messages.list_too_long(self._key, self._most))
         self._empty = 0 if ids else self._empty + 1
         known = bool(ids) and self._known.issuperset(ids)
         if known or marker in self._markers:
-            raise CloudRefused(f"The list of {self._key} has no end: a page that was read follows itself.")
+            raise CloudRefused(messages.repeated_page(self._key))
         if marker and self._empty > EMPTY_PAGES:
-            raise CloudRefused(f"The list of {self._key} has no end: {self._empty} pages in a row are empty.")
+            raise CloudRefused(messages.empty_pages(self._key, self._empty))
         self._known.update(one for one in ids if one is not None)
         self._markers.update(filter(None, [marker]))

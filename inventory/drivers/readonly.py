@@ -1,20 +1,21 @@
-"""A cloud that can be looked at and not changed."""
+"""Clouds that can be read, but not changed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
+from inventory.drivers import messages
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudRefused, InstanceGone
 from inventory.drivers.values import Check, Group, Port, Rule, Scope
 
 
 class ReadOnlyDriver(Driver):
-    """A driver that implements `inventory` and nothing else.
+    """A driver that only implements `inventory`.
 
-    Its flags have every change refused before it is queued. The rest is for a task that was queued all the same,
-    by an installation that had another driver then: it ends with the reason.
+    Its flags refuse every change before it is queued. Its methods end tasks that were queued earlier, with another
+    driver.
     """
 
     supports_security_groups: ClassVar[bool] = False
@@ -22,12 +23,12 @@ class ReadOnlyDriver(Driver):
 
     def verify(self) -> tuple[Check, ...]:
         self.inventory()
-        return (Check("read the inventory", True, "May read the inventory.", needed=True),)
+        return (Check("read the inventory", True, messages.READABLE, needed=True),)
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         read = self.inventory_of(Scope("instance", instance_ref))
         if not read.instances:
-            raise InstanceGone(f"The instance {instance_ref} does not exist.")
+            raise InstanceGone(messages.no_instance(instance_ref))
         return read.ports
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
@@ -64,4 +65,4 @@ class ReadOnlyDriver(Driver):
         raise self._refusal()
 
     def _refusal(self) -> CloudRefused:
-        return CloudRefused(f"A provider of type {self.vendor} can only be read.")
+        return CloudRefused(messages.read_only(self.vendor))

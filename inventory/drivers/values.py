@@ -1,6 +1,6 @@
-"""The values that drivers speak: frozen; each reference (`ref`, `*_ref`) is the id that the cloud itself uses.
+"""The values that drivers take and return. Each reference (`ref`, `*_ref`) is the cloud's own id.
 
-The types say what fits into the inventory (`limits`), and `boundary` checks it. A plain `str` is as a `Ref`.
+The types declare what fits into the inventory (`limits`), and `boundary` checks it. A plain `str` means `Ref`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from inventory.drivers.limits import Between, Exact, Shown
 from inventory.drivers.protocols import protocol_named
 
-#: The cloud's own id of something, and a reference to it.
+#: The cloud's own id, and a reference to one.
 Id = Annotated[str, Exact(255, shortest=1)]
 Ref = Annotated[str, Exact(255)]
 #: Texts that people read.
@@ -22,7 +22,7 @@ Label = Annotated[str, Shown(255)]
 Word = Annotated[str, Shown(64)]
 MacAddress = Annotated[str, Shown(32)]
 Text = Annotated[str, Shown()]
-#: What a rule means, and where something is.
+#: Parts of rules and addresses.
 Protocol = Annotated[str, Exact(32, shortest=1)]
 Range = Annotated[str, Exact(255, shortest=1)]
 Cidr = Annotated[str, Exact(64)]
@@ -42,9 +42,9 @@ EVERYBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a cloud and who to be there; `url` None is the cloud's own public endpoint.
+    """The address and credentials of a cloud. Without a `url`, the cloud's public endpoint is used.
 
-    With the `auth_type` `application_credential` (OpenStack) `userid` is its id and `password` its secret.
+    For the `auth_type` `application_credential` (OpenStack), `userid` is its id and `password` its secret.
     """
 
     url: str | None = None
@@ -56,22 +56,22 @@ class Connection:
     project: str | None = None
     domain: str | None = None
     auth_type: AuthType = "password"
-    #: Which endpoints of the catalog are used (OpenStack).
+    #: The endpoints of the catalog to use (OpenStack).
     interface: Interface = "public"
-    #: Seconds to wait for each part of an answer, and for the whole of it.
+    #: Timeouts in seconds, for each part of an answer and for the whole.
     timeout: float = 60.0
     answer_time: float = 300.0
-    #: Of the largest answer, unpacked, in megabytes.
+    #: Maximum size of an answer in megabytes, decompressed.
     answer_size: int = 100
-    #: Most entries in one list, on all of its pages.
+    #: Maximum number of entries in a list, over all pages.
     list_size: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether credentials may do something; None where the cloud does not tell without it being done.
+    """Whether credentials may do something; None if the cloud does not say without doing it.
 
-    `needed` is what a refresh can't do without.
+    `needed` means that a refresh requires it.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Check:
 
 
 def same(ref: str | None, other: str | None) -> bool:
-    """Whether both refs are known and equal: what is unknown is never equal to anything."""
+    """Whether both refs are known and equal. An unknown ref is not equal to anything."""
     return bool(ref) and ref == other
 
 
@@ -102,10 +102,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A security group; `network_ref` is set where the cloud confines a group to one network (EC2: its VPC).
+    """A security group. `network_ref` is set if the cloud confines a group to one network (EC2: its VPC).
 
-    `shared_with` are the tenants beside its own that may use it, `EVERYBODY` among them for all;
-    `associated_network_refs` the networks beside its own in which it may be used.
+    `shared_with` are the other tenants that may use it, or `EVERYBODY`. `associated_network_refs` are the other
+    networks in which it may be used.
     """
 
     ref: Id
@@ -128,9 +128,9 @@ class Group:
         return self.shared or any(same(tenant_ref, tenant) for tenant in tenants)
 
     def fits(self, port: Port, *, confined: bool = False) -> bool:
-        """Whether a port can have this group: by its network where the cloud confines groups, else by its tenant.
+        """Whether a port can have this group, by its network if the cloud confines groups, else by its tenant.
 
-        `confined` says that the cloud does, also of a group whose network is not known.
+        `confined` says that the cloud does, even if the group's network is unknown.
         """
         if confined or self.network_ref:
             networks = (self.network_ref, *self.associated_network_refs)
@@ -140,13 +140,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One firewall rule of a group; None for `host_protocol`, `port` and `end_port` means any.
+    """A firewall rule of a group. None for `host_protocol`, `port` and `end_port` means any.
 
-    However its cloud or its file spells the protocol, here it has the one spelling of `protocols`.
+    `host_protocol` has the spelling of `protocols`, whatever the cloud or the file says.
 
-    `source_ip_range` is the other side's CIDR. Where the other side is neither a CIDR nor a group of this
-    inventory it holds the cloud's own name of it (EC2: a prefix list's id, another account's group), because a
-    rule without any source would read as one that lets everybody in.
+    `source_ip_range` is the CIDR of the other side. If the other side is neither a CIDR nor a group of this
+    inventory, it is the cloud's own name (EC2: the id of a prefix list, another account's group), because a rule
+    without a source would read as "from anywhere".
     """
 
     ref: Id
@@ -161,7 +161,7 @@ class Rule:
     description: Text | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.host_protocol, str):  # what is no text at all is for whoever checks values
+        if isinstance(self.host_protocol, str):  # `boundary` checks other types
             object.__setattr__(self, "host_protocol", protocol_named(self.host_protocol))
 
 
@@ -182,7 +182,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A network interface and the refs of its groups; `revision` is what an optimistic write has to name."""
+    """A network interface with the refs of its groups. `revision` is for compare-and-swap writes."""
 
     ref: Id
     name: Name | None = None
@@ -197,17 +197,17 @@ class Port:
     revision: Ref | None = None
 
 
-#: What belongs to a tenant.
+#: Values that belong to a tenant.
 Owned = Network | Group | Instance | Port
 OwnedThing = TypeVar("OwnedThing", bound=Owned)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One thing of a provider, to be read with what belongs to it.
+    """One thing to read, with what belongs to it.
 
-    To a tenant: all that it owns, with the rules of its groups. To an instance: its ports, and the groups on them
-    without their rules. To a group: its rules, and the ports that have it.
+    Tenant: all that it owns, with the rules of its groups. Instance: its ports, and their groups without rules.
+    Group: its rules, and the ports that have it.
     """
 
     kind: Kind
@@ -216,10 +216,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A value of the cloud that does not fit: it was cut, or else the whole row is `left_out` as it was before.
+    """A value of the cloud that does not fit. It was cut, or the whole row is `left_out` and stays as it was.
 
-    `resource` and `attribute` name it for a person; `kind` and `ref` are those of its row. Where the row has no
-    `ref` that is a text, nobody knows which row it is.
+    `resource` and `attribute` name it for people. `kind` and `ref` are those of its row. Without a textual `ref`,
+    it is unknown which row it is.
     """
 
     kind: type
@@ -230,18 +230,18 @@ class Misfit:
     left_out: bool
 
     def __str__(self) -> str:
-        outcome = "was left as it was" if self.left_out else "was cut"
+        outcome = "was left unchanged" if self.left_out else "was cut"
         subject = self.resource if self.left_out else f"{self.attribute} of {self.resource}"
         return f"{subject} {outcome}: {self.attribute} {self.problem}"
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a provider has, read at one time: everything, or what is within a `Scope`.
+    """The inventory of a provider at one time, complete or within a `Scope`.
 
-    `misfits` says what of it is not as the cloud has it. Who may not see everything is shown a part: of a kind of
-    value in `covered` only what these tenants own, of the attributes of groups in `untold` not all. What is not
-    here is no evidence beyond that.
+    `misfits` has the values that differ from the cloud. Credentials may see only a part: `covered` has, by type,
+    the tenants whose things are visible, and `untold` the attributes of groups that are incomplete. Missing things
+    are only evidence within these limits.
     """
 
     tenants: tuple[Tenant, ...] = ()
@@ -256,9 +256,9 @@ class Inventory:
 
     @property
     def tenant_refs(self) -> set[str]:
-        """Every tenant that is listed, that owns something of this, or that a group is shared with.
+        """Every tenant that is listed, owns something, or has a group shared with it.
 
-        A project that Keystone does not list (deleted, of another domain) still owns what carries its id.
+        A project that Keystone does not list (deleted, or in another domain) still owns things with its id.
         """
         owned: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports)
         owners = (one.tenant_ref for one in owned)
@@ -266,7 +266,7 @@ class Inventory:
         return set(filter(None, chain((tenant.ref for tenant in self.tenants), owners, shares)))
 
     def within(self, scope: Scope) -> Inventory:
-        """What of this belongs to one thing; nothing if that is not here."""
+        """The part that belongs to one thing; empty if it does not exist."""
         return replace(self._part(scope), misfits=self.misfits, covered=self.covered, untold=self.untold)
 
     def _part(self, scope: Scope) -> Inventory:

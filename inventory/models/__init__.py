@@ -1,4 +1,4 @@
-"""What exists in the clouds, and the tasks."""
+"""What exists in the clouds, and tasks."""
 
 from inventory.models.account import AuthToken, Group, GroupMember, User
 from inventory.models.cloud_network import CloudNetwork

@@ -1,4 +1,4 @@
-"""Who uses the service: Django's own users and groups, and their tokens."""
+"""Django's users and groups, and tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inventory.querysets import GroupQuerySet, UserQuerySet
 
 
 class User(auth.User):  # type: ignore[django-manager-missing]
-    """A user, as others may see one."""
+    """A user, as the API shows one."""
 
     objects = UserQuerySet.as_manager()  # type: ignore[assignment,misc]
 
@@ -24,7 +24,7 @@ class User(auth.User):  # type: ignore[django-manager-missing]
 
 
 class Group(auth.Group):
-    """A group of users, who have its permissions."""
+    """A group of users, which grants permissions."""
 
     objects = GroupQuerySet.as_manager()  # type: ignore[assignment,misc]
 
@@ -35,7 +35,7 @@ class Group(auth.Group):
 
 
 class GroupMember(auth.User):  # type: ignore[django-manager-missing]
-    """A user who acts as a member of one `group` alone: with its permissions and nothing that is their own."""
+    """A user who acts only as a member of one `group`, with only its permissions."""
 
     group: auth.Group
 
@@ -59,7 +59,7 @@ class GroupMember(auth.User):  # type: ignore[django-manager-missing]
 
 
 class AuthToken(AbstractAuthToken):
-    """A token that stands for a user until `expiry`, which each use puts off by `ttl`; only a hash is kept."""
+    """A token for a user. It expires at `expiry`, which use extends by `ttl`. Only its hash is stored."""
 
     ttl = models.DurationField()
 

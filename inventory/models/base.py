@@ -1,4 +1,4 @@
-"""What the models of both apps share."""
+"""Bases of the models of both apps."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.db import connection, models
 
 
 class Kept(models.Model):
-    """Rows that may be deleted at any time: whoever writes what names one keeps it until that is written."""
+    """Rows that may be deleted at any time. Writers that refer to one lock it until they commit."""
 
-    #: When a row counts as one that is there, in SQL.
+    #: SQL condition for rows that count as existing.
     there: ClassVar[str] = "TRUE"
 
     class Meta:
@@ -18,15 +18,15 @@ class Kept(models.Model):
 
     @classmethod
     def keeping(cls) -> str:
-        """The statement that finds a row by its id and keeps it until the transaction ends.
+        """SQL that selects a row by its id and locks it until the transaction ends.
 
-        It takes a lock for which Django has no name: those who write share it, only a deletion waits for it.
+        Django has no name for this lock: writers share it, and only a deletion waits for it.
         """
         found = f"SELECT 1 FROM {cls._meta.db_table} WHERE id = %s AND {cls.there}"  # noqa: S608
         return f"{found} FOR KEY SHARE" if connection.vendor == "postgresql" else found
 
     def is_kept(self) -> bool:
-        """Whether it is there; if so, it and what is of it is not deleted until this transaction ends."""
+        """Whether the row exists. If so, it is not deleted until this transaction ends."""
         with connection.cursor() as cursor:
             cursor.execute(self.keeping(), [self.pk])
             return cursor.fetchone() is not None
@@ -40,30 +40,29 @@ class Timestamped(models.Model):
         abstract = True
 
 
-#: Most characters of a name at any cloud: a tag on EC2 has 256, a name on OpenStack 255.
+#: Maximum length of a name at any cloud: 256 for EC2's tags, 255 on OpenStack.
 NAME_LENGTH = 256
 
-#: Of a text in an index of PostgreSQL: it then serves both `=` and the beginning of the text, in every language of
-#: a database.
+#: The operator class of text in PostgreSQL's indexes, which serve `=` and prefixes in every collation.
 FOR_PATTERNS = "varchar_pattern_ops"
 
 
 def unique_in_provider(name: str) -> models.UniqueConstraint:
-    """A provider has each of its cloud's ids once; also the index by which anybody finds a row by such an id."""
+    """Each of a cloud's ids is unique in its provider. Also the index for lookups by such an id."""
     return models.UniqueConstraint(
         fields=["ems_ref", "provider"], opclasses=[FOR_PATTERNS, "int8_ops"], name=f"{name}_ems_ref_unique"
     )
 
 
 def index_of_text(field: str, name: str) -> models.Index:
-    """The index of a text that rows are found by, those with the same text in the order of their pages.
+    """An index for lookups by text, with equal rows in the order of pages.
 
-    It doesn't sort by the text. Where many rows are listed by name, a migration makes an index in the order of
-    code points, which SQLite's indexes have anyway.
+    It doesn't sort by the text. For large tables that are sorted by name, a migration adds an index by code point,
+    the order that SQLite's indexes have anyway.
     """
     return models.Index(fields=[field, "id"], opclasses=[FOR_PATTERNS, "int8_ops"], name=name)
 
 
 def index_of_many(field: str, name: str) -> models.Index:
-    """The index of what many rows have in common: in the order of their pages, so that one is read alone."""
+    """An index for a value that many rows share, in the order of pages, so that a page reads only its rows."""
     return models.Index(fields=[field, "id"], name=name)

@@ -11,7 +11,7 @@ from inventory.querysets import OwnedQuerySet
 
 
 class CloudNetwork(models.Model):
-    """A network that ports are in; on EC2 a VPC, which also confines its security groups."""
+    """A network of ports; on EC2 a VPC, which also confines its security groups."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_networks")
     ems_ref = models.CharField(max_length=255)

@@ -10,7 +10,7 @@ from inventory.querysets import CloudTenantQuerySet
 
 
 class CloudTenant(Timestamped):
-    """What a cloud divides its resources by: an OpenStack project, an AWS account."""
+    """An OpenStack project or an AWS account."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="cloud_tenants")
     ems_ref = models.CharField(max_length=255)

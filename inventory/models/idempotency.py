@@ -7,14 +7,14 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """A request that its client may repeat without doing it twice, and what it was answered.
+    """A request with an `Idempotency-Key`, and its answer.
 
-    `status` is null while the first request is being answered: by the one whose `attempt` this is.
+    `status` is null while the request is in progress, by the process with this `attempt`.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
-    #: Digest of the request: the same key with another request is a mistake.
+    #: Digest of the request; another request with the same key is an error.
     fingerprint = models.CharField(max_length=64)
     attempt = models.UUIDField(default=uuid.uuid4)
     claimed_on = models.DateTimeField(db_index=True)

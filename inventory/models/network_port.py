@@ -13,7 +13,7 @@ from inventory.querysets import TalliedQuerySet
 
 
 class NetworkPort(models.Model):
-    """A network interface (Neutron port, ENI): where a cloud keeps the security groups of a VM."""
+    """A network interface (Neutron port, ENI). Clouds assign security groups to these."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="network_ports")
     ems_ref = models.CharField(max_length=255)
@@ -29,7 +29,7 @@ class NetworkPort(models.Model):
     status = models.CharField(max_length=64, null=True, blank=True)
     ipaddresses = models.JSONField(default=list)
     port_security_enabled = models.BooleanField(default=True)
-    #: When the groups that we hold of this port were read from the cloud: an older reading never replaces a newer.
+    #: When this port's groups were read from the cloud. An older read never replaces a newer one.
     groups_read_on = models.DateTimeField(null=True)
 
     objects = TalliedQuerySet.as_manager()
@@ -40,7 +40,7 @@ class NetworkPort(models.Model):
         tenant_ref="cloud_tenant__ems_ref",
         network_ref="cloud_network__ems_ref",
         ip_addresses="ipaddresses",
-        # Groups are memberships; a revision is only good for the write that follows its reading.
+        # Groups are memberships. A revision is only valid for a write right after the read.
         apart=("group_refs", "revision"),
     )
 

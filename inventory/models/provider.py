@@ -15,26 +15,23 @@ from inventory.drivers.exceptions import CloudError
 from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Connection, Interface
 from inventory.fields import EncryptedJSONField, UnreadableSecret
+from inventory.messages import NAME_TAKEN, PROVIDER_DELETED, provider_disabled
 from inventory.models.base import Kept, Timestamped
 from inventory.querysets import ProviderQuerySet
 from inventory.validators import validate_endpoint, validate_path
 
 DriverClass = type[Driver]
 
-#: Where credentials go, and who could read them on their way.
+#: Attributes that affect where credentials are sent, or who could read them.
 ADDRESS = frozenset(
     {"certificate_authority", "hostname", "interface", "path", "port", "security_protocol", "url", "verify_ssl"}
 )
-NAME_TAKEN = "A provider with this name already exists."
-#: What a task says that can't be done any more.
-DELETED = "The provider was deleted."
-ENTER_AGAIN = "The stored credentials are not sent to another address: enter them again."
 
 
 class Provider(Kept, Timestamped):
     """A connected cloud account or endpoint."""
 
-    #: Its deletion begins once nobody writes any more.
+    #: Writers stop before its deletion begins.
     there = "deleted_on IS NULL"
 
     class SecurityProtocol(models.TextChoices):
@@ -83,7 +80,7 @@ class Provider(Kept, Timestamped):
     credentials = EncryptedJSONField(default=dict, blank=True, help_text="userid and password; never shown.")
     last_refresh_date = models.DateTimeField(null=True, editable=False)
     last_refresh_error = models.TextField(null=True, editable=False)
-    #: When its deletion was accepted: from then on it is there for the task that deletes it, and for nobody else.
+    #: When its deletion was accepted. From then on only the task that deletes it can see it.
     deleted_on = models.DateTimeField(null=True, editable=False)
 
     objects = ProviderQuerySet.as_manager()
@@ -108,7 +105,7 @@ class Provider(Kept, Timestamped):
 
     @property
     def driver_class(self) -> DriverClass | None:
-        """The driver of this kind of cloud; None for one that Portcullis can't talk to."""
+        """The driver of this type of cloud, or None."""
         try:
             return drivers.driver_class(self.vendor)
         except KeyError:
@@ -124,7 +121,7 @@ class Provider(Kept, Timestamped):
         return self.driver_class is not None and self.driver_class.groups_have_networks
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
-        """A driver with this provider's credentials, its answers checked; `KeyError` for an unknown vendor."""
+        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor."""
         return cast(Driver, Checked(drivers.driver_class(self.vendor)(self.connection, rate_limiter)))
 
     @property
@@ -146,30 +143,30 @@ class Provider(Kept, Timestamped):
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether with these attributes the stored credentials would go where they were not meant to."""
+        """Whether these attributes would send the stored credentials to another address."""
         given = ADDRESS & attributes.keys()
         changed = any((attributes[name] or None) != (getattr(self, name) or None) for name in given)
         return changed and self.has_credentials
 
     @property
     def has_credentials(self) -> bool:
-        """Whether any are stored, be they readable or not."""
+        """Whether credentials are stored, even unreadable ones."""
         try:
             return bool(self.credentials)
         except UnreadableSecret:
             return True
 
     def ensure_enabled(self) -> None:
-        """Raises `CloudError` if it was disabled or deleted, be it since this was loaded."""
+        """Raises `CloudError` if the provider is disabled or deleted in the database."""
         match Provider.objects.connected().filter(pk=self.pk).values_list("enabled", flat=True).first():
             case None:
-                raise CloudError(DELETED)
+                raise CloudError(PROVIDER_DELETED)
             case False:
-                raise CloudError(f"Provider {self.name} is disabled.")
+                raise CloudError(provider_disabled(self.name))
 
     @property
     def endpoint(self) -> str | None:
-        """`url`, or what `hostname`, `port`, `path` and `security_protocol` say; None is the cloud's own."""
+        """`url`, or one made of `hostname`, `port`, `path` and `security_protocol`; None is the default."""
         if self.url or not self.hostname:
             return self.url or None
         port = self.port or (self.driver_class and self.driver_class.default_port)

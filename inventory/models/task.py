@@ -11,10 +11,10 @@ from inventory.querysets import CallRateQuerySet, LeaseQuerySet, TaskQuerySet
 
 
 class Task(Timestamped):
-    """Work that was accepted. The row is the truth: a message to a worker is only a wake-up call.
+    """An accepted request. The row has everything; a message only wakes up a worker.
 
-    The tasks of one `queue` (`vms/3`, `providers/1`) are carried out by one worker at a time, together, in the
-    order of their ids, which is the order in which they were accepted.
+    One worker at a time runs the tasks of a `queue` (`vms/3`, `providers/1`), together, in the order of their ids,
+    which is the order in which they were accepted.
     """
 
     class State(models.TextChoices):
@@ -35,18 +35,18 @@ class Task(Timestamped):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="tasks")
     pct_complete = models.PositiveSmallIntegerField(default=0)
     started_on = models.DateTimeField(null=True)
-    #: When it is tried again; null unless it has failed and waits for that.
+    #: The time of the next attempt; null unless it waits after a failure.
     next_attempt_on = models.DateTimeField(null=True)
-    #: What was asked; once finished also what came of it.
+    #: The request and, once finished, the result.
     context_data = models.JSONField(default=dict)
 
     queue = models.CharField(max_length=64)
-    #: What it is to do, and what its workers note of that: the values of `inventory.arguments`.
+    #: Its arguments and its workers' notes: the values of `inventory.arguments`.
     arguments = models.JSONField(default=dict)
     provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")
     vm = models.ForeignKey(Vm, models.SET_NULL, null=True, related_name="tasks")
 
-    #: Whether its last worker was lost in the midst of an attempt; who takes it from the queue says so.
+    #: Whether its last worker died during an attempt; set when a worker claims it.
     interrupted = False
 
     objects = TaskQuerySet.as_manager()
@@ -64,22 +64,22 @@ class Task(Timestamped):
 
     @property
     def waits(self) -> bool:
-        """Whether it is queued, or has failed and waits for its next attempt: no worker is at it right now."""
+        """Whether it is queued or waiting for its next attempt, so no worker is running it."""
         if self.state == self.State.ACTIVE:
             return self.next_attempt_on is not None
         return self.state == self.State.QUEUED
 
 
 class CallRate(models.Model):
-    """How often an action of a provider's cloud may be called by all workers together, since it refused a call.
+    """The rate limit of an action of a provider's cloud, for all workers together, after a refused call.
 
-    There is none for what was not refused lately: that is called at will.
+    Actions without a recent refusal have none, and no limit.
     """
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="+")
     action = models.CharField(max_length=255)
     per_second = models.FloatField()
-    #: When the next call may be made; in the future where others wait for their turn.
+    #: When the next call is allowed; in the future while calls wait for their turn.
     next_on = models.DateTimeField()
     refused_on = models.DateTimeField(db_index=True)
 
@@ -93,7 +93,7 @@ class CallRate(models.Model):
 
 
 class Lease(models.Model):
-    """The right to carry out the tasks of one queue, until `ends_on` unless it is renewed."""
+    """The right to run the tasks of one queue, until `ends_on` unless renewed."""
 
     queue = models.CharField(max_length=64, primary_key=True)
     owner = models.UUIDField()

@@ -1,4 +1,4 @@
-"""Errors of the API, and the one place that turns whatever went wrong into an answer."""
+"""The API's errors, and the exception handler that turns any error into an answer."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from rest_framework.views import set_rollback
 
 from inventory.faults import passes
 from inventory.models import Provider, Vm
+from inventory.rest import messages
 from inventory.services import QueueFull
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ KINDS = {
     503: "service_unavailable",
 }
 
-#: What Django and DRF raise beside `APIException`, or under another status than ours.
+#: Exceptions of Django and DRF that are no `APIException`, or have another status here.
 STATUSES: dict[type[Exception], int] = {
     Http404: 404,
     PermissionDenied: 403,
@@ -53,23 +54,23 @@ STATUSES: dict[type[Exception], int] = {
     Vm.DoesNotExist: 404,
     QueueFull: 429,
 }
-#: After how many seconds it is worth asking again where the database can't be reached, or had to give up.
+#: `Retry-After` while the database is unavailable, in seconds.
 DATABASE_WAIT = 2
 
-#: What is said of those that Django raises before a view is chosen: its own words are for the operator.
+#: Messages for errors before a view is chosen; Django's own are for operators.
 _REASONS: dict[type[Exception | None], str] = {
-    DisallowedHost: "The service does not answer under the host that the request names",
+    DisallowedHost: messages.UNKNOWN_HOST,
 }
 
 
 class BadInput(exceptions.APIException):
-    """The request can't be understood or is not allowed here; the message says what was wrong."""
+    """The request is invalid; the message says why."""
 
     status_code = 400
 
 
 class Conflict(exceptions.APIException):
-    """Another request is in the way of this one."""
+    """The request conflicts with another one."""
 
     status_code = 409
 
@@ -78,11 +79,11 @@ class NotFound(exceptions.APIException):
     status_code = 404
 
     def __init__(self, model: str, value: object, attribute: str = "id") -> None:
-        super().__init__(f"Couldn't find {model} with '{attribute}'={value}")
+        super().__init__(messages.not_found(model, value, attribute))
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Render an error as §6 of the contract says; None for one that nobody foresaw, which is a 500."""
+    """Render an error as docs/contract.md describes (§6). None for an unexpected one, which is a 500."""
     away = 503 if passes(error) else None
     status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), away)
     if status is None and isinstance(error, exceptions.APIException):
@@ -106,18 +107,18 @@ def error_body(status: int, message: str) -> dict[str, dict[str, str]]:
 
 
 def message_of(error: Exception) -> str:
-    """What went wrong, in one line for a person."""
+    """The message of an error, in one line."""
     if isinstance(error, exceptions.APIException):
         return "; ".join(_sentences(error.detail))
     if isinstance(error, RequestDataTooBig):
-        return "The body of the request is too large"
+        return messages.BODY_TOO_LARGE
     if passes(error):
-        return "The database is unavailable or overloaded. Retry in a moment"
+        return messages.DATABASE_UNAVAILABLE
     return str(error) or type(error).__name__
 
 
 def _sentences(detail: Any, path: str = "") -> list[str]:
-    """DRF's nested details as `field: what is wrong`."""
+    """DRF's nested details as `field: message`."""
     if isinstance(detail, dict):
         return [
             sentence
@@ -130,12 +131,12 @@ def _sentences(detail: Any, path: str = "") -> list[str]:
 
 
 def is_api(path: str) -> bool:
-    """Whether a path is the API's or below it."""
+    """Whether a path belongs to the API."""
     return path == "/api" or path.startswith("/api/")
 
 
 def _before_a_view(status: int, pages: str) -> Any:
-    """The handler for what Django answers without a view: ours under /api, Django's own page elsewhere."""
+    """A handler for errors without a view: ours below /api, Django's page elsewhere."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if is_api(request.path_info):
@@ -148,7 +149,7 @@ def _before_a_view(status: int, pages: str) -> Any:
 
 
 def _error(request: HttpRequest, status: int, message: str) -> HttpResponse:
-    """An error as JSON, or as a page for who prefers one: plain, because here nothing is known of the caller."""
+    """An error as JSON, or as a plain page if the caller prefers HTML; the caller is unknown here."""
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
         return render(request, "rest/error.html", error_body(status, message), status=status)
     return JsonResponse(error_body(status, message), status=status)

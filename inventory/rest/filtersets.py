@@ -1,4 +1,4 @@
-"""django-filter's parameters of a collection, which follow from its plain attributes: `?name=web&port__gte=80`."""
+"""Ordinary filter parameters by django-filter, derived from plain attributes: `?name=web&port__gte=80`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
 from inventory.db.expressions import Folded, Like, fold
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.parsing import MAX_INTEGER, MIN_INTEGER, TimeSpan, parse_time
 from inventory.rest.resources import ResourceType
@@ -24,7 +25,7 @@ from inventory.rest.serializers import IdField
 
 @extend_schema_field({"type": "boolean"})
 class TruthFilter(filters.TypedChoiceFilter):
-    """`true` or `false`; django-filter's own takes anything else for "don't filter"."""
+    """`true` or `false`. django-filter's own filter ignores any other value."""
 
     def __init__(self, **kwargs: Any) -> None:
         choices = [("", ""), ("true", "true"), ("false", "false")]
@@ -33,7 +34,7 @@ class TruthFilter(filters.TypedChoiceFilter):
 
 @extend_schema_field({"type": "integer", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER})
 class NumberFilter(filters.NumberFilter):
-    """A whole number that the databases can hold."""
+    """A whole number that the databases can store."""
 
     field_class = forms.IntegerField
 
@@ -46,7 +47,7 @@ class NumbersFilter(filters.BaseInFilter, NumberFilter):
 
 
 class TimeField(IsoDateTimeField):
-    """A time as `filter[]` takes it, in UTC: PostgreSQL knows fewer time zones than a client may name."""
+    """A time in UTC, parsed as for `filter[]`: PostgreSQL knows fewer time zones than clients."""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -56,7 +57,7 @@ class TimeField(IsoDateTimeField):
 
 
 class TimeFilter(filters.IsoDateTimeFilter):
-    """A moment, or a day from its first moment to its last."""
+    """A time, or a whole day."""
 
     field_class = TimeField
 
@@ -69,9 +70,9 @@ class TimeFilter(filters.IsoDateTimeFilter):
 
 
 class TextFilter(filters.CharFilter):
-    """A text as it is, blanks and emptiness included, where django-filter's own takes the empty one for none.
+    """Text, including spaces and the empty text, which django-filter's own filter ignores.
 
-    What contains it in either case is not left to each database.
+    Case is folded here, because databases fold it differently.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -93,7 +94,7 @@ class UuidsFilter(filters.BaseInFilter, filters.UUIDFilter):
     pass
 
 
-#: What may stand before and after the text of each lookup that ignores case: the pieces of `Like`.
+#: The pieces of `Like` before and after the text, for each lookup that ignores case.
 _AROUND: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "icontains": (("",), ("",)),
     "istartswith": ((), ("",)),
@@ -104,7 +105,7 @@ _ORDER = ("lt", "lte", "gt", "gte")
 
 
 class Kind(NamedTuple):
-    """What can be asked of one kind of attribute, a filter for each lookup; the form for people has one."""
+    """The filters of one kind of attribute, one for each lookup. The form in the browser has only one."""
 
     one: type[filters.Filter]
     lookups: tuple[str, ...] = ()
@@ -121,7 +122,7 @@ class Kind(NamedTuple):
         return made
 
 
-#: By the field that declares an attribute; what is of none of these kinds can't be filtered so.
+#: By serializer field; other attributes have no parameters.
 KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
     IdField: Kind(NumberFilter, many=NumbersFilter),
     serializers.BooleanField: Kind(TruthFilter),
@@ -134,7 +135,7 @@ KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
 
 
 def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
-    """The parameters for the attributes that a serializer declares."""
+    """The parameters for a serializer's attributes."""
     declared: dict[str, filters.Filter] = {}
     in_form: list[str] = []
     for name, field in {"id": IdField(source="pk"), **serializer.fields}.items():
@@ -146,10 +147,10 @@ def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
 
 
 def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query: QueryDict) -> Condition:
-    """What the parameters ask; 400 names a wrong one.
+    """The condition of the parameters. Raises `BadInput` for invalid values.
 
-    Each parameter goes through its own field. A `FilterSet` copies all of its filters and makes a form of them for
-    each request, which takes longer than the query.
+    Each parameter goes through its own field. A `FilterSet` would copy all of its filters and make a form of them
+    for each request, which takes longer than the query.
     """
     conditions, wrong = [], []
     for name in sorted(query.keys() & filterset.base_filters.keys()):
@@ -168,7 +169,7 @@ def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query
 
 
 def _condition(declared: filters.Filter, value: Any) -> Condition:
-    """What a filter asks of a value: where it does not say so itself, its lookup of its attribute."""
+    """The condition of a filter: its own, or its lookup on its attribute."""
     if value == []:
         return NOTHING
     if hasattr(declared, "condition"):
@@ -178,8 +179,8 @@ def _condition(declared: filters.Filter, value: Any) -> Condition:
 
 
 def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:
-    """The value of a parameter. An empty one is a text, and no number, time or truth value."""
+    """The value of a parameter. An empty one is only valid for text."""
     value = field.clean(field.widget.value_from_datadict(query, {}, name))
     if value is None or (isinstance(value, list) and None in value):
-        raise forms.ValidationError("A value is missing.")
+        raise forms.ValidationError(messages.VALUE_MISSING)
     return value

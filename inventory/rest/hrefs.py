@@ -1,4 +1,4 @@
-"""Addresses of resources: made by joining text, because a list has a thousand of them, and read back."""
+"""Making and parsing addresses of resources. They are joined as text, because a list has a thousand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.urls import get_script_prefix
 from rest_framework.request import Request
 
-#: What says in a body which resource it is about.
+#: The keys of a body that name a resource.
 ADDRESS = ("id", "href")
 
 _RESOURCE = re.compile(r"(?:^|/)(?P<collection>[a-z_]+)/(?P<id>[0-9]{1,18})/*$")
@@ -19,7 +19,7 @@ _RESOURCE = re.compile(r"(?:^|/)(?P<collection>[a-z_]+)/(?P<id>[0-9]{1,18})/*$")
 
 @dataclass(frozen=True, slots=True)
 class Hrefs:
-    """Makes addresses under `root`, the API's own with the version segment that the request had."""
+    """Makes addresses below `root`, the API's address with the version segment of the request."""
 
     root: str
 
@@ -35,12 +35,12 @@ class Hrefs:
         return f"{self.root}/{collection}/{pk}"
 
     def within(self, parent: str, pk: Any) -> Self:
-        """The addresses below one resource, which a subcollection's resources have."""
+        """Makes addresses below one resource, for its subcollections."""
         return type(self)(self.resource(parent, pk))
 
 
 def id_in(value: object, collection: str) -> int | None:
-    """The id in an `id` (number or text) or an `href` (whole, a path, or a slug) of this collection; else None."""
+    """The id in an `id` (number or text) or an `href` (URL, path or slug) of this collection, or None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -54,12 +54,12 @@ def id_in(value: object, collection: str) -> int | None:
 
 
 def ids_in(named: Mapping[str, Any], collection: str) -> set[int | None]:
-    """What something is said to be by its `id` and `href`: more than one if they are of different resources."""
+    """The ids in `id` and `href`: several if they name different resources."""
     return {id_in(named[name], collection) for name in ADDRESS if name in named}
 
 
 def parse_uuid(value: object) -> UUID | None:
-    """The UUID that a text holds; None if it holds none."""
+    """The UUID in a text, or None."""
     try:
         return UUID(str(value))
     except ValueError:

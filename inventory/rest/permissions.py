@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Permissions of the API."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rest_framework.request import Request
 
 
 def view_permission(model: type[Model]) -> str:
-    """The Django permission that lets a user see these; that of the VM for an instance, which is one."""
+    """The Django permission to view a model. Instances share the permission of VMs."""
     meta = (model._meta.concrete_model or model)._meta
     return f"{meta.app_label}.view_{meta.model_name}"
 
 
 class ModelPermissions(BasePermission):
-    """Every read and every action asks a Django permission of its own, which the view names for this request."""
+    """Requires the Django permissions that the view names for this request."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not (request.user and request.user.is_authenticated):

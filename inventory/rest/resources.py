@@ -70,7 +70,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ToOne:
-    """A relation to one resource of `collection`; `column` of the own model holds its id."""
+    """A relation to one resource of `collection`, whose id is in `column`."""
 
     collection: str
     column: str
@@ -78,10 +78,10 @@ class ToOne:
 
 @dataclass(frozen=True, slots=True)
 class ToMany:
-    """A relation to many resources of `collection`; `lookup` leads from their model back to the own one.
+    """A relation to many resources of `collection`. `lookup` leads from their model back to this one.
 
-    Where no subcollection of its name lists them all, `back` does: the relation from their collection to this one.
-    `few` as of a `Subcollection`.
+    If no subcollection with this name lists them all, `back` does: the relation from their collection to this one.
+    `few` is as in `Subcollection`.
     """
 
     collection: str
@@ -95,9 +95,9 @@ Relation = ToOne | ToMany
 
 @dataclass(frozen=True, slots=True)
 class TextList:
-    """A list of the texts that stand in a column, each row of which has an array or one of them.
+    """A list of texts from a column that has an array, or one text per row.
 
-    It is a column of the resource's own rows, or of a `model` whose foreign key `owner` leads to them.
+    The column belongs to the resource's own rows, or to a `model` whose foreign key `owner` leads to them.
     """
 
     column: str
@@ -107,9 +107,9 @@ class TextList:
 
 @dataclass(frozen=True, slots=True)
 class Subcollection:
-    """What stands below a resource: its viewset, by dotted path, and the `lookup` from its model to the parent.
+    """A collection below a resource: its viewset (dotted path), and the `lookup` from its model to the parent.
 
-    `few` if no parent has many, so that those of one are read like those of another.
+    `few` says that no parent has many, so one query plan suits all parents.
     """
 
     viewset: str
@@ -121,22 +121,22 @@ class Subcollection:
         return _declared_by(self.viewset)
 
     def of(self, rows: QuerySet[Any], parent: int) -> QuerySet[Any]:
-        """Those of these rows that belong to one parent; once also what several ports of a VM have."""
+        """The rows that belong to one parent, without duplicates."""
         links, row, owner = links_of(rows.model, self.lookup)
         if row == "pk":
             return rows.filter(**{owner: parent})
-        # Distinct, so that PostgreSQL goes by the links, which are in the order of pages, not by the rows.
+        # Distinct makes PostgreSQL start from the links, which are in the order of pages.
         return rows.filter(pk__in=links.filter(**{owner: parent}).values(row).distinct())
 
 
 @dataclass(frozen=True, eq=False)
 class ResourceType:
-    """The resources of a collection: `name` is the collection's, `label` what messages call one of them.
+    """The type of a collection's resources. `label` is what messages call a resource.
 
-    `columns` are the plain attributes, which answers show by themselves; `computed` ones and relations are shown
-    where they are named. `lists` are the computed ones that are lists of texts, to be filtered by. A body can
-    name a resource by what it is `identified_by`, beside its id and address. `classes` says what holds for those
-    of each of ManageIQ's classes. `view_permissions` are those that a user needs to see any.
+    `columns` are the plain attributes, which answers show by default. `computed` attributes and relations are
+    shown if they are named. `lists` are the computed attributes that are lists of texts, for filters. A body can
+    name a resource by `identified_by`, beside its id and address. `classes` has the condition for each of
+    ManageIQ's classes. `view_permissions` are the permissions to see any of these resources.
     """
 
     name: str
@@ -155,12 +155,12 @@ class ResourceType:
 
     @cached_property
     def computed_names(self) -> frozenset[str]:
-        """`href_slug` comes by itself."""
+        """The computed attributes, including `href_slug`."""
         return frozenset({*self.computed, "href_slug"})
 
 
 def get_resource_type(collection: str) -> ResourceType:
-    """What a collection of `settings.COLLECTIONS` is of; `KeyError` if there is none of that name."""
+    """The type of a collection in `settings.COLLECTIONS`. Raises `KeyError` for an unknown name."""
     return _declared_by(settings.COLLECTIONS[collection])
 
 

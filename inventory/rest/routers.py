@@ -1,4 +1,4 @@
-"""The addresses of the declared collections and of what stands below them."""
+"""URL patterns of collections and subcollections."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _PrefixPattern(RoutePattern):
 
 
 def api_urls() -> list[URLPattern | URLResolver]:
-    """Every address under the API, as the collections declare them."""
+    """All URL patterns of the API, from the declared collections."""
     return [
         path("", EntryPoint.as_view(), name="entry-point"),
         path("ping", ping, name="ping"),
@@ -78,12 +78,12 @@ def api_urls() -> list[URLPattern | URLResolver]:
 
 
 def viewset_of(collection: str) -> Any:
-    """The viewset that answers for a collection."""
+    """The viewset of a collection."""
     return import_string(settings.COLLECTIONS[collection])
 
 
 def _urls_of(name: str) -> list[URLPattern | URLResolver]:
-    """The addresses of a collection and of what stands below its resources."""
+    """The URL patterns of a collection and its subcollections."""
     viewset, router = viewset_of(name), CollectionRouter()
     router.register(name, viewset, basename=name)
     nested = SubcollectionRouter(router, name)

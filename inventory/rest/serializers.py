@@ -1,4 +1,4 @@
-"""What a collection declares as DRF serializers: its plain attributes, and what its actions take."""
+"""Serializers with which a collection declares its plain attributes and the input of its actions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inventory.rest import messages
 from inventory.rest.classes import ClassNames
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS
@@ -19,7 +20,7 @@ from inventory.rest.shapes import ID, Schema
 
 @extend_schema_field(ID)
 class IdField(serializers.Field):  # type: ignore[type-arg]
-    """The id of another resource: text in answers."""
+    """The id of another resource, as text."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"read_only": True, **kwargs})
@@ -37,13 +38,13 @@ class ClassNameField(serializers.CharField):
 
 
 class ResourceSerializer(serializers.ModelSerializer[Any]):
-    """The plain attributes of a resource, in order; `id` and `href` come by themselves.
+    """Declares the plain attributes of a resource, in their order, without `id` and `href`.
 
-    Rows are read by a plan that is made from these fields once, not by an instance for each row.
+    It never serializes rows: they are read by a projection that is made from these fields once.
     """
 
     def build_property_field(self, field_name: str, model_class: Any) -> tuple[Any, dict[str, Any]]:
-        """`cloud_tenant_id` is the column of a foreign key, which DRF takes for a property."""
+        """`cloud_tenant_id` is a foreign key's column, which DRF takes for a property."""
         if field_name.endswith("_id"):
             return IdField, {}
         return super().build_property_field(field_name, model_class)
@@ -62,7 +63,7 @@ def _column(field: serializers.Field[Any, Any, Any, Any]) -> Column:
 
 
 def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
-    """The fields of a form with these names. Not by its `copy()`, which fails where one is a file."""
+    """The fields of a form with these names. `QueryDict.copy()` would fail for files."""
     kept = QueryDict(mutable=True)
     for name in filter(keep, form):
         kept.setlist(name, form.getlist(name))
@@ -70,51 +71,51 @@ def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
 
 
 def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """An object, or a form, without what has these names."""
+    """An object or a form without these names."""
     if isinstance(data, QueryDict):
         return form_of(data, lambda name: name not in names)
     return {name: value for name, value in data.items() if name not in names}
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """The input of an action; what it does not know is an error, because it would be lost.
+    """The input of an action. Unknown keys are errors, because they would be lost.
 
-    Text is taken as it is, with the blanks around it.
+    Text keeps the spaces around it.
     """
 
-    #: Attributes that another client may send in place of ours, each with ours and what it looks like.
+    #: Attributes that ManageIQ's clients may send instead of ours, each with ours and its schema.
     stand_ins: ClassVar[Mapping[str, tuple[str, Schema]]] = {}
-    #: What a resource looks like that needs none of those attributes.
+    #: The schemas of resources that need none of those attributes.
     without: ClassVar[Sequence[Schema]] = ()
 
     @classmethod
     @cache
     def keys(cls) -> frozenset[str]:
-        """What a resource may have."""
+        """The keys that a resource may have."""
         return frozenset({*cls().fields, *cls.stand_ins})
 
     @classmethod
     @cache
     def lists(cls) -> frozenset[str]:
-        """Of which of these a form has a field for each value."""
+        """The keys that a form may repeat, once for each value."""
         return frozenset(n for n, field in cls().fields.items() if isinstance(field, serializers.ListField))
 
     @classmethod
     def check_keys(cls, resource: Mapping[str, Any], *named_by: str) -> None:
-        """`BadInput` for what a resource has beside these attributes and what the resource is `named_by`."""
+        """Raises `BadInput` for keys other than these attributes and those in `named_by`."""
         # A browser's form has `credentials.userid` for what is nested in JSON.
         names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
         if unknown := sorted(names - cls.keys() - set(named_by)):
-            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_attributes(unknown))
         form = resource.lists() if isinstance(resource, QueryDict) else ()
         if repeated := sorted(name for name, values in form if len(values) > 1 and name not in cls.lists()):
-            raise BadInput(f"Key given several times: {', '.join(repeated)}")
+            raise BadInput(messages.repeated_keys(repeated))
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:
-        """The values of one resource of the body, beside what names the resource; 400 if they are wrong.
+        """The validated values of one resource of the body, without its id or href. Raises 400.
 
-        With an `instance`, those of its attributes that are given.
+        With an `instance`, only those of its attributes that are given.
         """
         serializer = cls(instance, data=without(resource, *ADDRESS), partial=instance is not None)
         serializer.is_valid(raise_exception=True)
@@ -129,7 +130,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, QueryDict):
-            # The fields that were left empty say nothing, but are there to be known.
+            # Check the names of empty fields too, then drop these fields.
             self.check_keys(data)
             data = form_of(data, lambda name: any(data.getlist(name)))
         if isinstance(data, Mapping):
@@ -138,12 +139,12 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _check_texts(self, data: Mapping[str, Any]) -> None:
-        """A text may come as a whole number. One with a fraction, or of too many digits, was read as another:
-        1.10 is 1.1, and no cloud has the name 1.8446744073709552e+19."""
+        """A text may be a whole number in JSON. Floats are refused, because they were changed by parsing: 1.10
+        became 1.1, and too many digits became 1.8446744073709552e+19."""
         texts = (name for name, field in self.fields.items() if isinstance(field, serializers.CharField))
         if inexact := [name for name in texts if isinstance(data.get(name), float)]:
             raise serializers.ValidationError(dict.fromkeys(inexact, "Not a valid string."))
 
 
 class EmptyInput(StrictSerializer):
-    """The input of an action that takes nothing."""
+    """The input of an action without attributes."""

@@ -1,4 +1,4 @@
-"""The shapes that all collections share, as JSON Schema (2020-12, which OpenAPI 3.1 speaks)."""
+"""JSON Schemas that all collections share (2020-12, which OpenAPI 3.1 uses)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 #: A text that is not blank.
 FILLED: Schema = {"type": "string", "pattern": r"\S"}
-#: What `validate_endpoint` takes, but for the addresses of IPv6.
+#: What `validate_endpoint` takes, except IPv6 addresses.
 ENDPOINT: Schema = {
     "type": "string",
     "pattern": rf"^(https?://[A-Za-z0-9._-]+(:[1-9][0-9]{{0,3}})?([/?#][!-~]*)?|{FILE_URL.pattern})$",
@@ -51,7 +51,7 @@ def listed(items: Schema) -> Schema:
 
 
 def any_of(schemas: list[Schema]) -> Schema:
-    """One of these; each is named once, and one alone is itself."""
+    """Any of these schemas, without duplicates."""
     different = [schema for n, schema in enumerate(schemas) if schema not in schemas[:n]]
     return different[0] if len(different) == 1 else {"anyOf": different}
 
@@ -89,7 +89,7 @@ RESULT = closed(
     },
     "success",
     "message",
-    description="What became of an action on one resource; a task that carries it out is named.",
+    description="The result of an action on one resource, with its task, if any.",
 )
 
 OFFERED = whole({"name": TEXT, "method": TEXT, "href": HREF})
@@ -99,7 +99,7 @@ LINKS = closed(
     "self",
     "first",
     "last",
-    description="Where to go from here; `next` is absent on the last page, `previous` on the first.",
+    description="Links to other pages. `next` is absent on the last page, `previous` on the first.",
 )
 
 METADATA = whole(
@@ -146,20 +146,20 @@ TOKEN = whole(
     }
 )
 
-#: What is wrong with a request that is answered with this status.
+#: The meaning of each error status.
 REASONS = {
-    HTTPStatus.BAD_REQUEST: "The request can't be understood, or is refused",
+    HTTPStatus.BAD_REQUEST: "The request is invalid or refused",
     HTTPStatus.UNAUTHORIZED: "No valid login",
-    HTTPStatus.FORBIDDEN: "Not allowed to this user",
-    HTTPStatus.NOT_FOUND: "Nothing that this user may see has this address",
+    HTTPStatus.FORBIDDEN: "The user lacks the permission",
+    HTTPStatus.NOT_FOUND: "No resource that the user may see has this address",
     HTTPStatus.CONFLICT: "A request with this Idempotency-Key is still in progress",
-    HTTPStatus.PRECONDITION_FAILED: "The resource is not as If-Match says",
+    HTTPStatus.PRECONDITION_FAILED: "The resource has changed since it was read (If-Match)",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too much is waiting there already; Retry-After says when to ask again",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many tasks or keys are waiting. Retry after Retry-After",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Accept allows neither JSON nor HTML",
 }
 
-#: How a caller says who they are; one of these is enough.
+#: The ways to authenticate; each is enough.
 SECURITY = {
     "basic": {"type": "http", "scheme": "basic"},
     "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},

@@ -19,8 +19,9 @@ from rest_framework.serializers import Serializer
 
 from inventory.db.conditions import EVERYTHING, compare
 from inventory.db.lookups import Numbers
+from inventory.rest import messages
 from inventory.rest.actions.naming import Named
-from inventory.rest.actions.viewset import UNNAMED, ActionViewSet
+from inventory.rest.actions.viewset import ActionViewSet
 from inventory.rest.classes import TYPE, Classes
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
@@ -178,7 +179,7 @@ class CollectionViewSet(ActionViewSet):
             return rows
         condition = self.resource_type.classes.get(name)
         if condition is None:
-            raise BadInput(f"Invalid collection_class {name} specified for the {self.collection} collection")
+            raise BadInput(messages.invalid_class(name, self.collection))
         return replace(rows, scope=rows.scope & condition)
 
     def matching(self, rows: RowQuery) -> RowQuery:
@@ -213,7 +214,7 @@ class CollectionViewSet(ActionViewSet):
         for name in (*self.identified_by, *ADDRESS):
             if name in resource:
                 raise NotFound(self.resource_type.label, resource[name], "id" if name == "href" else name)
-        raise BadInput(UNNAMED)
+        raise BadInput(messages.UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
         """A row as a full resource, to who has just made or changed it, and may not see any.

@@ -1,4 +1,4 @@
-"""The writes of this app that have effects: what the API, the admin and the commands call."""
+"""The services of this app, which the API, the admin and the commands call."""
 
 from inventory.services.providers import (
     connect_provider,

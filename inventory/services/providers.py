@@ -1,4 +1,4 @@
-"""Connecting clouds and asking for their inventory to be read."""
+"""Connecting, editing, refreshing and deleting providers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import ProviderDeletion, ProviderRefresh, RefreshScope
 from inventory.drivers.values import Scope
 from inventory.models import Provider, Task
-from inventory.models.provider import DELETED
 from inventory.services.queueing import TaskSpec, queue_work
 from inventory.services.tasks import save_all
 
-#: What says how a cloud is reached.
+#: The attributes that affect how a cloud is reached.
 CONNECTION = {
     "certificate_authority",
     "credentials",
@@ -35,7 +35,7 @@ CONNECTION = {
 
 @transaction.atomic
 def connect_provider(*, user: User | None, **attributes: Any) -> Provider:
-    """Save a provider and have its inventory read."""
+    """Save a provider and queue its first refresh."""
     provider: Provider = Provider.objects.create(**attributes)
     if provider.enabled and provider.driver_class:
         request_refresh(provider=provider, user=user)
@@ -44,9 +44,9 @@ def connect_provider(*, user: User | None, **attributes: Any) -> Provider:
 
 @transaction.atomic
 def edit_provider(*, provider: Provider, user: User | None, **attributes: Any) -> Task | None:
-    """Change what is given of a provider; if that is how its cloud is reached, a task reads its inventory again.
+    """Change attributes of a provider. If they affect how its cloud is reached, queue a refresh.
 
-    Raises `Provider.DoesNotExist` if it was deleted meanwhile.
+    Raises `Provider.DoesNotExist` if it was deleted in the meantime.
     """
     Provider.objects.connected().select_for_update(no_key=True).only("pk").get(pk=provider.pk)
     for name, value in attributes.items():
@@ -59,51 +59,51 @@ def edit_provider(*, provider: Provider, user: User | None, **attributes: Any) -
 
 @transaction.atomic
 def delete_provider(*, provider: Provider, user: User | None) -> Task:
-    """Disconnect a provider: from now on it is gone to everybody, and a task deletes it with its inventory.
+    """Disconnect a provider: hide it from everybody at once, and queue a task that deletes it with its inventory.
 
-    Its cloud stays as it is. What was to be done for it ends as an error. Raises `Provider.DoesNotExist` if that
-    was accepted before.
+    Its cloud stays as it is. Its queued tasks end as errors. Raises `Provider.DoesNotExist` if its deletion was
+    accepted before.
     """
     now = timezone.now()
     if not Provider.objects.connected().filter(pk=provider.pk).update(deleted_on=now, updated_on=now):
-        raise Provider.DoesNotExist(f"Couldn't find Provider with 'id'={provider.pk}")
+        raise Provider.DoesNotExist(messages.not_found("Provider", provider.pk))
     end_queued_tasks(provider)
     return request_deletion(provider=provider, user=user)
 
 
 def request_deletion(*, provider: Provider, user: User | None) -> Task:
-    """Have a provider deleted whose deletion was accepted."""
+    """Queue the deletion of a provider that was disconnected."""
     spec = TaskSpec(
-        name=f"Deletion of {provider.name}",
-        message=f"Deleting provider {provider.name}",
+        name=messages.deletion_of(provider.name),
+        message=messages.deleting(provider.name),
         arguments=ProviderDeletion(),
         context={"action": "delete", "provider": provider.name},
     )
-    # The queue of its refreshes, so that none of them runs at the same time.
+    # In the queue of its refreshes, so that none of them runs at the same time.
     [task] = queue_work(f"providers/{provider.pk}", [spec], user=user, provider=None)
-    # It is under way, for the provider is gone already: nobody cancels it any more.
+    # It counts as begun, because the provider is already gone: nobody can cancel it.
     task.state, task.started_on = Task.State.ACTIVE, timezone.now()
     save_all([task], ["state", "started_on"])
     return task
 
 
 def end_queued_tasks(provider: Provider) -> None:
-    """What nobody has begun for a provider that is deleted ends as an error."""
+    """End the queued tasks of a deleted provider as errors."""
     queued = Task.objects.unfinished().filter(provider=provider, state=Task.State.QUEUED)
     queued.update(
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
-        message=DELETED,
+        message=messages.PROVIDER_DELETED,
         pct_complete=100,
         updated_on=timezone.now(),
     )
 
 
 def request_refresh(*, provider: Provider, user: User | None, force: bool = False) -> Task:
-    """Have the whole inventory read; `force` also where that removes more than half of what is known."""
+    """Queue a refresh of the whole provider; `force` overrides the deletion guard."""
     spec = TaskSpec(
-        name=f"Refresh of {provider.name}",
-        message=f"Refreshing provider {provider.name}",
+        name=messages.refresh_of(provider.name),
+        message=messages.refreshing_provider(provider.name),
         arguments=ProviderRefresh(force=force),
         context={"action": "refresh", "provider": provider.name, "force": force},
     )
@@ -113,11 +113,11 @@ def request_refresh(*, provider: Provider, user: User | None, force: bool = Fals
 def request_refresh_of(
     *, scope: Scope, name: str, provider: Provider, user: User | None, force: bool = False
 ) -> Task:
-    """Have one thing of that name read, with what belongs to it; `force` as for all of it."""
+    """Queue a refresh of one thing with this name; `force` as above."""
     subject = f"{scope.kind.replace('_', ' ')} {name}"
     spec = TaskSpec(
-        name=f"Refresh of {subject}",
-        message=f"Refreshing {subject}",
+        name=messages.refresh_of(subject),
+        message=messages.refreshing(subject),
         arguments=ProviderRefresh(force=force, scope=RefreshScope(scope.kind, scope.ref), subject=subject),
         context={
             "action": "refresh",
@@ -130,6 +130,6 @@ def request_refresh_of(
 
 
 def _queued(spec: TaskSpec, provider: Provider, user: User | None) -> Task:
-    # The queue of the whole: a part that is read while all of it is would be overwritten with what was before.
+    # In the queue of the whole: a full refresh at the same time would overwrite the part with older data.
     [task] = queue_work(f"providers/{provider.pk}", [spec], user=user, provider=provider)
     return task

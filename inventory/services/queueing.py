@@ -1,4 +1,4 @@
-"""Accepting work: the tasks of a queue, and the message that wakes a worker up."""
+"""Queueing tasks, and waking up a worker."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from inventory import messages
 from inventory.arguments import Arguments
 from inventory.db.statements import CompiledQuery, Param, planned_cursor
 from inventory.models import Provider, Task, Vm
 
 logger = logging.getLogger(__name__)
 
-#: Who is named where nobody asked: the schedule.
+#: The user of scheduled tasks.
 SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A task to be queued: `arguments` is for its handler, `context` is what the task shows of the request."""
+    """A task to be queued. `arguments` is for its handler, `context` is shown in `context_data`."""
 
     name: str
     message: str
@@ -37,18 +38,18 @@ class TaskSpec:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-#: How many tasks wait in a queue.
+#: The number of tasks in a queue.
 _WAITING = CompiledQuery(lambda: Task.objects.of_queue(Param("queue")).counted())
 
 
 class QueueFull(Exception):
-    """So much waits there already that nothing was accepted; `str()` is for a person."""
+    """The queue is full, and nothing was accepted; `str()` is for people."""
 
-    #: After how many seconds it is worth asking again.
+    #: `Retry-After`, in seconds.
     wait = 10
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"Queue full: {waiting} tasks are already waiting. Retry when some have finished")
+        super().__init__(messages.queue_full(waiting))
 
 
 @transaction.atomic
@@ -60,10 +61,10 @@ def queue_work(
     provider: Provider | None,
     vm: Vm | None = None,
 ) -> list[Task]:
-    """Write the tasks of one queue, all or none, and wake a worker up once they are there.
+    """Insert tasks into one queue, all or none, and wake up a worker on commit.
 
-    Raises `QueueFull` where there would be more than `settings.QUEUE_LIMIT`, and `DoesNotExist` of the provider or
-    the VM if it was deleted meanwhile.
+    Raises `QueueFull` if the queue would exceed `settings.QUEUE_LIMIT`, and `DoesNotExist` of the provider or the
+    VM if it was deleted in the meantime.
     """
     _one_after_another(queue)
     [[waiting]] = _WAITING(queue=queue)
@@ -78,9 +79,9 @@ def queue_work(
 def keep_refused(
     queue: str, spec: TaskSpec, *, user: User | None, provider: Provider | None, vm: Vm | None = None
 ) -> Task:
-    """A finished task for what was refused, for the reason that is its message.
+    """Create a finished task for a refused request; its message is the reason.
 
-    It names what it is about if that is there: it may have been refused because it is not.
+    It refers to the provider and the VM, unless they no longer exist, which may be the reason.
     """
     refused = Task(
         queue=queue,
@@ -100,7 +101,7 @@ def keep_refused(
     return task
 
 
-#: Of the specs, as JSON in one parameter, the columns of `_OF_SPEC` in the order of the specs.
+#: Selects the columns `_OF_SPEC` from specs that are JSON in one parameter, in their order.
 _SPECS = {
     "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
         FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS specs(one, place) WHERE {kept} ORDER BY place""",
@@ -108,7 +109,7 @@ _SPECS = {
         json_extract(value, '$.arguments'), json_extract(value, '$.context')
         FROM json_each(%s) WHERE {kept} ORDER BY key""",
 }
-#: The user who asks, or null where somebody has deleted them since they logged in.
+#: The requesting user, or null if they were deleted since they logged in.
 _FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608
 _OWNER = {"postgresql": f"({_FOUND} FOR KEY SHARE)", "sqlite": f"({_FOUND})"}
 _OF_SPEC = ("name", "message", "arguments", "context_data")
@@ -127,9 +128,9 @@ def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...]) -> str:
 
 
 def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
-    """Insert a task like this one for each spec: in one parameter, where `bulk_create` prepares each value.
+    """Insert a copy of this task for each spec. All specs are one parameter, unlike in `bulk_create`.
 
-    They are read where more than their ids is asked for.
+    The returned tasks have only their ids. Other fields are fetched on access.
     """
     values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in _SHARED]
     named: list[Provider | Vm] = [row for row in (like.provider, like.vm) if row]
@@ -137,19 +138,19 @@ def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
     with planned_cursor(connection) as cursor:
         statement = _insertion(connection.vendor, tuple(map(type, named)))
         cursor.execute(statement, [*values, as_json, *[row.pk for row in named]])
-        ids = sorted(pk for (pk,) in cursor.fetchall())  # which they were given in this order
+        ids = sorted(pk for (pk,) in cursor.fetchall())  # assigned in the order of the specs
     if len(ids) < len(specs):
         gone = next(row for row in named if not row.is_kept())
-        raise gone.DoesNotExist(f"Couldn't find {gone._meta.object_name} with 'id'={gone.pk}")
+        raise gone.DoesNotExist(messages.not_found(str(gone._meta.object_name), gone.pk))
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 
 
 def _one_after_another(queue: str) -> None:
-    """Let nobody else accept work for this queue until this transaction ends.
+    """Lock this queue for other requests until this transaction ends.
 
-    Else a task could be accepted after one with a higher id was carried out, and the order of the ids would not be
-    that in which things were done. SQLite's transactions are one after another anyway.
+    Otherwise a task could be committed after one with a higher id has run, and tasks would not run in the order of
+    their ids. SQLite runs one write transaction at a time anyway.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -157,7 +158,7 @@ def _one_after_another(queue: str) -> None:
 
 
 def wake(queue: str, **options: Any) -> None:
-    """Send the message that makes a worker look at this queue. One that is lost is made up for by the sweep."""
+    """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks."""
     try:
         current_app.send_task("inventory.tasks.work", [queue], **options)
     except (OperationalError, OSError) as error:

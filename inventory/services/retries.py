@@ -1,4 +1,4 @@
-"""What goes on between two attempts: the tasks say so, and what is asked of them meanwhile is done."""
+"""What happens between two attempts: tasks show the pause, and can be cancelled or retried during it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import Notes
 from inventory.backoff import Backoff, RestartRequested, Retries, Waiting
 from inventory.drivers.exceptions import CloudError
@@ -32,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_same_connection(provider: Provider) -> None:
-    """Raise `RestartRequested` if its cloud is reached in another way since this was loaded."""
+    """Raise `RestartRequested` if the provider's connection has changed since this was loaded."""
     now = Provider.objects.filter(pk=provider.pk).first()
     if now is None or (now.vendor, now.connection) != (provider.vendor, provider.connection):
         raise RestartRequested
 
 
 class ProviderRetries(Retries):
-    """Those of a call to a provider's cloud."""
+    """Retries of a call to a provider's cloud, which end if it is disabled, deleted or edited."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -51,21 +52,21 @@ class ProviderRetries(Retries):
 
 
 class TaskRetries(ProviderRetries):
-    """Those of the tasks of one queue that are carried out together, while its lease is held."""
+    """Retries of tasks that run together, while the lease of their queue is held."""
 
     def __init__(self, tasks: Sequence[Task], provider: Provider, lease: QueueLease) -> None:
         super().__init__(provider)
         self._tasks = tasks
         self._lease = lease
         self.unsure = any(Notes.read(task.arguments).unsure for task in tasks)
-        #: Whether they failed before they were taken, and were not tried since.
+        #: Whether they may have failed before this worker took them.
         self._resumed = True
 
     def backoff(self) -> Backoff:
-        """What is left of it, whichever workers tried before; a provider that was edited since earns it anew."""
+        """The remaining backoff, across workers. Editing the provider restarts it."""
         elapsed = [self._elapsed(task, timezone.now()) for task in self._tasks]
         attempts = [task.context_data.get("attempts", 0) for task in self._tasks]
-        # Those of the tasks that have failed for longer end before the others.
+        # Tasks that have failed for longer end before the others, see `_end_the_overdue`.
         return Backoff(_limit().total_seconds(), elapsed=min(elapsed).total_seconds(), attempts=max(attempts))
 
     def wait(self, waiting: Waiting) -> None:
@@ -90,7 +91,7 @@ class TaskRetries(ProviderRetries):
         try:
             super().look()
         except CloudError:
-            self.go_on()  # so that nobody cancels what ends now
+            self.go_on()  # so that nobody cancels a task that ends now
             raise
         waiting = Task.objects.waiting_in(self._tasks[0].queue).order_by()
         there = waiting.aggregate(tasks=Count("pk"), next=Min("next_attempt_on"))
@@ -103,22 +104,23 @@ class TaskRetries(ProviderRetries):
         set_next_attempt(self._tasks, None)
         begun = self._save(self._tasks, "next_attempt_on", "context_data")
         if begun < len(self._tasks):
-            raise RestartRequested  # one was cancelled, and the others wait on
+            raise RestartRequested  # one was cancelled, and the others continue to wait
 
     def succeed(self, waited: bool) -> None:
         told, self._resumed = waited or self._resumed, False
         failing = [task for task in self._tasks if told and task.status == Task.Status.WARN]
         for task in failing:
-            task.status, task.message = Task.Status.OK, f"Attempt {task.context_data['attempts'] + 1} succeeded."
+            task.status = Task.Status.OK
+            task.message = messages.attempt_succeeded(task.context_data["attempts"] + 1)
         self._save(failing, "status", "message")
 
     def _save(self, tasks: Sequence[Task], *names: str) -> int:
-        """Save these fields, unless another worker may have taken the tasks over: they are its own by now."""
+        """Save these fields, unless another worker may have taken over the tasks."""
         self._lease.ensure()
         return save_all(tasks, [*names, "updated_on"])
 
     def _end_the_overdue(self, waiting: Waiting) -> None:
-        """End those that may not be tried for so long, unless they are all: then the patience is over."""
+        """End the tasks whose time is over before the next attempt. If all are, the backoff itself ends."""
         overdue = [task for task in self._tasks if self._elapsed(task, waiting.until) > _limit()]
         if overdue and len(overdue) < len(self._tasks) and not self.unsure:
             context = {"request_id": waiting.error.request_id}

@@ -1,4 +1,4 @@
-"""Tasks as they go on: from their beginning to their end."""
+"""The life of a task, from its beginning to its end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from inventory import messages
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
 from inventory.leases import QueueLease
@@ -22,17 +23,17 @@ from inventory.services.queueing import wake
 
 logger = logging.getLogger(__name__)
 
-#: What an unfinished task that has failed shows in its context: when that was first, and when it is tried next.
+#: Keys in the context of an unfinished task that has failed: the time of the first failure and the next attempt.
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-#: Most ids in a line of the log.
+#: Maximum number of ids in a line of the log.
 MAX_LOGGED = 10
 
 ArgumentsType = TypeVar("ArgumentsType", bound=Arguments)
 
 
 def begin(tasks: Sequence[Task]) -> list[Task]:
-    """Begin an attempt at these tasks; returns them as `Active`, without those that were cancelled before."""
+    """Begin an attempt at these tasks. Returns them as `Active`, without cancelled ones."""
     now = timezone.now()
     unfinished = Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks])
     active = {"state": Task.State.ACTIVE, "started_on": Coalesce("started_on", now)}
@@ -51,7 +52,7 @@ def begin(tasks: Sequence[Task]) -> list[Task]:
 def readable(
     tasks: Iterable[Task], read: Callable[[Stored], ArgumentsType], lease: QueueLease
 ) -> dict[Task, ArgumentsType]:
-    """What each task is to do, as `read` has it; a task of which this version can't tell ends with the reason."""
+    """The arguments of each task, parsed by `read`. Tasks that this version can't read end as errors."""
     asked: dict[Task, ArgumentsType] = {}
     unreadable = []
     for task in tasks:
@@ -66,19 +67,19 @@ def readable(
 
 
 def note(tasks: Iterable[Task], notes: Notes) -> None:
-    """Add these notes to those of the tasks, whose `arguments` are then to be saved."""
+    """Add these notes to the tasks; the caller saves their `arguments`."""
     for task in tasks:
         task.arguments |= msgspec.to_builtins(notes)
 
 
 def put_back(tasks: Iterable[Task]) -> None:
-    """Queue tasks again that were taken together with one that goes first: they have not begun."""
+    """Queue tasks again that were claimed together with another one, which goes first."""
     taken = Task.objects.filter(pk__in=[task.pk for task in tasks], state=Task.State.ACTIVE)
     taken.update(state=Task.State.QUEUED, started_on=None)
 
 
 def set_next_attempt(tasks: Iterable[Task], on: datetime | None) -> None:
-    """Note when these tasks are tried next, to be saved; None if they do not wait."""
+    """Set the time of the next attempt, or None; the caller saves it."""
     for task in tasks:
         task.next_attempt_on = on
         task.context_data.pop(NEXT, None)
@@ -88,7 +89,7 @@ def set_next_attempt(tasks: Iterable[Task], on: datetime | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How a task ends; what `context` says of its outcome is shown beside what was asked."""
+    """How a task ends. `context` is added to its `context_data`."""
 
     task: Task
     status: Task.Status
@@ -102,7 +103,7 @@ def finish(task: Task, status: Task.Status, message: str, **context: Any) -> Non
 
 
 def complete_tasks(endings: Iterable[TaskResult]) -> None:
-    """End many tasks, in one go."""
+    """End many tasks together."""
     tasks, troubled = [], []
     for ending in endings:
         task = ending.task
@@ -119,7 +120,7 @@ def complete_tasks(endings: Iterable[TaskResult]) -> None:
 
 
 def _log_the_end(troubled: Iterable[Task]) -> None:
-    """One line for all tasks of a queue that ended in the same words, after they had failed for a while."""
+    """Log one line for all tasks of a queue that ended with the same message after earlier failures."""
     ends: dict[tuple[str, bool, str], list[Task]] = {}
     for task in troubled:
         failed = task.status == Task.Status.ERROR
@@ -132,7 +133,7 @@ def _log_the_end(troubled: Iterable[Task]) -> None:
 
 
 def described(tasks: Sequence[Task]) -> str:
-    """Tasks of one queue, for a line in the log."""
+    """Describe tasks of one queue in the log."""
     ids = [str(task.pk) for task in tasks]
     more = f" and {len(ids) - MAX_LOGGED} more" if len(ids) > MAX_LOGGED else ""
     return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MAX_LOGGED])}{more} of {tasks[0].queue}"
@@ -140,7 +141,7 @@ def described(tasks: Sequence[Task]) -> str:
 
 @transaction.atomic(savepoint=False)
 def save_all(tasks: Iterable[Task], names: Collection[str]) -> int:
-    """Save these fields of the tasks that are not finished; returns how many those are.
+    """Save these fields of unfinished tasks, and return how many there are.
 
     `bulk_update` takes ten times as long.
     """
@@ -159,43 +160,36 @@ def save_all(tasks: Iterable[Task], names: Collection[str]) -> int:
 
 
 class NotInTime(Exception):
-    """A task has gone on, or has not yet come, to where this can be done; `str()` is for a person."""
+    """The state of the task does not allow this; `str()` is for people."""
 
 
 @transaction.atomic
 def cancel_task(*, task: Task, user: User) -> None:
-    """End a task that is queued or waits for its next attempt; `NotInTime` if it does neither."""
+    """Cancel a task that is queued or waiting for its next attempt. Raises `NotInTime` otherwise."""
     row = Task.objects.select_for_update().filter(pk=task.pk).first()
     if row is None or not row.waits:
-        raise NotInTime(
-            f"Task {task.pk} can't be cancelled: only a task that is queued or waits for its next attempt can be"
-        )
+        raise NotInTime(messages.cannot_cancel(task.pk))
     if Notes.read(row.arguments).unsure:
-        raise NotInTime(
-            f"Task {task.pk} can't be cancelled: its cloud may have done it, or a part of it, already. "
-            "It goes on until that is known"
-        )
+        raise NotInTime(messages.cannot_cancel_unsure(task.pk))
     if row.context_data.pop(FIRST_FAILURE, None):
         logger.info("%s was cancelled by %s", described([row]), user.get_username())
-    finish(row, Task.Status.ERROR, f"Cancelled by {user.get_username()}.")
+    finish(row, Task.Status.ERROR, messages.cancelled(user.get_username()))
 
 
 def retry_task(*, task: Task) -> None:
-    """Have a task tried now that is queued or waits for its next attempt; `NotInTime` if it does neither.
+    """Retry a task now that is queued or waiting for its next attempt. Raises `NotInTime` otherwise.
 
-    The tasks of a queue are carried out together or one after the other: it is for all that wait there.
+    It retries all waiting tasks of the queue, because they run together or one after the other.
     """
     row = Task.objects.filter(pk=task.pk).first()
     if row is None or not row.waits:
-        raise NotInTime(
-            f"Task {task.pk} can't be retried: only a task that is queued or waits for its next attempt can be"
-        )
+        raise NotInTime(messages.cannot_retry(task.pk))
     Task.objects.waiting_in(row.queue).update(next_attempt_on=timezone.now())
     wake(row.queue)
 
 
 def delete_task(*, task: Task) -> None:
-    """Forget a finished task; `NotInTime` for one that is still to be done."""
+    """Delete a finished task. Raises `NotInTime` for an unfinished one."""
     forgotten, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
     if not forgotten:
-        raise NotInTime(f"Task {task.pk} can't be deleted: only a finished task can be")
+        raise NotInTime(messages.cannot_delete(task.pk))

@@ -1,1 +1,1 @@
-"""The whole service as one command: what `manage.py standalone` checks, starts and keeps running."""
+"""The whole service as one command: `manage.py standalone` checks, starts and restarts its parts."""

@@ -1,4 +1,4 @@
-"""One service at a time on one folder."""
+"""A lock that allows only one service in a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import time
 from pathlib import Path
 
-#: How long the processes of a service that was killed may take to notice, in seconds.
+from inventory.messages import already_running
+
+#: How long the processes of a killed service may take to end, in seconds.
 TIMEOUT = 30
 
 
@@ -16,10 +18,10 @@ class AlreadyRunning(Exception):
 
 
 def acquire(path: Path) -> int:
-    """Lock this file and write the process id into it; returns the descriptor that holds the lock.
+    """Lock this file and write the process id into it. Returns the descriptor that holds the lock.
 
-    Whoever inherits the descriptor holds the lock too. It is meant to be handed to every process of the service:
-    then a service that was killed is over only when the last of them is, and the next one waits for that.
+    A process that inherits the descriptor holds the lock too. Pass it to every process of the service. Then a
+    killed service holds the lock until its last process has ended, and the next one waits for that.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     ends = time.monotonic() + TIMEOUT
@@ -27,7 +29,7 @@ def acquire(path: Path) -> int:
         holder = int(os.pread(lock, 20, 0) or 0)
         if _is_alive(holder) or time.monotonic() > ends:
             os.close(lock)
-            raise AlreadyRunning(f"Process {holder} already runs the service in {path.parent}.")
+            raise AlreadyRunning(already_running(holder, path.parent))
         time.sleep(0.1)
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
@@ -48,5 +50,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's process, but a process
-    return pid != 0  # 0 would be our own group: nobody has written an id yet
+        return True  # it exists, but belongs to another user
+    return pid != 0  # 0 means that no id is written yet

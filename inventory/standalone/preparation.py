@@ -1,4 +1,4 @@
-"""What has to be in order before the service starts; what is not is a `CommandError` that says so in a line."""
+"""Checks and preparations before the service starts. A failure is a `CommandError` with one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.utils.crypto import get_random_string
 
+from inventory import messages
 from inventory.fields import EncryptedJSONField, UnreadableSecret
 from inventory.models import Provider
 from inventory.standalone import lock
 
 
 def sole_service() -> int:
-    """The descriptor of the lock that makes this the only service in `settings.VAR`."""
+    """Lock `settings.VAR` for this service, and return the descriptor of the lock."""
     try:
         return lock.acquire(settings.VAR / "standalone.pid")
     except lock.AlreadyRunning as error:
@@ -26,44 +27,44 @@ def sole_service() -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket that the web server will serve, bound here so that a port that is taken is found out at once."""
+    """The socket of the web server, bound here so that a taken port is noticed at once."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise CommandError(f"Can't listen on {host}, port {port}: {reason.partition(' (')[0]}") from error
+        raise CommandError(messages.cannot_listen(host, port, reason.partition(" (")[0])) from error
 
 
 def migrate() -> None:
-    """Bring the database up to date."""
+    """Apply migrations."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except Error as error:
         reason = " ".join(str(error).split())  # drivers wrap their lines
         name = connection.settings_dict["NAME"]
-        raise CommandError(f"Can't use the database {name}: {reason}") from error
+        raise CommandError(messages.cannot_use_database(name, reason)) from error
 
 
 def check_credentials() -> None:
-    """Find out now, rather than in the middle of a refresh, that a key is wrong or missing."""
+    """Check now, rather than during a refresh, that the key is right."""
     try:
         EncryptedJSONField().get_prep_value({})
         list(Provider.objects.values_list("credentials"))
     except ValueError as error:
-        raise CommandError(f"CREDENTIALS_KEY can't be used: {error}") from error
+        raise CommandError(messages.bad_credentials_key(error)) from error
     except UnreadableSecret as error:
         raise CommandError(str(error)) from error
 
 
 def admin_account() -> tuple[str, str | None]:
-    """The name of a superuser, who is made if there is none, and the password if it was generated just now."""
+    """The name of a superuser, created if there is none, and the password if it was just generated."""
     superuser = User.objects.filter(is_superuser=True).order_by("pk").first()
     if superuser:
         return superuser.get_username(), None
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "admin")
     if User.objects.filter(username=name).exists():
-        raise CommandError(f"There is no superuser, but a user {name}: set DJANGO_SUPERUSER_USERNAME to another.")
+        raise CommandError(messages.no_superuser(name))
     given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
     generated = None if given else get_random_string(16)
     User.objects.create_superuser(name, password=given or generated)

@@ -1,4 +1,4 @@
-"""The processes that make up the service. They are what a larger installation runs on several hosts."""
+"""The processes of the service, which a larger installation runs on several hosts."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from django.conf import settings
 
 from inventory.standalone.supervisor import GRACE, Program
 
-# `-P` keeps the working directory, which may be anywhere, out of the module path.
+# `-P` keeps the working directory out of the module path.
 _PYTHON = (sys.executable, "-P")
-# Celery warns of pickled messages under root on each start; there are none here, and root is usual in containers.
+# Celery warns about pickled messages as root. There are none, and root is usual in containers.
 _CALM = ("-W", "ignore:You're running the worker with superuser privileges")
 
 
 def python_path() -> dict[str, str]:
-    """What lets a child import this project from wherever the command was started."""
+    """Lets a child import this project from any working directory."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")]))}
 
 
 def web(socket: int, lock: int) -> Program:
-    """Gunicorn on a socket that listens already."""
+    """Gunicorn, on a socket that already listens."""
     options = {
         "bind": f"fd://{socket}",
         "worker-class": "gthread",
         "workers": "2",
         "threads": "8",
-        "limit-request-line": "8190",  # its most: a filter may be long
+        "limit-request-line": "8190",  # its maximum, because filters may be long
         "graceful-timeout": str(GRACE - 5),
         "log-level": "warning",
     }
@@ -38,7 +38,7 @@ def web(socket: int, lock: int) -> Program:
 
 
 def worker(lock: int) -> Program:
-    # Workers need to know nothing of each other: who does what stands in the database.
+    # Workers coordinate through the database, so they need no gossip.
     return _celery("worker", lock, "worker", "--pool=threads", "--without-gossip", "--without-mingle")
 
 

@@ -1,4 +1,4 @@
-"""Child processes that are kept running and that never outlive the process that started them. For Linux."""
+"""Keeps child processes running, and ends them with this process. For Linux."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-#: How long the children may take to end when they are asked to, in seconds.
+from inventory.messages import program_ended
+
+#: How long children may take to stop, in seconds.
 GRACE = 20
-#: How long to wait before a child that ended by itself is started again; doubled each time, up to the longest.
+#: The pause before a child is restarted, doubled each time up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -24,9 +26,9 @@ _libc = ctypes.CDLL(None)
 class Program:
     name: str
     command: Sequence[str]
-    #: Variables beside those of this process.
+    #: Additional environment variables.
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: The descriptors that it inherits, beside the standard ones.
+    #: Additional inherited descriptors.
     descriptors: Sequence[int] = ()
 
 
@@ -34,33 +36,33 @@ class Program:
 class _Child:
     program: Program
     process: subprocess.Popen[bytes] | None = None
-    #: On the monotonic clock: when it was started, or is to be.
+    #: When it was started, or will be, on the monotonic clock.
     starts_on: float = 0.0
     pause: float = FIRST_PAUSE
 
 
 class Supervisor:
-    """Runs programs until it is asked to stop by SIGTERM, SIGINT or SIGHUP.
+    """Runs programs until SIGTERM, SIGINT or SIGHUP.
 
-    All children share one process group, which is not the terminal's foreground one: a Ctrl-C reaches this process
-    alone, which ends them in order, and whatever they have started themselves can be killed with them as a group.
-    If this process is killed the kernel kills the children.
+    All children share one process group, which is not in the terminal's foreground. So a Ctrl-C only reaches this
+    process, which stops them in order, and can kill their own children as a group. If this process is killed, the
+    kernel kills the children.
 
-    Signals are waited for, not handled: nothing is ever interrupted, and none is lost between two looks.
+    It waits for signals instead of handling them, so nothing is interrupted and no signal is lost.
     """
 
     def __init__(self, programs: Sequence[Program], report: Callable[[str], object]) -> None:
         self._children = [_Child(program) for program in programs]
         self._report = report
         self._asking = {signal.SIGTERM, signal.SIGINT}
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what `nohup` asks for
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as with `nohup`
             self._asking.add(signal.SIGHUP)
         self._awaited = {*self._asking, signal.SIGCHLD}
 
     def run(self) -> None:
-        """Keep the programs running; returns once a signal asked for it and all of them have ended.
+        """Keep the programs running. Returns after a signal, once all of them have ended.
 
-        The signals stay blocked: what is left to do then is to end.
+        The signals stay blocked, because the process ends next.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, self._awaited)
         try:
@@ -72,7 +74,7 @@ class Supervisor:
             self._stop()
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for a child to end, or for so long; whether a signal asked to stop."""
+        """Wait for a child to end, or for so long. Returns whether a signal asked to stop."""
         received = signal.sigtimedwait(self._awaited, max(seconds, 0))
         return received is not None and received.si_signo in self._asking
 
@@ -92,7 +94,7 @@ class Supervisor:
 
         def before_exec() -> None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it died before the kernel knew
+            if os.getppid() != parent:  # the parent died before prctl
                 os._exit(1)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self._awaited)
 
@@ -106,7 +108,7 @@ class Supervisor:
         )
 
     def _group(self) -> int:
-        """The process group of the children; 0, which makes one, as long as there is none."""
+        """The process group of the children; 0, which creates one, if there is none yet."""
         return next((os.getpgid(child.process.pid) for child in self._children if child.process), 0)
 
     def _look_after_ended(self) -> None:
@@ -116,16 +118,13 @@ class Supervisor:
                 continue
             if now - child.starts_on > LONGEST_PAUSE:
                 child.pause = FIRST_PAUSE
-            self._report(
-                f"The {child.program.name} ended ({_how(child.process.returncode)}); "
-                f"it starts again in {child.pause:.0f} s."
-            )
+            self._report(program_ended(child.program.name, child.process.returncode, child.pause))
             child.process = None
             child.starts_on = now + child.pause
             child.pause = min(2 * child.pause, LONGEST_PAUSE)
 
     def _stop(self) -> None:
-        """Ask the children to end, and kill what is left of their group after `GRACE`, or when asked again."""
+        """Stop the children. Kill the rest of their group after `GRACE`, or after a second signal."""
         group = self._group()
         running = [child.process for child in self._children if child.process]
         for process in running:
@@ -138,7 +137,3 @@ class Supervisor:
                 os.killpg(group, signal.SIGKILL)
         for process in running:
             process.wait()
-
-
-def _how(returncode: int) -> str:
-    return f"exit status {returncode}" if returncode >= 0 else f"signal {-returncode}"

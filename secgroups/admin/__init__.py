@@ -1,4 +1,4 @@
-"""The admin of groups, and what groups add to the admin of the inventory."""
+"""The admin of security groups, and what they add to the admin of the inventory."""
 
 from secgroups.admin.groups import FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin

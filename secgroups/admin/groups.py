@@ -1,4 +1,4 @@
-"""What a refresh brings in: groups, their rules, and the ports that have them."""
+"""What refreshes import: security groups, their rules and memberships."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOn
 from inventory.admin.columns import Counted, Linked, link_to, visible, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
+from secgroups.messages import HIDDEN_GROUP
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
-#: What is searched for as ports: 22, or 20-25.
+#: A search for ports: 22, or 20-25.
 PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?")
 
 
@@ -37,7 +38,7 @@ class RuleColumns:
         if rule.source_security_group:
             return link_to(rule.source_security_group)
         if rule.source_security_group_id:
-            return "a group that you may not see"
+            return HIDDEN_GROUP
         return rule.source_ip_range or "any"
 
 
@@ -99,7 +100,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         ("source_security_group", LinkFilter),
     ]
     search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name", "host_protocol"]
-    search_help_text = "A number or a range of numbers (20-25) finds the rules that let these ports through."
+    search_help_text = "Enter a port or a range of ports (20-25) to find the rules that allow it."
     ordering = ["security_group__name", "direction"]
     fields = [
         "security_group",
@@ -114,7 +115,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[FirewallRule], search_term: str
     ) -> tuple[QuerySet[FirewallRule], bool]:
-        """A number means a port: as text it would be found within addresses and ids, and in no range."""
+        """Treat a number as a port. As text it would match addresses and ids, but no ranges."""
         rules, words = cast(FirewallRuleQuerySet, queryset), []
         for word in smart_split(search_term):
             if ports := _ports(word):
@@ -125,7 +126,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
 
 
 def _ports(word: str) -> tuple[int, int] | None:
-    """The ports that a word of a search means, from the first to the last; None if it means none."""
+    """The first and last port that a search word means, or None."""
     if not (said := PORTS.fullmatch(word)):
         return None
     first, last = int(said["first"]), int(said["last"] or said["first"])

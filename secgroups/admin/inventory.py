@@ -1,6 +1,6 @@
-"""What groups add to the lists and pages of the inventory.
+"""What security groups add to the lists and pages of the inventory.
 
-Each class takes the place of the one that it extends: importing that has registered it.
+Each class replaces the registered class that it extends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Adding and removing groups on instances, from their list and from their page."""
+"""Adding and removing security groups, from the list and the page of instances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import reduce
 from operator import or_
 from typing import cast, get_args
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as notices
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Prefetch, QuerySet
@@ -22,14 +23,15 @@ from inventory.admin.columns import Counted, ids, visible_rows, with_named
 from inventory.admin.task import show_tasks
 from inventory.models import Instance, Task, Vm
 from inventory.services import QueueFull
+from secgroups import messages
 from secgroups.admin.inventory import PortInline
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
-from secgroups.plan import WORDS, Action, cannot
+from secgroups.plan import Action
 from secgroups.services import Accepted, GroupReference, Refused, keep_refused_change, request_changes
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
-#: Most instances that one action changes: their ids travel in a URL, and each is a request of its own.
+#: Most instances in one action: their ids are in the URL, and each is a separate request.
 MAX_SELECTED = 200
 
 admin.site.unregister([Vm, Instance])
@@ -56,7 +58,7 @@ class VmAdmin(base.VmAdmin):
     def _choose_groups(self, request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> HttpResponse | None:
         chosen = list(vms.values_list("pk", flat=True)[: MAX_SELECTED + 1])
         if len(chosen) > MAX_SELECTED:
-            messages.error(request, f"Choose at most {MAX_SELECTED} at once.")
+            notices.error(request, messages.too_many_instances(MAX_SELECTED))
             return None
         return redirect(self._groups_url(action, chosen))
 
@@ -82,7 +84,7 @@ class VmAdmin(base.VmAdmin):
         return [*pages, *super().get_urls()]
 
     def change_groups_view(self, request: HttpRequest, action: Action) -> HttpResponse:
-        """Choose groups for the instances of `?ids=1,2`, then ask for the changes."""
+        """Choose groups for the instances in `?ids=1,2`, then request the changes."""
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
         chosen = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
@@ -100,7 +102,7 @@ class VmAdmin(base.VmAdmin):
             "opts": self.opts,
             "media": self.media + form.media,
             "action": action,
-            "preposition": WORDS[action][2],
+            "preposition": messages.PREPOSITIONS[action],
             "vms": vms,
             "form": form,
         }
@@ -109,7 +111,7 @@ class VmAdmin(base.VmAdmin):
     def _request_changes(
         self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
     ) -> HttpResponseRedirect:
-        # There may be several groups of a name among these.
+        # Several of these groups may have the same name.
         asked = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
@@ -123,9 +125,9 @@ class VmAdmin(base.VmAdmin):
                 reason = answer.message
                 tasks.append(keep_refused_change(vm=vm, action=action, asked=one, reason=reason, user=user))
         if accepted := len(tasks) - refused:
-            messages.success(request, f"{accepted} change{'s' if accepted > 1 else ''} accepted.")
+            notices.success(request, messages.accepted_changes(accepted))
         if refused:
-            messages.warning(request, f"{refused} change{'s' if refused > 1 else ''} refused: the tasks say why.")
+            notices.warning(request, messages.refused_changes(refused))
         return show_tasks(tasks, otherwise=self.model)
 
 
@@ -133,11 +135,14 @@ def _answers(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User
     try:
         return request_changes(vm=vm, action=action, asked=asked, user=user)
     except (QueueFull, ObjectDoesNotExist) as error:
-        return [Refused(f"{cannot(action, one.label, vm.name)}: {error}.") for one in asked]
+        return [
+            Refused(messages.cannot(action, messages.change_of(action, one.label, vm.name), f"{error}."))
+            for one in asked
+        ]
 
 
 def _choices(request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> QuerySet[SecurityGroup]:
-    """What at least one of these instances can get, or has to lose."""
+    """The groups that at least one of these instances can get or lose."""
     groups = with_named(
         SecurityGroup.objects.visible_to(request.user), request, "cloud_network", "cloud_tenant", "provider"
     )

@@ -1,4 +1,4 @@
-"""What the actions that edit groups and rules have in common: each resource is accepted as a task, or refused."""
+"""What the actions that edit groups and rules share: each resource is accepted as a task or refused."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from secgroups.services import Accepted, Edit, Refused, request_edits
 
 
 class ReferenceInput(StrictSerializer):
-    """Another resource, by its id or its address."""
+    """Another resource, by its id or address."""
 
     id = serializers.CharField(required=False)
     href = serializers.CharField(required=False)
 
 
 class EditingViewSet(CollectionViewSet):
-    """A collection whose actions are carried out on the cloud, as tasks."""
+    """A collection whose actions run on the cloud, as tasks."""
 
     def edits(
         self,
@@ -53,7 +53,7 @@ class EditingViewSet(CollectionViewSet):
                     error = unnamed
             name = row or given.get("name", given.get("id", given.get("href")))
             about = f"{subject} {name}" if row or isinstance(name, str | int) else f"a {subject}"
-            return Refused(f"{cannot(verb, about)}: {message_of(error)}"), href_of(row)
+            return Refused(cannot(verb, about, message_of(error))), href_of(row)
 
         def finish(decided: list[tuple[Edit | Refused, str | None]]) -> list[Answer]:
             answers = request_edits([edit for edit, _ in decided], user=self.user)

@@ -26,7 +26,7 @@ class FirewallRuleSerializer(ResourceSerializer):
 
 
 class FirewallRuleViewSet(CollectionViewSet):
-    """What security groups let through."""
+    """Firewall rules of security groups."""
 
     collection = "firewall_rules"
     queryset = FirewallRule.objects.connected()

@@ -1,4 +1,4 @@
-"""The firewall rules of a security group: making and deleting them on the cloud."""
+"""The firewall rules of a security group, which can be created and deleted on the cloud."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from secgroups.models import FirewallRule
 from secgroups.services import Edit, Refused, rule_creation, rule_deletion
 
 KIND = "firewall rule"
-#: Python also takes the scope of an IPv6 address, which means nothing to a cloud, and masks with dots, of which
-#: 0.0.0.0 is everybody to it and a single host to others.
+#: Python also takes an IPv6 scope, which means nothing to a cloud, and dotted masks: it takes the mask 0.0.0.0 for
+#: everybody, others take it for a single host.
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 
 
 class NewRuleInput(StrictSerializer):
-    """A rule to be made. No protocol and no port means any; of ICMP `port` is the type and `end_port` the code."""
+    """A new rule. Without protocol and port it applies to all. For ICMP, they are the type and the code."""
 
-    resource_id = serializers.CharField(required=False, help_text="The group, if it is said at all.")
+    resource_id = serializers.CharField(required=False, help_text="The id of the group; optional.")
     direction = serializers.ChoiceField(FirewallRule.Direction.choices)
     network_protocol = serializers.ChoiceField(
         FirewallRule.NetworkProtocol.choices, required=False, allow_null=True
@@ -45,11 +45,11 @@ class NewRuleInput(StrictSerializer):
 
     def validate_host_protocol(self, value: str | None) -> str | None:
         name = protocol_named(value)
-        # To a cloud 0 may be any as well.
+        # Some clouds take 0 for any.
         if value is not None and (name is None or not value.strip("0")):
-            raise serializers.ValidationError("Leave it out for any protocol.")
+            raise serializers.ValidationError("Omit it for any protocol.")
         if name and name.isdigit() and int(name) > 255:
-            raise serializers.ValidationError("There is no such protocol: the numbers end with 255.")
+            raise serializers.ValidationError("Protocol numbers end at 255.")
         return name
 
     def validate_source_ip_range(self, value: str | None) -> str | None:
@@ -58,7 +58,7 @@ class NewRuleInput(StrictSerializer):
         if not _CIDR.fullmatch(value):
             raise serializers.ValidationError(f"{value} is not a valid CIDR.")
         try:
-            # As clouds keep it: without what the prefix doesn't count.
+            # As clouds store it: without host bits.
             return str(ip_network(value, strict=False))
         except ValueError as error:
             raise serializers.ValidationError(f"{value} is not a valid CIDR.") from error
@@ -73,14 +73,14 @@ def _ports(given: dict[str, Any]) -> dict[str, int | None]:
     if protocol in WITH_TYPES:
         kind, code = (None if number == -1 else number for number in (port, end))
         if max(kind or 0, code or 0) > 255 or (kind is None and code is not None):
-            raise serializers.ValidationError({"port": f"{protocol} has a type and a code up to 255."})
+            raise serializers.ValidationError({"port": f"{protocol} takes a type and a code up to 255."})
         return {"port": kind, "end_port": code}
     if port is None and end is not None:
-        raise serializers.ValidationError({"end_port": "There must be a port."})
+        raise serializers.ValidationError({"end_port": "It requires a port."})
     if port is None:
         return {"port": None, "end_port": None}
     if protocol is None:
-        # A cloud would take it for every port of every protocol.
+        # A cloud would open every port of every protocol.
         raise serializers.ValidationError({"port": "It requires a host_protocol with ports, such as tcp or udp."})
     end = port if end is None else end
     if not 0 <= port <= end:
@@ -89,11 +89,11 @@ def _ports(given: dict[str, Any]) -> dict[str, int | None]:
 
 
 def _source(given: dict[str, Any]) -> dict[str, str | None]:
-    """Exactly one other side, and its family. None at all would let everybody in, which has to be said."""
+    """Exactly one other side, and its family. To allow everybody, a request must say so."""
     range_, group = given.get("source_ip_range"), given.get("source_security_group_id")
     if range_ and group:
         raise serializers.ValidationError(
-            {"source_ip_range": "There must be either this or source_security_group_id, not both."}
+            {"source_ip_range": "Specify either this or source_security_group_id, not both."}
         )
     if not (range_ or group):
         raise serializers.ValidationError(
@@ -119,12 +119,12 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
 
     @action(detail=False, methods=["post"], permission="secgroups.add_firewallrule", serializer_class=NewRuleInput)
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Let something through, on the cloud."""
+        """Create a firewall rule on the cloud."""
         return self.edits("create", KIND, self._creation, lambda _: self._address)
 
     @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_firewallrule")
     def delete_rule(self, request: Request, **kwargs: Any) -> Response:
-        """Delete it on the cloud."""
+        """Delete the firewall rule on the cloud."""
         return self.edits("delete", KIND, lambda rule, _: rule_deletion(rule), lambda rule: rule and self._address)
 
     @property

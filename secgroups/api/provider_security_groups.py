@@ -1,4 +1,4 @@
-"""Security groups as a whole: making, editing and deleting them on the cloud."""
+"""Security groups, which can be created, edited and deleted on the cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KIND = "security group"
 
 
 class NewGroupInput(StrictSerializer):
-    """A group to be made; where no tenant or network is named the cloud chooses."""
+    """A new security group. Without a tenant or network, the cloud chooses."""
 
     name = serializers.CharField(max_length=255)
     description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
@@ -31,7 +31,7 @@ class NewGroupInput(StrictSerializer):
 
 
 class GroupEditInput(StrictSerializer):
-    """What can be changed of a group."""
+    """The attributes of a security group that can be changed."""
 
     name = serializers.CharField(max_length=255, required=False)
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
@@ -46,7 +46,7 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
 
     @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_securitygroup")
     def delete_group(self, request: Request, **kwargs: Any) -> Response:
-        """Delete it on the cloud."""
+        """Delete the security group on the cloud."""
         return self.edits("delete", KIND, lambda group, _: group_deletion(group), self._address)
 
     def _address(self, group: SecurityGroup | None) -> str | None:
@@ -63,7 +63,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         serializer_class=NewGroupInput,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Make a security group on the cloud."""
+        """Create a security group on the cloud."""
         href = self.hrefs.resource("providers", self.above.pk)
         return self.edits("create", KIND, self._creation, lambda _: href)
 
@@ -75,7 +75,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         serializer_class=GroupEditInput,
     )
     def edit_group(self, request: Request, **kwargs: Any) -> Response:
-        """Give it another name or description, where the cloud can do that."""
+        """Change the name or description, if the cloud supports it."""
         return self.edits("edit", KIND, _edited, self._address)
 
     def _creation(self, row: None, given: dict[str, Any]) -> Edit | Refused:
@@ -84,7 +84,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         for attribute, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
             asked[attribute] = place = self.referenced(collection, asked.get(attribute), attribute)
             if place and place.provider_id != provider.pk:
-                raise BadInput(f"{attribute}: {place.name} is not of {provider.name}")
+                raise BadInput(f"{attribute}: {place.name} does not belong to {provider.name}")
         return group_creation(provider, **asked | {"description": asked.get("description") or None})
 
 

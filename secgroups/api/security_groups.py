@@ -27,7 +27,7 @@ class SecurityGroupSerializer(ResourceSerializer):
 
 
 class SecurityGroupViewSet(CollectionViewSet):
-    """Security groups, to be read."""
+    """Security groups."""
 
     collection = "security_groups"
     queryset = SecurityGroup.objects.connected()

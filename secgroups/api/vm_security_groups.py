@@ -17,16 +17,17 @@ from inventory.rest.actions.command import Answer
 from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
+from secgroups import messages
 from secgroups.api.edits import EditingViewSet
 from secgroups.api.security_groups import SecurityGroupViewSet
-from secgroups.plan import Action, cannot
+from secgroups.plan import Action
 from secgroups.services import GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
 
 class GroupInput(StrictSerializer):
-    """A group by its names, which are of one group; `ports` narrows the change to these ports of the instance."""
+    """A security group, by one or more of its names. `ports` limits the change to these ports of the instance."""
 
     name = serializers.CharField(required=False, max_length=NAME_LENGTH)
     id = serializers.CharField(required=False)
@@ -39,7 +40,7 @@ class GroupInput(StrictSerializer):
 
 @cache
 def _form() -> GroupInput:
-    """One for all requests: making its fields takes longer than what they do, which keeps nothing."""
+    """Shared by all requests: creating the fields takes longer than validating, and they keep no state."""
     return GroupInput()
 
 
@@ -62,7 +63,8 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
 
         def refuse(row: None, given: dict[str, Any], error: APIException) -> Refused:
             names = (given[key] for key in ("name", "ems_ref", "id", "href") if given.get(key))
-            return Refused(f"{cannot(action, str(next(names, 'nothing')), vm.name)}: {message_of(error)}")
+            change = messages.change_of(action, str(next(names, "nothing")), vm.name)
+            return Refused(messages.cannot(action, change, message_of(error)))
 
         def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
             answers = request_changes(vm=vm, action=action, asked=groups, user=self.user)
@@ -72,14 +74,14 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
 
 
 def _reference(row: None, given: Mapping[str, Any]) -> GroupReference:
-    """The group that one resource of the body names; `BadInput` where it names none."""
+    """The group that a resource of the body names. Raises `BadInput`."""
     named = _form().run_validation(given)
     ids = ids_in(named, "security_groups")
     if None in ids:
-        raise BadInput(f"{named.get('id', named.get('href'))} is no security group")
+        raise BadInput(messages.not_a_group(named.get("id", named.get("href"))))
     if len(ids) > 1:
-        raise BadInput("id and href name different security groups")
+        raise BadInput(messages.DIFFERENT_GROUPS)
     if not (ids or named.get("ems_ref") or named.get("name")):
-        raise BadInput("no name of a security group given")
+        raise BadInput(messages.NO_NAME)
     pk = next(iter(ids), None)
     return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))

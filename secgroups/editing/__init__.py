@@ -1,4 +1,4 @@
-"""Carrying out edits: the tasks of a provider's groups and rules, one after the other, in their order."""
+"""Running edits: the tasks of a provider's groups and rules, one after the other, in their order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.db import transaction
 
 from inventory.backoff import Backoff
 from inventory.drivers.exceptions import CloudError
-from inventory.faults import seeing_others, unforeseen, unrecorded
+from inventory.faults import seeing_others, unforeseen
 from inventory.fields import UnreadableSecret
 from inventory.leases import QueueLease
+from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
-from inventory.models.provider import DELETED
 from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
 from secgroups.arguments import (
@@ -30,7 +30,7 @@ from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.messages import cannot
 
-#: What carries out each kind of edit.
+#: The handler of each kind of edit.
 EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupCreation: CreateGroup,
     GroupEdit: EditGroup,
@@ -45,7 +45,7 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     provider = tasks[0].provider
     if provider is None:
         for task in tasks:
-            finish(task, Task.Status.ERROR, DELETED)
+            finish(task, Task.Status.ERROR, PROVIDER_DELETED)
         return
     edits = readable(tasks, edit_task, lease)
     put_back([*edits][1:])
@@ -57,14 +57,14 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
             continue
         retries = TaskRetries([task], provider, lease)
         retries.unsure |= task.interrupted
-        # A cloud that one task waited for in vain is asked once by each that follows, until it answers.
+        # If a task's backoff ended without an answer, each following task tries only once, until one succeeds.
         backoff = backoff or retries.backoff()
         if _execute(task, asked, provider, RetryingWriter(driver, lease, backoff, retries)):
             backoff = None
 
 
 def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
-    """Carry out one task, which ends whatever happens; returns whether the cloud answered."""
+    """Run one task to its end, whatever happens. Returns whether the cloud answered."""
     lease = cloud.lease
     edit: EditHandler[Any] | None = None
     try:
@@ -75,7 +75,7 @@ def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: Retryi
         lease.ensure()
         seeing_others(_record, task, provider, edit)
     except UnreadableSecret:
-        raise  # not of this task alone: the engine knows what to do
+        raise  # affects all tasks: the runner handles it
     except CloudError as error:
         lease.ensure()
         _end(task, asked, edit, str(error), request_id=error.request_id)
@@ -83,7 +83,7 @@ def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: Retryi
     except Exception as error:
         reason = unforeseen(error, task)
         lease.ensure()
-        # As it was: what came of it could perhaps not be saved.
+        # Reload it: its changes may be impossible to save.
         _end(Task.objects.get(pk=task.pk), asked, edit, reason)
     return True
 
@@ -95,8 +95,8 @@ def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
 
 
 def _end(task: Task, asked: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:
-    """End a task that could not be ended as it should, with what became of it at the cloud."""
+    """End a task after an error, with its outcome at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
     else:
-        finish(task, Task.Status.ERROR, f"{cannot(asked.verb, asked.subject)}: {reason}", **context)
+        finish(task, Task.Status.ERROR, cannot(asked.verb, asked.subject, reason), **context)

@@ -1,4 +1,4 @@
-"""What every edit has in common: a write that is repeated until the cloud has it, and a record of it."""
+"""The base of all edits: a write that is repeated until the cloud has it, and its record."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
 from inventory.models import Provider, Task
+from secgroups import messages
 from secgroups.arguments import EditArguments
-from secgroups.messages import WORDS
 from secgroups.models import SecurityGroup
 from secgroups.retrying import RetryingCloud
 
@@ -19,9 +19,9 @@ Arguments = TypeVar("Arguments", bound=EditArguments)
 
 
 class RetryingWriter(RetryingCloud):
-    """The calls of one task; `unsure` once an attempt may have been carried out without our knowing."""
+    """The calls of one task. `unsure` once an attempt with an unknown outcome may have succeeded."""
 
-    #: Whether the cloud has carried a write out.
+    #: Whether the cloud has done a write.
     done = False
 
     @property
@@ -33,9 +33,9 @@ class RetryingWriter(RetryingCloud):
         self.retries.unsure = unsure
 
     def repeat(self, write: Callable[[], Answer]) -> Answer:
-        """The answer of a write, attempted until it comes; raises the refusal that ends it.
+        """Repeat a write until it is answered. Raises the refusal that ends it.
 
-        The write has to be one that may be repeated: the cloud refuses to do it twice, or the caller looks first.
+        The write must be safe to repeat: the cloud refuses to do it twice, or the caller checks first.
         """
         waited = False
         while True:
@@ -62,7 +62,7 @@ class RetryingWriter(RetryingCloud):
 
 
 class EditHandler(ABC, Generic[Arguments]):
-    """One edit being carried out; afterwards `message` says what came of it."""
+    """Runs one edit. Afterwards `message` has the result."""
 
     def __init__(self, task: Task, asked: Arguments, provider: Provider, cloud: RetryingWriter) -> None:
         self.task = task
@@ -71,27 +71,26 @@ class EditHandler(ABC, Generic[Arguments]):
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
-        self.message = f"{WORDS[asked.verb][1]} {asked.subject}."
+        self.message = messages.done(asked.verb, asked.subject)
 
     @abstractmethod
     def execute(self) -> None:
-        """Do it at the cloud, once, even if a worker before this one did it; `CloudError` if it can't be done."""
+        """Do the edit at the cloud, once, even if an earlier worker did it. Raises `CloudError` if it fails."""
 
     @abstractmethod
     def record(self) -> dict[str, Any]:
-        """Write it into the inventory; returns what the task shows of it. In a transaction with the task's end."""
+        """Record the edit in the inventory. Returns what the task shows. Same transaction as its end."""
 
     def is_gone(self, error: CloudError, group_ref: str) -> None:
-        """The cloud does not find what was to be deleted. Who is not shown its group learns nothing from that."""
+        """The cloud does not find what to delete. That proves nothing if the credentials can't see its tenant."""
         rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=group_ref)
         for tenant in rows.values_list("cloud_tenant__ems_ref", flat=True):
             if not self.cloud.unsure and not self.cloud.ask(partial(self.driver.shows, tenant)):
-                reason = f"The cloud shows these credentials nothing of the tenant {tenant}."
-                raise CloudRefused(f"{error.message} {reason}", request_id=error.request_id)
-        self.mark_noop(error, f"{self.asked.subject} is gone")
+                raise CloudRefused(messages.hidden_tenant(error.message, tenant), request_id=error.request_id)
+        self.mark_noop(error, messages.ALREADY_GONE)
 
-    def mark_noop(self, error: CloudError, reason: str) -> None:
-        """The cloud says that it is so already; after an attempt whose outcome is unknown it was that one."""
+    def mark_noop(self, error: CloudError, state: str) -> None:
+        """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
         if not self.cloud.unsure:
-            self.message = f"There was nothing to do: {reason}."
+            self.message = messages.is_noop(self.asked.subject, state)

@@ -1,4 +1,4 @@
-"""Making, editing and deleting a group."""
+"""Creating, editing and deleting a group."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
 from inventory.services import note
+from secgroups import messages
 from secgroups.arguments import (
     EditNotes,
     GroupCreation,
@@ -29,9 +30,9 @@ from secgroups.rules import write_rules
 
 
 class CreateGroup(EditHandler[GroupCreation]):
-    """A request for a new group can't be given a name of its own by which a cloud would know it again.
+    """A request for a new group can't have an id by which a cloud would recognize it.
 
-    So before the first attempt the task notes which groups have the name already: another one is ours.
+    So before the first attempt, the task notes which groups already have the name. Any other one is ours.
     """
 
     made: Group
@@ -46,10 +47,10 @@ class CreateGroup(EditHandler[GroupCreation]):
         self.as_of = timezone.now()
         try:
             self.rules = self.driver.rules_of(self.made.ref)
-            if not self.made.tenant_ref:  # which the answer to its creation did not say
+            if not self.made.tenant_ref:  # missing in the answer
                 self.made = next(iter(self.driver.groups_by_ref([self.made.ref])), self.made)
         except CloudError:
-            pass  # the next refresh brings in what is missing
+            pass  # the next refresh adds what is missing
 
     def _placed(self) -> PlacedGroup:
         asked = _value(self.asked.group)
@@ -73,9 +74,8 @@ class CreateGroup(EditHandler[GroupCreation]):
         except AlreadyThere as error:
             if placed.namesakes or not self.cloud.unsure:
                 raise
-            raise CloudUnavailable(
-                f"The cloud does not show it yet: {error.message}", request_id=error.request_id
-            ) from error
+            reason = messages.not_shown_yet(error.message)
+            raise CloudUnavailable(reason, request_id=error.request_id) from error
 
     def record(self) -> dict[str, Any]:
         row = record_group(self.provider, self.made)
@@ -111,13 +111,13 @@ class DeleteGroup(EditHandler[GroupDeletion]):
             self.is_gone(error, ref)
 
     def record(self) -> dict[str, Any]:
-        """A refresh that read the cloud before and writes after this brings the group back until the next one."""
+        """A refresh that read the cloud before this and writes after it restores the group until the next one."""
         ref = self.asked.group.ems_ref
         row = SecurityGroup.objects.select_for_update().filter(provider=self.provider, ems_ref=ref).first()
         if row:
             if self.driver.rules_end_with_their_source:
                 row.rules_that_name_it.all().delete()
-            # Without its source a rule would read as "from anywhere".
+            # Without a source, a rule would read as "from anywhere".
             row.rules_that_name_it.update(source_ip_range=ref)
             row.delete()
         return {}

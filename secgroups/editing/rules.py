@@ -1,4 +1,4 @@
-"""Making and deleting a rule of a group."""
+"""Creating and deleting a rule of a group."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
+from secgroups import messages
 from secgroups.arguments import RuleCreation, RuleDeletion
 from secgroups.editing.base import EditHandler
 from secgroups.models import FirewallRule, SecurityGroup
@@ -22,12 +23,12 @@ from secgroups.rules import write_rules
 
 AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)
 
-#: The ways to say it: EC2 wants a range and shows it from then on, Neutron keeps the second range as none.
+#: The ways to write all ports: EC2 requires and shows a range, Neutron stores none for it.
 ALL_PORTS = frozenset({(None, None), (0, 65535), (1, 65535)})
 
 
 class RuleEdit(EditHandler[AnyRule]):
-    """`rule` is what was asked for. A cloud does neither edit of a rule twice, so both are simply repeated."""
+    """`rule` is the request. A cloud does neither edit of a rule twice, so both can be repeated."""
 
     as_of: datetime
 
@@ -43,9 +44,9 @@ class RuleEdit(EditHandler[AnyRule]):
 
 
 class CreateRule(RuleEdit[RuleCreation]):
-    #: What the group certainly has: the new rule, or all of them where the cloud says that it is among these.
+    #: Rules that the group has: the new one, or all of them if the cloud says that it exists.
     seen: tuple[Rule, ...] = ()
-    #: Which of them it is, if that is known.
+    #: The rule among them, if known.
     there: Rule | None = None
 
     def execute(self) -> None:
@@ -55,7 +56,7 @@ class CreateRule(RuleEdit[RuleCreation]):
             self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (self.there,)
         except AlreadyThere as error:
-            self.mark_noop(error, f"{self.asked.subject} is there")
+            self.mark_noop(error, messages.ALREADY_EXISTS)
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
             self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
         self.as_of = timezone.now()
@@ -86,14 +87,14 @@ class DeleteRule(RuleEdit[RuleDeletion]):
 
 
 def means_the_same(found: Rule, asked: Rule) -> bool:
-    """Whether a rule of the cloud lets through what was asked for, however the two say it."""
+    """Whether a rule of the cloud is equal to the requested one, whatever their spelling."""
     family = asked.network_protocol or _family(asked)
-    # EC2's rules for a group or a prefix list have no family: they are for both.
+    # EC2's rules for a group or a prefix list have no family, and apply to both.
     return found.network_protocol in {None, family} and _reach(found, family) == _reach(asked, family)
 
 
 def _family(rule: Rule) -> str:
-    """The family of a rule that does not say it: of its range, else what Neutron takes it for."""
+    """The family of a rule without one: from its range, else Neutron's default."""
     with suppress(ValueError):
         return f"IPV{ip_network(rule.source_ip_range or '', strict=False).version}"
     return "IPV6" if rule.host_protocol == "icmpv6" else "IPV4"
@@ -102,12 +103,12 @@ def _family(rule: Rule) -> str:
 def _reach(rule: Rule, family: str) -> tuple[object, ...]:
     protocol = rule.host_protocol
     if protocol == "icmp" and family == "IPV6":
-        protocol = "icmpv6"  # which Neutron makes of it
+        protocol = "icmpv6"  # as Neutron stores it
     return rule.direction, protocol, _ports(rule), rule.source_group_ref or _range(rule.source_ip_range)
 
 
 def _ports(rule: Rule) -> object:
-    """The range of ports, None for all; of ICMP the type and the code."""
+    """The range of ports, None for all. For ICMP, the type and the code."""
     if rule.host_protocol not in WITH_PORTS:
         return rule.port, rule.end_port
     ports = rule.port, rule.port if rule.end_port is None else rule.end_port
@@ -115,7 +116,7 @@ def _ports(rule: Rule) -> object:
 
 
 def _range(said: str | None) -> str | None:
-    """A CIDR in its one form: `10.0.0.5/8` is `10.0.0.0/8`."""
+    """A CIDR in its canonical form: `10.0.0.5/8` is `10.0.0.0/8`."""
     with suppress(ValueError):
         return str(ip_network(said or "", strict=False))
-    return said  # the cloud's own name of it
+    return said  # the cloud's own name

@@ -11,9 +11,9 @@ from secgroups.querysets import FirewallRuleQuerySet
 
 
 class FirewallRule(models.Model):
-    """What a security group lets through; an empty protocol, port or end port means any.
+    """Allows traffic for a security group. A null protocol, port or end port means any.
 
-    `source_ip_range` is the CIDR of the other side, or the cloud's own name of it (an EC2 prefix list).
+    `source_ip_range` is the CIDR of the other side, or the cloud's own name for it (an EC2 prefix list).
     """
 
     class Direction(models.TextChoices):

@@ -10,7 +10,7 @@ from secgroups.querysets import MembershipQuerySet, SecurityGroupQuerySet
 
 
 class SecurityGroup(Timestamped):
-    """A named set of firewall rules that a cloud applies to the ports that have it."""
+    """A named set of firewall rules, which the cloud applies to ports that have it."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, db_index=False, related_name="security_groups")
     ems_ref = models.CharField(max_length=255)
@@ -19,14 +19,14 @@ class SecurityGroup(Timestamped):
     vendor = models.CharField(max_length=255)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="security_groups")
     cloud_network = models.ForeignKey(CloudNetwork, models.SET_NULL, null=True, related_name="security_groups")
-    #: The other networks in which it may be used (EC2: VPC associations).
+    #: Other networks in which it may be used (EC2: VPC associations).
     associated_networks = models.ManyToManyField(
         CloudNetwork, related_name="associated_security_groups", blank=True
     )
     stateful = models.BooleanField(default=True)
     shared = models.BooleanField(default=False, help_text="With every tenant.")
     shared_with = models.ManyToManyField(CloudTenant, related_name="security_groups_shared_with_it", blank=True)
-    #: When what we hold of its rules was so at the cloud, if an edit wrote it: an older reading never replaces it.
+    #: The time of the last edit that wrote its rules. An older read never replaces them.
     rules_as_of = models.DateTimeField(null=True, editable=False)
     network_ports = models.ManyToManyField(NetworkPort, through="Membership", related_name="security_groups")
     vms = models.ManyToManyField(Vm, through="Membership", related_name="security_groups")
@@ -37,7 +37,7 @@ class SecurityGroup(Timestamped):
         ref="ems_ref",
         tenant_ref="cloud_tenant__ems_ref",
         network_ref="cloud_network__ems_ref",
-        # What `shared`, `shared_with` and `associated_networks` hold together.
+        # Stored in `shared`, `shared_with` and `associated_networks`.
         apart=("shared_with", "associated_network_refs"),
         derived={"shared": "shared"},
     )
@@ -55,9 +55,9 @@ class SecurityGroup(Timestamped):
 
 
 class Membership(models.Model):
-    """A group on a port, and so on the VM of that port: a VM has a group once for each port that has it."""
+    """A group on a port, and on the port's VM. A VM has a group once for each port that has it."""
 
-    # Each has an index below that begins with it.
+    # An index below begins with each of these.
     security_group = models.ForeignKey(SecurityGroup, models.CASCADE, db_index=False, related_name="memberships")
     network_port = models.ForeignKey(NetworkPort, models.CASCADE, db_index=False, related_name="memberships")
     vm = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""The writes of this app that have effects: what the API and the admin call."""
+"""The services of this app, which the API and the admin call."""
 
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.changes import GroupReference, request_changes

@@ -1,4 +1,4 @@
-"""What a service answers to each thing that it was asked for."""
+"""A service's answer to each request."""
 
 from __future__ import annotations
 

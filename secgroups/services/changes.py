@@ -1,4 +1,4 @@
-"""Accepting changes of security groups."""
+"""Accepting changes to the security groups of instances."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
 from inventory.querysets import scope_of
 from inventory.services import TaskSpec, queue_work
+from secgroups import messages
 from secgroups.arguments import MembershipChange, WantedGroup
 from secgroups.models import SecurityGroup
-from secgroups.plan import WORDS, Action, cannot
+from secgroups.plan import Action
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import out_of_reach, read_only
 
 
 @dataclass(frozen=True, slots=True)
 class GroupReference:
-    """A group as somebody named it; several names must be of the same.
+    """A group as a request names it. Several names must belong to the same group.
 
-    `ports` (primary keys or ems_refs, as text) narrows the change to these ports of the instance.
+    `ports` (primary keys or ems_refs, as text) limits the change to these ports of the instance.
     """
 
     name: str | None = None
     id: int | None = None
     ems_ref: str | None = None
     ports: tuple[str, ...] = ()
-    #: What answers call it, where that is none of its names.
+    #: What answers call it, if not one of its names.
     called: str | None = None
 
     @property
     def label(self) -> str:
-        return str(self.called or self.name or self.ems_ref or f"security group {self.id}")
+        return str(self.called or self.name or self.ems_ref or messages.group_called(str(self.id)))
 
 
 def request_changes(
     *, vm: Vm, action: Action, asked: Sequence[GroupReference | Refused], user: User
 ) -> list[Accepted | Refused]:
-    """Accept each of these changes as a task of its own, or refuse it; the answers are in the order of `asked`.
+    """Accept each of these changes as a task, or refuse it. The answers are in the order of `asked`.
 
-    What is refused already stays so.
-    A name that the inventory does not know is accepted, because the inventory may be behind the cloud: the cloud
-    is asked when the task is carried out.
+    References that are already refused stay refused. An unknown name is accepted, because the inventory may be
+    behind the cloud. The task asks the cloud.
     """
     references = [one for one in asked if isinstance(one, GroupReference)]
     of_references = iter(_decide(vm, action, references, user))
@@ -63,19 +63,23 @@ def request_changes(
 def _decide(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User) -> list[TaskSpec | Refused]:
     if not vm.provider.supports_security_groups:
         reason = read_only(vm.provider)
-        return [Refused(f"{cannot(action, one.label, vm.name)}: {reason}") for one in asked]
+        return [_refused(vm, action, one, reason) for one in asked]
     candidates = _Candidates(vm, asked, user)
     ports = _Ports(vm, {port for one in asked for port in one.ports}, user)
     return [
-        Refused(f"{cannot(action, one.label, vm.name)}: {refusal}")
+        _refused(vm, action, one, refusal)
         if (refusal := _refusal(vm, one, fitting := candidates.fitting(one), ports, user))
         else _spec(vm, action, one, fitting, ports)
         for one in asked
     ]
 
 
+def _refused(vm: Vm, action: Action, asked: GroupReference, reason: str) -> Refused:
+    return Refused(messages.cannot(action, messages.change_of(action, asked.label, vm.name), reason))
+
+
 class _Ports:
-    """The ports that somebody named by their id or ems_ref, read in one query, if any were."""
+    """The ports that the request names by id or ems_ref, read in one query."""
 
     def __init__(self, vm: Vm, named: set[str], user: User) -> None:
         known = NetworkPort.objects.visible_to(user).filter(
@@ -87,11 +91,11 @@ class _Ports:
         self._others = {name for pk, ref, owner in ports if owner != vm.pk for name in (str(pk), ref)}
 
     def refs(self, named: Sequence[str]) -> list[str]:
-        """Their ems_refs; one that the inventory does not know is asked of the cloud."""
+        """Their ems_refs. Unknown ones are kept, for the cloud to decide."""
         return [self._refs.get(port, port) for port in named]
 
     def foreign(self, named: Sequence[str]) -> list[str]:
-        """Those that the instance does not have: the ports of others, and ids, which are the inventory's own."""
+        """Those that the instance does not have: ports of other instances, and unknown ids."""
         return [port for port in named if port not in self._refs and (port in self._others or _is_id(port))]
 
 
@@ -100,7 +104,7 @@ def _is_id(port: str) -> bool:
 
 
 class _Candidate(NamedTuple):
-    """A group that can be meant."""
+    """A group that the request may mean."""
 
     pk: int
     name: str
@@ -125,7 +129,7 @@ def _available(vendor: str, has_tenant: bool, scope: Condition) -> CompiledQuery
 
 
 class _Candidates:
-    """The groups that an instance can have and that somebody named, read in one query."""
+    """The groups that the request names and the instance can have, read in one query."""
 
     def __init__(self, vm: Vm, asked: Sequence[GroupReference], user: User) -> None:
         self._of_name: defaultdict[str, list[_Candidate]] = defaultdict(list)
@@ -157,10 +161,9 @@ class _Candidates:
 
 
 def _spec(vm: Vm, action: Action, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports) -> TaskSpec:
-    gerund, _, preposition = WORDS[action]
     name = fitting[0].name if fitting else asked.label
     ems_ref = fitting[0].ems_ref if fitting else asked.ems_ref
-    message = f"{gerund} security group {name} {preposition} {vm.name}"
+    message = messages.doing(action, messages.change_of(action, messages.group_called(name), vm.name))
     narrowed = ports.refs(asked.ports)
     context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
     return TaskSpec(
@@ -176,22 +179,21 @@ def _spec(vm: Vm, action: Action, asked: GroupReference, fitting: Sequence[_Cand
 def _refusal(
     vm: Vm, asked: GroupReference, fitting: Sequence[_Candidate], ports: _Ports, user: User
 ) -> str | None:
-    """Why this can't be asked of the cloud; None if it can."""
+    """Why the change is refused; None if it is accepted."""
     if len(fitting) > 1:
-        ids = ", ".join(str(group.pk) for group in fitting)
-        return f"several security groups have this name, choose one by its id: {ids}"
+        return messages.several_groups(group.pk for group in fitting)
     if fitting:
         [found] = fitting
         if not (asked.name in {None, found.name} and asked.ems_ref in {None, found.ems_ref}):
-            return f"it has another name or ems_ref: {found.name}, {found.ems_ref}"
+            return messages.other_names(found.name, found.ems_ref)
     if foreign := ports.foreign(asked.ports):
-        return f"{vm.name} has no port {', '.join(foreign)}"
+        return messages.no_ports(vm.name, foreign)
     if fitting:
         return None
     located = SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")
     if asked.id is not None:
         group = located.filter(pk=asked.id).first()
-        return out_of_reach(vm, group) if group else f"there is no security group with the id {asked.id}"
+        return out_of_reach(vm, group) if group else messages.no_group_with_id(asked.id)
     if asked.ems_ref and (group := located.filter(provider=vm.provider_id, ems_ref=asked.ems_ref).first()):
         return out_of_reach(vm, group)
     return None

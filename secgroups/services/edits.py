@@ -1,4 +1,4 @@
-"""Accepting edits of groups and rules: what is asked becomes an `Edit`, many of which are queued together."""
+"""Accepting edits of groups and rules. Each request becomes an `Edit`; many are queued together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.values import Direction
 from inventory.models import CloudNetwork, CloudTenant, Provider
 from inventory.services import TaskSpec, queue_work
+from secgroups import messages
 from secgroups.arguments import (
     EditArguments,
     GroupAttributes,
@@ -26,7 +27,7 @@ from secgroups.arguments import (
     RuleCreation,
     RuleDeletion,
 )
-from secgroups.messages import WORDS, cannot, group_called, rule_called
+from secgroups.messages import cannot, group_called, rule_called
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import foreign_source, read_only
@@ -34,7 +35,7 @@ from secgroups.services.refusals import foreign_source, read_only
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Something to be done to the groups of a provider, which nothing that we know speaks against."""
+    """A valid edit of a provider's groups or rules."""
 
     provider: Provider
     spec: TaskSpec
@@ -42,15 +43,15 @@ class Edit:
 
 @transaction.atomic
 def request_edits(decided: Sequence[Edit | Refused], *, user: User) -> list[Accepted | Refused]:
-    """Queue each edit as a task of its own, all or none; the answers are in the order of `decided`.
+    """Queue each edit as a task, all or none. The answers are in the order of `decided`.
 
-    The edits of one provider are carried out one after the other, in this order.
+    The edits of one provider run one after the other, in this order.
     """
     specs: dict[Provider, list[TaskSpec]] = {}
     for one in decided:
         if isinstance(one, Edit):
             specs.setdefault(one.provider, []).append(one.spec)
-    # In one order, so that of two requests neither waits for the other.
+    # In a fixed order, so that two requests can't wait for each other.
     tasks = {
         provider: iter(queue_work(f"security_groups/{provider.pk}", wanted, user=user, provider=provider))
         for provider, wanted in sorted(specs.items(), key=lambda item: item[0].pk)
@@ -68,11 +69,11 @@ def group_creation(
     cloud_tenant: CloudTenant | None = None,
     cloud_network: CloudNetwork | None = None,
 ) -> Edit | Refused:
-    """A new group of a provider; where no tenant or network is given its cloud chooses."""
+    """Create a group. Without a tenant or network, the cloud chooses."""
     subject = group_called(name)
     driver = _managing(provider)
     if cloud_network and driver and not driver.groups_have_networks:
-        return Refused(f"{cannot('create', subject)}: the groups of {provider.name} are in no network")
+        return Refused(cannot("create", subject, messages.no_networks(provider.name)))
     group = NewGroup(
         name=name,
         description=description,
@@ -89,15 +90,13 @@ def group_creation(
 
 
 def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused:
-    """Another `name`, another `description`, or both."""
+    """Change the `name`, the `description`, or both."""
     subject, provider = group_called(group.name), group.provider
     driver = _managing(provider)
     if driver and not driver.supports_group_edits:
-        return Refused(
-            f"{cannot('edit', subject)}: the cloud of {provider.name} can't change a group's attributes"
-        )
+        return Refused(cannot("edit", subject, messages.no_group_edits(provider.name)))
     if not attributes:
-        return Refused(f"{cannot('edit', subject)}: nothing to change was given")
+        return Refused(cannot("edit", subject, messages.NO_CHANGES))
     arguments = GroupEdit(subject=subject, group=_known(group), attributes=GroupAttributes(**attributes))
     named = _named(group)
     return _edit(provider, arguments, {"security_group": named, "group": named, "attributes": attributes})
@@ -120,7 +119,7 @@ def rule_creation(
     source_security_group: SecurityGroup | None = None,
     description: str | None = None,
 ) -> Edit | Refused:
-    """A new rule, with one source: a CIDR or a group of the same provider."""
+    """Create a rule with one source: a CIDR or a group of the same provider."""
     rule: dict[str, Any] = {
         "direction": direction,
         "network_protocol": network_protocol,
@@ -140,7 +139,7 @@ def rule_creation(
         source=source.name if source else source_ip_range,
     )
     if source and (refusal := foreign_source(group, source)):
-        return Refused(f"{cannot('create', subject)}: {refusal}")
+        return Refused(cannot("create", subject, refusal))
     wanted = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
     shown = rule | {"source_security_group": source and _named(source)}
     context = {"security_group": _named(group), "firewall_rule": shown}
@@ -163,7 +162,7 @@ def rule_deletion(rule: FirewallRule) -> Edit | Refused:
 
 
 def _managing(provider: Provider) -> type[Driver] | None:
-    """The driver of a provider that can manage groups; that another can't is said by `_edit`."""
+    """The driver of a provider, if it can manage groups; otherwise `_edit` refuses."""
     return provider.driver_class if provider.supports_security_groups else None
 
 
@@ -178,7 +177,7 @@ def _known(group: SecurityGroup) -> KnownGroup:
 def _edit(provider: Provider, arguments: EditArguments, context: Mapping[str, Any]) -> Edit | Refused:
     verb, subject = arguments.verb, arguments.subject
     if not provider.supports_security_groups:
-        return Refused(f"{cannot(verb, subject)}: {read_only(provider)}")
-    message = f"{WORDS[verb][0]} {subject}"
+        return Refused(cannot(verb, subject, read_only(provider)))
+    message = messages.doing(verb, subject)
     context = {"action": verb, "provider": provider.name, **context}
     return Edit(provider, TaskSpec(name=message, message=message, arguments=arguments, context=context))

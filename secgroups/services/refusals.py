@@ -1,43 +1,43 @@
-"""Why something can't be asked of a cloud, in words for a person."""
+"""Why a change can't be asked of a cloud, as `secgroups.messages` says it."""
 
 from __future__ import annotations
 
 from inventory.models import Provider, Vm
+from secgroups import messages
 from secgroups.models import SecurityGroup
 
 
 def read_only(provider: Provider) -> str:
-    """Why nothing can be changed at a provider that can't manage security groups."""
+    """Why a provider that can't manage security groups refuses all changes."""
     if provider.driver_class is None:
-        return f"Portcullis has no driver for provider {provider.name} of type {provider.vendor}"
-    return f"provider {provider.name} is read-only (type {provider.vendor})"
+        return messages.no_driver(provider.name, provider.vendor)
+    return messages.read_only(provider.name, provider.vendor)
 
 
 def out_of_reach(vm: Vm, group: SecurityGroup) -> str:
-    """Why an instance can't have a group that is not available to it."""
+    """Why a group is not available to an instance."""
     if group.provider_id != vm.provider_id:
-        return f"{group.name} is a group of provider {group.provider.name}, {vm.name} is in {vm.provider.name}"
+        return messages.other_provider(group.name, group.provider.name, vm.name, vm.provider.name)
     if vm.provider.confines_groups:
         if group.cloud_network is None:
-            return f"the network of {group.name} is unknown"
-        return f"{group.name} belongs to network {group.cloud_network.ems_ref}, in which {vm.name} has no port"
+            return messages.unknown_place("network", group.name)
+        return messages.other_network(group.name, group.cloud_network.ems_ref, vm.name)
     if vm.cloud_tenant is None:
-        return f"the tenant of {vm.name} is unknown"
+        return messages.unknown_place("tenant", vm.name)
     if group.cloud_tenant is None:
-        return f"the tenant of {group.name} is unknown"
-    theirs, ours = group.cloud_tenant.ems_ref, vm.cloud_tenant.ems_ref
-    return f"{group.name} belongs to tenant {theirs} and is not shared with tenant {ours} of {vm.name}"
+        return messages.unknown_place("tenant", group.name)
+    return messages.other_tenant(group.name, group.cloud_tenant.ems_ref, vm.name, vm.cloud_tenant.ems_ref)
 
 
 def foreign_source(group: SecurityGroup, source: SecurityGroup) -> str | None:
-    """Why a rule of a group can't name another one as its source; None if it can."""
+    """Why a group can't be the source of another group's rule; None if it can."""
     if source.provider_id != group.provider_id:
-        return "the source is a group of another provider"
+        return messages.SOURCE_OF_OTHER_PROVIDER
     if source.provider.confines_groups:
-        return None  # EC2 takes those of the same and of peered VPCs, which it knows
+        return None  # EC2 decides: it takes groups of the same VPC and of peered VPCs
     tenant = group.cloud_tenant_id
     if source.pk == group.pk or source.shared:
         return None
     if tenant and (tenant == source.cloud_tenant_id or source.shared_with.filter(pk=tenant).exists()):
         return None
-    return "the source belongs to another tenant, or to an unknown one, and is not shared with this one"
+    return messages.SOURCE_OF_OTHER_TENANT

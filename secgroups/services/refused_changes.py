@@ -1,4 +1,4 @@
-"""Keeping what was refused, for those who ask for many changes at once and look at their tasks."""
+"""Finished tasks for refused changes, for people who request many changes and look at their tasks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from django.contrib.auth.models import User
 
 from inventory.models import Task, Vm
 from inventory.services import TaskSpec, keep_refused
-from secgroups.plan import WORDS, Action
+from secgroups import messages
+from secgroups.plan import Action
 from secgroups.services.changes import GroupReference
 
 
 def keep_refused_change(*, vm: Vm, action: Action, asked: GroupReference, reason: str, user: User) -> Task:
-    """A finished task for a change of an instance that was refused."""
-    gerund, _, preposition = WORDS[action]
-    name = f"{gerund} security group {asked.label} {preposition} {vm.name}"
+    """Create a finished task for a refused change."""
+    name = messages.doing(action, messages.change_of(action, messages.group_called(asked.label), vm.name))
     group = {"name": asked.label, "ems_ref": asked.ems_ref}
     spec = TaskSpec(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
     return keep_refused(f"vms/{vm.pk}", spec, user=user, provider=vm.provider, vm=vm)

@@ -1,4 +1,4 @@
-"""Inventories that no cloud has: as large as wanted, and the same for the same seed."""
+"""Made-up inventories of any size; the same seed gives the same inventory."""
 
 from secgroups.synthesis.company import FEWEST_GROUPS, Size
 from secgroups.synthesis.loading import AlreadyThere, settle, synthesize

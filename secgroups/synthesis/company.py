@@ -1,9 +1,9 @@
-"""A company's clouds, made from a seed: values alone, one after the other, the same whenever they are made.
+"""The clouds of a made-up company, as values generated from a seed.
 
-Things are numbered within their cloud. A group is that of a service, and its number is the rank of the service by
-size: the most of a cloud's instances are of few services, most services have a handful (Zipf's law). The first
-groups are no service's: they are on most instances of their cloud. An instance is in the tenant and in the network
-of its service.
+Things are numbered within their cloud. Each group belongs to a service, and its number is the rank of the service
+by size: few services have most of a cloud's instances, and most have a handful (Zipf's law). The first groups
+belong to no service, and are on most instances of their cloud. An instance is in the tenant and the network of its
+service.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from secgroups.synthesis.vocabulary import (
 _GROUPS_OF_TENANT = 50
 _WITH_SECOND_PORT, _WITH_SECOND_SERVICE = 0.25, 0.25
 _TO_EVERYBODY, _TO_GROUP = 0.1, 0.3
-#: When it all began; things were made within some years from then.
+#: Things were created within some years after this.
 FOUNDED = datetime(2023, 1, 1, tzinfo=UTC)
 _YEARS = timedelta(days=3 * 365).total_seconds()
 
@@ -60,7 +60,7 @@ class Group(NamedTuple):
     name: str
     description: str
     tenant: int
-    #: Where the cloud confines groups to a network.
+    #: Set if the cloud confines groups to a network.
     network: int | None
     shared: bool
     created_on: datetime
@@ -71,7 +71,7 @@ class Rule(NamedTuple):
     group: int
     direction: str
     port: int
-    #: One of the two.
+    #: One of the two is set.
     source_ip_range: str | None
     source_group: int | None
 
@@ -100,7 +100,7 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One cloud of the company, of which this is the seed."""
+    """One cloud of the company with this seed."""
 
     seed: int
     name: str
@@ -146,7 +146,7 @@ class Cloud:
             )
 
     def rules(self) -> Iterator[Rule]:
-        """As many for each group."""
+        """The same number for each group."""
         random = self._random("rules")
         for number in range(self.size.rules):
             group = number % self.size.groups
@@ -182,7 +182,7 @@ class Cloud:
             )
 
     def _ports(self, name: str, number: int, group: int, network: int, random: Random) -> Iterator[Port]:
-        """The first with every group of the instance; a second, which some have, with that of the service."""
+        """The first port has every group of the instance. Some have a second one, with the service's group."""
         groups = [at for at, (_, share, _) in enumerate(EVERYWHERE) if random.random() < share]
         if random.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
             groups.append(other)
@@ -194,12 +194,12 @@ class Cloud:
             yield Port(self.dialect.ref("port", random), called, self.dialect.mac_address(random), address, on)
 
     def _drawn(self, random: Random) -> int:
-        """The service of an instance."""
+        """A random service for an instance."""
         services = self.size.groups - len(EVERYWHERE)
         return len(EVERYWHERE) + min(int((services + 1) ** random.random()), services) - 1
 
     def _neighbour(self, group: int) -> int:
-        """Another service of the same tenant, where there is one."""
+        """Another service of the same tenant, if there is one."""
         other = group + self.tenant_count
         return other if other < self.size.groups and group >= len(EVERYWHERE) else group
 
@@ -220,22 +220,22 @@ class Cloud:
         return COMPONENTS[group // self.tenant_count // len(ENVIRONMENTS) % len(COMPONENTS)][1]
 
     def _random(self, kind: str) -> Random:
-        return Random(f"{self.seed} {self.name} {kind}")  # noqa: S311 - to be the same again, not to be a secret
+        return Random(f"{self.seed} {self.name} {kind}")  # noqa: S311 - reproducible, not secret
 
 
-#: Name, kind, region and share of the whole. The groups that are on most of the first cloud are so on half of all.
+#: Name, kind, region and share of the whole. The first groups of the first cloud are on half of all instances.
 _CLOUDS = (
     ("private", OPENSTACK, "RegionOne", 0.7),
     ("aws-europe", AMAZON, "eu-central-1", 0.15),
     ("lab", OPENSTACK, "RegionLab", 0.1),
     ("aws-america", AMAZON, "us-east-1", 0.05),
 )
-#: So that the smallest cloud has a service.
+#: The smallest cloud then has a service.
 FEWEST_GROUPS = 60
 
 
 def company(seed: int, size: Size) -> list[Cloud]:
-    """The clouds of one company, which together are of this size; there must be `FEWEST_GROUPS`."""
+    """The clouds of a company with this total size, which needs at least `FEWEST_GROUPS` groups."""
     clouds, left = [], size
     for name, dialect, region, share in reversed(_CLOUDS):
         last = name == _CLOUDS[0][0]

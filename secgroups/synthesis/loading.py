@@ -1,4 +1,4 @@
-"""From the values of a company to the rows of an inventory."""
+"""Writing a made-up company into the inventory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 
 from inventory.db.bulk import analyze, copy_rows, new_ids
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
+from secgroups import messages
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis.company import (
     FOUNDED,
@@ -25,7 +26,7 @@ from secgroups.synthesis.company import (
     company,
 )
 
-#: Instances that are held at a time.
+#: Instances in memory at a time.
 BATCH = 10_000
 
 _TENANT = ("provider", "ems_ref", "name", "enabled", "created_on", "updated_on")
@@ -51,21 +52,21 @@ _MEMBERSHIP = ("security_group", "network_port", "vm")
 
 
 class AlreadyThere(Exception):
-    """The company of this seed is in the inventory."""
+    """The company of this seed is already in the inventory."""
 
 
 @transaction.atomic
 def synthesize(
     seed: int, size: Size, progress: Callable[[int], object] = lambda instances: None
 ) -> list[Provider]:
-    """Add the providers of a synthetic company, with all that is in them, beside what is there.
+    """Add the providers of a synthetic company, with everything in them.
 
-    They are disabled and lead nowhere, so nobody tries to reach their clouds. `progress` is told how many
-    instances were written since it was last called. Raises `AlreadyThere` for a seed that was used before.
+    They are disabled, and their URLs lead nowhere. `progress` gets the number of instances written since the last
+    call. Raises `AlreadyThere` for a seed that was used before.
     """
     clouds = {f"synthetic-{seed}-{cloud.name}": cloud for cloud in company(seed, size)}
     if taken := sorted(Provider.objects.connected().filter(name__in=clouds).values_list("name", flat=True)):
-        raise AlreadyThere(f"{', '.join(taken)} is there already: delete it or take another seed")
+        raise AlreadyThere(messages.already_synthesized(taken))
     providers = []
     for name, cloud in clouds.items():
         provider = Provider.objects.create(
@@ -81,13 +82,13 @@ def synthesize(
 
 
 def settle() -> None:
-    """Let the database know what was written."""
+    """Update the database's statistics."""
     analyze(Provider, CloudTenant, CloudNetwork, SecurityGroup, FirewallRule, Vm, NetworkPort, Membership)
 
 
 @dataclass
 class _Writing:
-    """The writing of one cloud. What the values call by number, rows call by id."""
+    """Writes one cloud. Maps the numbers of values to the ids of rows."""
 
     cloud: Cloud
     provider: int
@@ -107,11 +108,11 @@ class _Writing:
         while batch := list(islice(instances, BATCH)):
             self._write_instances(batch)
             if connection.vendor == "postgresql":
-                connection.check_constraints()  # now: all at the end would have to be remembered until then
+                connection.check_constraints()  # now, because deferred checks use memory
             progress(len(batch))
 
     def _write_instances(self, batch: Sequence[Instance]) -> None:
-        """The instances, their ports and the groups of these."""
+        """Write instances, their ports and memberships."""
         vms = _numbered(Vm, _VM, len(batch), map(self._vm, batch))
         of_instances = list(zip(vms, batch, strict=True))
         ports = [(vm, instance, port) for vm, instance in of_instances for port in instance.ports]
@@ -196,7 +197,7 @@ class _Writing:
 def _numbered(
     model: type[models.Model], fields: Sequence[str], count: int, rows: Iterable[tuple[Any, ...]]
 ) -> Sequence[int]:
-    """Write rows that are without their primary keys, and return these."""
+    """Write rows with new primary keys, and return these."""
     ids = new_ids(model, count)
     copy_rows(model, ("id", *fields), ((pk, *row) for pk, row in zip(ids, rows, strict=True)))
     return ids

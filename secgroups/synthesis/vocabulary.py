@@ -1,4 +1,4 @@
-"""What the things of a synthetic company are called, and how its clouds speak."""
+"""Names for a synthetic company, and the dialects of its clouds."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ TEAMS = (
     "warehouse", "pricing", "reviews", "mail", "billing", "fraud", "analytics", "reports",
     "mobile", "content", "media", "support", "partners", "returns", "loyalty", "careers",
 )  # fmt: skip
-#: What a service is made of, with the port that it listens on.
+#: The components of services, with the ports that they listen on.
 COMPONENTS = (
     ("web", 8080), ("api", 8443), ("db", 5432), ("cache", 6379), ("worker", 9000), ("queue", 5671), ("lb", 443),
     ("search", 9200), ("events", 9092), ("gateway", 8444), ("jobs", 9010), ("files", 2049), ("metrics", 9100),
     ("auth", 8445), ("admin", 8081), ("export", 873), ("feed", 8082), ("proxy", 3128), ("ml", 8500),
     ("grpc", 50051),
 )  # fmt: skip
-#: Groups of a whole cloud, with the share of its instances that have them and the port that they open.
+#: Groups of a whole cloud, with their share of instances and the port that they open.
 EVERYWHERE = (("monitoring", 0.75, 9100), ("ssh-from-bastion", 0.75, 22))
-#: How often instances are in each state, with the cloud's words for it; few are in the last.
+#: Power states, with the clouds' words for them; few instances are in the last.
 STATES = (("on", "running", "ACTIVE"), ("off", "stopped", "SHUTOFF"), ("paused", "pending", "PAUSED"))
 STATE_SHARES = (0.93, 0.0695, 0.0005)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one kind of cloud calls things."""
+    """The names and ids of one kind of cloud."""
 
     vendor: str
     url: str
     flavors: tuple[str, ...]
-    #: Of the kinds whose ids begin with it; None where all ids are UUIDs.
+    #: The prefixes of ids by kind; None if ids are UUIDs.
     prefixes: dict[str, str] | None
     port_status: str
     mac: tuple[str, int]
 
     def ref(self, kind: str, random: Random) -> str:
-        """An id as this cloud makes them; `kind` is tenant, network, group, rule, instance or port."""
+        """An id in this cloud's format; `kind` is tenant, network, group, rule, instance or port."""
         bits = random.getrandbits(128)
         if self.prefixes is None:
             return str(UUID(int=bits, version=4))
@@ -52,7 +52,7 @@ class Dialect:
         return f"{prefix}:{random.randbytes(count).hex(':')}"
 
 
-#: No cloud is where these URLs point: the domain `invalid` has no hosts (RFC 6761).
+#: These URLs lead nowhere: the domain `invalid` has no hosts (RFC 6761).
 AMAZON = Dialect(
     "amazon",
     "https://ec2.synthetic.invalid",

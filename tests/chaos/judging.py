@@ -63,7 +63,7 @@ def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task]) -> Iterator
     for task in tasks.values():
         if task.state != Task.State.FINISHED:
             yield f"task {task.pk} is {task.state}: {task.message}"
-        if "See the log of Portcullis" in task.message:
+        if "See the Portcullis log" in task.message:
             yield f"task {task.pk} ended with: {task.message}"
 
 

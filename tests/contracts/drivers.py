@@ -243,7 +243,7 @@ class DriverContract:
         site.read()
         [task] = site.change(instance, "add", "db")
         assert task.status == "Ok"
-        assert f"Left out port {open_}: it has port security switched off" in task.message
+        assert f"Skipped port {open_}: it has port security disabled" in task.message
         assert len(site.groups_of(first)) == 2
 
     def open_up(self, site: Site, port: str) -> None:

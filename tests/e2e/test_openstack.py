@@ -97,7 +97,7 @@ def test_each_project_has_its_own_groups(
     other.end(servers[other.ref])
     [task] = operator.change(groups, "add", {"name": "db"})
     assert task["status"] == "Error"
-    assert "does not exist any more" in task["message"]
+    assert "no longer exists" in task["message"]
 
     instance = groups.removesuffix("/security_groups")
     task = service.task(service.post(instance, {"action": "refresh"})["task_id"])

@@ -145,7 +145,7 @@ def test_a_part_that_dies_is_started_again(service: Service) -> None:
     os.kill(worker.pid, signal.SIGKILL)
 
     until(lambda: (again := service.worker()) and again.pid != worker.pid)
-    assert "The worker ended (signal 9); it starts again in 1 s." in service.complaints()
+    assert "The worker ended (signal 9). It restarts in 1 s." in service.complaints()
 
 
 def test_it_refuses_a_port_that_is_taken(service: Service) -> None:
@@ -175,7 +175,7 @@ def test_it_refuses_to_start_twice_in_one_folder(service: Service) -> None:
 
 def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) -> None:
     service.manage("migrate", "--verbosity=0")
-    create = "from inventory.models import Provider; Provider.objects.create(name='cloud', type='other')"
+    create = "from inventory.models import Provider; Provider.objects.create(name='cloud', vendor='other')"
     service.manage("shell", "-c", create)
 
     refusal = service.refusal(CREDENTIALS_KEY=Fernet.generate_key().decode())
@@ -184,7 +184,7 @@ def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) 
 
 
 def test_it_refuses_a_key_for_credentials_that_is_none(service: Service) -> None:
-    assert "CREDENTIALS_KEY can't be used" in service.refusal(CREDENTIALS_KEY="short")
+    assert "CREDENTIALS_KEY is invalid" in service.refusal(CREDENTIALS_KEY="short")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="runs the printed commands, which are curl's")

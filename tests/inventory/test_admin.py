@@ -176,7 +176,7 @@ def test_lines_that_nobody_changed_are_no_other_authority(admin_client, provider
 
 def test_a_new_provider_needs_credentials(admin_client):
     answer = admin_client.post(f"{PROVIDERS}add/", typed())
-    assert "needs a user id" in str(answer.context["adminform"].form.errors["password"])
+    assert "requires a user id" in str(answer.context["adminform"].form.errors["password"])
     assert not Provider.objects.exists()
 
 
@@ -466,19 +466,19 @@ def test_stored_credentials_are_not_sent_to_another_address(admin_client, provid
     if not form["verify_ssl"]:
         del form["verify_ssl"]
     page = admin_client.post(f"{PROVIDERS}{provider.pk}/verify/", form).content.decode()
-    assert "The stored credentials are not sent to another address: enter them again." in page
+    assert "Stored credentials are not sent to a new address. Enter them again." in page
     assert not asked
 
 
 def test_nor_are_they_saved_for_another_address(admin_client, provider):
     answer = admin_client.post(page(provider), typed(verify_ssl="on", url="http://elsewhere.example"))
-    assert "enter them again" in answer.content.decode()
+    assert "Enter them again" in answer.content.decode()
     assert Provider.objects.get().url is None
 
 
 def test_a_form_that_is_wrong_is_not_tested(admin_client, asked):
     page = admin_client.post(f"{PROVIDERS}verify/", typed(url="ftp://cloud", userid="AKIA")).content.decode()
-    assert "Give the user id and the password together." in page
+    assert "Enter both the user id and the password." in page
     assert not asked
 
 

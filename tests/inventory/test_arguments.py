@@ -42,28 +42,28 @@ UNREADABLE: dict[str, tuple[dict[str, Any], str]] = {
     "another version": (
         {"version": 2, "force": "perhaps"},
         (
-            "Another version of Portcullis accepted this task, in a form that this one does not know (version 2 "
-            "instead of 1). Once every process runs the same version, ask again."
+            "This task was accepted by another version of Portcullis, in a format that this version can't read "
+            "(version 2 instead of 1). Once every process runs the same version, repeat the request."
         ),
     ),
     "another key": (
         {"version": 1, "force": True, "later": 1},
-        "Portcullis can't read what this task is to do: Object contains unknown field `later`. Ask again.",
+        "Can't read what this task should do: Object contains unknown field `later`. Repeat the request.",
     ),
     "another value": (
         {"scope": {"kind": "star", "ref": "x"}},
-        "Portcullis can't read what this task is to do: Invalid enum value 'star' - at `$.scope.kind`. Ask again.",
+        "Can't read what this task should do: Invalid enum value 'star' - at `$.scope.kind`. Repeat the request.",
     ),
     "another key of a part": (
         {"scope": {"kind": "instance", "ref": "x", "depth": 1}},
         (
-            "Portcullis can't read what this task is to do: Object contains unknown field `depth` - at `$.scope`. "
-            "Ask again."
+            "Can't read what this task should do: Object contains unknown field `depth` - at `$.scope`. "
+            "Repeat the request."
         ),
     ),
     "two kinds at once": (
         {"deletion": True, "force": True},
-        "Portcullis can't read what this task is to do: Object contains unknown field `force`. Ask again.",
+        "Can't read what this task should do: Object contains unknown field `force`. Repeat the request.",
     ),
 }
 

@@ -57,14 +57,14 @@ def test_a_database_that_lacks_migrations(health: Any) -> None:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'secgroups'")
     said, failure = health()
     assert failure == "Unhealthy: database"
-    assert said["database"].endswith("migrations are to be applied: manage.py migrate")
+    assert said["database"].endswith("migrations are not applied. Run manage.py migrate")
 
 
 def test_a_broker_that_does_not_answer(health: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current_app.conf, "broker_write_url", "amqp://127.0.0.1:1//")
     said, failure = health()
     assert failure == "Unhealthy: broker"
-    assert said["broker"].endswith("refused (work is done nevertheless, some seconds later)")
+    assert said["broker"].endswith("refused (tasks still run, a few seconds later)")
 
 
 def test_tasks_that_nobody_is_at(health: Any) -> None:
@@ -78,7 +78,7 @@ def test_tasks_that_nobody_is_at(health: Any) -> None:
 def test_refreshes_that_nobody_queues(health: Any, settings: Any) -> None:
     last = timezone.now() - settings.REFRESH_INTERVAL - timedelta(seconds=61)
     Provider.objects.update(last_refresh_date=last)
-    words = "no refresh was queued of acme: is it running?"
+    words = "No refresh was queued for acme. Is the scheduler running?"
     assert health() == ({"scheduler": words}, "Unhealthy: scheduler")
     settings.REFRESH_INTERVAL = timedelta()
     assert health() == ({}, "")

@@ -147,5 +147,5 @@ def test_a_task_of_it_leads_nowhere(gone: Provider, admin_client: Client) -> Non
 
 @pytest.mark.parametrize("command", ["refresh", "exportprovider"])
 def test_the_commands_do_not_know_it(command: str, gone: Provider) -> None:
-    with pytest.raises(CommandError, match="No provider is called meadow"):
+    with pytest.raises(CommandError, match="There is no provider meadow"):
         call_command(command, "meadow")

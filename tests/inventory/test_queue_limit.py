@@ -145,7 +145,7 @@ def test_the_admin_says_which_instance_can_take_no_more(admin_client: Client, ca
     url = reverse("admin:inventory_vm_add_groups", query={"ids": f"{vm.pk},{site.single.pk}"})
     answer = admin_client.post(url, {"groups": [site.web.pk]}, follow=True)
     told = [str(message) for message in answer.context["messages"]]
-    assert told == ["1 change accepted.", "1 change refused: the tasks say why."]
+    assert told == ["1 change accepted.", "1 change refused. The tasks say why."]
     refused = Task.objects.get(status=Task.Status.ERROR)
     assert (refused.state, refused.vm) == ("Finished", vm)
     assert refused.message.endswith(f"to staging-double: Queue full: 3 {FULL}.")

@@ -56,7 +56,7 @@ def test_without_a_name_it_refreshes_all_that_are_enabled() -> None:
 
 def test_a_name_of_no_provider_is_an_error_before_anything_is_read(cloud: MemoryCloud) -> None:
     run = Run("acme", "nosuch", "neither")
-    assert run.failure == "No provider is called nosuch, neither"
+    assert run.failure == "There is no provider nosuch, neither"
     assert not cloud.calls
 
 
@@ -81,7 +81,7 @@ def test_it_keeps_off_a_provider_that_is_being_refreshed(cast: Cast, cloud: Memo
     Lease.objects.create(queue=f"providers/{cast.acme.pk}", owner=uuid.uuid4(), ends_on=ends_on)
     run = Run("acme")
     assert run.failure == "Not refreshed: acme"
-    assert "acme: is being refreshed right now" in run.err
+    assert "acme: another process is refreshing it" in run.err
     assert not cloud.calls
 
 

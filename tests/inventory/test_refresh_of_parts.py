@@ -228,7 +228,7 @@ class TestATenant:
         handle_provider_tasks([task], Grip())
         assert (task.status, task.message) == (
             "Error",
-            "The cloud shows no tenant t-account any more: refresh acme to remove what was in it.",
+            "The cloud no longer shows tenant t-account. Refresh acme to remove what was in it.",
         )
         assert Vm.objects.count() == 4
 

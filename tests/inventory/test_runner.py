@@ -140,7 +140,7 @@ class TestWorkOff:
         add("a", "b")
         handler.before = fail
         run_queue(QUEUE)
-        failed = "Internal error (ZeroDivisionError). See the log of Portcullis for details."
+        failed = "Internal error (ZeroDivisionError). See the Portcullis log for details."
         assert states() == {"a": ("Finished", "Warn", "Half done."), "b": ("Finished", "Error", failed)}
         assert "secret detail" in caplog.text
 

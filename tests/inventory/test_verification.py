@@ -48,10 +48,10 @@ def raising(error: Exception) -> Any:
         (
             (READ, CHANGE),
             True,
-            "The cloud answers and takes the credentials. All required permissions are granted.",
+            "The cloud responds and accepts the credentials. All required permissions are granted.",
         ),
-        ((READ, KEEP), True, f"The cloud answers and takes the credentials. {KEEP.message}"),
-        ((READ, WHO_KNOWS), True, f"The cloud answers and takes the credentials. {WHO_KNOWS.message}"),
+        ((READ, KEEP), True, f"The cloud responds and accepts the credentials. {KEEP.message}"),
+        ((READ, WHO_KNOWS), True, f"The cloud responds and accepts the credentials. {WHO_KNOWS.message}"),
         (
             (BLIND, KEEP),
             False,
@@ -79,7 +79,7 @@ def test_a_failure_of_our_own_is_logged_and_told_without_its_words(
     verdict = verify_credentials(provider=Provider(vendor=AMAZON))
     assert (verdict.success, verdict.message) == (
         False,
-        "Internal error in the test. See the log of Portcullis for details.",
+        "Internal error in the test. See the Portcullis log for details.",
     )
     assert "ZeroDivisionError" in caplog.text
 
@@ -110,7 +110,7 @@ def test_a_cloud_that_never_answers_is_not_waited_for(
     verdict = verify_credentials(provider=provider, seconds=0.1)
     assert (verdict.success, verdict.message) == (
         False,
-        "The cloud did not answer all questions within 0.1 seconds.",
+        "The cloud did not answer all requests within 0.1 seconds.",
     )
     for thread in threading.enumerate():
         if thread.name == "verify":
@@ -131,7 +131,7 @@ def test_no_more_go_on_at_a_time_than_a_process_can_bear(says: Any, monkeypatch:
     monkeypatch.setattr(free, "release", lambda: (release(), ended.set()))
     provider = Provider(vendor=AMAZON)
     assert "did not answer" in verify_credentials(provider=provider, seconds=0.01).message
-    assert "under way already" in verify_credentials(provider=provider, seconds=0.01).message
+    assert "already running" in verify_credentials(provider=provider, seconds=0.01).message
     end.set()
     assert ended.wait(timeout=30)
     assert verify_credentials(provider=provider).success

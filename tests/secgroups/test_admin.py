@@ -272,7 +272,7 @@ def test_choosing_takes_no_more_queries_for_more_instances(
 def test_it_refuses_more_instances_than_one_action_may_change(admin_client, prod, shop, monkeypatch):
     monkeypatch.setattr(vm_admin, "MAX_SELECTED", 1)
     chosen = {"action": "add_groups", "_selected_action": [prod.vm.pk, shop.vm.pk]}
-    assert said(admin_client.post(url(Instance), chosen, follow=True)) == ["Choose at most 1 at once."]
+    assert said(admin_client.post(url(Instance), chosen, follow=True)) == ["Select at most 1 at once."]
 
 
 @pytest.mark.parametrize("ids", ["", "0", "x", "9" * 30])
@@ -301,7 +301,7 @@ def test_what_an_instance_cannot_have_is_told_and_the_rest_is_done(admin_client,
         task.vm: task.context_data["security_group"]["ems_ref"] for task in Task.objects.filter(state="Queued")
     }
     assert queued == {prod.vm: "sg-prod-web", shop.vm: "sg-shop-web"}
-    assert said(answer) == ["2 changes accepted.", "2 changes refused: the tasks say why."]
+    assert said(answer) == ["2 changes accepted.", "2 changes refused. The tasks say why."]
     refused = {task.vm: task for task in Task.objects.filter(state="Finished", status="Error")}
     assert "Cannot add web (sg-shop-web) to vm-prod" in refused[prod.vm].message
     assert "Cannot add web (sg-prod-web) to vm-shop" in refused[shop.vm].message
@@ -403,5 +403,5 @@ class TestRefresh:
     ):
         monkeypatch.setattr(refreshable, "MAX_SELECTED", 0)
         answer = self.act(admin_client, model, model.objects.first())
-        assert said(answer) == ["Choose at most 0 at once, or refresh their provider."]
+        assert said(answer) == ["Select at most 0 at once, or refresh their provider."]
         assert not self.queued().exists()

@@ -222,4 +222,4 @@ def test_the_page_of_a_provider_that_was_just_deleted_says_so(
     get = ProviderAdmin.get_object
     first = iter([lambda self, request, pk, field=None: Provider.objects.get(pk=pk)])
     monkeypatch.setattr(ProviderAdmin, "get_object", lambda *args: next(first, get)(*args))
-    assert "It was deleted meanwhile" in told(edit(admin_client, cast))
+    assert "It was deleted in the meantime" in told(edit(admin_client, cast))

@@ -210,7 +210,7 @@ UNKNOWN: list[tuple[dict[str, Any], str]] = [
 def test_an_edit_that_it_does_not_know_is_refused_in_plain_words(stored: dict[str, Any], problem: str) -> None:
     with pytest.raises(UnreadableArguments) as refused:
         edit_task(stored)
-    assert str(refused.value) == f"Portcullis can't read what this task is to do: {problem}. Ask again."
+    assert str(refused.value) == f"Can't read what this task should do: {problem}. Repeat the request."
 
 
 @pytest.mark.parametrize("version", [2, "two", None])
@@ -229,7 +229,7 @@ def carried_out(bad: Task, good: Task) -> tuple[Task, Task]:
 
 def assert_refused(task: Task) -> None:
     assert (task.state, task.status) == ("Finished", "Error")
-    assert task.message.startswith("Another version of Portcullis accepted this task")
+    assert task.message.startswith("This task was accepted by another version of Portcullis")
     assert task.arguments == {"version": 2, "of": "the future"}
 
 

@@ -144,8 +144,7 @@ def test_a_refusal_is_told_also_where_nothing_can_be_taken_back(cast: Cast, clou
     [task] = carried_out(double)
     assert task.status == "Error"
     assert task.message == (
-        "Five groups are the limit. What was written before that could not be taken back: The port is locked. "
-        "(request req-refused)"
+        "Five groups are the limit. Earlier changes could not be undone: The port is locked. (request req-refused)"
     )
     assert task.context_data["after"] == ["default", "web"]
 
@@ -202,7 +201,7 @@ def test_an_instance_that_is_gone_from_the_inventory_is_an_error(cast: Cast, clo
     vm.delete()
     task.refresh_from_db()
     handle_membership_tasks([task], Grip())
-    assert ends([task]) == [("Finished", "Error", "The instance is gone: it is no longer in the inventory.")]
+    assert ends([task]) == [("Finished", "Error", "The instance is no longer in the inventory.")]
     assert not cloud.calls
 
 

@@ -79,7 +79,7 @@ def test_the_names_of_a_group_that_only_the_cloud_knows_are_of_one_too(
     [task] = carried_out(vm)
     assert task.status == status
     if status == "Error":
-        assert task.message == "Cannot add web to production-single: the group sg-new has another name: new."
+        assert task.message == "Cannot add web to production-single: the name of group sg-new is new."
     assert ("sg-new" in cloud.port(PORT).group_refs) == (status == "Ok")
 
 
@@ -115,4 +115,4 @@ def test_credentials_that_can_not_be_read_end_the_task_with_that_reason(cast: Ca
     run_queue(task.queue)
     ended = Task.objects.get()
     assert (ended.state, ended.status) == ("Finished", "Error")
-    assert "set CREDENTIALS_KEY" in ended.message
+    assert "Set CREDENTIALS_KEY" in ended.message

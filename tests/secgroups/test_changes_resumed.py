@@ -78,7 +78,7 @@ def test_it_says_where_that_could_not_be_taken_back(in_the_way: Cast, cloud: Mem
     cloud.script("change_groups", refuse(), refuse())
     [task] = carried_out(in_the_way.staging.double)
     assert task.status == "Error"
-    assert "could not be taken back" in task.message
+    assert "could not be undone" in task.message
     assert memberships(in_the_way.staging.double) == {
         PORTS[0]: {"sg-staging-db"},
         PORTS[1]: {"sg-staging-default"},

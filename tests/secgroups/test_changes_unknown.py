@@ -62,7 +62,7 @@ def test_several_of_a_name_at_the_cloud_are_an_error_that_lists_them(cast: Cast,
     queue(vm, "add", "twin")
     [task] = carried_out(vm)
     assert task.status == "Error"
-    assert task.message.endswith("several groups of this name, choose one by its ems_ref: sg-1, sg-2.")
+    assert task.message.endswith("several groups with this name. Choose one by its ems_ref: sg-1, sg-2.")
 
 
 def test_a_group_of_another_network_is_refused_with_the_reason(cast: Cast, cloud: MemoryCloud) -> None:
@@ -71,7 +71,7 @@ def test_a_group_of_another_network_is_refused_with_the_reason(cast: Cast, cloud
     queue(vm, "add", GroupReference(ems_ref="sg-far"))
     [task] = carried_out(vm)
     assert task.status == "Error"
-    assert "it is in network vpc-production, and far belongs to vpc-staging" in task.message
+    assert "is in network vpc-production, but far belongs to vpc-staging" in task.message
 
 
 def test_a_group_of_another_network_that_came_into_the_inventory_meanwhile_is_refused_as_well(
@@ -82,7 +82,7 @@ def test_a_group_of_another_network_that_came_into_the_inventory_meanwhile_is_re
     actors.group(cast.staging.network, "far")
     [task] = carried_out(vm)
     assert task.status == "Error"
-    assert "it is in network vpc-production, and far belongs to vpc-staging" in task.message
+    assert "is in network vpc-production, but far belongs to vpc-staging" in task.message
 
 
 @pytest.mark.parametrize(("age", "status"), [(timedelta(seconds=5), "Ok"), (timedelta(minutes=5), "Error")])

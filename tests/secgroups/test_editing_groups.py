@@ -240,7 +240,7 @@ class TestDeleting:
     def test_what_is_gone_already_is_no_error(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group("sg-production-web")
         assert ends(edited(cast.acme, group_deletion(cast.production.web))) == [
-            ("Finished", "Ok", "There was nothing to do: security group web is gone.")
+            ("Finished", "Ok", "There was nothing to do: security group web no longer exists.")
         ]
         assert not SecurityGroup.objects.filter(pk=cast.production.web.pk).exists()
 

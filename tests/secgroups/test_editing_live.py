@@ -84,5 +84,5 @@ def test_a_name_that_the_network_has_is_refused_in_plain_words(provider: Provide
     [task] = edited(provider, group_creation(provider, name="web", cloud_network=network))
     assert task.status == "Error"
     assert task.message.startswith(
-        "Cannot create security group web: The VPC has a security group of this name already."
+        "Cannot create security group web: The VPC already has a security group with this name."
     )

@@ -85,7 +85,7 @@ def test_what_nobody_foresaw_ends_one_task_and_not_those_beside_it(
     monkeypatch.setattr(Ec2Driver, "create_rule", broken)
     tasks = edited(aws, rule(web, 1), rule(web, 2))
     assert [task.status for task in tasks] == ["Error", "Ok"]
-    assert tasks[0].message.endswith("Internal error (KeyError). See the log of Portcullis for details.")
+    assert tasks[0].message.endswith("Internal error (KeyError). See the Portcullis log for details.")
 
 
 @pytest.mark.parametrize("scoped", ["fe80::1%eth0/64", "fe80::%1/64"])

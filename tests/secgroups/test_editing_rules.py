@@ -77,7 +77,7 @@ class TestCreating:
         ours = Rule("r-1", "sg-production-web", "inbound", "IPV4", "tcp", 443, 443, "10.0.0.0/8")
         cloud.rule_list += [replace(ours, ref="r-0", port=80, end_port=80), ours]
         [task] = edited(cast.acme, https(cast.production.web))
-        assert (task.status, task.message) == ("Ok", f"There was nothing to do: {SUBJECT} is there.")
+        assert (task.status, task.message) == ("Ok", f"There was nothing to do: {SUBJECT} already exists.")
         assert task.context_data["firewall_rule"]["ems_ref"] == "r-1"
         assert set(FirewallRule.objects.values_list("ems_ref", flat=True)) == {"r-0", "r-1"}
 
@@ -191,7 +191,7 @@ class TestDeleting:
         else:
             cloud.drop_group("sg-production-web")
         [task] = edited(cast.acme, rule_deletion(known))
-        assert (task.status, task.message) == ("Ok", f"There was nothing to do: {SUBJECT} is gone.")
+        assert (task.status, task.message) == ("Ok", f"There was nothing to do: {SUBJECT} no longer exists.")
         assert not FirewallRule.objects.exists()
 
 

@@ -77,7 +77,7 @@ def test_a_network_is_refused_where_groups_are_in_none(
 ) -> None:
     monkeypatch.setattr(MemoryCloud, "groups_have_networks", False)
     refused = group_creation(cast.acme, name="new", cloud_network=cast.production.network)
-    assert refused == Refused("Cannot create security group new: the groups of acme are in no network")
+    assert refused == Refused("Cannot create security group new: security groups of acme don't belong to networks")
     assert isinstance(group_creation(cast.acme, name="new"), Edit)
 
 
@@ -96,7 +96,7 @@ class TestTheSourceOfARule:
         made = rule_creation(group, direction="inbound", source_security_group=source)
         if isinstance(made, Refused):
             assert made.message.endswith(
-                "the source belongs to another tenant, or to an unknown one, and is not shared with this one"
+                "the source group belongs to another or an unknown tenant, and is not shared with this tenant"
             )
         return isinstance(made, Refused)
 

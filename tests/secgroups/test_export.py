@@ -177,7 +177,7 @@ class TestCommand:
 
     @pytest.mark.parametrize("name", ["nosuch", "0", "9" * 30, "²"])
     def test_a_provider_that_is_none_is_said(self, name: str) -> None:
-        assert refused(name) == f"No provider is called {name}"
+        assert refused(name) == f"There is no provider {name}"
 
     def test_no_secret_is_read_and_none_is_written(self, cast: Cast) -> None:
         Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "hidden"})
@@ -208,13 +208,13 @@ class TestCommand:
         monkeypatch.setattr("secgroups.management.commands.exportprovider.os.fsync", breaks)
         target = files / "acme.json"
         target.write_text("the old one")
-        assert refused("acme", "--output", str(target)) == f"{target} can't be written: No space left on device"
+        assert refused("acme", "--output", str(target)) == f"Can't write to {target}: No space left on device"
         assert target.read_text() == "the old one"
         assert [path.name for path in files.iterdir()] == ["acme.json"]
 
     def test_a_folder_that_is_not_there_is_said(self, cast: Cast, files: Path) -> None:
         target = files / "nowhere" / "acme.json"
-        assert refused("acme", "--output", str(target)) == f"{target} can't be written: No such file or directory"
+        assert refused("acme", "--output", str(target)) == f"Can't write to {target}: No such file or directory"
 
     def test_a_large_inventory_takes_few_queries(self) -> None:
         brought_in("large", large(2_000, 200, 2_000))

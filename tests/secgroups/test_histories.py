@@ -174,7 +174,7 @@ class Histories(RuleBasedStateMachine):
             if tasks[one.task].status != Task.Status.ERROR:
                 for port in one.ports:
                     expected[port] = expected[port] - {one.group} | ({one.group} if one.action == "add" else set())
-        if any("could not be taken back" in task.message for task in tasks.values()):
+        if any("could not be undone" in task.message for task in tasks.values()):
             # The cloud has refused that as well. Then the task says so, and the inventory shows what is there.
             expected = {port: groups - {OUTSIDE} for port, groups in self._at_the_cloud().items()}
         outside = {port: {OUTSIDE} if there else set() for port, there in self.outside.items()}

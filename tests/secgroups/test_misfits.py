@@ -37,7 +37,7 @@ class TestWhatDoesNotFit:
     def test_a_name_is_cut_and_the_refresh_warns(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.instance_list[0] = replace(cloud.instance_list[0], name="x" * 300)
         ref = cloud.instance_list[0].ref
-        problem = "has 300 characters, at most 256 fit"
+        problem = "has 300 characters (limit 256)"
         told = "Refreshed acme: 4 instances and 6 security groups. 1 instance changed."
         task = refreshed(cast.acme)
         assert Vm.objects.get(ems_ref=ref).name == "x" * 256
@@ -73,7 +73,7 @@ class TestWhatDoesNotFit:
     def test_a_new_one_is_left_out_and_named(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.rule_list = [Rule("sgr-new", "sg-staging-web", "inbound", port=70000)]
         assert refreshed(cast.acme).message.endswith(
-            "1 value did not fit: firewall rule sgr-new of security group sg-staging-web was left as it was: "
+            "1 value did not fit: firewall rule sgr-new of security group sg-staging-web was left unchanged: "
             "port is not between -1 and 65535."
         )
         assert not FirewallRule.objects.exists()
@@ -90,7 +90,7 @@ class TestWhatDoesNotFit:
         assert SecurityGroup.objects.filter(cloud_tenant=cast.tenant).count() == 6
         assert FirewallRule.objects.get().security_group == cast.staging.default
         assert actors.memberships(cast.staging.single) == {"eni-staging-single-1": {"sg-staging-default"}}
-        assert task.message.count("was left as it was") == 3
+        assert task.message.count("was left unchanged") == 3
         assert task.message.endswith("; and 3 more.")
 
     def test_nothing_of_a_kind_goes_where_one_can_not_be_told(self, cast: Cast, cloud: MemoryCloud) -> None:

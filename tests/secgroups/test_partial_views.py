@@ -150,7 +150,7 @@ class TestACredentialThatIsNoAdministratorsAnyMore:
         before = everything()
         task = refreshed(provider, Scope("instance", ref))
         assert everything() == before
-        assert (task.status, "does not show" in task.message) == ("Warn", True)
+        assert (task.status, "can't see" in task.message) == ("Warn", True)
         refreshed(provider, Scope("instance", ref), force=True)
         assert refs(Vm) == {"s-own"}
 

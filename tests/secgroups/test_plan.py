@@ -58,27 +58,25 @@ def test_it_can_be_narrowed_to_some_ports(action: Action) -> None:
 
 def test_a_port_that_the_instance_does_not_have_stops_the_change() -> None:
     outcome, writes = changed([a_port("p1"), a_port("p2")], "add", WEB, "p1", "p9", "p8")
-    assert outcome == Outcome("Error", "vm-1 has no port p8, p9; nothing was changed.")
+    assert outcome == Outcome("Error", "vm-1 has no port p8, p9. Nothing was changed.")
     assert not writes
 
 
 def test_an_instance_without_ports_can_have_no_group() -> None:
     outcome, _ = changed([], "add", WEB)
-    assert outcome == Outcome("Error", "vm-1 has no port that could have security groups.")
+    assert outcome == Outcome("Error", "vm-1 has no port that can have security groups.")
 
 
 def test_a_port_without_port_security_is_left_out_and_named() -> None:
     outcome, writes = changed([a_port("p1"), a_port("p2", port_security_enabled=False)], "add", WEB)
     assert outcome.status == "Ok"
-    assert outcome.message == (
-        "Added security group web to vm-1. Left out port p2: it has port security switched off."
-    )
+    assert outcome.message == ("Added security group web to vm-1. Skipped port p2: it has port security disabled.")
     assert writes == {"p1": ("sg-web",)}
 
 
 def test_it_is_an_error_if_every_port_is_left_out() -> None:
     outcome, writes = changed([a_port("p1", port_security_enabled=False)], "add", WEB)
-    assert outcome == Outcome("Error", "No port of vm-1 can take web: port p1: it has port security switched off.")
+    assert outcome == Outcome("Error", "No port of vm-1 can have web: port p1 has port security disabled.")
     assert not writes
 
 
@@ -87,7 +85,7 @@ def test_it_refuses_a_group_of_another_network() -> None:
     outcome, writes = changed([a_port("p1")], "add", elsewhere)
     assert outcome.status == "Error"
     assert outcome.message == (
-        "No port of vm-1 can take web: port p1: it is in network vpc-1, and web belongs to vpc-2."
+        "No port of vm-1 can have web: port p1 is in network vpc-1, but web belongs to vpc-2."
     )
     assert not writes
 
@@ -97,7 +95,7 @@ def test_a_group_of_one_network_goes_on_the_ports_that_are_in_it() -> None:
         [a_port("p1"), a_port("p2", network="vpc-2")], "add", Group("sg", "web", network_ref="vpc-2")
     )
     assert writes == {"p2": ("sg",)}
-    assert "Left out port p1: it is in network vpc-1, and web belongs to vpc-2." in outcome.message
+    assert "Skipped port p1: it is in network vpc-1, but web belongs to vpc-2." in outcome.message
 
 
 def test_the_last_group_stays_where_the_cloud_insists_on_one_and_no_port_is_changed() -> None:
@@ -123,7 +121,7 @@ def test_it_does_not_warn_of_a_port_that_has_none_only_between_two_changes() -> 
 def test_it_warns_of_a_port_that_has_no_group_left() -> None:
     outcome, writes = changed([a_port("p1", WEB), a_port("p2", WEB, DB)], "remove", WEB, minimum=0)
     assert outcome.status == "Warn"
-    assert "Port p1 has no security group left: everything inbound is dropped there." in outcome.message
+    assert "Port p1 has no security group left, so all inbound traffic to it is dropped." in outcome.message
     assert writes == {"p1": (), "p2": ("sg-db",)}
 
 
@@ -192,7 +190,7 @@ def test_a_group_of_another_tenant_is_refused() -> None:
     outcome, writes = changed([a_port(tenant_ref="theirs")], "add", of_tenant("web", "ours"))
     assert outcome == Outcome(
         "Error",
-        "No port of vm-1 can take web: port p1: it is in tenant theirs, and web belongs to ours alone.",
+        "No port of vm-1 can have web: port p1 is in tenant theirs, but web belongs only to ours.",
     )
     assert not writes
 
@@ -215,14 +213,14 @@ def test_stateful_and_stateless_groups_do_not_come_together() -> None:
     has_stateful, has_none = a_port("p1", DB), a_port("p2")
     outcome, writes = changed([has_stateful, has_none], "add", quick)
     assert outcome.message == (
-        "Added security group quick to vm-1. Left out port p1: it has stateful groups, and quick is stateless."
+        "Added security group quick to vm-1. Skipped port p1: it has stateful groups, but quick is stateless."
     )
     assert writes == {"p2": ("sg-quick",)}
 
 
 def test_a_stateful_group_is_not_added_to_stateless_ones() -> None:
     made = plan("vm-1", [a_port("p1", OPS)], [Change(7, "add", WEB)], stateless={"sg-ops"})
-    assert "port p1: it has stateless groups, and web is stateful" in made.outcomes[7].message
+    assert "port p1 has stateless groups, but web is stateful" in made.outcomes[7].message
 
 
 def test_a_stateless_group_may_take_the_place_of_the_last_stateful_one() -> None:
@@ -236,16 +234,21 @@ def test_a_stateless_group_may_take_the_place_of_the_last_stateful_one() -> None
 @pytest.mark.parametrize(
     ("group", "port", "confined", "reason"),
     [
-        (Group("sg", "web"), {}, False, "it is in an unknown tenant, and it is unknown to which web belongs"),
+        (Group("sg", "web"), {}, False, "is in an unknown tenant, but the tenant of web is unknown"),
         (
             Group("sg", "web"),
             {"tenant_ref": "ours"},
             False,
-            "it is in tenant ours, and it is unknown to which web belongs",
+            "is in tenant ours, but the tenant of web is unknown",
         ),
-        (of_tenant("web", "ours"), {}, False, "it is in an unknown tenant, and web belongs to ours alone"),
-        (of_tenant("web", "ours"), {"tenant_ref": "ours"}, True, "network vpc-1, and it is unknown to which web"),
-        (Group("sg", "web", network_ref="vpc-1"), {"network_ref": None}, True, "it is in an unknown network"),
+        (of_tenant("web", "ours"), {}, False, "is in an unknown tenant, but web belongs only to ours"),
+        (
+            of_tenant("web", "ours"),
+            {"tenant_ref": "ours"},
+            True,
+            "network vpc-1, but the network of web is unknown",
+        ),
+        (Group("sg", "web", network_ref="vpc-1"), {"network_ref": None}, True, "is in an unknown network"),
     ],
 )
 def test_what_is_unknown_is_equal_to_nothing(
@@ -270,4 +273,4 @@ def test_a_group_goes_on_the_ports_in_the_networks_that_it_is_associated_with() 
     ports = [a_port("p1"), a_port("p2", network="vpc-2"), a_port("p3", network="vpc-3")]
     made = plan("vm-1", ports, [Change(7, "add", web)], confined=True)
     assert written(made, ports).keys() == {"p1", "p2"}
-    assert "Left out port p3: it is in network vpc-3, and web belongs to vpc-2." in made.outcomes[7].message
+    assert "Skipped port p3: it is in network vpc-3, but web belongs to vpc-2." in made.outcomes[7].message

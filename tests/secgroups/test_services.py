@@ -91,7 +91,7 @@ def test_a_group_can_be_named_in_three_ways(by: str, cast: Cast, vm: Vm) -> None
 
 def test_names_of_different_groups_are_refused(cast: Cast, vm: Vm) -> None:
     site = cast.production
-    other = "it has another name or ems_ref: web, sg-production-web"
+    other = "the name of this security group is web and its ems_ref is sg-production-web"
     assert refusal(vm, GroupReference("default", id=site.web.pk)).endswith(other)
     assert refusal(vm, GroupReference(id=site.web.pk, ems_ref=site.db.ems_ref)).endswith(other)
     assert refusal(vm, GroupReference("default", ems_ref=site.web.ems_ref)).endswith(other)
@@ -122,8 +122,8 @@ def test_a_group_that_is_there_already_is_accepted(vm: Vm) -> None:
 def test_a_name_that_fits_several_is_refused_with_the_ids_to_choose_from(cast: Cast, vm: Vm) -> None:
     twin = actors.group(cast.production.network, "web", ems_ref="sg-twin")
     assert refusal(vm, GroupReference("web")) == (
-        "Cannot add web to production-single: several security groups have this name, "
-        f"choose one by its id: {cast.production.web.pk}, {twin.pk}"
+        "Cannot add web to production-single: several security groups have this name. "
+        f"Choose one by its id: {cast.production.web.pk}, {twin.pk}"
     )
     assert accepted(vm, GroupReference("web", id=twin.pk)).arguments["group"]["ems_ref"] == "sg-twin"
 
@@ -163,7 +163,7 @@ def test_a_group_of_another_provider_is_refused(cast: Cast, vm: Vm) -> None:
     foreign = actors.group(other, "foreign")
     assert refusal(vm, GroupReference("foreign", id=foreign.pk)) == (
         "Cannot add foreign to production-single: "
-        "foreign is a group of provider other, production-single is in acme"
+        "foreign belongs to provider other, but production-single belongs to acme"
     )
 
 

@@ -93,7 +93,7 @@ def test_another_seed_gives_another_beside_it() -> None:
 
 def test_a_seed_is_not_used_twice() -> None:
     synthesize()
-    with pytest.raises(CommandError, match=r"synthetic-1-aws-america, .* is there already"):
+    with pytest.raises(CommandError, match=r"synthetic-1-aws-america, .* already exists"):
         synthesize(instances=1)
     assert Vm.objects.count() == INSTANCES
 

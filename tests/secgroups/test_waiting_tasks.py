@@ -284,7 +284,7 @@ class TestCancelling:
 
         meanwhile(clock, cancel)
         work(cast)
-        assert "its cloud may have done it, or a part of it" in refused[0]
+        assert "the cloud may already have done part of it" in refused[0]
         assert told(task) == ADDED
 
     def test_not_a_half_done_write(self, cast: Cast, cloud: MemoryCloud, clock: Clock, user: User) -> None:
@@ -292,7 +292,7 @@ class TestCancelling:
         cloud.script("change_groups", go, throttle(LONG))
 
         def cancel() -> None:
-            with pytest.raises(NotInTime, match="may have done it"):
+            with pytest.raises(NotInTime, match="may already have done part of it"):
                 cancel_task(task=task, user=user)
 
         meanwhile(clock, cancel)
@@ -330,7 +330,7 @@ class TestCancelling:
         cloud.script("ports", throttle(LONG))
 
         def cancel() -> None:
-            with pytest.raises(NotInTime, match="may have done it"):
+            with pytest.raises(NotInTime, match="may already have done part of it"):
                 cancel_task(task=task, user=user)
 
         meanwhile(clock, cancel)
@@ -373,7 +373,7 @@ class TestRetrying:
         Task.objects.update(state=state)
         answer = admin_client.post(f"/api/tasks/{task.pk}", {"action": "retry"}, content_type="application/json")
         assert answer.status_code == 400
-        assert "only a task that is queued or waits for its next attempt can be" in answer.json()["message"]
+        assert "only a task that is queued or waiting for its next attempt can be" in answer.json()["message"]
 
     def test_the_admin_cancels_and_retries(self, cast: Cast, admin_client: Client, messages: list[Any]) -> None:
         web, db = added(cast, "web", "db")

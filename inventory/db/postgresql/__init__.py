@@ -1,1 +1,1 @@
-"""Django's database backend for PostgreSQL, with less work for each request and each time."""
+"""Django's PostgreSQL backend, with less work for each request."""

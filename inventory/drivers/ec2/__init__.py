@@ -1,4 +1,4 @@
-"""Amazon EC2, and whatever else speaks its API at the URL of a provider."""
+"""Amazon EC2, and other endpoints with its API."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Filters = Mapping[str, Sequence[str]]
 
-#: Most values that EC2 takes in the filters of one request.
+#: Maximum number of filter values in a request to EC2.
 FILTER_VALUES = 200
-#: The filter for the VPC that every account is given.
+#: The filter for the default VPC.
 DEFAULT: Filters = {"is-default": ["true"]}
-#: The filters for groups with a rule that names a group.
+#: The filters for groups with a rule that refers to a group.
 NAMING = ("ip-permission.group-id", "egress.ip-permission.group-id")
 
 
@@ -130,15 +130,13 @@ class Ec2Driver(Driver):
     def placed(self, group: Group) -> Group:
         vpc = next(iter(self._vpcs({"vpc-id": [group.network_ref]} if group.network_ref else DEFAULT)), None)
         if vpc is None and group.network_ref:
-            raise CloudRefused(f"The VPC {group.network_ref} does not exist any more.")
+            raise CloudRefused(f"The VPC {group.network_ref} no longer exists.")
         if vpc is None:
-            raise CloudRefused("The account has no default VPC in this region: name a network.")
+            raise CloudRefused("The account has no default VPC in this region. Specify a network.")
         # Whose VPC it is does not matter: a participant makes groups of its own in one that is shared with it.
         account = self._account() if group.tenant_ref else None
         if account and account != group.tenant_ref:
-            raise CloudRefused(
-                f"With these credentials a group belongs to the account {account}, not to {group.tenant_ref}."
-            )
+            raise CloudRefused(f"These credentials create groups in account {account}, not in {group.tenant_ref}.")
         # EC2 wants a description, and keeps it for good.
         return replace(group, description=group.description or group.name, network_ref=vpc.ref)
 
@@ -160,7 +158,7 @@ class Ec2Driver(Driver):
         return made, _request_id(answer)
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
-        raise CloudRefused("EC2 can't change the name and the description of a security group.")
+        raise CloudRefused("EC2 can't change the name or the description of a security group.")
 
     def delete_group(self, ref: str) -> str | None:
         try:
@@ -183,8 +181,8 @@ class Ec2Driver(Driver):
         )
         made = next(iter(answer.get("SecurityGroupRules", ())), None)
         if made is None:
-            # A compatible cloud may leave it out; asked again it says that the rule is there.
-            raise CloudUnavailable("EC2 does not say which rule it made.", request_id=_request_id(answer))
+            # A compatible cloud may omit it. A retry then finds that the rule exists.
+            raise CloudUnavailable("EC2 did not return the rule that it created.", request_id=_request_id(answer))
         return parsers.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
 
     def delete_rule(self, rule: Rule) -> str | None:
@@ -193,11 +191,11 @@ class Ec2Driver(Driver):
         return _request_id(answer)
 
     def _instance(self, ref: str) -> tuple[Instance]:
-        # Asked for by id, which EC2 answers with an error for an unknown one: a filter would only find nothing.
+        # By id, because EC2 then returns an error for an unknown one. A filter would just find nothing.
         answer = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
         found = self._instances(answer["Reservations"])
         if not found:
-            raise InstanceGone(f"The instance {ref} is terminated or about to be.")
+            raise InstanceGone(f"The instance {ref} is terminated or terminating.")
         return (found[0],)
 
     def _instances(self, reservations: Iterable[parsers.Item]) -> tuple[Instance, ...]:
@@ -216,7 +214,7 @@ class Ec2Driver(Driver):
         return tuple(parsers.group(item, associations) for item in found)
 
     def _associations(self, filters: Filters) -> parsers.Associations:
-        """The VPCs with which groups of other VPCs are associated; none where the cloud does not say."""
+        """The VPC associations of groups; none if the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
         wanted = {**filters, "state": ["associated"]}
         try:
@@ -227,7 +225,7 @@ class Ec2Driver(Driver):
 
     @cached_property
     def _untold(self) -> set[str]:
-        """The attributes of groups that could not be read."""
+        """The attributes of groups that are incomplete."""
         return set()
 
     def _as_told(self, inventory: Inventory) -> Inventory:
@@ -247,14 +245,14 @@ class Ec2Driver(Driver):
         return next((owner for one in reservations if (owner := one.get("OwnerId"))), None)
 
     def _users(self, ref: str) -> str:
-        """What keeps a group from being deleted: interfaces that have it, groups with rules that name it."""
+        """What prevents the deletion of a group: interfaces that have it, groups with rules that refer to it."""
         try:
             on = sorted(port.ref for port in self._ports({"group-id": [ref]}))
             naming = (self._groups({name: [ref]}) for name in NAMING)
             rules = sorted({group.ref for groups in naming for group in groups} - {ref})
         except CloudError:
             return ""
-        told = [("It is on the network interfaces", on), ("Rules of these groups name it", rules)]
+        told = [("It is attached to the network interfaces", on), ("Rules of these groups refer to it", rules)]
         return " ".join(f"{words}: {', '.join(refs)}." for words, refs in told if refs)
 
 
@@ -269,5 +267,5 @@ def _request_id(answer: Mapping[str, Any]) -> str | None:
 
 
 def _literally(value: str) -> str:
-    """A filter value that matches only itself: `*` and `?` are wildcards, and a group's name may have a `*`."""
+    """Escape a filter value: `*` and `?` are wildcards, and a group's name may contain `*`."""
     return re.sub(r"([*?\\])", r"\\\1", value)

@@ -1,6 +1,6 @@
-"""A boto3 client made of a `Connection` alone: what the machine's environment says about AWS is not looked at.
+"""A boto3 client made only from a `Connection`, ignoring the machine's AWS environment and files.
 
-The only module, with `errors`, that imports boto3 and botocore, and so the one that the driver imports late.
+Only this module and `errors` import boto3 and botocore, so the driver imports it late.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
 DEFAULT_REGION = "us-east-1"
-#: The largest page that every paginated action of EC2 takes. Without a size EC2 doesn't paginate at all.
+#: The largest page that every paginated action of EC2 allows. Without a size EC2 doesn't paginate.
 PAGE_SIZE = 1000
-#: Most that one client keeps open: as many as a worker might have threads.
+#: Maximum number of open connections of a client; as many as a worker may have threads.
 CONNECTIONS = 64
 
-#: Of each list the attributes by which its entries are told apart.
+#: The attributes that identify the entries of each list.
 IDENTITIES: Mapping[str, Sequence[str]] = {
     "NetworkInterfaces": ["NetworkInterfaceId"],
     "Reservations": ["ReservationId"],
@@ -56,7 +56,7 @@ _making = Lock()
 
 
 class Client:
-    """The EC2 API as one connection sees it, at somebody's pace; raises nothing but `CloudError`."""
+    """The EC2 API for one connection, with a rate limiter. Raises only `CloudError`."""
 
     def __init__(self, connection: Connection, rate_limiter: RateLimiter) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class Client:
         self.region: str = self._ec2.meta.region_name
 
     def call(self, operation: str, key: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """The answer to one request, which has this `key`."""
+        """The answer to one request, which must have this `key`."""
         return self._rate_limiter.send(operation, partial(self._send, operation, key, parameters))
 
     def read(
@@ -76,7 +76,7 @@ class Client:
         *,
         optional: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """What all pages have under `key`; `optional` is an action that an endpoint may lack: `NotOffered`."""
+        """The entries under `key` of all pages. Raises `NotOffered` if the endpoint lacks an `optional` action."""
         parameters: dict[str, Any] = {
             "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
             "MaxResults": PAGE_SIZE,
@@ -93,7 +93,7 @@ class Client:
             parameters["NextToken"] = following
 
     def _send_optional(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The same of an action that an endpoint may lack: what says so is not worth asking again."""
+        """The same for an action that an endpoint may lack, which is not worth a retry."""
         try:
             return self._send(operation, key, parameters)
         except Unserved as error:
@@ -108,29 +108,29 @@ class Client:
                 raise
             raise CloudUnavailable(error.message) from error  # whether it was done is unknown
         if not answer["ResponseMetadata"].get("RequestId") or (key and key not in answer):
-            # Of any other page botocore makes an answer in which there is nothing.
+            # botocore parses any other page as an empty answer.
             raise ForeignAnswer(FOREIGN)
         if answer.get("Return") is False:
-            raise ForeignAnswer("The cloud answered without an error, and that it has not done it.")
+            raise ForeignAnswer("The cloud answered without an error, but did not do it.")
         return answer
 
 
 def _identity(item: Mapping[str, Any], key: str) -> tuple[Any, ...] | None:
-    """By what an entry of a list is told from the others, if it has that."""
+    """The identity of an entry in a list, if it has one."""
     found = tuple(map(item.get, IDENTITIES[key]))
     return None if None in found else found
 
 
 @lru_cache(maxsize=128)
 def shared(connection: Connection) -> EC2Client:
-    """The boto3 client of a connection, one for the whole process: threads may share it, and what it has open."""
+    """The boto3 client of a connection. All threads of the process share it and its open connections."""
     return connect(connection)
 
 
 def connect(connection: Connection) -> EC2Client:
-    """A boto3 client for EC2, which sends a request once: a write may have been done, and who asks has patience.
+    """Create a boto3 client for EC2 without retries: a write may have been done, and callers retry themselves.
 
-    Raises `CredentialsRefused` or `CloudRefused` if this connection doesn't make one.
+    Raises `CredentialsRefused` or `CloudRefused` for an invalid connection.
     """
     if not (connection.userid and connection.password):
         # Without them botocore would look for others: in the environment, in files, at the metadata service.
@@ -149,7 +149,7 @@ def connect(connection: Connection) -> EC2Client:
 
 
 def _guard(client: Any, connection: Connection) -> None:
-    """Have the answers guarded: there is no public way to a client's HTTP, whose pools are not made yet."""
+    """Guard the answers. There is no public access to a client's HTTP pools, which don't exist yet."""
     pools = client._endpoint.http_session._pool_classes_by_scheme
     pools.update(guarded(pools, connection))
     client.meta.events.register("before-parse.ec2", refuse_page)
@@ -157,7 +157,7 @@ def _guard(client: Any, connection: Connection) -> None:
 
 def _make(connection: Connection, verify: bool | str) -> EC2Client:
     if not verify:
-        # Somebody decided so for this provider; that the log says it on every connection makes nobody safer.
+        # The provider is configured this way. A warning for every connection would not help.
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     with _making:
         return _session().client(
@@ -173,7 +173,7 @@ def _make(connection: Connection, verify: bool | str) -> EC2Client:
 
 @cache
 def _session() -> boto3.Session:
-    """The process's one session: it keeps the model of EC2, which makes the next client in 10 ms instead of 150.
+    """The process's session. It caches the model of EC2, so the next client takes 10 ms instead of 150.
 
     It has no profile, no files and no endpoints of the environment, and credentials are given to each client.
     Clients are thread-safe, making them is not: hence `_making`.
@@ -197,6 +197,6 @@ def _config(connection: Connection) -> Config:
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=CONNECTIONS,
         user_agent_extra="Portcullis",
-        # A proxy set for this machine leads to the world outside; None leaves it in place.
+        # A proxy of this machine leads outside; None keeps it.
         proxies={} if url and is_loopback(url) else None,
     )

@@ -1,7 +1,7 @@
-"""What the errors of EC2 and of botocore mean: the one place where they become a `CloudError`.
+"""Maps the errors of EC2 and botocore to `CloudError`.
 
-The codes are those of https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and for
-throttling and signatures also their other spellings, which compatible clouds and other front ends of AWS use.
+The codes are from https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html. For throttling and
+signatures there are also other spellings, which compatible clouds and other front ends of AWS use.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from inventory.drivers.answers import MALFORMED
-from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
 from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
@@ -40,31 +39,32 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
+from inventory.drivers.messages import NO_ANSWER, about_the_network, about_tls
 
 
 class WouldWork(CloudRefused):
-    """It was asked for with `DryRun`, and may be done."""
+    """A request with `DryRun` is allowed."""
 
 
 class Unserved(ForeignAnswer):
-    """A failure that is none of EC2's, on an action that the endpoint may not have."""
+    """A failure that is not EC2's, maybe because the endpoint lacks the action."""
 
 
 Meaning = tuple[type[CloudError], str]
 
-FOREIGN = "The endpoint did not return a valid EC2 response. Check the URL, and that no login page is in the way."
-#: How endpoints that don't know an action fail on it.
+FOREIGN = "The endpoint did not return a valid EC2 response. Check the URL. A login page may be in the way."
+#: Statuses of endpoints that don't know an action.
 _UNSERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED}
 
-#: What is said where TLS can't come about at all.
+#: Signs that TLS can't be established.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
-#: Codes that mean several things, told apart by EC2's words.
+#: Codes with several meanings, distinguished by EC2's message.
 _BY_WORDS: list[tuple[str, str, Meaning]] = [
     (
         "InvalidGroup.NotFound",
         "different networks",
-        (CloudRefused, "A security group belongs to another VPC than the network interface."),
+        (CloudRefused, "A security group belongs to a different VPC than the network interface."),
     ),
     ("IncorrectInstanceState", "terminated", (InstanceGone, "The instance is terminated.")),
     ("IncorrectInstanceState", "shutting-down", (InstanceGone, "The instance is about to be terminated.")),
@@ -72,20 +72,20 @@ _BY_WORDS: list[tuple[str, str, Meaning]] = [
 
 _WRONG_SECRET: Meaning = (
     CredentialsRefused,
-    "The secret does not belong to the access key: enter both again.",
+    "The secret does not match the access key. Enter both again.",
 )
 _NO_SUCH_KEY: Meaning = (
     CredentialsRefused,
-    "There is no such access key: it is deleted, or of another cloud.",
+    "The access key does not exist. It was deleted, or belongs to another cloud.",
 )
-_NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this: their IAM policy has to allow it.")
-_EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired: enter new ones.")
+_NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this. Their IAM policy must allow it.")
+_EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired. Enter new ones.")
 _NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
 _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
 _TOO_FAST: Meaning = (Throttled, "The EC2 API rate limit of this account was exceeded.")
 
 _BY_CODE: dict[str, Meaning] = {
-    "InvalidAction": (NotOffered, "This endpoint does not have the action."),
+    "InvalidAction": (NotOffered, "This endpoint does not support the action."),
     # groups
     "InvalidGroup.NotFound": _NO_SUCH_GROUP,
     "InvalidGroupId.Malformed": _NO_SUCH_GROUP,
@@ -94,17 +94,17 @@ _BY_CODE: dict[str, Meaning] = {
         CloudRefused,
         "The network interface would have more security groups than the account's limit (5 unless it was raised).",
     ),
-    "InvalidGroup.Duplicate": (AlreadyThere, "The VPC has a security group of this name already."),
-    "InvalidGroup.Reserved": (CloudRefused, "The name is reserved for the group that every VPC has."),
+    "InvalidGroup.Duplicate": (AlreadyThere, "The VPC already has a security group with this name."),
+    "InvalidGroup.Reserved": (CloudRefused, "This name is reserved for a VPC's default security group."),
     "DependencyViolation": (InUse, "The security group is in use."),
-    "CannotDelete": (CloudRefused, "Every VPC keeps its default security group."),
+    "CannotDelete": (CloudRefused, "A VPC's default security group can't be deleted."),
     "SecurityGroupLimitExceeded": (
         CloudRefused,
-        "The account has as many security groups as it may: delete some, or raise its quota.",
+        "The account has reached its limit of security groups. Delete some, or have the quota raised.",
     ),
-    "InvalidVpcID.NotFound": (CloudRefused, "The VPC does not exist any more."),
+    "InvalidVpcID.NotFound": (CloudRefused, "The VPC no longer exists."),
     # rules
-    "InvalidPermission.Duplicate": (AlreadyThere, "The security group has this rule already."),
+    "InvalidPermission.Duplicate": (AlreadyThere, "The security group already has this rule."),
     "InvalidPermission.NotFound": _NO_SUCH_RULE,
     "InvalidSecurityGroupRuleId.NotFound": _NO_SUCH_RULE,
     "InvalidSecurityGroupRuleId.Malformed": _NO_SUCH_RULE,
@@ -113,8 +113,8 @@ _BY_CODE: dict[str, Meaning] = {
         "The security group would have more rules than the account's limit (60 unless it was raised).",
     ),
     # ports and instances
-    "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface does not exist any more."),
-    "InvalidInstanceID.NotFound": (InstanceGone, "The instance does not exist any more."),
+    "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface no longer exists."),
+    "InvalidInstanceID.NotFound": (InstanceGone, "The instance no longer exists."),
     # who asks
     "AuthFailure": (CredentialsRefused, "The access key or its secret is wrong, or may not be used for this."),
     "InvalidClientTokenId": _NO_SUCH_KEY,
@@ -133,7 +133,7 @@ _BY_CODE: dict[str, Meaning] = {
         CredentialsRefused,
         "The request's timestamp was rejected. Check the clock of this machine.",
     ),
-    "DryRunOperation": (WouldWork, "It may be done."),
+    "DryRunOperation": (WouldWork, "This is allowed."),
     "OptInRequired": (CredentialsRefused, "The account is not signed up for EC2 or for this region."),
     "Blocked": (CredentialsRefused, "The account is blocked."),
     "PendingVerification": (CredentialsRefused, "The account has yet to be verified by AWS."),
@@ -151,27 +151,27 @@ _BY_CODE: dict[str, Meaning] = {
 
 @contextmanager
 def cloud_errors() -> Iterator[None]:
-    """Raise whatever EC2 or botocore raise inside as a `CloudError`."""
+    """Raise errors of EC2 and botocore as `CloudError`."""
     try:
         yield
     except ClientError as error:
         raise _answered(error) from error
     except BotoCoreError as error:
         raise _unanswered(error) from error
-    except (ResponseParserError, *MALFORMED) as error:  # the latter for a number that is none, and the like
+    except (ResponseParserError, *MALFORMED) as error:  # the latter for invalid numbers and the like
         raise ForeignAnswer(FOREIGN) from error
 
 
 def refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Tell a page with a bad status from an error of EC2, before botocore looks for one in it."""
+    """Detect pages with a bad status that are no errors of EC2, before botocore parses them."""
     status, body = response_dict["status_code"], response_dict["body"]
     if status >= HTTPStatus.BAD_REQUEST and b"<Code>" not in body:
-        raise (Unserved if status in _UNSERVED else ForeignAnswer)(f"{FOREIGN} It was HTTP {status}.")
+        raise (Unserved if status in _UNSERVED else ForeignAnswer)(f"{FOREIGN} The status was HTTP {status}.")
 
 
 def _answered(error: ClientError) -> CloudError:
     answer = error.response
-    if "Error" not in answer:  # but well-formed, as the pages of many a proxy are
+    if "Error" not in answer:  # but well-formed, like many proxies' pages
         return ForeignAnswer(FOREIGN)
     code, message = answer["Error"].get("Code") or "", answer["Error"].get("Message") or ""
     metadata = answer.get("ResponseMetadata", {})
@@ -185,20 +185,20 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
     for its_code, its_words, meaning in _BY_WORDS:
         if code == its_code and its_words in message:
             return meaning
-    # The code goes before the status: throttling comes with 503, like a failure.
+    # The code has precedence, because throttling has the status 503, like a failure.
     if code in _BY_CODE:
         return _BY_CODE[code]
     if status == 429:
         return _TOO_FAST
     if status >= 500:
-        return CloudUnavailable, "EC2 failed; if this goes on, the health dashboard of AWS may say why."
-    return CloudRefused, "EC2 refused."
+        return CloudUnavailable, "EC2 failed. If this continues, check the AWS health dashboard."
+    return CloudRefused, "EC2 refused the request."
 
 
 def _unanswered(error: BotoCoreError) -> CloudError:
     if isinstance(known := error.kwargs.get("error"), CloudError):
-        return known  # of a guarded answer: botocore wraps what it does not know
-    words = f"{error} {error.kwargs.get('error', '')}"  # with what was beneath
+        return known  # from a guarded answer; botocore wraps unknown exceptions
+    words = f"{error} {error.kwargs.get('error', '')}"  # with its cause
     if isinstance(error, SSLError) and any(sign in words for sign in _NO_TLS):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
         return CloudRefused(f"{about_tls(words)} {error}")
@@ -207,5 +207,5 @@ def _unanswered(error: BotoCoreError) -> CloudError:
     if isinstance(error, EndpointConnectionError):
         return CloudUnavailable(f"{about_the_network(words)} {error}")
     if isinstance(error, NoConnectionError | HTTPClientError):
-        return CloudUnavailable(f"The connection broke before there was an answer. {error}")
-    return CloudRefused(str(error))  # what botocore finds wrong itself, before it sends anything
+        return CloudUnavailable(f"The connection broke before the answer arrived. {error}")
+    return CloudRefused(str(error))  # botocore's own validation, before it sends anything

@@ -1,7 +1,7 @@
-"""From the dicts that EC2 answers with to our values; no boto3 and no network.
+"""Converts EC2's answers to our values, without boto3 and network.
 
-The fields are those of the EC2 API reference. One that an account or a compatible cloud may leave out is read
-with `get`; an id is not, because nothing could be done without it.
+The fields are those of the EC2 API reference. Fields that an account or a compatible cloud may omit are read with
+`get`, but not ids, which are always required.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule
 
 Item = Mapping[str, Any]
-#: Of each group (id) the VPCs (ids) that it is associated with.
+#: For each group (id), the VPCs (ids) that it is associated with.
 Associations = Mapping[str, Collection[str]]
 
-#: States on the way out: EC2 lists such an instance for about an hour more, but it is nobody's any longer.
+#: Final states. EC2 still lists such an instance for about an hour.
 GONE = frozenset({"shutting-down", "terminated"})
 POWER_STATES: dict[str, PowerState] = {"running": "on", "stopped": "off"}
-#: The protocols that EC2 knows by name, and whose ports count (ICMP: type and code). Of any other one it lets all
-#: through, whatever the ports say.
+#: The protocols that EC2 knows by name, with ports (ICMP: type and code). For any other it ignores ports.
 PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
 
@@ -66,7 +65,7 @@ def account(arn: str | None) -> str | None:
 
 @understood
 def rule(item: Item, groups: Collection[str]) -> Rule:
-    """`groups` are the ids of the inventory's groups: only one of them is a source *group*."""
+    """`groups` are the ids of the inventory's groups. Any other source group is stored as a name."""
     protocol = protocol_named(item["IpProtocol"])
     with_ports = protocol in PROTOCOLS_WITH_PORTS
     peer = item.get("ReferencedGroupInfo") or {}
@@ -86,7 +85,7 @@ def rule(item: Item, groups: Collection[str]) -> Rule:
 
 @understood
 def instances(reservation: Item, region: str) -> list[Instance]:
-    """The instances of a reservation that are not on their way out."""
+    """The instances of a reservation, except terminating ones."""
     return [
         _instance(item, reservation.get("OwnerId"), region)
         for item in reservation["Instances"]
@@ -119,7 +118,7 @@ def _instance(item: Item, owner: str | None, region: str) -> Instance:
         tenant_ref=owner or None,
         flavor_name=item.get("InstanceType"),
         availability_zone_name=(item.get("Placement") or {}).get("AvailabilityZone"),
-        # Not cut from the zone: that of a local zone (us-west-2-lax-1a) doesn't end with one letter.
+        # Not derived from the zone, because local zones (us-west-2-lax-1a) have longer suffixes.
         location=region,
     )
 
@@ -133,7 +132,7 @@ def _name_tag(tags: Iterable[Item] | None) -> str | None:
 
 
 def _network_protocol(item: Item) -> Literal["IPV4", "IPV6"] | None:
-    """Only a CIDR has a family: a prefix list doesn't tell its own here, and a group has both."""
+    """Only a CIDR has a family. A prefix list doesn't show its own, and a group has both."""
     if item.get("CidrIpv4"):
         return "IPV4"
     return "IPV6" if item.get("CidrIpv6") else None
@@ -144,7 +143,7 @@ def _unless_any(number: int | None) -> int | None:
 
 
 def _range(item: Item, peer: Item, groups: Collection[str]) -> str | None:
-    """Every rule of EC2 has a source. Of one that shows none the range is empty, which fits nowhere."""
+    """Every rule of EC2 has a source. Without one, return an empty range, which does not fit."""
     if peer.get("GroupId") in groups:
         return None
     return (

@@ -1,4 +1,4 @@
-"""From our values to the parameters that EC2 takes; no boto3 and no network."""
+"""Converts our values to EC2's parameters, without boto3 and network."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from inventory.drivers.exceptions import CloudRefused
 from inventory.drivers.protocols import NUMBERS
 from inventory.drivers.values import Direction, Rule
 
-#: How the names of EC2's actions call a direction.
+#: Directions in the names of EC2's actions.
 WAYS: dict[Direction, Literal["ingress", "egress"]] = {"inbound": "ingress", "outbound": "egress"}
 ALL_PORTS = (0, 65535)
 
 
 def permission(rule: Rule) -> dict[str, Any]:
-    """One of `IpPermissions`, with the one source of a rule. For a source group it is for IPv4 and IPv6 alike."""
+    """An entry of `IpPermissions` for a rule. With a source group it applies to IPv4 and IPv6."""
     described = {"Description": rule.description} if rule.description else {}
     return {"IpProtocol": _protocol(rule.host_protocol), **_ports(rule), **_source(rule, described)}
 
 
 def _protocol(name: str | None) -> str:
-    """The name that EC2 knows, else the number."""
+    """The protocol's name if EC2 knows it, else its number."""
     if name is None:
         return str(ANY)
     return name if name in PROTOCOLS_WITH_PORTS else str(NUMBERS.get(name, name))
@@ -30,8 +30,8 @@ def _protocol(name: str | None) -> str:
 
 def _ports(rule: Rule) -> dict[str, int]:
     if rule.port is not None and rule.host_protocol not in PROTOCOLS_WITH_PORTS:
-        # EC2 would take the request and let every port through.
-        raise CloudRefused(f"EC2 has no ports for the protocol {rule.host_protocol or 'any'}.")
+        # EC2 would accept the request and allow every port.
+        raise CloudRefused(f"EC2 does not support ports for the protocol {rule.host_protocol or 'any'}.")
     first, last = ALL_PORTS if rule.host_protocol in {"tcp", "udp"} else (ANY, ANY)
     return {
         "FromPort": first if rule.port is None else rule.port,

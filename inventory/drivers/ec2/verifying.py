@@ -41,12 +41,12 @@ CHANGE = "add and remove security groups"
 #: Operation → what it does, and parameters that name nothing.
 WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     "create_security_group": (
-        "make security groups",
+        "create security groups",
         {"GroupName": "portcullis-test", "Description": "A test", "VpcId": f"vpc-{NOWHERE}"},
     ),
     "delete_security_group": ("delete security groups", {"GroupId": _GROUP}),
-    "authorize_security_group_ingress": ("make inbound rules", _AUTHORIZED),
-    "authorize_security_group_egress": ("make outbound rules", _AUTHORIZED),
+    "authorize_security_group_ingress": ("create inbound rules", _AUTHORIZED),
+    "authorize_security_group_egress": ("create outbound rules", _AUTHORIZED),
     "revoke_security_group_ingress": ("delete inbound rules", _REVOKED),
     "revoke_security_group_egress": ("delete outbound rules", _REVOKED),
 }
@@ -64,7 +64,7 @@ def checks(client: Client) -> Iterator[Check]:
         except NotAllowed as error:
             yield Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed=True)
         except NotOffered:
-            yield Check(name, False, f"This endpoint does not know {_action(operation)}.", needed=True)
+            yield Check(name, False, f"This endpoint does not support {_action(operation)}.", needed=True)
     yield _check(client, "modify_network_interface_attribute", CHANGE, _as_it_is(interfaces))
     for operation, (name, parameters) in WRITES.items():
         yield _check(client, operation, name, parameters)
@@ -87,8 +87,8 @@ def _check(client: Client, operation: str, name: str, parameters: Mapping[str, A
     except NotAllowed as error:
         return Check(name, False, f"May not {name}: grant {action}. {error}")
     except (CloudRefused, GroupNotFound, RuleNotFound, ForeignAnswer):
-        return Check(name, None, f"The endpoint does not tell whether it may {name} ({action}).")
-    return Check(name, None, f"The endpoint does not know DryRun: whether it may {name} is not known.")
+        return Check(name, None, f"Unknown whether this user may {name} ({action}): the endpoint does not say.")
+    return Check(name, None, f"Unknown whether this user may {name}: the endpoint does not support DryRun.")
 
 
 def _action(operation: str) -> str:

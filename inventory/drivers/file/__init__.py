@@ -1,4 +1,4 @@
-"""An inventory that was exported to a file, to be looked at without its cloud and without credentials."""
+"""Exported inventories, which can be viewed without their cloud and without credentials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inventory.drivers.values import Inventory
 
 
 class FileDriver(ReadOnlyDriver):
-    """A file in `settings.INVENTORY_FILES`, which the provider's URL names: `file:///acme.json`."""
+    """Reads a file in `settings.INVENTORY_FILES`, named by the provider's URL: `file:///acme.json`."""
 
     vendor: ClassVar[str] = "file"
     title: ClassVar[str] = "Exported inventory"

@@ -4,8 +4,8 @@
      "tenants": [{"ref": "t-1", "name": "acme", "description": null}, ...],
      "networks": [...], "groups": [...], "rules": [...], "instances": [...], "ports": [...]}
 
-What is left out is as in the values. What this version does not know is refused, because it would be lost. Whether
-what is known fits is not asked here: `boundary` does that for every driver.
+Missing attributes have the defaults of the values. Unknown keys are refused, because they would be lost.
+`boundary` checks later whether the values fit, as for every driver.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VERSION = 1
 
 
 def _entry(kind: type[Any]) -> type[Struct]:
-    """One thing of the inventory: what is read as a value of this kind."""
+    """The format of an entry that is read as a value of this type."""
     types = get_type_hints(kind)
     named: list[Any] = [
         (field.name, types[field.name], *([] if field.default is MISSING else [field.default]))
@@ -45,13 +45,13 @@ Document = defstruct(
 
 
 def loaded(content: bytes, name: str) -> values.Inventory:
-    """The inventory in a file of this name; `CloudRefused` says which entry is wrong if it is none."""
+    """Parse the content of a file. Raises `CloudRefused`, which names the invalid entry."""
     try:
         document = msgspec.json.decode(content, type=Document)
     except msgspec.ValidationError as error:
-        raise CloudRefused(f"The file {name} is no inventory of version {VERSION}: {error}") from error
+        raise CloudRefused(f"The file {name} is not an inventory of version {VERSION}: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CloudRefused(f"The file {name} is no JSON: {error}") from error
+        raise CloudRefused(f"The file {name} is not valid JSON: {error}") from error
     parts: dict[str, Sequence[Any]] = {part: getattr(document, part) for part in PARTS}
     for part, entries in parts.items():
         if twice := _first_repeated(entries):
@@ -73,7 +73,7 @@ def _first_repeated(entries: Iterable[Any]) -> str | None:
 
 
 def dumped(parts: Mapping[str, Iterable[object]]) -> Iterator[bytes]:
-    """The file of these values, in pieces: an entry a line, so that two exports can be compared line by line."""
+    """The file in pieces, an entry per line, so that two exports can be compared line by line."""
     yield b'{"portcullis":%d' % VERSION
     for part in PARTS:
         yield b',\n"%s":[' % part.encode()

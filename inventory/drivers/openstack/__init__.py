@@ -122,7 +122,7 @@ class OpenStackDriver(Driver):
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         instance = self._instance(instance_ref)
         if instance is None:
-            raise InstanceGone(f"The instance {instance_ref} does not exist any more.")
+            raise InstanceGone(f"The instance {instance_ref} no longer exists.")
         self._seen[instance_ref] = instance
         return self._ports_of(instance)
 
@@ -291,7 +291,7 @@ class OpenStackDriver(Driver):
         except CloudError:
             found = ()
         ports = ", ".join(f"{port.ref} of {port.instance_ref or 'no instance'}" for port in found)
-        return f"It is on the ports: {ports}." if ports else ""
+        return f"It is attached to the ports: {ports}." if ports else ""
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:

@@ -16,13 +16,13 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.discover import version_to_string
 from requests import Response
 
-from inventory.drivers.answers import FOREIGN
 from inventory.drivers.exceptions import (
     AnswerTooLarge,
     CloudUnavailable,
     ForeignAnswer,
 )
 from inventory.drivers.lists import Pages
+from inventory.drivers.messages import FOREIGN
 from inventory.drivers.openstack import decoding
 from inventory.drivers.openstack.errors import cloud_errors, raise_for
 from inventory.drivers.openstack.login import keystone_url, login, reachable
@@ -144,7 +144,7 @@ class Client:
         found = asking.get_endpoint_data()
         told = found is not None and found.api_version is not None
         if found is None or not (told or f"/v{major}" in (found.service_url or "")):
-            raise ForeignAnswer(f"The service {service} did not tell its versions. {FOREIGN}")
+            raise ForeignAnswer(f"The service {service} did not list its versions. {FOREIGN}")
         made = Adapter(self._session, service, endpoint_override=found.service_url)
         if service == "compute":
             chosen = COMPUTE if (found.max_microversion or OLD_COMPUTE) >= COMPUTE else OLD_COMPUTE

@@ -1,4 +1,4 @@
-"""What a good status came with: the JSON that was asked for, or `ForeignAnswer`."""
+"""Decodes the JSON of good answers. Raises `ForeignAnswer` for anything else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def item(answer: Response, key: str) -> Item:
 
 
 class Page(NamedTuple):
-    """A part of a list, and the marker of the next; `is_cut` if there is more that the cloud leaves out."""
+    """A page of a list, and the marker of the next one. `is_cut` if the cloud omits the rest."""
 
     things: list[Item]
     marker: str | None
@@ -54,7 +54,7 @@ def nothing(answer: Response) -> Item:
 
 @understood
 def identified(found: Any) -> Item:
-    """A thing without an id can't be told from others, nor be asked for again."""
+    """Require an id, without which a thing can't be identified."""
     if not isinstance(_thing(found)["id"], str) or not found["id"]:
         raise TypeError("a thing with its id expected")
     return _thing(found)

@@ -1,7 +1,6 @@
-"""What the errors of OpenStack's services and of its SDK mean: the one place where they become a `CloudError`.
+"""Maps the errors of OpenStack's services and SDK to `CloudError`.
 
-The types are the names of Neutron's exceptions, which its answers carry as `NeutronError.type`, and Nova's
-own words.
+The types are the names of Neutron's exceptions, which its answers have as `NeutronError.type`, and Nova's own.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from keystoneauth1 import exceptions as keystone
 from requests import RequestException, Response
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
-from inventory.drivers.answers import FOREIGN, MALFORMED
-from inventory.drivers.endpoints import NO_ANSWER, about_the_network, about_tls
+from inventory.drivers.answers import MALFORMED
 from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
@@ -33,56 +31,60 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
+from inventory.drivers.messages import FOREIGN, NO_ANSWER, about_the_network, about_tls
 
 Meaning = tuple[type[CloudError], str]
 
 _BY_TYPE: Mapping[str, Meaning] = {
     "SecurityGroupNotFound": (GroupNotFound, "There is no such security group in the project."),
     "SecurityGroupRuleNotFound": (RuleNotFound, "The security group has no such rule."),
-    "SecurityGroupRuleExists": (AlreadyThere, "The security group has this rule already."),
+    "SecurityGroupRuleExists": (AlreadyThere, "The security group already has this rule."),
     "SecurityGroupInUse": (InUse, "The security group is in use."),
-    "SecurityGroupConflict": (CloudRefused, "A port can't have stateful and stateless security groups together."),
-    "SecurityGroupCannotRemoveDefault": (CloudRefused, "Every project keeps its default security group."),
-    "SecurityGroupCannotUpdateDefault": (CloudRefused, "The default security group keeps its name."),
-    "PortSecurityAndIPRequiredForSecurityGroups": (CloudRefused, "Port security is switched off on the port."),
-    "PortNotFound": (CloudRefused, "The port does not exist any more."),
+    "SecurityGroupConflict": (CloudRefused, "A port can't have both stateful and stateless security groups."),
+    "SecurityGroupCannotRemoveDefault": (
+        CloudRefused,
+        "A project's default security group can't be deleted.",
+    ),
+    "SecurityGroupCannotUpdateDefault": (CloudRefused, "The default security group can't be renamed."),
+    "PortSecurityAndIPRequiredForSecurityGroups": (CloudRefused, "Port security is disabled on the port."),
+    "PortNotFound": (CloudRefused, "The port no longer exists."),
     "OverQuota": (
         CloudRefused,
-        "The quota of the project is used up: have it raised, or delete what is not needed.",
+        "The project has reached its quota. Have it raised, or delete what is not needed.",
     ),
     "itemNotFound": (
         InstanceGone,
-        "The instance does not exist any more.",
+        "The instance no longer exists.",
     ),  # the one thing that Nova is asked for
-    "RevisionNumberConstraintFailed": (Outdated, "Somebody else has changed it meanwhile."),
+    "RevisionNumberConstraintFailed": (Outdated, "Somebody else has changed it in the meantime."),
 }
 _BY_STATUS: Mapping[int, Meaning] = {
     HTTPStatus.UNAUTHORIZED: (
         CredentialsRefused,
-        "The user or its password is wrong, or has expired: check the provider's credentials and its domain.",
+        "The user or the password is wrong or has expired. Check the provider's credentials and domain.",
     ),
     HTTPStatus.FORBIDDEN: (
         NotAllowed,
-        "The user may not do this: it needs a role in the project that allows it.",
+        "The user may not do this. It needs a role in the project that allows it.",
     ),
-    HTTPStatus.NOT_FOUND: (NotOffered, "It does not exist, or the address is not that of the service."),
-    HTTPStatus.CONFLICT: (CloudRefused, "Something that is there already is in the way."),
-    HTTPStatus.PRECONDITION_FAILED: (Outdated, "Somebody else has changed it meanwhile."),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Throttled, "The cloud is asked more often than it allows."),
-    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, "The cloud is asked more often than it allows."),
-    HTTPStatus.NOT_IMPLEMENTED: (NotOffered, "The cloud does not have this."),
+    HTTPStatus.NOT_FOUND: (NotOffered, "It does not exist, or this is not the address of the service."),
+    HTTPStatus.CONFLICT: (CloudRefused, "It conflicts with something that already exists."),
+    HTTPStatus.PRECONDITION_FAILED: (Outdated, "Somebody else has changed it in the meantime."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Throttled, "The cloud's rate limit was exceeded."),
+    HTTPStatus.TOO_MANY_REQUESTS: (Throttled, "The cloud's rate limit was exceeded."),
+    HTTPStatus.NOT_IMPLEMENTED: (NotOffered, "The cloud does not support this."),
 }
-#: The longest pause that a cloud can ask for, in seconds.
+#: Maximum pause that a cloud can request, in seconds.
 LONGEST_PAUSE = 3600.0
-_FAILED: Meaning = (CloudUnavailable, "The cloud failed; if this goes on, its operators have to look after it.")
-_REFUSED: Meaning = (CloudRefused, "The cloud refused.")
+_FAILED: Meaning = (CloudUnavailable, "The cloud failed. If this continues, contact its operators.")
+_REFUSED: Meaning = (CloudRefused, "The cloud refused the request.")
 
 
 def raise_for(answer: Response) -> None:
-    """Raise what an answer means, unless it is a good one."""
+    """Raise the error of an answer, unless it is a good one."""
     if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return
-    if answer.status_code < HTTPStatus.BAD_REQUEST:  # no redirect, which is refused before
+    if answer.status_code < HTTPStatus.BAD_REQUEST:  # redirects are refused before
         raise ForeignAnswer(f"{FOREIGN} (HTTP {answer.status_code})")
     kind, said = _said(answer)
     request_id = answer.headers.get("X-Openstack-Request-Id") or answer.headers.get("X-Compute-Request-Id")
@@ -91,7 +93,7 @@ def raise_for(answer: Response) -> None:
 
 @contextmanager
 def cloud_errors() -> Iterator[None]:
-    """Raise whatever the SDK raises inside as a `CloudError`."""
+    """Raise errors of the SDK as `CloudError`."""
     try:
         yield
     except keystone.HttpError as error:
@@ -132,11 +134,11 @@ def _unanswered(error: Exception) -> CloudError:
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
         return CloudRefused(f"{about_tls(words)} {words}")
     if isinstance(error, keystone.EndpointNotFound) or "service catalog" in words:
-        return CloudRefused(f"Keystone knows no endpoint of a service there: is the region right? {words}")
+        return CloudRefused(f"Keystone has no endpoint for a service in this region. Check the region. {words}")
     if isinstance(error, keystone.ConnectTimeout) or "Read timed out" in words:
         return CloudUnavailable(f"{NO_ANSWER} {words}")
     if isinstance(getattr(error, "original", None), ChunkedEncodingError | ContentDecodingError):
-        return CloudUnavailable(f"The answer broke off, or can't be unpacked. {words}")
+        return CloudUnavailable(f"The answer is incomplete, or can't be decompressed. {words}")
     if isinstance(error, keystone.ConnectionError):
         return CloudUnavailable(f"{about_the_network(words)} {words}")
     # Among them what keystoneauth says of a discovery or a login that it does not understand.

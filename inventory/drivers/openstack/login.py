@@ -1,4 +1,4 @@
-"""Who to be at Keystone, and in which project."""
+"""Logging in to Keystone, and choosing the project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inventory.drivers.values import Connection
 
 Project = Mapping[str, Any]
 
-#: The domain, and the project, of those who name none.
+#: The default domain and project.
 DEFAULT_DOMAIN, DEFAULT_PROJECT = "default", "admin"
 
 
@@ -24,7 +24,7 @@ def keystone_url(connection: Connection) -> str:
 
 
 def login(session: Session, connection: Connection) -> v3.Auth:
-    """Who to be; a password's owner is asked which projects there are, and one of them is chosen."""
+    """Log in. With a password, list the user's projects first, and choose one."""
     url = keystone_url(connection)
     if connection.auth_type == "application_credential":
         return v3.ApplicationCredential(
@@ -44,16 +44,16 @@ def login(session: Session, connection: Connection) -> v3.Auth:
 
 
 def reachable(session: Session, url: str) -> Sequence[Project]:
-    """The projects that one can be scoped to."""
+    """The projects that the user can access."""
     listed = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
     return list(map(decoding.identified, listed.things))
 
 
 def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
-    """The project to be in: that of this id, or of this name, in the domain of the user before all others.
+    """Choose the project by id, or by name, preferably in the user's domain.
 
-    A name that only other domains have has to be that of one project: which of several is meant is not guessed.
-    Who names none is in `admin`, or else in the first project that there is, in their domain before all others.
+    A name that exists only in other domains must be unique there. The default is `admin`, or else the first
+    project, preferably in the user's domain.
     """
     usable = [project for project in projects if project.get("enabled", True)]
     if not usable:
@@ -65,14 +65,14 @@ def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
     found = by_id or at_home or named
     if not found and connection.project:
         raise CredentialsRefused(
-            f"The user {connection.userid} has no role in a project {wanted}; it has one in: {_listed(usable)}."
+            f"The user {connection.userid} has no role in a project {wanted}. It has one in: {_listed(usable)}."
         )
     if not found:
         return next((project for project in usable if project.get("domain_id") == domain), usable[0])
     if len(found) > 1:
         raise CredentialsRefused(
-            f"The user {connection.userid} has a role in several projects that could be meant: give the id of one "
-            f"of them as the project. They are: {_listed(found)}."
+            f"The user {connection.userid} has a role in several projects with this name. Set the project to one "
+            f"of their ids: {_listed(found)}."
         )
     return found[0]
 

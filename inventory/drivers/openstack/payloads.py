@@ -1,4 +1,4 @@
-"""From our values to what Neutron takes; no SDK and no network."""
+"""Converts our values to Neutron's parameters, without SDK and network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from inventory.drivers.protocols import NUMBERS, WITH_PORTS
 from inventory.drivers.values import Group, Rule
 
-#: The protocols that Neutron knows by the same name as we; it takes the number of each other one.
+#: The protocols that Neutron knows by the same name. Others are sent by number.
 NAMES = WITH_PORTS | {"ah", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "pgm", "rsvp", "vrrp"}
-#: All ports: Neutron refuses the port 0, and keeps the other range as none.
+#: Ranges that mean all ports: Neutron refuses port 0, and stores the other range as none.
 ALL_PORTS = frozenset({(0, 65535), (1, 65535)})
 
 
@@ -26,7 +26,7 @@ def group(wanted: Group) -> dict[str, Any]:
 
 
 def rule(wanted: Rule, tenant_ref: str | None) -> dict[str, Any]:
-    """A rule counts on the quota of its project, which is to be that of its group."""
+    """A rule counts on the quota of its project, so use the project of its group."""
     port, end_port = wanted.port, wanted.end_port
     if wanted.host_protocol in WITH_PORTS and (port, end_port) in ALL_PORTS:
         port = end_port = None
@@ -50,7 +50,7 @@ def _protocol(name: str | None) -> str | None:
 
 
 def _ethertype(wanted: Rule) -> str:
-    """What is said goes before what a range or a protocol tells; without any it is IPv4, as Neutron has it."""
+    """The family of the rule, else of its range or protocol, else IPv4, as in Neutron."""
     if wanted.network_protocol:
         return "IPv6" if wanted.network_protocol == "IPV6" else "IPv4"
     if wanted.source_ip_range:

@@ -1,4 +1,4 @@
-"""The HTTP of one connection to OpenStack: whom it trusts, how long it waits, what it takes for an answer."""
+"""The HTTP session of a connection to OpenStack: certificates, timeouts and limits on answers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 from inventory.drivers.exceptions import CloudRefused, CredentialsRefused
 from inventory.drivers.values import Connection
 
-#: To connect, in seconds.
+#: Timeout to connect, in seconds.
 CONNECT_TIMEOUT = 5.0
-#: How much of a compressed answer is unpacked at a time: it may be a thousand times as much.
+#: How much of a compressed answer to decompress at a time, because it may grow a thousandfold.
 CHUNK = 16 * 1024
 
 
 class GuardedAdapter(HTTPAdapter):
-    """The connections of `requests`, with answers that are guarded, also against what they unpack to."""
+    """`requests` connections with guarded answers, including their decompressed size."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -42,7 +42,7 @@ class GuardedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = guarded(manager.pool_classes_by_scheme, self._connection)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """The answer with its whole content, which `requests` reads later and without a limit otherwise."""
+        """The answer with its content. `requests` would read it later, without a limit."""
         answer = super().send(*args, **kwargs)
         content = bytearray()
         try:
@@ -59,13 +59,13 @@ def session(connection: Connection) -> Session:
     if not (connection.userid and connection.password):
         raise CredentialsRefused("The provider has no user (userid) or no password.")
     if not connection.url:
-        raise CloudRefused("The provider has no address: give the url or the hostname of Keystone.")
+        raise CloudRefused("The provider has no address. Set the URL or the host name of Keystone.")
     check_url(connection.url, "Keystone")
     authority = authority_file(connection.certificate_authority) if connection.verify_ssl else None
     http = requests.Session()
     for scheme in ("http://", "https://"):
         http.mount(scheme, GuardedAdapter(connection))
-    # Off, it neither looks for proxies, which lead away from this machine, nor for certificates and passwords.
+    # Without it, `requests` uses no proxies, which lead off this machine, and no other certificates and passwords.
     http.trust_env = not is_loopback(connection.url)
     made = Session(
         session=http,

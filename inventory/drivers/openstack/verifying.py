@@ -1,8 +1,7 @@
-"""What an OpenStack user may do, asked without doing it.
+"""Tests what an OpenStack user may do, without doing it.
 
-Neutron has no dry run. But it looks at its policy before anything else, and then at `If-Match`: a write that names
-a revision that was never there is 403 for those who may not and 412 for those who may. As a second guard it writes
-what is there already.
+Neutron has no dry run. But it checks its policy first, and then `If-Match`: a write with an impossible revision is
+403 without the permission, and 412 with it. As a second safeguard, the write would change nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ LISTS: tuple[tuple[Service, str, str, str], ...] = (
     ("network", "/security-group-rules", "security_group_rules", "firewall rules"),
     ("network", "/networks", "networks", "networks"),
 )
-#: Most of a list that is looked through for one of the project's own.
+#: How much of a list to search for a thing of the own project.
 PAGE = 1000
 NEVER = {"If-Match": "revision_number=-1"}
 
 
 def checks(client: Client) -> Iterator[Check]:
-    """Raises `CredentialsRefused` if they are not taken any more."""
+    """Raises `CredentialsRefused` if the credentials are no longer valid."""
     for service, path, key, what in LISTS:
         name = f"list {what}"
         try:
@@ -39,7 +38,7 @@ def checks(client: Client) -> Iterator[Check]:
             yield Check(name, False, f"May not {name}. {error}", needed=True)
     yield _every_project(client)
     yield _change(client, "ports", "security_groups", "add and remove security groups")
-    yield _change(client, "security-groups", "description", "make, edit and delete security groups and rules")
+    yield _change(client, "security-groups", "description", "create, edit and delete security groups and rules")
 
 
 def _every_project(client: Client) -> Check:
@@ -48,23 +47,23 @@ def _every_project(client: Client) -> Check:
         next(client.read("compute", "/servers/detail", "servers", all_tenants=1, limit=1), None)
         return Check("see every project", True, "Sees every project.")
     except CredentialsRefused:
-        return Check("see every project", False, f"Sees the project {own['name']} only.")
+        return Check("see every project", False, f"Sees only the project {own['name']}.")
 
 
 def _change(client: Client, collection: str, attribute: str, name: str) -> Check:
-    """Whether one of the project's own, if there is one, may be written; all else takes the same roles."""
+    """Whether a thing may be written, preferably of the own project. Other writes need the same role."""
     found = _one(client, collection, attribute)
     if found is None:
-        return Check(name, None, f"Whether it may {name} is not known: there are no {collection} to try it on.")
+        return Check(name, None, f"Unknown whether this user may {name}: there are no {collection} to test it on.")
     try:
         key = collection.replace("-", "_").removesuffix("s")
         client.write("PUT", f"/{collection}/{found['id']}", {key: {attribute: found.get(attribute)}}, key, **NEVER)
     except NotAllowed as error:
-        return Check(name, False, f"May not {name}: the user needs another role, such as member. {error}")
+        return Check(name, False, f"May not {name}. The user needs another role, such as member. {error}")
     except Outdated:
         pass
     except CloudError as error:
-        return Check(name, None, f"Whether it may {name} is not known. {error}")
+        return Check(name, None, f"Unknown whether this user may {name}. {error}")
     return Check(name, True, f"May {name}.")
 
 

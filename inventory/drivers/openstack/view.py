@@ -1,4 +1,4 @@
-"""Whose things OpenStack shows to a user: everybody's to an administrator, the own project's to anybody else."""
+"""Which things OpenStack shows: everything to administrators, their own project to others."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from inventory.drivers.values import Group, Instance, Inventory, Network, Port, 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
 
-#: What Neutron has.
+#: Neutron's types.
 NEUTRON = frozenset({Network, Group, Rule, Port})
 
 
 @dataclass
 class View:
-    """What a reading has learned of whose things it is shown; `own` is the project that is shown in any case."""
+    """What a read has learned about its visibility. The project `own` is always visible."""
 
     own: str
-    #: The kinds of which others' things are not shown.
+    #: The types whose things of other projects are not visible.
     partial: set[type] = field(default_factory=set)
     untold: set[str] = field(default_factory=set)
 
     def look_at(self, groups: Iterable[Group]) -> None:
-        """Learn from a list of all groups. Neutron refuses nobody: it leaves out what is not theirs to see.
+        """Learn from a list of all groups. Neutron refuses nobody, but omits what they may not see.
 
-        So only a group that is another project's alone tells that everything is shown.
+        So only an unshared group of another project proves that everything is visible.
         """
         known = (group for group in groups if isinstance(group.tenant_ref, str) and group.tenant_ref)
         if all(group.usable_by(self.own) for group in known):
             self.partial |= NEUTRON
 
     def ask(self, client: Client, tenant_ref: str | None = None) -> None:
-        """Learn from Nova alone whether more is shown, unless it is about what the own project has."""
+        """Learn from Nova whether other projects are visible, unless this is about the own project."""
         if same(tenant_ref, self.own):
             return
         try:
@@ -44,7 +44,7 @@ class View:
             self.partial |= NEUTRON | {Instance}
 
     def hidden(self, known: Mapping[str, Instance]) -> Iterator[Instance]:
-        """Those of the known instances that would not be shown."""
+        """The known instances that are not visible."""
         if Instance in self.partial:
             yield from (one for one in known.values() if not same(one.tenant_ref, self.own))
 

@@ -1,4 +1,4 @@
-"""Look whether all parts of an installation do their work."""
+"""Check all parts of an installation."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 
-from inventory import overdue
+from inventory import messages, overdue
 
-#: For how long something may be overdue: who stepped in for somebody that died is at it by then.
+#: How long something may be overdue; by then others have taken over from a process that died.
 HEALTH_GRACE = timedelta(seconds=60)
 
 
 class Unwell(Exception):
-    """What is wrong with a part, for a person."""
+    """A part does not work; `str()` says why."""
 
 
 class Command(BaseCommand):
-    help = (
-        "Looks whether database, broker, workers and scheduler do their work, and fails if one of them does not."
-    )
+    help = "Checks the database, the broker, the workers and the scheduler, and fails if one does not work."
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
         unwell = [name for name, look in PARTS.items() if not self._is_well(name, look)]
         if unwell:
-            raise CommandError(f"Unhealthy: {', '.join(unwell)}")
+            raise CommandError(messages.unhealthy(unwell))
 
     def _is_well(self, name: str, look: Callable[[], None]) -> bool:
         try:
@@ -46,7 +44,7 @@ class Command(BaseCommand):
 def _database() -> None:
     executor = MigrationExecutor(connection)
     if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise Unwell(f"{len(plan)} migrations are to be applied: manage.py migrate")
+        raise Unwell(messages.unapplied(len(plan)))
 
 
 def _broker() -> None:
@@ -54,18 +52,17 @@ def _broker() -> None:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0)
     except (OperationalError, OSError) as error:
-        raise Unwell(f"{error} (work is done nevertheless, some seconds later)") from error
+        raise Unwell(messages.broker_down(error)) from error
 
 
 def _workers() -> None:
     if late := overdue.tasks(HEALTH_GRACE).count():
-        waited = f"{late} tasks have waited for over {HEALTH_GRACE.seconds} s without a worker"
-        raise Unwell(f"{waited}. Are enough workers running?")
+        raise Unwell(messages.tasks_waiting(late, HEALTH_GRACE.seconds))
 
 
 def _scheduler() -> None:
     if names := sorted(overdue.refreshes(HEALTH_GRACE).values_list("name", flat=True)):
-        raise Unwell(f"no refresh was queued of {', '.join(names)}: is it running?")
+        raise Unwell(messages.refreshes_overdue(names))
 
 
 PARTS: dict[str, Callable[[], None]] = {

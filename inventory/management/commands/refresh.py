@@ -1,4 +1,4 @@
-"""Read the inventory of providers, here and now."""
+"""Refresh providers in this process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from inventory import messages
 from inventory.backoff import RestartRequested
 from inventory.drivers.exceptions import CloudError
 from inventory.fields import UnreadableSecret
@@ -19,21 +20,25 @@ from inventory.refresh import STEPS, Refresh, refresh
 
 
 class Command(BaseCommand):
-    help = "Reads the inventory of the named providers, or of all that are enabled."
+    help = "Refreshes the named providers, or all enabled providers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("providers", nargs="*", metavar="provider", help="the name of a provider")
-        parser.add_argument("--force", action="store_true", help="also remove more than half of what is known")
+        parser.add_argument("providers", nargs="*", metavar="provider", help="name of a provider")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="refresh even if this removes more than half of the known resources",
+        )
 
     def handle(self, *, providers: list[str], force: bool, **options: Any) -> None:
         failed = [provider.name for provider in _chosen(providers) if not self._refresh(provider, force)]
         if failed:
-            raise CommandError(f"Not refreshed: {', '.join(failed)}")
+            raise CommandError(messages.not_refreshed(failed))
 
     def _refresh(self, provider: Provider, force: bool) -> bool:
         with hold_lease(f"providers/{provider.pk}") as lease:
             if lease is None:
-                self.stderr.write(f"{provider.name}: is being refreshed right now")
+                self.stderr.write(f"{provider.name}: {messages.BEING_REFRESHED}")
                 return False
             try:
                 done = self._refreshed(provider, lease, force)
@@ -54,11 +59,11 @@ class Command(BaseCommand):
 
 
 def _chosen(names: list[str]) -> list[Provider]:
-    """The providers of these names; all that are enabled, without names."""
+    """The providers with these names; without names, all enabled providers."""
     if not names:
         return list(Provider.objects.enabled().defer("credentials"))
     named = Provider.objects.connected().filter(name__in=names).defer("credentials")
     found = {provider.name: provider for provider in named}
     if unknown := [name for name in names if name not in found]:
-        raise CommandError(f"No provider is called {', '.join(unknown)}")
+        raise CommandError(messages.no_providers(unknown))
     return [found[name] for name in names]

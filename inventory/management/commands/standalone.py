@@ -1,4 +1,4 @@
-"""The whole service in one command."""
+"""Run the whole service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from inventory import demo as demonstration
+from inventory import messages
 from inventory.standalone import preparation, programs
 from inventory.standalone.supervisor import Supervisor
 
@@ -19,14 +20,16 @@ class Command(BaseCommand):
     help = "Runs the API, the admin, a worker and the scheduler until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-        parser.add_argument("--port", default=8000, type=int, help="0 for any that is free (%(default)s)")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--port", default=8000, type=int, help="port to listen on, 0 for any free port (default: %(default)s)"
+        )
         parser.add_argument(
             "--demo",
             nargs="?",
             const="ec2",
             choices=["ec2", "openstack"],
-            help="with a company at a cloud on loopback to try it on (ec2)",
+            help="also run a demonstration cloud on loopback (default: ec2)",
         )
 
     def handle(self, *, host: str, port: int, demo: str | None, **options: Any) -> None:
@@ -46,11 +49,6 @@ class Command(BaseCommand):
             Supervisor(parts, report=self.stderr.write).run()
 
     def _welcome(self, url: str, name: str, password: str | None) -> None:
-        account = f"{name}, password {password} (shown this once)" if password else name
-        for line in (
-            f"Portcullis is at {url}, its admin at {url}/admin/. Ctrl-C ends it.",
-            f"Admin account: {account}",
-            f"Keys, lock and embedded broker are in {settings.VAR}",
-        ):
+        for line in messages.welcome(url, name, password, settings.VAR):
             self.stdout.write(line)
-        self.stdout.flush()  # also where the output is read by a program
+        self.stdout.flush()  # a program may be reading it

@@ -9,6 +9,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.http import QueryDict
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import without
 
@@ -34,20 +35,20 @@ class Command:
     def parse(cls, data: object, action: str | None = None) -> Self:
         """Read a body; `action` where the URL names it. `BadInput` says what is wrong with it."""
         if not isinstance(data, Mapping):
-            raise BadInput("The body must be a JSON object")
+            raise BadInput(messages.NO_OBJECT)
         if isinstance(data, QueryDict) and len(data.getlist("action")) > 1:
-            raise BadInput("Key given several times: action")
+            raise BadInput(messages.repeated_keys(["action"]))
         named = data.get("action", action or DEFAULT)
         if not isinstance(named, str):
-            raise BadInput("The action must be a string")
+            raise BadInput(messages.NO_ACTION_NAME)
         if action not in {None, named}:
-            raise BadInput(f"The URL is of the action {action}, and the body of {named}")
+            raise BadInput(messages.different_actions(str(action), named))
         if "resource" in data and "resources" in data:
-            raise BadInput("The body must have either a resource or resources, not both")
+            raise BadInput(messages.RESOURCE_AND_RESOURCES)
         if not {"resource", "resources"} & data.keys():
             return cls(named, (_rest(data),), many=False)
         if unknown := sorted(data.keys() - set(ENVELOPE)):
-            raise BadInput(f"Unknown key in the body: {', '.join(unknown)}")
+            raise BadInput(messages.unknown_body_keys(unknown))
         if "resources" in data:
             return cls(named, _listed(data["resources"]), many=True)
         return cls(named, (_object(data["resource"]),), many=False)
@@ -60,17 +61,17 @@ def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _listed(resources: object) -> tuple[dict[str, Any], ...]:
     if not isinstance(resources, list):
-        raise BadInput("The resources must be a list")
+        raise BadInput(messages.NO_LIST)
     if not resources:
-        raise BadInput("No resources specified")
+        raise BadInput(messages.NO_RESOURCES)
     if len(resources) > settings.API_PAGE_LIMIT:
-        raise BadInput(f"Too many resources specified: at most {settings.API_PAGE_LIMIT} in one request")
+        raise BadInput(messages.too_many_resources(settings.API_PAGE_LIMIT))
     return tuple(_object(resource) for resource in resources)
 
 
 def _object(resource: object) -> dict[str, Any]:
     if not isinstance(resource, dict):
-        raise BadInput("A resource must be a JSON object")
+        raise BadInput(messages.NO_RESOURCE_OBJECT)
     return resource
 
 
@@ -79,25 +80,24 @@ def edited_attributes(data: object) -> dict[str, Any]:
     if not isinstance(data, list):
         command = Command.parse(data if isinstance(data, QueryDict) else _object(data), EDIT)
         if command.many:
-            raise BadInput("A PUT or PATCH is of the one resource of its address")
+            raise BadInput(messages.ONE_IN_PATCH)
         return command.resources[0]
     changes = [_edit(_object(change)) for change in data]
     if len(edited := dict(changes)) < len(changes):
-        raise BadInput("An attribute can be changed once in a PATCH")
+        raise BadInput(messages.REPEATED_CHANGE)
     return edited
 
 
 def _edit(change: dict[str, Any]) -> tuple[str, Any]:
     if unknown := sorted(change.keys() - {"action", "path", "value"}):
-        raise BadInput(f"Unknown key in a change of a PATCH: {', '.join(unknown)}")
+        raise BadInput(messages.unknown_change_keys(unknown))
     action, path = change.get("action"), change.get("path")
     if action not in ("edit", "add", "remove"):  # no set: anything can stand here, also what has no hash
-        raise BadInput(f"Unsupported Action {action} in a PATCH: it must be edit, add or remove")
+        raise BadInput(messages.unsupported_change(action))
     if not isinstance(path, str) or not path:
-        raise BadInput("A change in a PATCH must name an attribute in its path")
+        raise BadInput(messages.NO_PATH)
     if ("value" in change) == (action == "remove"):
-        needed = "can have no value" if action == "remove" else "must have a value"
-        raise BadInput(f"The change of {path} in a PATCH {needed}")
+        raise BadInput(messages.value_in_change(path, needed=action != "remove"))
     return path.removeprefix("/"), change.get("value")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import ADDRESS, id_in, parse_uuid
 from inventory.rest.resources import ResourceType
@@ -38,8 +39,7 @@ class Named:
         said = self._said(resource)
         pks = sorted(reduce(and_, said)) if said else []
         if len(pks) > 1:
-            several = f"Several {self._resource_type.name} are named so"
-            raise BadInput(f"{several}: say by its id which of {', '.join(map(str, pks))} is meant")
+            raise BadInput(messages.several_named(self._resource_type.name, pks))
         return pks[0] if pks else 0
 
     def _said(self, resource: Mapping[str, Any]) -> list[set[int]]:

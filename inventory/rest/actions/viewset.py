@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from inventory.faults import seeing_others
+from inventory.rest import messages
 from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attributes, result
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
@@ -24,9 +25,6 @@ from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
 from inventory.rest.serializers import EmptyInput, without
-
-#: What is said of a resource in a body that does not say which it is.
-UNNAMED = "A resource must have an id or an href"
 
 #: The methods that stand for an action on one resource, beside a POST that names it.
 METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
@@ -64,7 +62,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if IF_MATCH in request.META and not self.detail and request.method not in SAFE_METHODS:
-            raise BadInput("If-Match is understood at the address of one resource alone")
+            raise BadInput(messages.IF_MATCH_OF_ONE)
 
     @property
     def command(self) -> Command:
@@ -89,12 +87,12 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if request.stream is None:  # DRF makes an empty object of it
             if request.method == "DELETE":
                 return Command("delete", ({},), many=False)
-            raise BadInput("The request must have a body")
+            raise BadInput(messages.NO_BODY)
         if request.method in {"PUT", "PATCH"}:
             return Command("edit", (edited_attributes(request.data),), many=False)
         command = Command.parse(request.data, self._addressed)
         if self.detail and len(command.resources) > 1:
-            raise BadInput("The address is of one resource, and the body has several")
+            raise BadInput(messages.ONE_AT_ADDRESS)
         return command
 
     @property
@@ -156,7 +154,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         name = self.command.action
         if self.running is None:
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
-            raise BadInput(f"Unsupported Action {name} for the {self.collection} {kind} specified")
+            raise BadInput(messages.unsupported_action(name, f"{self.collection} {kind}"))
         run: Callable[[], Response] = partial(getattr(self, self.running.__name__), request, **kwargs)
         if IF_MATCH not in request.META:
             return run()
@@ -249,16 +247,15 @@ class ActionViewSet(ViewSetMixin, ApiView):
         creates, named_by = self.running.url_path == DEFAULT, self.named_by(self.running)
         taken.check_keys(resource, *(ADDRESS if self.detail or creates else named_by))
         if creates and not resource.keys().isdisjoint(ADDRESS):
-            what = f"a new {self.collection}"
-            raise BadInput(f"Resource id or href should not be specified for creating {what}")
+            raise BadInput(messages.address_in_creation(self.collection))
         here = ids_in({"id": self.kwargs["pk"]}, self.collection) if self.detail else set()
         if named_by and len(here | ids_in(resource, self.collection)) > 1:
-            raise BadInput("The request names several resources by its address, id and href")
+            raise BadInput(messages.DIFFERENT_RESOURCES)
 
     def named(self, resource: dict[str, Any]) -> Any:
         """The row that a resource of the body names, by `id` or `href`."""
         if resource.keys().isdisjoint(ADDRESS):
-            raise BadInput(UNNAMED)
+            raise BadInput(messages.UNNAMED)
         address = resource.get("id", resource.get("href"))
         return self.resource(address)
 

@@ -1,1 +1,1 @@
-"""What each request goes through before and after its view: who it is from, what it may be, how it is answered."""
+"""What happens to a request before and after its view: authentication, negotiation, rendering and so on."""

@@ -1,4 +1,4 @@
-"""Who is asking, and as a member of which of their groups."""
+"""Authenticating the caller, and limiting them to one of their groups."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from rest_framework.request import Request
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import AuthToken, GroupMember
+from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
 
 M = TypeVar("M", bound=Model)
 
-#: The backend whose users have their password's hash in the database, as `user.backend` calls it.
+#: `user.backend` of users whose password hash is in the database.
 ACCOUNTS = f"{AccountBackend.__module__}.{AccountBackend.__qualname__}"
-#: That there is one makes DRF answer 401 instead of 403. It is not sent: HTTP Basic's would make browsers ask for
-#: a password over the login page, and Python's urllib dies of every other.
+#: With a challenge, DRF answers 401 instead of 403. It is not sent: HTTP Basic's makes browsers ask for a password
+#: over the login page, and Python's urllib fails on any other.
 CHALLENGE = "X-Auth-Token"
-#: Which part of its lifetime a token must have used before it is renewed, so that not every request writes.
+#: The part of its lifetime after which a token is renewed, so that not every request writes.
 RENEWED_AFTER = 1 / 60
 
 
@@ -44,12 +45,12 @@ def _columns(model: type[Model]) -> tuple[str, ...]:
 
 
 def _made(model: type[M], values: Sequence[Any]) -> M:
-    """An instance of the values of these columns."""
+    """An instance with these column values."""
     return model.from_db(DEFAULT_DB_ALIAS, _columns(model), values)
 
 
 class TokenAuthentication(KnoxAuthentication):
-    """The token in `X-Auth-Token`. A request that has one is judged by it alone, whatever else it brings."""
+    """The token in `X-Auth-Token`. If a request has one, other credentials are ignored."""
 
     _tokens = CompiledQuery(
         lambda: AuthToken.objects.filter(token_key=Param("key")).values_list(
@@ -64,18 +65,18 @@ class TokenAuthentication(KnoxAuthentication):
         if token is None:
             return None
         if not token.strip():
-            raise AuthenticationFailed("Empty Authentication Token (X-Auth-Token)")
+            raise AuthenticationFailed(messages.EMPTY_TOKEN)
         try:
             _check_text(token)
             user, found = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
-            raise AuthenticationFailed("Invalid Authentication Token (X-Auth-Token)") from None
+            raise AuthenticationFailed(messages.INVALID_TOKEN) from None
         if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
             _renew(found)
         return user, found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
-        """Who the token stands for and what they may, by one query; a scheduled task deletes the expired."""
+        """Read the user and their permissions in one query. A scheduled task deletes expired tokens."""
         text = token.decode()
         digest, now = hash_token(text), timezone.now()
         for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
@@ -94,11 +95,11 @@ class TokenAuthentication(KnoxAuthentication):
 
 
 class BasicAuthentication(authentication.BasicAuthentication):
-    """HTTP Basic. A password that was right a minute ago is not hashed slowly again.
+    """HTTP Basic. A password that was right a minute ago is not hashed again, which is slow.
 
-    What is remembered is a keyed digest of the name, the password and the hash that the database has of it, in
-    this process alone. The user is read in each request all the same: who has another password, is not active or
-    is gone is noticed at once. What was wrong is not remembered, and takes as long as ever.
+    This process caches a keyed digest of the user, the password and its hash in the database. Each request still
+    reads the user, so a changed password, an inactive or a deleted user take effect at once. Wrong passwords are
+    not cached.
     """
 
     _users = CompiledQuery(lambda: User.objects.filter(username=Param("name")).values_list(*_columns(User)))
@@ -113,7 +114,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
             if user.is_active and known.get(_digest(user, password)):
                 return user, None
         user, _ = super().authenticate_credentials(userid, password, request)
-        if user.backend == ACCOUNTS:  # another may know nothing of the hash
+        if user.backend == ACCOUNTS:  # other backends may not use the hash
             known.set(_digest(user, password), True)
         return user, None
 
@@ -122,19 +123,19 @@ class BasicAuthentication(authentication.BasicAuthentication):
 
 
 def _check_text(named: str) -> None:
-    """No database can be asked for a text with NUL, nor keeps one."""
+    """Refuse NUL, which databases can't compare or store."""
     if "\0" in named:
-        raise AuthenticationFailed("Invalid username/password.")
+        raise AuthenticationFailed(messages.INVALID_LOGIN)
 
 
 def _digest(user: User, password: str) -> str:
-    """What stands for this password as long as the user's hash is the one that it was found to match."""
-    text = json.dumps([user.pk, password, user.password])  # unlike joined text, no two say the same
+    """A digest of this password, valid as long as the user's hash stays the same."""
+    text = json.dumps([user.pk, password, user.password])  # unambiguous, unlike joined text
     return salted_hmac("inventory.rest.http.authentication", text, algorithm="sha256").hexdigest()
 
 
 def _renew(token: AuthToken) -> None:
-    """By an update, which can't bring back a token that was forgotten meanwhile."""
+    """Renew a token by an update, which can't restore a token that was deleted in the meantime."""
     expiry = timezone.now() + token.ttl
     if token.expiry is None or expiry - token.expiry > token.ttl * RENEWED_AFTER:
         AuthToken.objects.filter(pk=token.pk).update(expiry=expiry)
@@ -142,7 +143,7 @@ def _renew(token: AuthToken) -> None:
 
 
 def limited_to_group(request: Request) -> User | AnonymousUser:
-    """The caller; with `X-MIQ-Group`, as a member of that group alone. 401 if it is none of theirs."""
+    """The caller, limited to the group in `X-MIQ-Group`. Raises 401 if they are not in that group."""
     user, header = request.user, request.META.get("HTTP_X_MIQ_GROUP")
     if not header or isinstance(user, AnonymousUser):
         return user
@@ -150,13 +151,13 @@ def limited_to_group(request: Request) -> User | AnonymousUser:
     group = None if "\0" in name else user.groups.filter(name=name).first()
     member = group and GroupMember.objects.filter(pk=user.pk).first()
     if not (group and member):
-        raise AuthenticationFailed(f"Invalid Authorization Group {name} specified")
+        raise AuthenticationFailed(messages.invalid_group(name))
     member.group = group
     return member
 
 
 def _unescaped(header: str) -> str:
-    """A header that is escaped as a form's value, or not: as it is, it is UTF-8 or Latin-1, as with HTTP Basic."""
+    """Decode a header, which may be encoded like a form value. It is UTF-8 or Latin-1, as with HTTP Basic."""
     octets = unquote_to_bytes(header.replace("+", " ").encode("latin-1", "replace"))
     try:
         return octets.decode()
@@ -165,8 +166,8 @@ def _unescaped(header: str) -> str:
 
 
 def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
-    """What the entry point says of the caller: `group` is the one they act for, the first if they don't say."""
-    user = cast(User, request.user)  # no view answers anybody else
+    """The caller in the entry point. `group` is the group of the request, or else their first group."""
+    user = cast(User, request.user)  # all views require a login
     groups = list(user.groups.order_by("pk"))
     group = user.group if isinstance(user, GroupMember) else next(iter(groups), None)
     powerful = user.is_superuser and not isinstance(user, GroupMember)
@@ -186,7 +187,7 @@ def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
 
 
 def authorization(request: Request) -> dict[str, Any]:
-    """What the entry point says of what the caller may do: their permissions, by the names that actions ask."""
+    """The caller's permissions in the entry point."""
     allowed = cast(User, request.user).get_all_permissions()
     known = Permission.objects.order_by().values_list("content_type__app_label", "codename", "name")
     names = {f"{app}.{codename}": name for app, codename, name in known}

@@ -1,4 +1,4 @@
-"""Bodies that come in chunks (`Transfer-Encoding: chunked`), which Django takes for empty: they have no length."""
+"""Chunked bodies (`Transfer-Encoding: chunked`), which Django takes for empty, because they have no length."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.core.handlers.wsgi import WSGIHandler
 
 
 class Unchunked:
-    """A WSGI application that is given a body in chunks as one with a length.
+    """Gives a WSGI application chunked bodies as bodies with a length.
 
-    The web server joins the chunks (`wsgi.input_terminated`). Of a body that is too large as much is read as shows
-    that it is.
+    The web server joins the chunks (`wsgi.input_terminated`). A body that is too large is only read far enough to
+    know that.
     """
 
     def __init__(self, application: WSGIHandler) -> None:

@@ -1,4 +1,4 @@
-"""Answers that the caller has already, and changes of what the caller has seen."""
+"""Conditional requests: `If-None-Match` for reads, `If-Match` for changes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.rest import messages
 from inventory.rest.http.renderers import JSONRenderer, dumped
 
 IF_MATCH = "HTTP_IF_MATCH"
 
 
 def conditional_response(request: Request, resource: dict[str, Any]) -> Response:
-    """A resource with its `ETag`, or 304 if that is one of `If-None-Match`.
+    """A resource with its `ETag`, or 304 if `If-None-Match` has it.
 
-    The tag is made of what was read, so it changes with every value that the answer shows, also those of other
-    resources. A page for people has none: it shows more than the resource.
+    The tag is a hash of the answer, so it changes with every value that it shows, even those of other resources.
+    HTML pages have none, because they show more than the resource.
     """
     if not isinstance(request.accepted_renderer, JSONRenderer):
         return Response(resource)
@@ -34,11 +35,11 @@ def conditional_response(request: Request, resource: dict[str, Any]) -> Response
 
 class PreconditionFailed(APIException):
     status_code = 412
-    default_detail = "The resource has changed since it was read (If-Match). Read it again."
+    default_detail = messages.CHANGED
 
 
 def ensure_unchanged(request: Request, resource: dict[str, Any]) -> None:
-    """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, read without parameters."""
+    """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, as read without parameters."""
     known = parse_etags(request.META[IF_MATCH])
     if known != ["*"] and _etag(dumped(resource)) not in known:
         raise PreconditionFailed

@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a POST that may be repeated without being done twice.
+"""`Idempotency-Key`: a POST that can be repeated safely.
 
-A key is claimed first, in a transaction of its own, so that a repeat meanwhile can be told. Then one transaction
-holds both what the request does and the answer that is kept for repeats: a crash leaves neither, and the claim of
-one that crashed ends by itself. A request that writes nothing needs none: it may ask a cloud, and take its time.
+A key is claimed first, in its own transaction, so that a concurrent repeat is detected. Then one transaction
+writes both the changes and the stored answer, so a crash leaves neither, and the claim expires. A request that
+writes nothing runs without a transaction, because it may wait for a cloud.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.models import IdempotencyKey
+from inventory.rest import messages
 from inventory.rest.errors import BadInput, Conflict
 from inventory.rest.http.negotiation import is_form
 from inventory.rest.http.renderers import dumped
@@ -33,37 +34,36 @@ HEADER = "Idempotency-Key"
 IDEMPOTENCY_KEY = HttpHeaders.to_wsgi_name(HEADER)
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY_LENGTH = 255
-#: For how long a repeat gets the first answer.
+#: How long a stored answer is returned.
 KEPT = timedelta(hours=24)
-#: After how long a claim that nobody answered is another's. A request that takes longer finds that out before it
-#: commits, and has then done nothing.
+#: How long a claim lasts without an answer. A slower request notices before it commits, and does nothing.
 CLAIM = timedelta(seconds=30)
 
 
 class View(Protocol):
-    """What a view knows of its request."""
+    """What this module needs from a view."""
 
     def may_write(self) -> bool:
-        """Whether it may write to the database."""
+        """Whether the request may write to the database."""
 
     def require_parent(self) -> None:
-        """404 if its address is below what the caller does not see by now."""
+        """Raises 404 if the caller can no longer see the parent in the address."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        """The answer to a foreseen error, which counts too."""
+        """The answer to an expected error, which is stored too."""
 
 
 class TooManyKeys(APIException):
     status_code = 429
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(f"{settings.IDEMPOTENCY_KEYS} requests with an {HEADER} are kept already")
+        super().__init__(messages.too_many_keys(HEADER, settings.IDEMPOTENCY_KEYS))
         self.wait = max((until - timezone.now()).total_seconds(), 1)
 
 
 class TooLongAnswer(APIException):
     status_code = 413
-    default_detail = f"The answer is too long to be kept for the {HEADER}. Send fewer resources in one request."
+    default_detail = messages.answer_too_long(HEADER)
 
 
 def answer_once(request: Request, view: View, handle: Callable[[], Response]) -> Response:
@@ -87,7 +87,7 @@ def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response])
 
 
 def forget_old_keys() -> None:
-    """Delete the keys whose time is over."""
+    """Delete expired keys."""
     IdempotencyKey.objects.filter(claimed_on__lt=timezone.now() - KEPT).delete()
 
 
@@ -95,7 +95,7 @@ def _claim(request: Request) -> IdempotencyKey:
     """The row of the request's key: one that is answered, or one that is now ours to answer."""
     key = request.META[IDEMPOTENCY_KEY]
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
-        raise BadInput(f"{HEADER} must have from 1 to {MAX_KEY_LENGTH} printable characters")
+        raise BadInput(messages.invalid_key(HEADER, MAX_KEY_LENGTH))
     now, user = timezone.now(), cast(int, request.user.pk)
     fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
     mine = IdempotencyKey.objects.filter(user=user, key=key)
@@ -106,15 +106,15 @@ def _claim(request: Request) -> IdempotencyKey:
         IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
     claim = mine.first()
     if claim and claim.fingerprint != fresh.fingerprint:
-        raise BadInput(f"{HEADER} {key} was used for another request")
+        raise BadInput(messages.key_of_other_request(HEADER, key))
     if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
-        raise Conflict(f"A request with the {HEADER} {key} is still in progress")
+        raise Conflict(messages.key_in_progress(HEADER, key))
     return claim
 
 
 def _ensure_room(user: int, now: datetime) -> None:
-    """Raises `TooManyKeys` where as many as may be are kept of a user. None is forgotten for another: it would be
-    done twice."""
+    """Raises `TooManyKeys` if the user has the maximum number of keys. None is dropped early, because its request
+    could then be done twice."""
     kept, last = IdempotencyKey.objects.filter(user=user), settings.IDEMPOTENCY_KEYS - 1
     if kept[last : last + 1].exists():
         kept.filter(claimed_on__lt=now - KEPT).delete()
@@ -130,7 +130,7 @@ def _fingerprint(request: Request) -> str:
 
 
 def _body(request: Request) -> bytes:
-    """What the body says: of a form its fields, which no client sends twice between the same boundaries."""
+    """The body; for a form its fields, because the boundaries differ each time."""
     if not is_form(request):
         return bytes(request._request.body)
     form = cast(QueryDict, request.data)
@@ -142,7 +142,7 @@ def _attempt(
     on_error: Callable[[Exception], Response],
     together: Callable[[], AbstractContextManager[object]],
 ) -> Response:
-    """The handler's answer, or that of the error which undid it."""
+    """The handler's answer, or that of an error, which rolls it back."""
     try:
         with together():
             return handle()
@@ -151,9 +151,9 @@ def _attempt(
 
 
 def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
-    """The answer, for repeats as well, unless it says to ask again.
+    """Store the answer for repeats, unless it tells the client to retry.
 
-    One that is too long to be kept undoes what was written; where nothing was a repeat may do it again.
+    If it is too long, the changes are rolled back. If the request writes nothing, a repeat runs it again.
     """
     status, answer = response.status_code, dumped(response.data)
     too_long = len(answer) > settings.IDEMPOTENCY_ANSWER
@@ -163,5 +163,5 @@ def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
     if too_long or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         mine.delete()
     elif not mine.update(status=status, answer=answer.decode()):
-        raise Conflict(f"Another request with the {HEADER} {claim.key} has taken over")
+        raise Conflict(messages.key_taken_over(HEADER, claim.key))
     return response

@@ -1,4 +1,4 @@
-"""What happens to a request under /api before a view is chosen."""
+"""Middleware for requests below /api."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SLASHES = re.compile("/{2,}")
 
 
 class ApiMiddleware:
-    """Doubled and trailing slashes mean nothing under /api, on every method, and cost no redirect.
+    """Ignores doubled and trailing slashes below /api, on every method, without a redirect.
 
-    What comes there with a token is marked: it alone says who is asking.
+    Marks API requests with a token, which ignore sessions.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -37,7 +37,7 @@ class ApiMiddleware:
 
 
 class _ForBrowsers(MiddlewareMixin):
-    """Leaves alone what comes to the API with a token: nothing is kept of it."""
+    """Skips API requests with a token, which need no session."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if getattr(request, "with_token", False):
@@ -46,7 +46,7 @@ class _ForBrowsers(MiddlewareMixin):
 
 
 class SessionMiddleware(_ForBrowsers, sessions.SessionMiddleware):
-    """Takes a key with NUL, which a cookie can say and no database can be asked for, for none."""
+    """Ignores a session key with NUL, which databases can't compare."""
 
     def process_request(self, request: HttpRequest) -> None:
         if "\0" in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):

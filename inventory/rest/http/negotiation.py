@@ -1,4 +1,4 @@
-"""Which parser reads a request's body, and which renderer answers it."""
+"""Choosing the parser and the renderer of a request."""
 
 from __future__ import annotations
 
@@ -15,41 +15,43 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from inventory.rest import messages
+
 
 class JSONParser(BaseParser):
-    """Strict JSON, in which no object has a key twice: of two values one would be lost."""
+    """Strict JSON. Repeated keys are errors, because a value would be lost."""
 
     media_type = "application/json"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read()  # of no more than DATA_UPLOAD_MAX_MEMORY_SIZE: the view has looked at its length
+        body = stream.read()  # at most DATA_UPLOAD_MAX_MEMORY_SIZE: the view has checked its length
         if b"\\u0000" in body:
-            raise ParseError("The body must not contain NUL characters")  # no database can store one in a text
+            raise ParseError(messages.NUL_IN_BODY)  # no database can store one in a text
         try:
             parsed = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise ParseError(f"The body is not valid JSON: {error}") from error
+            raise ParseError(messages.not_json(error)) from error
         try:
-            json.loads(body, object_pairs_hook=_each_once)  # orjson keeps the last of several and says nothing
+            json.loads(body, object_pairs_hook=_each_once)  # orjson silently keeps the last of several
         except RecursionError as error:
-            raise ParseError("The body is nested too deeply") from error
+            raise ParseError(messages.TOO_DEEP) from error
         return parsed
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> None:
-    """Raises `ParseError` if an object with these keys and values has a key several times."""
+    """Raises `ParseError` if a key is repeated."""
     if len({key for key, _ in pairs}) < len(pairs):
         names = [key for key, _ in pairs]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ParseError(f"Key given several times: {', '.join(repeated)}")
+        raise ParseError(messages.repeated_keys(repeated))
 
 
 class Negotiation(DefaultContentNegotiation):
-    """A body is JSON whatever its Content-Type says, for `curl -d` calls it a form; only multipart is a form.
+    """Treats every body but multipart as JSON, because `curl -d` labels JSON as a form.
 
-    The answer is what the caller prefers by `Accept`, its weights included; what has no preference gets JSON.
+    `Accept` chooses the renderer, including its weights. The default is JSON.
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
@@ -67,9 +69,7 @@ class Negotiation(DefaultContentNegotiation):
             preferred = _preferred(request.META["HTTP_ACCEPT"], tuple(str(r.media_type) for r in offered))
         if preferred is None:
             asked = named or request.META["HTTP_ACCEPT"]
-            raise NotAcceptable(
-                f"Invalid Response Format {asked} requested: there is application/json and text/html"
-            )
+            raise NotAcceptable(messages.unsupported_format(asked))
         return next(r for r in offered if r.media_type == preferred), preferred
 
 
@@ -78,7 +78,7 @@ def is_form(request: Request) -> bool:
     return (request.content_type or "").startswith("multipart/form-data")
 
 
-@lru_cache(maxsize=100)  # a client always sends the same
+@lru_cache(maxsize=100)  # clients repeat their `Accept`
 def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
     asking = HttpRequest()
     asking.META["HTTP_ACCEPT"] = accept

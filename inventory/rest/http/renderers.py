@@ -1,4 +1,4 @@
-"""Answers: JSON for programs, a page for people."""
+"""Renderers: JSON for programs, a page for people."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
 
 
 def dumped(data: Any, option: int = 0) -> bytes:
-    """JSON as the API writes it: times in UTC with `Z`, UUIDs as text."""
+    """Dump JSON, with times in UTC with `Z` and UUIDs as text."""
     return orjson.dumps(data, default=str, option=_OPTIONS | option)
 
 
 class JSONRenderer(renderers.BaseRenderer):
-    """Compact JSON; indented where the browsable API shows it."""
+    """Compact JSON, indented in the browsable API."""
 
     media_type = "application/json"
     format = "json"
@@ -38,7 +38,7 @@ class JSONRenderer(renderers.BaseRenderer):
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
-    """DRF's page, with a form for each action that the caller may do at this address."""
+    """DRF's page, with a form for each allowed action at this address."""
 
     template = "rest/api.html"
 
@@ -59,7 +59,7 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         }
 
     def get_filter_form(self, data: Any, view: Any, request: Request) -> str:
-        """The filters of a list, one for each attribute; the schema has all of them."""
+        """The form of a list's filters, one for each attribute. The schema has all parameters."""
         if not hasattr(view, "filterset") or getattr(view, "action", None) != "list":
             return ""
         filterset = view.filterset()
@@ -71,12 +71,12 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         return render_to_string("rest/filters.html", context)
 
     def get_breadcrumbs(self, request: Request) -> list[tuple[str, str]]:
-        """The parts of the path: everything that it leads over is an address too."""
+        """The parts of the path, each of which is an address too."""
         parts = request.path.strip("/").split("/")
         return [(part, "/" + "/".join(parts[: n + 1])) for n, part in enumerate(parts)]
 
     def _form(self, action: Any) -> str:
-        """The fields of an action's input that a browser's form can carry."""
+        """The fields of an action's input that a form can have."""
         serializer_class = action.kwargs.get("serializer_class")
         if serializer_class is None:
             return ""

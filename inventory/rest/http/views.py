@@ -1,4 +1,4 @@
-"""What every view of the API does, and the views that are no collection."""
+"""The base of every view, and the views that are not collections."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inventory.models import AuthToken
+from inventory.rest import messages
 from inventory.rest.errors import BadInput, NotFound, error_body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.authentication import authorization, identity, limited_to_group
@@ -30,42 +31,42 @@ from inventory.rest.shapes import ENTRY_POINT, TOKEN
 
 
 def _break_reference_cycle(answer: Any) -> None:
-    """Take the answer from the view, which refers to itself and so lies about until the collector comes by."""
+    """Detach the answer from the view: the cycle would keep both alive until the garbage collector runs."""
     answer.renderer_context["view"].response = None
     answer.renderer_context, answer.data = {}, None
 
 
 class ApiView(APIView):
-    """A view that knows its version and the addresses under it."""
+    """A view that knows its API version and can make addresses."""
 
-    #: How errors call what stands at this address.
+    #: What errors call this address.
     place = "Collection"
-    #: The query parameters that each of its methods understands; of a viewset each of its actions.
+    #: The query parameters of each method; in a viewset, of each action.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         version = kwargs.get("version")  # not by a class of DRF, which would refuse it before the login
         if version and version not in settings.REST_FRAMEWORK["ALLOWED_VERSIONS"]:
-            raise BadInput(f"Unsupported API Version {version} specified")
+            raise BadInput(messages.unsupported_version(version))
         self.check_length(request)
         if request.query_params:
             self.check_parameters(request)
 
     def check_length(self, request: Request) -> None:
-        """Refuse a body that is too long, before it is read."""
+        """Refuse a body that is too large, before it is read."""
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if request.method not in SAFE_METHODS and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
 
     def check_parameters(self, request: Request) -> None:
-        """Refuse a query parameter that means nothing here; a method that there is not is refused as such."""
+        """Refuse unknown query parameters. An unsupported method is refused elsewhere."""
         method = str(request.method).lower()
         if hasattr(self, method):
             check_parameters(request.query_params, self.parameters.get("get" if method == "head" else method, ()))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        """The answer, marked as this caller's: a proxy must not hand it to another."""
+        """Mark the answer as private: a proxy must not give it to another user."""
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
@@ -74,13 +75,13 @@ class ApiView(APIView):
         return answer
 
     def perform_authentication(self, request: Request) -> None:
-        """Also limits the caller to the group that the request names."""
+        """Also limit the caller to the group in `X-MIQ-Group`."""
         super().perform_authentication(request)
         request.user = limited_to_group(request)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
-        raise BadInput(f"Unsupported HTTP Method {method} for the {self.place} specified")
+        raise BadInput(messages.unsupported_method(method, self.place))
 
     @property
     def user(self) -> User:
@@ -103,26 +104,25 @@ class Auth(ApiView):
         responses={200: TOKEN},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """Issue a token to the caller; `requester_type=ui` for one that lives longer."""
+        """Issue a token. `requester_type=ui` gives it a longer lifetime."""
         requester = request.query_params.get("requester_type", "api")
         if requester not in settings.TOKEN_TTL:
-            known = ", ".join(settings.TOKEN_TTL)
-            raise BadInput(f"Unsupported requester_type {requester} specified: it must be one of {known}")
+            raise BadInput(messages.unsupported_requester(requester, settings.TOKEN_TTL))
         ttl = settings.TOKEN_TTL[requester]
         token, text = AuthToken.objects.create(user=request.user, expiry=ttl, ttl=ttl)
         issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
         return Response(issued, headers={"Cache-Control": "no-store"})
 
-    @extend_schema(responses={204: OpenApiResponse(description="Forgotten")}, auth=[{"token": []}])  # type: ignore[list-item]
+    @extend_schema(responses={204: OpenApiResponse(description="Revoked")}, auth=[{"token": []}])  # type: ignore[list-item]
     def delete(self, request: Request, **kwargs: Any) -> Response:
-        """Forget the token that this request came with."""
+        """Revoke the token of this request."""
         if not isinstance(request.auth, AuthToken):
-            raise BadInput("There is no token to forget: the request came without X-Auth-Token")
+            raise BadInput(messages.NO_TOKEN)
         AuthToken.objects.filter(pk=request.auth.pk).delete()
         return Response(status=204)
 
 
-#: What this is.
+#: The product, as the entry point and `ProductInfo` describe it.
 PRODUCT = {
     "name": "Portcullis",
     "name_full": "Portcullis",
@@ -133,7 +133,7 @@ PRODUCT = {
 
 
 class ProductInfo(ApiView):
-    """What this is, for everybody: clients show it before a login."""
+    """The product, which clients show before a login."""
 
     place = "Product Info"
     authentication_classes = ()
@@ -141,12 +141,12 @@ class ProductInfo(ApiView):
 
     @extend_schema(responses={200: {"type": "object"}}, auth=[{}])  # type: ignore[list-item]
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """What this is."""
+        """The product."""
         return Response(PRODUCT)
 
 
 class EntryPoint(ApiView):
-    """The entry point: who you are here, and what there is."""
+    """The entry point: the caller and the collections."""
 
     place = "Entry Point"
     parameters = {"get": ("attributes",)}
@@ -156,7 +156,7 @@ class EntryPoint(ApiView):
         responses={200: ENTRY_POINT},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        """Who you are here, and what there is; with `attributes=authorization` also what you may do."""
+        """The caller and the collections. `attributes=authorization` adds the caller's permissions."""
         asked = names_in(request.query_params, "attributes", {"authorization", "all"})
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
@@ -186,27 +186,27 @@ class EntryPoint(ApiView):
 
 
 class NotFoundView(ApiView):
-    """Every other address under the API: says which part of it is wrong."""
+    """Any other address below the API: says which part of it is wrong."""
 
-    schema = None  # no address of the API
+    schema = None  # not in the description
 
     def check_parameters(self, request: Request) -> None:
-        """The address is wrong, whatever it is asked for."""
+        """Skipped: the address is wrong, whatever its parameters."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         collection, *below = kwargs["path"].split("/")
         if collection not in settings.COLLECTIONS:
-            raise BadInput(f"Unsupported Collection {collection} specified")
+            raise BadInput(messages.unsupported_collection(collection))
         if len(below) > 1 and below[1] not in get_resource_type(collection).subcollections:
-            raise BadInput(f"Unsupported Sub-Collection {below[1]} specified")
+            raise BadInput(messages.unsupported_subcollection(below[1]))
         raise NotFound("resource", kwargs["path"])
 
 
 @csrf_exempt
 def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    """Says that the service answers, to anybody."""
+    """Answer `pong`, without a login."""
     if request.method not in {"GET", "HEAD"}:
-        refused = f"Unsupported HTTP Method {(request.method or '').lower()} for the Ping specified"
+        refused = messages.unsupported_method((request.method or "").lower(), "Ping")
         return JsonResponse(error_body(400, refused), status=400)
     return HttpResponse("pong", content_type="text/plain")

@@ -1,4 +1,4 @@
-"""Requests that wait for something, so many of them that the others never have to wait for a thread."""
+"""Requests that wait, limited so that others always find a thread."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.http import QueryDict
 
 from inventory.rest.parameters import digits
 
-#: Longest that a request may wait, in seconds.
+#: Maximum wait of a request, in seconds.
 MAX_WAIT = 60
-#: How often it looks, in seconds.
+#: Pause between two checks, in seconds.
 PAUSE = 0.2
 
 _places = threading.BoundedSemaphore(settings.API_WAITING)
@@ -25,7 +25,7 @@ def seconds_in(query: QueryDict) -> int:
 
 
 def wait_until(there: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came to be `there` within so many seconds; where too many wait already, nobody waits for it."""
+    """Wait until `there` returns true, and return whether it did. Returns at once if too many requests wait."""
     if not seconds or not _places.acquire(blocking=False):
         return False
     try:

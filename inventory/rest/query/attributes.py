@@ -1,4 +1,4 @@
-"""What a filter or an order can be about: the attributes that a collection declares, with their types."""
+"""The attributes of a collection that filters and orders can use, with their types."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.expressions import Combinable
 
+from inventory.rest import messages
 from inventory.rest.classes import TYPE, ClassNames
 from inventory.rest.errors import BadInput
 from inventory.rest.resources import RelatedCount, ResourceType, Viewer
@@ -52,7 +53,7 @@ _KINDS: dict[type[models.Field[Any, Any]], Kind] = {
 
 
 def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute | None:
-    """The attribute of this name; None if there is none. `BadInput` for one that has no simple value."""
+    """The attribute with this name, or None. Raises `BadInput` for one that is not a scalar."""
     if texts := resource_type.lists.get(name):
         return Attribute(name, Kind.LIST, texts)
     column = resource_type.columns.get(name)
@@ -63,17 +64,17 @@ def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attr
         return None
     kind = _kind_of(resource_type, name)
     if kind is None:
-        raise BadInput(f"attribute {resource_type.label}-{name} can't be used in filters: it is no simple value")
+        raise BadInput(messages.not_a_scalar(resource_type.label, name))
     return Attribute(name, kind, source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source)
 
 
 def comparable(resource_type: ResourceType) -> list[str]:
-    """The attributes with a simple value, which the resources can be sorted by."""
+    """The scalar attributes, which resources can be sorted by."""
     names = ["id", *resource_type.columns, *sorted(resource_type.computed)]
     return [name for name in names if _kind_of(resource_type, name)]
 
 
-@lru_cache(maxsize=1000)  # of the many that clients can ask for
+@lru_cache(maxsize=1000)  # clients may send any number of names
 def _kind_of(resource_type: ResourceType, name: str) -> Kind | None:
     source = _source(resource_type, name)
     return _kind(resource_type, source) if isinstance(source, Combinable) else None
@@ -88,7 +89,7 @@ def _source(resource_type: ResourceType, name: str) -> Any:
 
 
 def _kind(resource_type: ResourceType, source: Combinable) -> Kind | None:
-    """By the field behind the value, which for a foreign key is the id that it holds."""
+    """The kind of the value's field; for a foreign key, of its id."""
     field = source.resolve_expression(resource_type.queryset.query.clone()).output_field  # type: ignore[attr-defined]
     while isinstance(field, models.ForeignKey):
         field = field.target_field

@@ -1,4 +1,4 @@
-"""From a filter on one attribute to what the database compares."""
+"""Turning a filter on one attribute into a condition."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In,
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, any_of, compare_by, fixed
 from inventory.db.expressions import ByCodePoint, Like, Regex
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query import regex
 from inventory.rest.query.attributes import Attribute, Kind
@@ -21,12 +22,15 @@ _ORDERS = {
     Operator.GREATER: GreaterThan,
     Operator.AT_LEAST: GreaterThanOrEqual,
 }
+#: What messages call a value of each kind that not every operator takes.
+_CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time", Kind.UUID: "a UUID"}
 
 
 def compared(attribute: Attribute, parsed: Filter, viewer: Viewer) -> Condition:
-    """The filter in the terms of the database; `BadInput` where it makes no sense for the attribute.
+    """The condition of a filter. Raises `BadInput` if it makes no sense for the attribute.
 
-    `!=`, `!==` and `!~` are what `=`, `==` and `=~` are not, so null, which equals no value, is unequal to each.
+    `!=`, `!==` and `!~` are the complements of `=`, `==` and `=~`. So null, which equals no value, is unequal to
+    each.
     """
     if attribute.kind is Kind.LIST:
         return list_condition(attribute.name, attribute.expression, parsed, viewer)
@@ -43,7 +47,7 @@ def _compared(attribute: Attribute, parsed: Filter) -> Condition:
 
 
 def holds_for_null(parsed: Filter) -> bool:
-    """Whether the filter holds for an attribute that is null."""
+    """Whether the filter matches null."""
     return _has_null(parsed) != bool(parsed.operator.opposite)
 
 
@@ -58,7 +62,7 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | L
         return _any_of(attribute, operator, items)
     if not isinstance(operand, Text):
         what = "null" if isinstance(operand, Null) else "a list"
-        raise BadInput(f"The operator {operator.value} of {attribute.name} can't be used with {what}")
+        raise BadInput(messages.invalid_operator(attribute.name, operator.value, what))
     if operator is Operator.MATCHES:
         return _matching(attribute, operand.value)
     return _in_order(attribute, operator, operand.value)
@@ -85,7 +89,7 @@ def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, 
 
 
 def _value(attribute: Attribute, text: str) -> object:
-    """The value that a text means; None for a number that no row can have."""
+    """The value of a text; None for a number that no row can have."""
     match attribute.kind:
         case Kind.NUMBER:
             return parse_integer(attribute.name, text).exactly
@@ -105,7 +109,7 @@ def _in_order(attribute: Attribute, operator: Operator, text: str) -> Condition:
             return _time_in_order(attribute, operator, parse_time(text))
         case Kind.TEXT:
             return compare_by(lookup, ByCodePoint(attribute.expression), text)
-    raise BadInput(f"{attribute.name} has no order: {operator.value} can't be used with it")
+    raise BadInput(messages.invalid_operator(attribute.name, operator.value, _CALLED[attribute.kind]))
 
 
 def _within(attribute: Attribute, span: TimeSpan) -> Condition:
@@ -114,13 +118,13 @@ def _within(attribute: Attribute, span: TimeSpan) -> Condition:
 
 
 def _time_in_order(attribute: Attribute, operator: Operator, span: TimeSpan) -> Condition:
-    """What is after a day is after its last moment."""
+    """After a day means after its last moment."""
     edge = span.last if operator in {Operator.GREATER, Operator.AT_MOST} else span.first
     return compare_by(_ORDERS[operator], attribute.expression, edge)
 
 
 def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBounds) -> Condition:
-    """Also where the number lies between two whole ones, or beyond all that the database can hold."""
+    """Also handles numbers between two integers, or beyond the database's range."""
     if number.exactly is not None:
         return compare_by(_ORDERS[operator], attribute.expression, number.exactly)
     wants_less = operator in {Operator.LESS, Operator.AT_MOST}
@@ -137,5 +141,5 @@ def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBo
 
 def _matching(attribute: Attribute, written: str) -> Condition:
     if attribute.kind is not Kind.TEXT:
-        raise BadInput(f"{attribute.name} is no text: a regular expression can't be used with it")
+        raise BadInput(messages.invalid_operator(attribute.name, Operator.MATCHES.value, _CALLED[attribute.kind]))
     return compare_by(Regex, attribute.expression, regex.translated(written))

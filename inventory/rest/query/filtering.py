@@ -1,4 +1,4 @@
-"""From conditions to rows."""
+"""Turning the filters of a request into one condition."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from inventory.db.conditions import Condition, all_of, any_of, fixed
 from inventory.db.links import links_of
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.attributes import Attribute, attribute_of
 from inventory.rest.query.comparing import compared, holds_for_null
@@ -15,17 +16,17 @@ from inventory.rest.query.grammar import Filter, parse
 from inventory.rest.query.related import few
 from inventory.rest.resources import Relation, ResourceType, ToOne, Viewer, get_resource_type
 
-#: Most filters of one request.
+#: Maximum number of filters in a request.
 MAX_FILTERS = 100
 
 
 def where(resource_type: ResourceType, filters: Sequence[str], viewer: Viewer) -> Condition:
-    """What the filters ask of the rows of a collection: all are anded, those with `or` are ored with the rest.
+    """The condition of the filters: all are anded, and those with `or` are ored with the rest.
 
-    What the viewer can't see is not there for their filters either. `BadInput` names what is wrong with a filter.
+    Filters ignore what the viewer can't see. Raises `BadInput` for an invalid filter.
     """
     if len(filters) > MAX_FILTERS:
-        raise BadInput(f"Too many filters specified: at most {MAX_FILTERS}")
+        raise BadInput(messages.too_many_filters(MAX_FILTERS))
     parsed = [parse(text) for text in filters]
     needed = [_where(one, resource_type, viewer) for one in parsed if not one.alternative]
     alternatives = [_where(one, resource_type, viewer) for one in parsed if one.alternative]
@@ -37,13 +38,13 @@ def _where(parsed: Filter, resource_type: ResourceType, viewer: Viewer) -> Condi
     if not relations:
         return compared(_attribute(resource_type, name, viewer), parsed, viewer)
     if len(relations) > 1:
-        raise BadInput("Filtering of attributes with more than one association away is not supported")
+        raise BadInput(messages.TOO_FAR)
     relation = resource_type.relations.get(relations[0])
     if relation is None:
         raise _unknown(resource_type, ".".join(parsed.path))
     target = get_resource_type(relation.collection)
     related, fits = viewer.visible(target), compared(_attribute(target, name, viewer), parsed, viewer)
-    # Of nothing, every attribute is null.
+    # The attributes of a missing resource are null.
     or_none = isinstance(relation, ToOne) and holds_for_null(parsed)
     ids = None if or_none else few(related.filter(fits.q()))
     if ids is not None:
@@ -55,7 +56,7 @@ def _where(parsed: Filter, resource_type: ResourceType, viewer: Viewer) -> Condi
 
 
 def _linked_to(relation: Relation, target: ResourceType, related: Sequence[int]) -> Condition:
-    """The rows that a relation leads from to one of these."""
+    """The rows whose relation leads to one of these."""
     if isinstance(relation, ToOne):
         return fixed(Q(**{f"{relation.column}__in": related}))
     links, row, owner = links_of(target.queryset.model, relation.lookup)
@@ -70,4 +71,4 @@ def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attrib
 
 
 def _unknown(resource_type: ResourceType, name: str) -> BadInput:
-    return BadInput(f"attribute {resource_type.label}-{name} does not exist")
+    return BadInput(messages.unknown_attribute(resource_type.label, name))

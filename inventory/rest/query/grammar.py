@@ -1,8 +1,8 @@
-"""The grammar of `filter[]`: from text to a typed condition.
+"""The grammar of `filter[]`, and its parser.
 
 filter     = ["or "] attribute operator operand
 attribute  = name {"." name}
-operator   = "=" | "!=" | "==" | "!==" | "<" | "<=" | ">" | ">=" | "=~" | "!~"     the longest that fits
+operator   = "=" | "!=" | "==" | "!==" | "<" | "<=" | ">" | ">=" | "=~" | "!~"     the longest match
 operand    = null | list | text
 null       = "NULL" | "nil"                 any case, without quotes
 list       = "[" item {"," item} "]"        without quotes around it
@@ -16,13 +16,14 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
-#: Longest filter, in characters.
+#: Maximum length of a filter.
 MAX_LENGTH = 4000
 
 _FILTER = re.compile(r"(or\s(?=.*\S))?\s*([\w.\-]+)\s*(!==?|[=!]~|[<>=]=?)(.*)", re.DOTALL | re.IGNORECASE)
-#: An item and its comma; one in quotes, which may have commas, ends where a quote stands before a comma.
+#: An item and its comma. A quoted item may contain commas, and ends with a quote before a comma.
 _LISTED = re.compile(r"""\s*((['"]).*?\2(?=\s*,)|[^,]*?)\s*,""", re.DOTALL)
 _NULLS = {"null", "nil"}
 _QUOTES = "'\""
@@ -43,7 +44,7 @@ class Operator(Enum):
 
     @property
     def opposite(self) -> Operator | None:
-        """The operator that this one is the complement of; None for one that says what it means itself."""
+        """The operator whose complement this is, or None."""
         return _COMPLEMENTS.get(self)
 
 
@@ -56,12 +57,12 @@ _COMPLEMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """The value that is none."""
+    """The value null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A value as it was written, without its quotes; what it means depends on the attribute."""
+    """A value without its quotes. Its meaning depends on the attribute."""
 
     value: str
 
@@ -87,21 +88,21 @@ class Filter:
 
 
 def parse(text: str) -> Filter:
-    """Read one filter; `BadInput` says what is wrong with it."""
+    """Parse one filter. Raises `BadInput`."""
     if len(text) > MAX_LENGTH:
-        raise BadInput(f"A filter may have at most {MAX_LENGTH} characters")
+        raise BadInput(messages.filter_too_long(MAX_LENGTH))
     if "\0" in text:
-        raise BadInput("A filter must not contain NUL characters")
+        raise BadInput(messages.NUL_IN_FILTER)
     found = _FILTER.fullmatch(text.strip())
     if not found:
-        raise BadInput(f"Unknown operator specified in filter {text}")
+        raise BadInput(messages.unknown_operator(text))
     alternative, path, operator, written = found.groups()
     operand = _operand(written.strip(), text)
     return Filter(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
 
 
 def pieces(text: str) -> tuple[str, ...]:
-    """A text in which `*` and `%` stand for anything, as what is between them."""
+    """Split a pattern at its wildcards `*` and `%`."""
     return tuple(text.translate(_ANY_RUN).split("*"))
 
 
@@ -110,7 +111,7 @@ def _operand(written: str, text: str) -> Operand:
         return _item(written)
     items = written[1:-1]
     if not items.strip():
-        raise BadInput(f"The list is empty in filter {text}")
+        raise BadInput(messages.empty_list(text))
     return ListOperand(tuple(_item(found[1]) for found in _LISTED.finditer(f"{items},")))
 
 

@@ -1,4 +1,4 @@
-"""Attributes that are lists of texts, such as the addresses of a VM: of a filter one of the texts has to fit."""
+"""Filters on lists of texts, such as the addresses of a VM: one of the texts must match."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from django.db.models import F, JSONField, Q
 from inventory.db.conditions import Condition, any_of, compare_by, fixed
 from inventory.db.expressions import Has, HasLike, Like
 from inventory.querysets import scope_of
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.related import few
 from inventory.rest.resources import TextList, Viewer
 
-#: A pattern of anything.
+#: A pattern that matches anything.
 _ANYTHING = ("", "")
 
 
 def list_condition(name: str, texts: TextList, parsed: Filter, viewer: Viewer) -> Condition:
-    """Where one of the texts fits; null is the list without any. `BadInput` for what can't be asked of a list."""
+    """One of the texts must match; null is an empty list. Raises `BadInput` for other operators."""
     operator = parsed.operator.opposite or parsed.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
-        raise BadInput(f"{name} is a list: {parsed.operator.value} can't be used with it")
+        raise BadInput(messages.invalid_operator(name, parsed.operator.value, "a list"))
     operand = parsed.operand
     items = operand.items if isinstance(operand, ListOperand) else (operand,)
     found = any_of([_one(texts, item, operator, viewer) for item in items])
@@ -34,7 +35,7 @@ def _one(texts: TextList, item: Null | Text, operator: Operator, viewer: Viewer)
 
 
 def _like(texts: TextList, pattern: tuple[str, ...], viewer: Viewer) -> Condition:
-    """Where one of the texts is these pieces with anything between them."""
+    """The condition that one of the texts consists of these pieces, with anything between them."""
     column = F(texts.column)
     if texts.model and not isinstance(texts.model._meta.get_field(texts.column), JSONField):
         fits = compare_by(Like, column, pattern)

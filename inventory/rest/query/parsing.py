@@ -1,4 +1,4 @@
-"""What the text of a filter means where a number, a truth value, a time or a UUID is needed."""
+"""Parsing numbers, booleans, times and UUIDs in filters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from uuid import UUID
 
 from django.utils.dateparse import parse_date, parse_datetime
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 
-#: What the databases can hold.
+#: The range of the databases.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-#: How Ruby and others write the zone.
+#: The zone as Ruby and others write it.
 _UTC = re.compile(r" ?UTC$")
 
 
 class IntegerBounds(NamedTuple):
-    """A number among the whole ones that a database holds: one of them, or between two (None: there is none)."""
+    """A number relative to the database's integers: equal to one, or between two (None: out of range)."""
 
     exactly: int | None
     below: int | None
@@ -28,9 +29,9 @@ class IntegerBounds(NamedTuple):
 
 
 def parse_integer(name: str, text: str) -> IntegerBounds:
-    """`BadInput` for a text that is no decimal number."""
+    """Raises `BadInput` unless the text is a decimal number."""
     if not _NUMBER.fullmatch(text):
-        raise BadInput(f"Invalid value for {name}: {text} is not a number")
+        raise BadInput(messages.not_a("number", name, text))
     digits, _, fraction = text.lstrip("+-").partition(".")
     number = int(digits)
     between = bool(fraction.strip("0"))
@@ -44,18 +45,18 @@ def parse_bool(name: str, text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.lower()]
     except KeyError:
-        raise BadInput(f"Invalid value for {name}: {text} is neither true nor false") from None
+        raise BadInput(messages.not_a_boolean(name, text)) from None
 
 
 class TimeSpan(NamedTuple):
-    """The first and the last moment of a day; of a time they are one."""
+    """The first and last moment of a day; for a time, both are equal."""
 
     first: datetime
     last: datetime
 
 
 def parse_time(text: str) -> TimeSpan:
-    """An ISO 8601 date or time, in UTC where it has no zone; `UTC` may stand for the zone."""
+    """Parse an ISO 8601 date or time. The default zone is UTC, and the zone may be `UTC`."""
     try:
         if day := parse_date(text):
             return TimeSpan(datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC))
@@ -64,11 +65,11 @@ def parse_time(text: str) -> TimeSpan:
             return TimeSpan(moment, moment)
     except (ValueError, OverflowError):
         pass
-    raise BadInput(f"Bad format for datetime: {text}")
+    raise BadInput(messages.bad_time(text))
 
 
 def parse_uuid(name: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput(f"Invalid value for {name}: {text} is not a UUID") from None
+        raise BadInput(messages.not_a("UUID", name, text)) from None

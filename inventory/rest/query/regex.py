@@ -1,8 +1,8 @@
-"""Regular expressions: a subset that is read here, and written anew so that it means the same to every database.
+"""Parses a subset of regular expressions, and rewrites them so that they mean the same in every database.
 
-Nothing is left to the engines: classes are spelled out, `i` becomes both cases of each letter, groups capture
-nothing. What is read is bounded, so that no pattern takes an engine long to prepare; RE2 and PostgreSQL search
-in time that grows with the text alone. `docs/filter.md` has the subset.
+Nothing depends on the engine: classes are spelled out, `i` becomes both cases of each letter, and groups don't
+capture. The size of patterns is limited, so that they are quick to compile. RE2 and PostgreSQL search in time that
+only grows with the text. docs/filter.md describes the subset.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from inventory.rest.errors import BadInput
 
 MAX_LENGTH = 1000
-#: Most characters and classes of a pattern when every repeat is written out.
+#: Maximum number of characters and classes in a pattern with its repeats written out.
 MAX_EXPANSION = 1000
-#: Most repeats of one thing, PostgreSQL's limit.
+#: Maximum count of a repeat, which is PostgreSQL's limit.
 MAX_REPEATS = 255
 MAX_DEPTH = 20
-#: Largest range of characters whose cases are ignored.
+#: Maximum size of a range if case is ignored.
 MAX_WIDTH = 2000
 
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": " \t\n\r\f\v"}
@@ -29,7 +29,7 @@ _QUANTIFIERS = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
 def translated(written: str) -> str:
-    """A pattern, `/pattern/` or `/pattern/i` in the words of every engine; `BadInput` says what is wrong."""
+    """Rewrite a `pattern`, `/pattern/` or `/pattern/i` for all engines. Raises `BadInput`."""
     pattern, ignore_case = written, False
     if written.startswith("/"):
         pattern, slash, flags = written[1:].rpartition("/")
@@ -43,7 +43,7 @@ def translated(written: str) -> str:
 
 @dataclass
 class _Reader:
-    """Reads a pattern from left to right; its parts are returned in the engines' words, with their size."""
+    """Reads a pattern from left to right. Its methods return a rewritten part and its size."""
 
     pattern: str
     ignore_case: bool
@@ -149,7 +149,7 @@ class _Reader:
         return written + "".join(_literal(one) for one in sorted(others) if not first <= one <= last)
 
     def _escaped(self, char: str) -> str:
-        """The character that an escape stands for."""
+        """The character of an escape."""
         if char in _CONTROLS:
             return _CONTROLS[char]
         if not char.isascii() or char.isalnum():
@@ -161,7 +161,7 @@ class _Reader:
         return _literal(char) if len(cases) == 1 else f"[{''.join(map(_literal, cases))}]"
 
     def _cases(self, char: str) -> list[str]:
-        """A character and, where case is ignored, what it is in the other one."""
+        """A character and, if case is ignored, its other cases."""
         found = {char, char.lower(), char.upper(), char.title()} if self.ignore_case else {char}
         return sorted(one for one in found if len(one) == 1)
 
@@ -193,7 +193,7 @@ class _Reader:
         return self.pattern[self.at : self.at + 1]
 
     def _take(self, char: str) -> str:
-        """The next character if it is this one."""
+        """Consume the next character if it is this one."""
         if self._next() != char:
             return ""
         self.at += 1

@@ -1,4 +1,4 @@
-"""Rows of other tables that a filter is about."""
+"""Related rows in filters."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-#: Most related rows that are named by their ids.
+#: Maximum number of related rows to list by id.
 FEW = 1000
 
 
 def few(related: QuerySet[Any], name: str = "pk") -> list[int] | None:
-    """The ids that these rows have by this name, unless the rows are many.
+    """The ids of these rows in this column, unless there are many.
 
-    A database that is given them knows how many rows each leads to. Asked in one for the name of a tenant or of a
-    group, it would take each to be like any other, and look through a million instances for the few of one tenant.
+    With ids, the database can estimate how many rows each leads to. With a subquery for the name of a tenant or
+    group, it assumes an average, and may scan a million instances for the few of one tenant.
     """
     ids = list(related.order_by().values_list(name, flat=True)[: FEW + 1])
     return ids if len(ids) <= FEW else None

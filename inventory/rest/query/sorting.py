@@ -1,4 +1,4 @@
-"""`sort_by`, `sort_order` and `sort_options`: orders that are total, and the same on every database."""
+"""`sort_by`, `sort_order` and `sort_options`: total orders that are the same on every database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
 from inventory.db.expressions import ByCodePoint, Folded
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list
 from inventory.rest.query.attributes import Attribute, Kind, attribute_of
@@ -15,22 +16,22 @@ from inventory.rest.resources import ResourceType, Viewer
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
-#: The order of what has none.
+#: The default order.
 BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
 def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tuple[str | OrderBy, ...]:
-    """The order that is asked for, and by id where that leaves it open; `BadInput` for a wrong one.
+    """The requested order, then by id. Raises `BadInput` for an invalid one.
 
-    Null comes last, in a descending order first; a direction that is not given is ascending.
+    Null comes last, in descending order first. The default direction is ascending.
     """
     if not PARAMETERS & query.keys():
         return BY_ID
     wanted = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(wanted):
-        raise BadInput("sort_order has more directions than sort_by has attributes")
+        raise BadInput(messages.TOO_MANY_DIRECTIONS)
     options = [_one_of(OPTIONS, word, "sort_options") for word in comma_list(query, "sort_options")]
     descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
     orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
@@ -39,16 +40,16 @@ def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tupl
 
 def _one_of(known: Any, word: str, parameter: str) -> str:
     if word.lower() not in known:
-        raise BadInput(f"Unsupported {parameter} {word}: it must be one of {', '.join(sorted(known))}")
+        raise BadInput(messages.unsupported_value(parameter, word, known))
     return word.lower()
 
 
 def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute:
     found = attribute_of(resource_type, name, viewer)
     if found is None:
-        raise BadInput(f"{name} is not a valid attribute for {resource_type.label}")
+        raise BadInput(messages.invalid_sort(resource_type.label, name))
     if found.kind is Kind.LIST:
-        raise BadInput(f"{resource_type.label} cannot be sorted by {name}")
+        raise BadInput(messages.not_sortable(resource_type.label, name))
     return found
 
 

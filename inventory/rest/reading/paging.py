@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from inventory.db.conditions import compare
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import comma_list, digits
 from inventory.rest.reading.rows import RowQuery
@@ -35,11 +36,11 @@ class Page:
     def asked_by(cls, query: QueryDict) -> Self:
         limit = digits(query, "limit", default=settings.API_PAGE_LIMIT)
         if limit == 0:
-            raise BadInput("The parameter limit must be at least 1")
+            raise BadInput(messages.LIMIT_TOO_SMALL)
         after = digits(query, "after", default=0) if "after" in query else None
         by_id = not comma_list(query, "sort_by")
         if after is not None and not by_id:
-            raise BadInput("The parameter after is an id, and goes with the order by id: leave sort_by out")
+            raise BadInput(messages.AFTER_WITH_SORT)
         return cls(min(limit, settings.API_PAGE_LIMIT), digits(query, "offset", default=0), after, by_id)
 
     def pages(self, total: int) -> int:

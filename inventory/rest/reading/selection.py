@@ -8,6 +8,7 @@ from typing import Self
 
 from django.http import QueryDict
 
+from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.parameters import names_in
 from inventory.rest.resources import ResourceType, ToOne, get_resource_type
@@ -54,7 +55,7 @@ class Selection:
             if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, resource_type)
         ]
         if unknown:
-            raise BadInput(f"Invalid attributes specified: {', '.join(unknown)}")
+            raise BadInput(messages.invalid_attributes(unknown))
         limited = "all" not in asked and (plain or not {"id", "href", "actions"}.isdisjoint(asked))
         return cls(
             plain=plain if limited else tuple(resource_type.columns),

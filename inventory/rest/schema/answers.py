@@ -1,4 +1,4 @@
-"""What resources and lists of them look like, as their collections declare them."""
+"""The schemas of resources and lists, from what the collections declare."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from inventory.rest.shapes import (
     listed,
 )
 
-#: What says how a value is checked on its way in, not what an answer shows.
+#: Keys that describe input only.
 _ONLY_IN = {"readOnly", "writeOnly", "default", "maxLength", "minLength"}
 
 
 class Resources:
-    """The components of a document that answers refer to; each is made when it is first needed."""
+    """The components that answers refer to, each created when it is first needed."""
 
     def __init__(self, types: AutoSchema) -> None:
-        #: Knows what fields of serializers and models look like, and where components are kept.
+        #: Maps fields of serializers and models to schemas, and has the registry of components.
         self.types = types
 
     def component(self, name: str, make: Callable[[], Schema], kind: str = ResolvedComponent.SCHEMA) -> Schema:
-        """A reference to a component, which may refer to itself."""
+        """A reference to a component. A component may refer to itself."""
         found = ResolvedComponent(name=name, type=kind, object=name)
         if found not in self.types.registry:
             self.types.registry.register(found)
@@ -51,7 +51,7 @@ class Resources:
         return self.component("Error", lambda: ERROR)
 
     def refusal(self, status: HTTPStatus) -> Schema:
-        """An answer that is an error and nothing else."""
+        """An error response."""
         content = {"application/json": {"schema": self.error}}
         return self.component(
             status.phrase.title().replace(" ", ""),
@@ -68,11 +68,11 @@ class Resources:
         return listed(self.component("Action", lambda: OFFERED))
 
     def resource(self, resource_type: ResourceType) -> Schema:
-        """A resource by itself or in a list, where it always has its address."""
+        """A resource, which always has its address."""
         return self._some_of(resource_type) | {"required": ["href"]}
 
     def _some_of(self, resource_type: ResourceType) -> Schema:
-        """A resource of which `attributes` may have left anything out."""
+        """A resource from which `attributes` may have removed anything."""
         return self.component(resource_type.label, lambda: self._resource(resource_type))
 
     def _resource(self, resource_type: ResourceType) -> Schema:
@@ -85,12 +85,12 @@ class Resources:
         to_many = {name for name, relation in resource_type.relations.items() if not isinstance(relation, ToOne)}
         if names := {*resource_type.subcollections, *to_many}:
             rest = dict.fromkeys(sorted(names), HREF)
-            properties["more"] = closed(rest, description="Where the rest is of what is cut after a page.")
+            properties["more"] = closed(rest, description="Links to the rest of what was cut after a page.")
         return closed({**properties, "actions": self.offered}, description=resource_type.description)
 
     def _plain(self, resource_type: ResourceType) -> dict[str, Schema]:
-        """The plain attributes; whether one can be null is the column's to say, where it comes from one."""
-        # By the names of foreign keys' ids as well.
+        """The plain attributes. Whether one can be null follows from its column, if it has one."""
+        # Also has the names of foreign keys' ids.
         columns = resource_type.queryset.model._meta._forward_fields_map
         found = {}
         for name, field in resource_type.serializer_class().fields.items():
@@ -125,9 +125,9 @@ class Resources:
             lambda: closed(
                 {
                     "name": {"const": resource_type.name},
-                    "count": WHOLE | {"description": "How many the caller may see here."},
-                    "subcount": WHOLE | {"description": "How many are in this answer."},
-                    "subquery_count": WHOLE | {"description": "How many match; only with a filter."},
+                    "count": WHOLE | {"description": "Resources that the caller may see here."},
+                    "subcount": WHOLE | {"description": "Resources in this answer."},
+                    "subquery_count": WHOLE | {"description": "Resources that match; only with a filter."},
                     "pages": WHOLE,
                     "resources": listed(self.resource(resource_type)),
                     "actions": self.offered,

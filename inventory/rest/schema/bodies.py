@@ -1,4 +1,4 @@
-"""What the bodies of requests may be, as the actions declare it."""
+"""The schemas of request bodies, from what the actions declare."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from inventory.rest.actions.command import DEFAULT, EDIT
 from inventory.rest.serializers import EmptyInput
 from inventory.rest.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
 
-#: What says which resource it is; else it is a text.
+#: The keys that name a resource; any other is a text.
 _NAMES: dict[str, Schema] = {"id": ANY_ID, "href": TEXT | {"format": "uri-reference"}}
 
 
 @dataclass(frozen=True)
 class Input:
-    """What an action takes for one resource."""
+    """The input of an action for one resource."""
 
     properties: dict[str, Schema] = field(default_factory=dict)
     required: tuple[str, ...] = ()
-    #: Attributes of which a resource must have at least one.
+    #: A resource must have at least one of these attributes.
     one_of: tuple[str, ...] = ()
-    #: What a resource looks like that needs none of them.
+    #: The resources that need none of them.
     without: tuple[Schema, ...] = ()
 
     @classmethod
     def of(cls, action: Any, types: AutoSchema) -> Self:
-        """What the action's serializer takes, and nothing else."""
+        """Exactly what the action's serializer takes."""
         serializer_class = action.kwargs.get("serializer_class", EmptyInput)
         mapped = types._map_serializer(serializer_class(), "request")
         given = cls(mapped.get("properties", {}), tuple(mapped.get("required", ())))
@@ -46,7 +46,7 @@ class Input:
         return given
 
     def named(self, by: Sequence[str]) -> Self:
-        """The same for a resource that the body has to name by one of these."""
+        """The same, for a resource that the body names by one of these."""
         names = {name: _NAMES.get(name, TEXT) for name in by}
         return replace(self, properties={**names, **self.properties}, one_of=tuple(by), without=())
 
@@ -54,7 +54,7 @@ class Input:
         return replace(self, required=(), one_of=(), without=())
 
     def schema(self, **beside: Schema) -> Schema:
-        """A resource by itself, or with what stands `beside` its attributes."""
+        """A resource, possibly with other keys `beside` its attributes."""
         found: Schema = {"type": "object", "properties": {**beside, **self.properties}}
         if self.required:
             found["required"] = list(self.required)
@@ -64,9 +64,9 @@ class Input:
 
 
 def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
-    """The ways to write the body for an action: a resource, resources, or the attributes of one beside the action.
+    """The possible bodies of an action: a resource, resources, or the attributes of one beside the action.
 
-    `one` refers to the schema of what is `given` for a resource; `names` are the action's, unless the URL has it.
+    `one` refers to the schema of `given`. `names` are the action's names, unless it is in the URL.
     """
     named: dict[str, Schema] = {}
     if names:
@@ -82,12 +82,12 @@ def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool)
 
 
 def edits_of(given: Input, one: Schema) -> list[Schema]:
-    """The ways to write the body of a PUT: those of a POST of `edit`, in which that need not be said."""
+    """The possible bodies of a PUT: those of a POST of `edit`, with or without the action."""
     return [way for names in (None, [EDIT]) for way in bodies_of(given, one, names, many=False)]
 
 
 def changes_of(given: Input) -> Schema:
-    """What else the body of a PATCH can be: a list of changes to attributes."""
+    """The other possible body of a PATCH: a list of changes to attributes."""
     changes = [_change(["edit", "add"], name, value=schema) for name, schema in given.properties.items()]
     changes += [_change(["remove"], name) for name, schema in given.properties.items() if _can_be_null(schema)]
     return listed(any_of(changes))

@@ -1,4 +1,4 @@
-"""The whole document."""
+"""The OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROOT = re.compile(r"^.*?\(\?:/\|\$\)")
 
 
 class Addresses(EndpointEnumerator):
-    """The addresses of the site that speak this dialect, without the version segment that they may have."""
+    """The addresses of the API, without the optional version segment."""
 
     def get_path_from_regex(self, path_regex: str) -> str:
         path: str = super().get_path_from_regex(_ROOT.sub("api/", path_regex))
@@ -24,7 +24,7 @@ class Addresses(EndpointEnumerator):
 
 
 class Generator(SchemaGenerator):
-    """Describes the API under `/api`, or under `/api/v<version>` where a version is asked for."""
+    """Describes the API below `/api`, or below `/api/v<version>` for a version."""
 
     endpoint_inspector_cls = Addresses
 
@@ -53,22 +53,24 @@ class Generator(SchemaGenerator):
 
 @cache
 def document(version: str | None = None) -> Schema:
-    """The description of the API: the same for everybody, so it is made once in a process."""
+    """The description of the API, which is the same for everybody and created once in a process."""
     return Generator(api_version=version).get_schema(public=True)
 
 
 _PING = {
     "operationId": "ping",
-    "summary": "Whether the service answers, to anybody",
+    "summary": "Check that the service answers, without a login",
     "tags": ["api"],
     "security": [{}],
-    "responses": {"200": {"description": "It does", "content": {"text/plain": {"schema": {"const": "pong"}}}}},
+    "responses": {
+        "200": {"description": "The service answers", "content": {"text/plain": {"schema": {"const": "pong"}}}}
+    },
 }
 
 
 def _metadata(read: Schema) -> Schema:
-    """OPTIONS of a collection, whose GET is `read`."""
-    answer = {"description": "Its names", "content": {"application/json": {"schema": METADATA}}}
+    """The OPTIONS operation of a collection, whose GET is `read`."""
+    answer = {"description": "The names", "content": {"application/json": {"schema": METADATA}}}
     errors = {status: read["responses"][status] for status in read["responses"] if status != "200"}
     return {
         "operationId": f"{read['operationId'].removesuffix('list')}describe",

@@ -126,7 +126,7 @@ class Inspector(AutoSchema):
         return found
 
     def _get_parameters(self) -> list[Schema]:
-        """The dialect's own first, then django-filter's."""
+        """The dialect's own parameters, then those of django-filter."""
         found: list[Schema] = super()._get_parameters()
         if self.is_collection and self.action == "list":
             filterset, model = self.viewset.filterset(), self.viewset.queryset.model
@@ -168,7 +168,7 @@ class Inspector(AutoSchema):
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)
-        schema.pop("x-spec-enum-id", None)  # for a hook that is not used
+        schema.pop("x-spec-enum-id", None)  # only for a hook that is not used
         return taken(field, schema) if direction == "request" else schema
 
     # --- Answers ---
@@ -185,11 +185,11 @@ class Inspector(AutoSchema):
             return {200: found, 304: OpenApiResponse(description="Not modified")}
         if self.method == "DELETE":
             return {204: OpenApiResponse(description="Deleted")}
-        return {200: OpenApiResponse(self._done, "What became of it")}
+        return {200: OpenApiResponse(self._done, "The result")}
 
     @property
     def _done(self) -> Schema:
-        """What these actions answer: the resource itself or a result, bare for one, in an envelope elsewhere."""
+        """What these actions answer: the resource or a result, in an envelope unless at a single resource."""
         answers = [
             self.resources.resource(self.viewset.resource_type)
             for action in self.actions
@@ -214,7 +214,7 @@ class Inspector(AutoSchema):
 
     @property
     def _refused(self) -> Schema:
-        """A single resource's refusal, in the shape that its success has."""
+        """The refusal of a single resource, in the same form as success."""
         if self.view.detail:
             return self.resources.result
         return self.resources.component("ActionResults", lambda: _envelope(self.resources.result))
@@ -241,7 +241,7 @@ def _envelope(answer: Schema) -> Schema:
 
 
 def taken(field: Any, schema: Schema) -> Schema:
-    """What a field takes is more than what it means: `"5"` is a number, and 5 is a text."""
+    """A field takes more than its type: `"5"` is a valid number, and 5 a valid text."""
     if isinstance(field, serializers.BooleanField):
         words = {value for value in field.TRUE_VALUES | field.FALSE_VALUES if isinstance(value, str)}
         return schema | {"type": ["boolean", "string", "integer"], "enum": [True, False, 1, 0, *sorted(words)]}

@@ -26,7 +26,7 @@ def _names(name: str, names: list[str], description: str) -> OpenApiParameter:
 
 
 def selecting(resource_type: ResourceType) -> list[OpenApiParameter]:
-    """What to show of each resource."""
+    """The parameters that choose what to show of each resource."""
     relations = [
         f"{name}.{attribute}"
         for name, relation in resource_type.relations.items()
@@ -43,12 +43,12 @@ def selecting(resource_type: ResourceType) -> list[OpenApiParameter]:
         _names(
             "expand",
             ["resources", *resource_type.subcollections],
-            "`resources` shows the attributes of a list's resources; a subcollection is put into each resource.",
+            "`resources` shows whole resources in a list. A subcollection is embedded in each resource.",
         ),
         _names(
             "attributes",
             [*attributes, "all", "actions"],
-            "Only these, beside `href` and `id`; computed ones and relations are shown only when named here.",
+            "Shows only these, `href` and `id`. Computed attributes and relations must be named to be shown.",
         ),
     ]
 
@@ -58,33 +58,33 @@ def _attributes(resource_type: ResourceType) -> list[str]:
 
 
 def listing(resource_type: ResourceType) -> list[OpenApiParameter]:
-    """Which resources to list, in which order, and on which page."""
+    """The parameters that choose resources, their order and the page."""
     most = settings.API_PAGE_LIMIT
     return [
         parameter(
-            "limit", {"type": "integer", "minimum": 1, "default": most}, f"Resources in a page; {most} at most."
+            "limit", {"type": "integer", "minimum": 1, "default": most}, f"Resources in a page, at most {most}."
         ),
-        parameter("offset", {"type": "integer", "minimum": 0, "default": 0}, "Resources before the page."),
+        parameter("offset", {"type": "integer", "minimum": 0, "default": 0}, "Resources to skip."),
         parameter(
             "after",
             {"type": "integer", "minimum": 0},
-            "The id before the page, in the order by id; then `offset` counts for the links alone.",
+            "The id before the page, in the order by id. `offset` then only affects the links.",
         ),
-        _names("hide", ["resources"], "`resources` leaves the list out, and the counts remain."),
+        _names("hide", ["resources"], "`resources` omits the list, but keeps the counts."),
         parameter(
             "filter[]",
             {"type": "array", "items": TEXT},
-            "`attribute op value`, such as `name='web*'`; all of them hold, or one that begins with `or `.",
+            "`attribute op value`, such as `name='web*'`. All must match, or one that begins with `or `.",
             style="form",
             explode=True,
         ),
         parameter(
             "collection_class",
             {"type": "string", "enum": list(resource_type.classes)},
-            "Those of this class alone.",
+            "Only resources of this class.",
         ),
-        _names("sort_by", comparable(resource_type), "Attributes to sort by; id without."),
-        _names("sort_order", list(DESCENDING), "For each of `sort_by`."),
+        _names("sort_by", comparable(resource_type), "Attributes to sort by. The default is the id."),
+        _names("sort_order", list(DESCENDING), "The direction for each attribute in `sort_by`."),
         _names("sort_options", sorted(OPTIONS), "How text is compared."),
     ]
 
@@ -96,7 +96,7 @@ def path_id(name: str) -> OpenApiParameter:
 GROUP = parameter(
     "X-MIQ-Group",
     TEXT,
-    "Act as a member of this one of the caller's groups alone.",
+    "Limits the request to this one of the caller's groups.",
     location=OpenApiParameter.HEADER,
 )
 SKIP_RENEWAL = parameter(
@@ -108,20 +108,20 @@ SKIP_RENEWAL = parameter(
 IDEMPOTENCY_KEY = parameter(
     idempotency.HEADER,
     {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY_LENGTH, "pattern": "^[!-~]+$"},
-    "A request with the same key returns the original response and is not executed again.",
+    "Repeating a request with the same key returns the original response without executing it again.",
     location=OpenApiParameter.HEADER,
 )
 REPLAYED = parameter(
     idempotency.REPLAYED,
     {"const": "true"},
-    "That this is the answer to the first request with the Idempotency-Key.",
+    "The response is the original response to this Idempotency-Key.",
     location=OpenApiParameter.HEADER,
     response=[200, 400],
 )
 IF_NONE_MATCH = parameter(
     "If-None-Match",
     TEXT,
-    "The ETag of an answer that the caller has already.",
+    "The ETag of a response that the caller already has.",
     location=OpenApiParameter.HEADER,
 )
 IF_MATCH = parameter(
@@ -133,7 +133,7 @@ IF_MATCH = parameter(
 ETAG = parameter(
     "ETag",
     TEXT,
-    "Changes with what the answer shows.",
+    "Changes whenever the response changes.",
     location=OpenApiParameter.HEADER,
     response=[200, 304],
 )

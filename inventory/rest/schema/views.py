@@ -26,11 +26,11 @@ class SchemaView(ApiView):
 
 
 class DocsView(ApiView):
-    """A page that shows the description and tries it out."""
+    """A page to read the description and try it out."""
 
     place = "Docs"
 
     @extend_schema(responses={(200, "text/html"): {"type": "string"}})
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """A page that shows the description and tries it out."""
+        """A page to read the description and try it out."""
         return render(request, "rest/docs.html", {"schema": f"{self.hrefs.root}/schema"})

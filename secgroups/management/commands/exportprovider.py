@@ -1,4 +1,4 @@
-"""Write the inventory of a provider to a file, for a provider of type file."""
+"""Export the inventory of a provider, for a provider of type `file`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inventory.drivers.file.document import dumped
 from inventory.models import Provider
+from secgroups import messages
 from secgroups.export import exported
 
 
 class Command(BaseCommand):
-    help = "Writes what is known of a provider as JSON: no cloud is asked, and no credentials are read."
+    help = "Exports the inventory of a provider as JSON, without its credentials and without asking its cloud."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("provider", help="its name or its id")
-        parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (standard output)")
+        parser.add_argument("provider", help="name or id of the provider")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
     def handle(self, *, provider: str, output: Path | None, **options: Any) -> None:
         pieces = dumped(exported(_named(provider)))
@@ -34,23 +35,23 @@ class Command(BaseCommand):
             with _replacing(output) as file:
                 file.writelines(pieces)
         except OSError as error:
-            raise CommandError(f"{output} can't be written: {error.strerror}") from error
+            raise CommandError(messages.unwritable(output, error.strerror)) from error
 
 
 def _named(name: str) -> Provider:
-    """The provider of this name, or else of this id."""
+    """The provider with this name, or else with this id."""
     providers = Provider.objects.connected().defer("credentials")
     found: Provider | None = providers.filter(name=name).first()
     if found is None and name.isdecimal():
         found = providers.filter(pk=int(name)).first()
     if found is None:
-        raise CommandError(f"No provider is called {name}")
+        raise CommandError(messages.no_provider(name))
     return found
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of this one when it is whole: whoever reads it meanwhile reads the old one."""
+    """A file that replaces this path once it is complete. Until then, readers see the old one."""
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with draft.open("xb") as file:

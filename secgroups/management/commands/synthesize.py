@@ -1,4 +1,4 @@
-"""Make an inventory that no cloud has, to try Portcullis with many instances."""
+"""Create a made-up inventory, to try Portcullis with many instances."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from secgroups import messages
 from secgroups.synthesis import FEWEST_GROUPS, AlreadyThere, Size, settle, synthesize
 
 
 class Command(BaseCommand):
     help = (
-        "Adds the providers of a made-up company, with their instances, groups and rules, beside what is there. "
-        "They are disabled, and no cloud is ever asked. The same seed gives the same company."
+        "Adds the providers of a made-up company, with their instances, groups and rules, to the inventory. "
+        "They are disabled, and no cloud is asked. The same seed gives the same company."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--instances", type=int, default=10_000, help="instances in all (%(default)s)")
-        parser.add_argument("--groups", type=int, default=1_000, help="security groups (%(default)s)")
-        parser.add_argument("--rules", type=int, default=5_000, help="firewall rules (%(default)s)")
-        parser.add_argument("--seed", type=int, default=1, help="another number is another company (%(default)s)")
+        parser.add_argument(
+            "--instances", type=int, default=10_000, help="number of instances (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--groups", type=int, default=1_000, help="number of security groups (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--rules", type=int, default=5_000, help="number of firewall rules (default: %(default)s)"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="seed of the company (default: %(default)s)")
 
     def handle(self, *, instances: int, groups: int, rules: int, seed: int, **options: Any) -> None:
         if groups < FEWEST_GROUPS or min(instances, rules) < 0:
-            raise CommandError(
-                f"There must be at least {FEWEST_GROUPS} groups, and no less than nothing of the rest"
-            )
+            raise CommandError(messages.too_small(FEWEST_GROUPS))
         try:
             with tqdm(total=instances, desc="instances", unit="", file=self.stderr) as bar:
                 providers = synthesize(seed, Size(instances, groups, rules), bar.update)

@@ -91,9 +91,15 @@ def test_what_another_s_connection_has_is_kept_nowhere(admin_client: Client) -> 
 @pytest.mark.parametrize(
     ("attributes", "said"),
     [
-        ({"connection_configurations": [MESSAGES]}, "connection_configurations: One must have the role default"),
+        (
+            {"connection_configurations": [MESSAGES]},
+            "connection_configurations: One connection must have the role default",
+        ),
         ({"connection_configurations": [CLOUD, CLOUD]}, "endpoints: Only one may have the role default."),
-        ({"endpoints": [MESSAGES["endpoint"]]}, "connection_configurations: One must have the role default"),
+        (
+            {"endpoints": [MESSAGES["endpoint"]]},
+            "connection_configurations: One connection must have the role default",
+        ),
         (
             {"endpoints": [{"url": "http://a"}, {"url": "http://b"}]},
             "endpoints: Only one may have the role default",
@@ -102,11 +108,14 @@ def test_what_another_s_connection_has_is_kept_nowhere(admin_client: Client) -> 
         ({"credentials": [{"auth_type": "amqp", **LOGIN}]}, "credentials: This field is required."),
         ({"credentials": []}, "credentials: "),
         ({"credentials": {**LOGIN, "auth_type": "amqp"}}, 'credentials: auth_type: "amqp" is not a valid choice.'),
-        ({"credentials": {**LOGIN, "auth_type": "password", "authtype": "x"}}, "credentials: They are said to be"),
+        (
+            {"credentials": {**LOGIN, "auth_type": "password", "authtype": "x"}},
+            "credentials: They have several kinds",
+        ),
         ({**TOP, "connection_configurations": [CLOUD | {"endpoint": {"port": 443}}]}, "port: It is given twice"),
         ({"connection_configurations": {"amqp": MESSAGES}}, "connection_configurations: It must be a list of"),
         ({"connection_configurations": [{"endpoint": [1]}]}, "connection_configurations: It must be a list of"),
-        ({"connection_configurations": [{"endpoint": {"role": 5}}]}, "endpoints: A role is a text."),
+        ({"connection_configurations": [{"endpoint": {"role": 5}}]}, "endpoints: A role must be a string."),
         (
             {"connection_configurations": [CLOUD | {"endpiont": {"port": 443}}]},
             "connection_configurations: Invalid attributes specified: endpiont",
@@ -188,25 +197,28 @@ def test_a_custom_certificate_authority_has_to_be_given(admin_client: Client) ->
 def test_the_path_of_keystone_belongs_to_its_address(admin_client: Client, path: str) -> None:
     provider = connected(admin_client, **TOP, path=path)
     assert provider.endpoint == f"https://keystone.example.org:5000/{path.strip('/')}"
-    assert "credentials: The stored" in refusal(edit(admin_client, provider, path="/elsewhere"))
+    assert "credentials: Stored" in refusal(edit(admin_client, provider, path="/elsewhere"))
 
 
 @pytest.mark.parametrize(
     ("attributes", "said"),
     [
         ({"api_version": "v2"}, 'api_version: "v2" is not a valid choice.'),
-        ({"path": "/v2.0"}, "path: Keystone is asked by its API v3 only."),
-        ({"hostname": None, "url": "http://k:5000/v2.0/"}, "url: Keystone is asked by its API v3 only."),
-        ({"url": "http://keystone", "path": "/identity"}, "path: It goes with a hostname; the url has its own."),
+        ({"path": "/v2.0"}, "path: Only version 3 of Keystone's API is supported."),
+        ({"hostname": None, "url": "http://k:5000/v2.0/"}, "url: Only version 3 of Keystone's API is supported."),
+        ({"url": "http://keystone", "path": "/identity"}, "path: It requires a hostname. A url has its own path."),
         ({"path": "/a?b"}, "path: Enter a path"),
         ({"path": "@evil.example.org"}, "path: Enter a path"),
-        ({"zone": "elsewhere"}, "zone: There is no zone elsewhere: the only one is default."),
+        ({"zone": "elsewhere"}, "zone: There is no zone elsewhere. The only zone is default."),
         ({"zone_id": 999999}, "zone_id: There is no zone 999999"),
         ({"zone": {"id": "999999"}}, "zone: There is no zone 999999"),
         ({"zone": [1]}, "zone: There is no zone [1]"),
-        ({"zone": {"nmae": "default"}}, "zone: A zone has one of id, href and name."),
-        ({"zone": {"name": "default", "id": "999999"}}, "zone: A zone has one of id, href and name."),
-        ({"zone": {}}, "zone: A zone has one of id, href and name."),
+        ({"zone": {"nmae": "default"}}, "zone: A zone must have exactly one of id, href and name."),
+        (
+            {"zone": {"name": "default", "id": "999999"}},
+            "zone: A zone must have exactly one of id, href and name.",
+        ),
+        ({"zone": {}}, "zone: A zone must have exactly one of id, href and name."),
         ({"tenant_mapping_enabled": "perhaps"}, "tenant_mapping_enabled: Must be a valid boolean."),
     ],
 )
@@ -239,7 +251,7 @@ def test_the_address_of_a_host_with_a_name_changes_nothing(admin_client: Client)
         assert edit(admin_client, provider, **attributes).status_code == HTTPStatus.OK
         is_the_cloud(Provider.objects.get(pk=provider.pk))
     given = {"hostname": None, "ipaddress": "10.0.0.5"}
-    assert refusal(edit(admin_client, provider, **given)).startswith("credentials: The stored")
+    assert refusal(edit(admin_client, provider, **given)).startswith("credentials: Stored")
     assert edit(admin_client, provider, **given, credentials=LOGIN).status_code == HTTPStatus.OK
     assert edit(admin_client, provider, ipaddress="10.0.0.6", credentials=LOGIN).status_code == HTTPStatus.OK
     assert Provider.objects.get(pk=provider.pk).endpoint == "https://10.0.0.6:5000"
@@ -247,9 +259,7 @@ def test_the_address_of_a_host_with_a_name_changes_nothing(admin_client: Client)
 
 def test_who_gives_a_host_gives_up_the_url(admin_client: Client) -> None:
     provider = connected(admin_client, url="http://old.example.org", credentials=LOGIN)
-    assert (
-        refusal(edit(admin_client, provider, port=443)) == "port: It goes with a hostname; the provider has a url."
-    )
+    assert refusal(edit(admin_client, provider, port=443)) == "port: It requires a hostname instead of a url."
     assert refusal(edit(admin_client, provider, hostname="new.example.org")).startswith("credentials: ")
     assert edit(admin_client, provider, connection_configurations=[CLOUD]).status_code == HTTPStatus.OK
     provider.refresh_from_db()

@@ -66,7 +66,7 @@ def test_the_other_form_of_manageiq_is_understood(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"type": "vmware"}, "type: vmware is none of"),
+        ({"type": "vmware"}, "type: vmware is not one of"),
         ({"url": "ftp://host"}, "url: Enter an http or https URL."),
         (
             {"url": "file:///../acme.json"},
@@ -202,7 +202,7 @@ def test_stored_credentials_are_not_sent_to_another_address(
     ):
         assert answer.status_code == HTTPStatus.BAD_REQUEST
         assert answer.json()["error"]["message"] == (
-            "credentials: The stored credentials are not sent to another address: enter them again."
+            "credentials: Stored credentials are not sent to a new address. Enter them again."
         )
     assert Provider.objects.values().get(pk=cast.acme.pk) == before
     whole = elsewhere | {"credentials": {"userid": "a", "password": "b"}}

@@ -62,7 +62,7 @@ def test_a_task_that_was_cancelled_just_before_is_not_taken(admin_client: Client
     answer = post(admin_client, task, "cancel")
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert answer.json()["success"] is False
-    assert "only a task that is queued or waits for its next attempt can be" in answer.json()["message"]
+    assert "only a task that is queued or waiting for its next attempt can be" in answer.json()["message"]
     assert Task.objects.get(pk=task.pk).state == "Active"
 
 

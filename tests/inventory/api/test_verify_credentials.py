@@ -50,7 +50,7 @@ def test_it_says_what_may_be_done_and_saves_nothing(admin_client: Client, asked:
         "results": [
             {
                 "success": True,
-                "message": "The cloud answers and takes the credentials. All required permissions are granted.",
+                "message": "The cloud responds and accepts the credentials. All required permissions are granted.",
                 "checks": [
                     {
                         "name": "list instances",
@@ -91,7 +91,7 @@ def test_a_name_that_is_taken_does_not_hinder(admin_client: Client, asked: list[
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"type": "nowhere"}, "type: nowhere is none of"),
+        ({"type": "nowhere"}, "type: nowhere is not one of"),
         ({"credentials": {"userid": "AKIA"}}, "credentials: "),
         ({"url": "ftp://cloud"}, "url: "),
         ({"colour": "red"}, "Invalid attributes specified: colour"),
@@ -168,7 +168,7 @@ def test_a_file_is_tested_without_credentials(admin_client: Client, tmp_path: Pa
     (tmp_path / "acme.json").write_text('{"portcullis": 1}')
     for name, success, message in (
         ("acme", True, "The inventory can be read."),
-        ("nosuch", False, "There is no file nosuch.json in the folder of the inventories."),
+        ("nosuch", False, "There is no file nosuch.json in the folder of inventories."),
     ):
         resources = [{"type": "file", "url": f"file:///{name}.json"}]
         [result] = post(admin_client, {"action": "verify", "resources": resources}).json()["results"]

@@ -41,13 +41,13 @@ def test_what_fits_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("name", "kept", "problem"),
     [
-        ("x" * 257, "x" * 256, "has 257 characters, at most 256 fit"),
-        ("🧱" * 257, "🧱" * 256, "has 257 characters, at most 256 fit"),
-        ("a\0b", "a�b", "has characters that no database takes"),
-        ("a\ud800b", "a�b", "has characters that no database takes"),
-        (5, "5", "is no text but of type int"),
+        ("x" * 257, "x" * 256, "has 257 characters (limit 256)"),
+        ("🧱" * 257, "🧱" * 256, "has 257 characters (limit 256)"),
+        ("a\0b", "a�b", "has characters that no database can store"),
+        ("a\ud800b", "a�b", "has characters that no database can store"),
+        (5, "5", "is not a text but of type int"),
         (None, "i-1", "is missing"),
-        (["a"], "['a']", "is no text but of type list"),
+        (["a"], "['a']", "is not a text but of type list"),
     ],
 )
 def test_a_name_that_does_not_fit_is_cut(name: Any, kept: str, problem: str) -> None:
@@ -66,24 +66,24 @@ def test_a_name_that_fits_stays(name: str) -> None:
     [
         (replace(RULE, port=65536), "port", "is not between -1 and 65535"),
         (replace(RULE, end_port=2**40), "end_port", "is not between -1 and 65535"),
-        (replace(RULE, port=True), "port", "is no whole number but of type bool"),
-        (replace(RULE, port="80"), "port", "is no whole number but of type str"),
-        (replace(RULE, direction="sideways"), "direction", "is none of inbound, outbound"),
-        (replace(RULE, direction=None), "direction", "is none of inbound, outbound"),
-        (replace(RULE, network_protocol="IPv5"), "network_protocol", "is none of IPV4, IPV6"),
-        (replace(RULE, host_protocol="x" * 33), "host_protocol", "has 33 characters, at most 32 fit"),
-        (replace(RULE, host_protocol=6), "host_protocol", "is no text but of type int"),
+        (replace(RULE, port=True), "port", "is not a whole number but of type bool"),
+        (replace(RULE, port="80"), "port", "is not a whole number but of type str"),
+        (replace(RULE, direction="sideways"), "direction", "is not one of inbound, outbound"),
+        (replace(RULE, direction=None), "direction", "is not one of inbound, outbound"),
+        (replace(RULE, network_protocol="IPv5"), "network_protocol", "is not one of IPV4, IPV6"),
+        (replace(RULE, host_protocol="x" * 33), "host_protocol", "has 33 characters (limit 32)"),
+        (replace(RULE, host_protocol=6), "host_protocol", "is not a text but of type int"),
         (replace(RULE, source_ip_range=""), "source_ip_range", "is empty"),
-        (replace(RULE, source_ip_range="1\0"), "source_ip_range", "has characters that no database takes"),
-        (replace(RULE, source_group_ref="x" * 256), "source_group_ref", "has 256 characters, at most 255 fit"),
+        (replace(RULE, source_ip_range="1\0"), "source_ip_range", "has characters that no database can store"),
+        (replace(RULE, source_group_ref="x" * 256), "source_group_ref", "has 256 characters (limit 255)"),
         (replace(RULE, group_ref=None), "group_ref", "is missing"),
-        (replace(INSTANCE, tenant_ref=["t-1"]), "tenant_ref", "is no text but of type list"),
+        (replace(INSTANCE, tenant_ref=["t-1"]), "tenant_ref", "is not a text but of type list"),
         (replace(INSTANCE, ref=""), "ref", "is empty"),
         (replace(INSTANCE, ref=None), "ref", "is missing"),
-        (replace(INSTANCE, power_state="fire"), "power_state", "is none of on, off, paused, suspended, unknown"),
+        (replace(INSTANCE, power_state="x"), "power_state", "is not one of on, off, paused, suspended, unknown"),
         (replace(PORT, group_refs=None), "group_refs", "is missing"),
-        (replace(PORT, group_refs="sg-1"), "group_refs", "is no list but of type str"),
-        (replace(PORT, group_refs=("sg-1", 5)), "group_refs", "has an entry that is no text but of type int"),
+        (replace(PORT, group_refs="sg-1"), "group_refs", "is not a list but of type str"),
+        (replace(PORT, group_refs=("sg-1", 5)), "group_refs", "has an entry that is not a text but of type int"),
         (replace(PORT, ip_addresses=("",)), "ip_addresses", "has an entry that is empty"),
         (replace(PORT, port_security_enabled=None), "port_security_enabled", "is missing"),
     ],
@@ -100,7 +100,7 @@ def test_a_row_that_does_not_fit_is_left_out_and_named(value: Any, attribute: st
 
 def test_a_rule_is_named_with_its_group() -> None:
     assert told(replace(RULE, port=65536)) == [
-        "firewall rule sgr-1 of security group sg-1 was left as it was: port is not between -1 and 65535"
+        "firewall rule sgr-1 of security group sg-1 was left unchanged: port is not between -1 and 65535"
     ]
 
 
@@ -135,7 +135,7 @@ class TestOneAnswer:
         with pytest.raises(Unfit) as raised:
             Checked(cloud).ports("i-1")
         assert str(raised.value) == (
-            "The group_refs of network port eni-1 has an entry that has 300 characters, at most 255 fit."
+            "The group_refs of network port eni-1 has an entry that has 300 characters (limit 255)."
         )
         assert (raised.value.permanent, raised.value.done) == (True, False)
 

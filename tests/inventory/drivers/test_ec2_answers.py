@@ -110,7 +110,7 @@ def test_a_page_that_was_read_already_is_an_error_at_once(proxy: FaultProxy) -> 
     page = groups("<item><groupId>sg-1</groupId><groupName>a</groupName></item>", "<nextToken>again</nextToken>")
     for _ in range(9):
         proxy.answer(LIST, page)
-    with pytest.raises(CloudRefused, match="has no end"):
+    with pytest.raises(CloudRefused, match="is endless"):
         list(driver_of(proxy.url)._client.read("describe_security_groups", "SecurityGroups"))
     assert proxy.count(LIST) == 2
 
@@ -118,7 +118,7 @@ def test_a_page_that_was_read_already_is_an_error_at_once(proxy: FaultProxy) -> 
 @pytest.mark.parametrize(
     ("new", "asked", "error", "words"),
     [
-        (lambda page: ["sg-1", "sg-2"], 2, CloudRefused, "a page that was read"),
+        (lambda page: ["sg-1", "sg-2"], 2, CloudRefused, "refers back to an earlier one"),
         (lambda page: [], 101, CloudRefused, "101 pages in a row are empty"),
         (lambda page: [f"sg-{page}-1", f"sg-{page}-2"], 3, AnswerTooLarge, "CLOUD_LIST_SIZE"),
     ],

@@ -57,7 +57,7 @@ class TestMakingAClient:
         ["nonsense", "ec2.example.com", "ftp://ec2.example.com", "https://", "http://[::1", "http://host:port"],
     )
     def test_a_url_that_is_none_is_refused_with_the_url(self, url: str) -> None:
-        with pytest.raises(CloudRefused, match="URL is not one of an EC2 endpoint") as refused:
+        with pytest.raises(CloudRefused, match="URL is not a valid URL of an EC2 endpoint") as refused:
             connect(connection(url))
         assert url in str(refused.value)
 
@@ -125,7 +125,7 @@ class TestTrust:
         self, ec2_url: str, certificate: tuple[ssl.SSLContext, str]
     ) -> None:
         with fault_proxy(ec2_url, certificate[0]) as proxy:
-            with pytest.raises(CloudRefused, match="certificate of the endpoint is not trusted") as refused:
+            with pytest.raises(CloudRefused, match="endpoint's certificate is not trusted") as refused:
                 Ec2Driver(connection(proxy.url)).inventory()
             assert refused.value.permanent
             assert proxy.calls == []
@@ -162,5 +162,5 @@ class TestTrust:
         "text", ["nonsense", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----", "é"]
     )
     def test_an_authority_that_is_no_certificate_is_refused(self, text: str) -> None:
-        with pytest.raises(CloudRefused, match="no PEM certificate"):
+        with pytest.raises(CloudRefused, match="not a PEM certificate"):
             connect(connection("https://127.0.0.1:9", certificate_authority=text))

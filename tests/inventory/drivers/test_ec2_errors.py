@@ -71,7 +71,7 @@ def group(ec2_api: Any, port: Port) -> str:
             "InvalidGroup.NotFound",
             "You have specified two resources that belong to different networks.",
             CloudRefused,
-            "belongs to another VPC",
+            "belongs to a different VPC",
         ),
         (
             "SecurityGroupsPerInterfaceLimitExceeded",
@@ -83,7 +83,7 @@ def group(ec2_api: Any, port: Port) -> str:
             "InvalidInstanceID.NotFound",
             "The instance ID 'i-1' does not exist",
             InstanceGone,
-            "does not exist any more",
+            "no longer exists",
         ),
         ("IncorrectInstanceState", "The instance 'i-1' is terminated", InstanceGone, "instance is terminated"),
         ("IncorrectInstanceState", "The instance 'i-1' is shutting-down", InstanceGone, "about to be terminated"),
@@ -92,12 +92,12 @@ def group(ec2_api: Any, port: Port) -> str:
             "InvalidNetworkInterfaceID.NotFound",
             "The networkInterface ID 'eni-1'",
             CloudRefused,
-            "does not exist any",
+            "no longer exists",
         ),
         ("AuthFailure", "AWS was not able to validate the access", CredentialsRefused, "access key or its secret"),
         ("UnauthorizedOperation", "You are not authorized", NotAllowed, "may not do this"),
-        ("InvalidClientTokenId", "The token is invalid", CredentialsRefused, "no such access key"),
-        ("SignatureDoesNotMatch", "The signature we calculated", CredentialsRefused, "secret does not belong"),
+        ("InvalidClientTokenId", "The token is invalid", CredentialsRefused, "access key does not exist"),
+        ("SignatureDoesNotMatch", "The signature we calculated", CredentialsRefused, "secret does not match"),
         ("ExpiredToken", "The token has expired", CredentialsRefused, "have expired"),
         ("RequestExpired", "Request has expired", CredentialsRefused, "clock"),
         ("OptInRequired", "You are not subscribed", CredentialsRefused, "not signed up"),
@@ -179,7 +179,7 @@ def test_a_failure_half_way_fails_the_reading(ec2_proxy: FaultProxy) -> None:
 
 def test_an_unknown_action_is_an_error_where_it_is_needed(ec2_proxy: FaultProxy) -> None:
     ec2_proxy.refuse("DescribeVpcs", "InvalidAction", "The action DescribeVpcs is not valid")
-    with pytest.raises(CloudRefused, match="does not have the action"):
+    with pytest.raises(CloudRefused, match="does not support the action"):
         driver_of(ec2_proxy.url).inventory()
 
 

@@ -80,7 +80,7 @@ def test_an_endpoint_that_does_not_know_dry_runs_is_told(ec2_proxy: FaultProxy) 
     check = found(ec2_proxy)["delete security groups"]
     assert (check.allowed, check.message) == (
         None,
-        "The endpoint does not know DryRun: whether it may delete security groups is not known.",
+        "Unknown whether this user may delete security groups: the endpoint does not support DryRun.",
     )
 
 

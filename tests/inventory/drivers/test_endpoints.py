@@ -45,9 +45,9 @@ def serve(tls: ssl.SSLContext) -> ThreadingHTTPServer:
 @pytest.mark.parametrize(
     ("certificate", "trusted", "words"),
     [
-        ({}, False, "The certificate of the endpoint is not trusted: name its certificate authority."),
-        ({"ended": True}, True, "The certificate of the endpoint has expired: its operators have to renew it."),
-        ({"address": "127.0.0.9"}, True, "The certificate of the endpoint is for another host:"),
+        ({}, False, "The endpoint's certificate is not trusted. Set its certificate authority."),
+        ({"ended": True}, True, "The endpoint's certificate has expired. Its operators have to renew it."),
+        ({"address": "127.0.0.9"}, True, "The endpoint's certificate is for another host."),
     ],
 )
 def test_a_certificate_that_does_not_do_is_told(
@@ -68,13 +68,13 @@ def test_a_certificate_that_does_not_do_is_told(
 def test_an_endpoint_without_tls_is_told(driver: type[Driver], moto_url: str) -> None:
     error = refusal(driver, moto_url.replace("http://", "https://"))
     assert type(error) is CloudRefused
-    assert error.message.startswith("The endpoint does not speak TLS: is its security protocol right?")
+    assert error.message.startswith("The endpoint does not speak TLS. Check the security protocol.")
 
 
 def test_a_host_that_nobody_knows_is_told(driver: type[Driver]) -> None:
     error = refusal(driver, "http://cloud.invalid")  # which no name server may know (RFC 6761)
     assert type(error) is CloudUnavailable
-    assert error.message.startswith("The host's name is not known: is the provider's address right?")
+    assert error.message.startswith("The host name can't be resolved. Check the provider's address.")
 
 
 def test_an_address_where_nobody_listens_is_told(driver: type[Driver]) -> None:
@@ -82,7 +82,7 @@ def test_an_address_where_nobody_listens_is_told(driver: type[Driver]) -> None:
         held.bind(("127.0.0.1", 0))
         error = refusal(driver, f"http://127.0.0.1:{held.getsockname()[1]}")
     assert type(error) is CloudUnavailable
-    assert error.message.startswith("The cloud can't be reached: is the provider's address right")
+    assert error.message.startswith("The cloud can't be reached. Check the provider's address")
 
 
 def test_an_endpoint_that_does_not_answer_is_told(driver: type[Driver], silence: str) -> None:

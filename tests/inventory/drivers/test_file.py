@@ -89,14 +89,14 @@ class TestFormat:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("", "The file acme.json is no JSON: "),
-            ('{"portcullis": 1', "is no JSON"),
-            ('{"portcullis": 1} {}', "is no JSON"),
-            (b'{"portcullis": 1, "tenants": [{"ref": "t", "name": "\xff"}]}', "is no JSON"),
-            (r'{"portcullis": 1, "tenants": [{"ref": "t", "name": "\ud800"}]}', "is no JSON"),
-            ("[" * 100_000, "is no inventory of version 1"),
+            ("", "The file acme.json is not valid JSON: "),
+            ('{"portcullis": 1', "is not valid JSON"),
+            ('{"portcullis": 1} {}', "is not valid JSON"),
+            (b'{"portcullis": 1, "tenants": [{"ref": "t", "name": "\xff"}]}', "is not valid JSON"),
+            (r'{"portcullis": 1, "tenants": [{"ref": "t", "name": "\ud800"}]}', "is not valid JSON"),
+            ("[" * 100_000, "is not an inventory of version 1"),
             ("{}", "Object missing required field `portcullis`"),
-            ('{"portcullis": 2}', "is no inventory of version 1: Invalid enum value 2 - at `$.portcullis`"),
+            ('{"portcullis": 2}', "is not an inventory of version 1: Invalid enum value 2 - at `$.portcullis`"),
             ('{"portcullis": 1, "instance": []}', "Object contains unknown field `instance`"),
         ],
     )
@@ -160,26 +160,26 @@ class TestFolder:
         self, files: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(folder.os, "open", lambda *arguments: pytest.fail("was opened"))
-        assert refusal(url).startswith("The provider's URL is to name a file of the inventories")
+        assert refusal(url).startswith("The provider's URL must name an exported inventory")
 
     def test_a_file_that_is_not_there(self, files: Path) -> None:
-        assert refusal() == "There is no file acme.json in the folder of the inventories."
+        assert refusal() == "There is no file acme.json in the folder of inventories."
 
     def test_a_folder_that_is_not_there(self, files: Path) -> None:
         files.rmdir()
-        assert refusal() == "There is no file acme.json in the folder of the inventories."
+        assert refusal() == "There is no file acme.json in the folder of inventories."
 
     @pytest.mark.parametrize("target", ["../secret.json", "other.json"])
     def test_a_link_is_not_followed(self, files: Path, target: str) -> None:
         (files / "other.json").write_text('{"portcullis": 1}')
         (files / "acme.json").symlink_to(target)
-        assert refusal() == "The file acme.json can't be read, or is no file but a link or a folder."
+        assert refusal() == "The file acme.json can't be read, or is a link or a folder."
 
     @pytest.mark.parametrize(
         ("make", "message"),
         [
-            (Path.mkdir, "The file acme.json can't be read, or is no file but a link or a folder."),
-            (os.mkfifo, "acme.json is no regular file."),
+            (Path.mkdir, "The file acme.json can't be read, or is a link or a folder."),
+            (os.mkfifo, "acme.json is not a regular file."),
         ],
     )
     def test_what_is_no_file_is_not_read(self, files: Path, make: Any, message: str) -> None:
@@ -200,4 +200,4 @@ class TestFolder:
         (files / "acme.json").write_bytes(content + b" " * (2**20 - len(content)))
         assert read() == Inventory()
         (files / "acme.json").write_bytes(content + b" " * (2**20 - len(content) + 1))
-        assert refusal() == "The file acme.json has more than 1 MiB."
+        assert refusal() == "The file acme.json is larger than 1 MiB."

@@ -148,7 +148,7 @@ class TestWritingPorts:
 
     def test_a_port_without_port_security_refuses(self, plane: Plane, project: Project) -> None:
         [port] = plane.driver().ports(project.server(project.port(port_security_enabled=False)))
-        with pytest.raises(CloudRefused, match="Port security is switched off"):
+        with pytest.raises(CloudRefused, match="Port security is disabled"):
             plane.driver().change_groups(port, [project.group("web")])
 
     def test_a_port_without_an_address_takes_groups(self, plane: Plane, project: Project) -> None:
@@ -188,9 +188,9 @@ class TestGroupsAndRules:
         used = plane.sdk.network.get(f"/quotas/{project.ref}/details").json()["quota"]
         quota = {name: used[name]["used"] for name in ("security_group", "security_group_rule")}
         assert plane.sdk.network.put(f"/quotas/{project.ref}", json={"quota": quota}).ok
-        with pytest.raises(CloudRefused, match=r"The quota of the project is used up: .* \(request req-"):
+        with pytest.raises(CloudRefused, match=r"The project has reached its quota\. .* \(request req-"):
             driver.create_group(driver.placed(Group("", "one too many")))
-        with pytest.raises(CloudRefused, match="The quota of the project is used up"):
+        with pytest.raises(CloudRefused, match="The project has reached its quota"):
             driver.create_rule(Rule("", made.ref, "inbound", "IPV4", "tcp", 80, 80, "10.0.0.0/8"))
 
     def test_a_group_in_use_is_kept_and_says_where_it_is(self, plane: Plane, project: Project) -> None:
@@ -286,13 +286,13 @@ class TestGroupsAndRules:
         plane.sdk.network.put(f"/quotas/{project.ref}", json={"quota": {"security_group": 1}})
         project.group("web")
         driver, group = project.driver(), Group("", "db", tenant_ref=project.ref)
-        with pytest.raises(CloudRefused, match="The quota of the project is used up"):
+        with pytest.raises(CloudRefused, match="The project has reached its quota"):
             driver.create_group(group)
 
 
 class TestLoggingIn:
     def test_a_wrong_password_is_told(self, plane: Plane) -> None:
-        with pytest.raises(CredentialsRefused, match="check the provider's credentials"):
+        with pytest.raises(CredentialsRefused, match="Check the provider's credentials"):
             OpenStackDriver(Connection(url=plane.url, userid="admin", password="wrong")).inventory()
 
     def test_a_project_out_of_reach_is_told(self, plane: Plane) -> None:
@@ -302,7 +302,7 @@ class TestLoggingIn:
 
     def test_a_region_that_is_not_there_is_told(self, plane: Plane) -> None:
         connection = Connection(url=plane.url, userid="admin", password=plane.password, region="nowhere")
-        with pytest.raises(CloudRefused, match="is the region right"):
+        with pytest.raises(CloudRefused, match="Check the region"):
             OpenStackDriver(connection).inventory()
 
     def test_without_a_project_it_is_the_first_that_is_reachable(self, project: Project) -> None:

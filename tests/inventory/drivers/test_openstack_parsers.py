@@ -60,7 +60,7 @@ def test_a_port_whose_groups_are_not_shown_has_not_none() -> None:
     [port] = parsers.ports([{"id": "p-1", "project_id": "t-1"}], [])
     inventory = fitted(Inventory(ports=(port,)))
     assert not inventory.ports
-    assert str(*inventory.misfits) == "network port p-1 was left as it was: group_refs is missing"
+    assert str(*inventory.misfits) == "network port p-1 was left unchanged: group_refs is missing"
 
 
 def test_an_address_group_is_named_by_its_id() -> None:

@@ -13,7 +13,7 @@ from tests.live.openstack import Plane, Project
 
 pytestmark = pytest.mark.openstack
 
-CHANGES = ["add and remove security groups", "make, edit and delete security groups and rules"]
+CHANGES = ["add and remove security groups", "create, edit and delete security groups and rules"]
 
 
 def allowed(checks: tuple[Check, ...]) -> dict[str, bool | None]:
@@ -33,7 +33,7 @@ def test_a_member_sees_and_changes_the_own_project(plane: Plane, project: Projec
     found = {check.name: check for check in project.driver().verify()}
     assert [check.allowed for check in found.values() if check.needed] == [True] * 5
     assert found["see every project"].allowed is False
-    assert found["see every project"].message.startswith("Sees the project project-")
+    assert found["see every project"].message.startswith("Sees only the project project-")
     assert [found[name].allowed for name in CHANGES] == [True, True]
     assert plane.port(port) == before  # revision and time of its last change too
 
@@ -55,7 +55,7 @@ def test_what_there_is_nothing_to_try_on_is_not_known(project: Project) -> None:
 
 def test_a_wrong_password_is_refused(plane: Plane) -> None:
     driver = OpenStackDriver(replace(plane.driver().connection, password="wrong"))
-    with pytest.raises(CredentialsRefused, match="The user or its password is wrong"):
+    with pytest.raises(CredentialsRefused, match="The user or the password is wrong"):
         driver.verify()
 
 

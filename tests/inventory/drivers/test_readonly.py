@@ -76,5 +76,5 @@ def test_single_things_are_found_in_the_inventory(driver: Picture) -> None:
     ],
 )
 def test_every_change_is_refused(driver: Picture, change: Callable[[Picture], object]) -> None:
-    with pytest.raises(CloudRefused, match=r"^A provider of type picture can only be read\.$"):
+    with pytest.raises(CloudRefused, match=r"^A provider of type picture is read-only\.$"):
         change(driver)

@@ -260,7 +260,7 @@ def test_at_the_address_of_one_resource_the_body_has_one(admin_client: Client, c
     url, body = f"/api/providers/{company.acme.pk}", {"action": action, "resources": [{}, {}]}
     answer = admin_client.post(url, body, content_type="application/json")
     assert answer.status_code == HTTPStatus.BAD_REQUEST
-    assert answer.json()["error"]["message"] == "The address is of one resource, and the body has several"
+    assert answer.json()["error"]["message"] == "The address is of one resource, but the body has several"
     assert Provider.objects.filter(pk=company.acme.pk).exists()
 
 

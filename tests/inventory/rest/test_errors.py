@@ -131,7 +131,7 @@ def test_a_host_that_is_not_ours_is_an_error_like_any_other(client: Client) -> N
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert answer.json()["error"] == {
         "kind": "bad_request",
-        "message": "The service does not answer under the host that the request names",
+        "message": "The service does not serve the host that the request names",
         "klass": "Api::BadRequestError",
     }
     assert_protected(answer)
@@ -140,7 +140,7 @@ def test_a_host_that_is_not_ours_is_an_error_like_any_other(client: Client) -> N
 def test_before_a_view_a_browser_gets_a_page(client: Client) -> None:
     answer = client.get("/api/vms", headers={"host": "evil.example", "accept": "text/html"})
     assert answer.status_code == HTTPStatus.BAD_REQUEST
-    assert "<h1>The service does not answer" in answer.content.decode()
+    assert "<h1>The service does not serve" in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/api/foo", "/api/vms/99"])

@@ -130,20 +130,20 @@ class TestCreate:
             ({"direction": "up"}, 'direction: "up" is not a valid choice.'),
             ({"network_protocol": "IPV5"}, 'network_protocol: "IPV5" is not a valid choice.'),
             ({"network_protocol": "IPV6"}, "network_protocol: 10.0.0.0/8 is IPV4."),
-            ({"host_protocol": "any"}, "host_protocol: Leave it out for any protocol."),
-            ({"host_protocol": "-1"}, "host_protocol: Leave it out for any protocol."),
-            ({"host_protocol": "0"}, "host_protocol: Leave it out for any protocol."),
-            ({"host_protocol": "256"}, "host_protocol: There is no such protocol: the numbers end with 255."),
+            ({"host_protocol": "any"}, "host_protocol: Omit it for any protocol."),
+            ({"host_protocol": "-1"}, "host_protocol: Omit it for any protocol."),
+            ({"host_protocol": "0"}, "host_protocol: Omit it for any protocol."),
+            ({"host_protocol": "256"}, "host_protocol: Protocol numbers end at 255."),
             ({"host_protocol": "tcp udp"}, "host_protocol: This value does not match the required pattern."),
             ({"host_protocol": None}, "port: It requires a host_protocol with ports, such as tcp or udp."),
             ({"port": 65536}, "port: Ensure this value is less than or equal to 65535."),
             ({"port": -1}, "port: The ports must be a range from 0 to 65535."),
             ({"end_port": 442}, "port: The ports must be a range from 0 to 65535."),
-            ({"port": None, "end_port": 442}, "end_port: There must be a port."),
-            ({"host_protocol": "icmp", "port": 256}, "port: icmp has a type and a code up to 255."),
+            ({"port": None, "end_port": 442}, "end_port: It requires a port."),
+            ({"host_protocol": "icmp", "port": 256}, "port: icmp takes a type and a code up to 255."),
             (
                 {"host_protocol": "icmp", "port": None, "end_port": 1},
-                "port: icmp has a type and a code up to 255.",
+                "port: icmp takes a type and a code up to 255.",
             ),
             ({"source_ip_range": "10.0.0.0/33"}, "source_ip_range: 10.0.0.0/33 is not a valid CIDR."),
             ({"source_ip_range": "10.0.0.5/0.0.0.0"}, "source_ip_range: 10.0.0.5/0.0.0.0 is not a valid CIDR."),
@@ -160,7 +160,7 @@ class TestCreate:
             ),
             (
                 {"source_security_group_id": "1"},
-                "source_ip_range: There must be either this or source_security_group_id, not both.",
+                "source_ip_range: Specify either this or source_security_group_id, not both.",
             ),
             ({"resource_id": "0"}, "these are the rules of security group {web}"),
             ({"ems_ref": "sgr-1", "foo": 1}, "Invalid attributes specified: ems_ref, foo"),
@@ -182,7 +182,7 @@ class TestCreate:
         rule["source_security_group_id"] = str(far.pk)
         assert refused(admin_client, url, rule) == (
             "Cannot create rule inbound any from far of security group web: "
-            "the source is a group of another provider"
+            "the source group belongs to another provider"
         )
 
     def test_many_are_each_answered(self, admin_client: Client, cast: Cast, cloud: MemoryCloud, url: str) -> None:
@@ -194,7 +194,7 @@ class TestCreate:
         assert [(task.status, task.message) for task in Task.objects.all()] == [
             ("Ok", f"Created {subject}."),
             ("Ok", f"Created {subject.replace('443', '80')}."),
-            ("Ok", f"There was nothing to do: {subject} is there."),
+            ("Ok", f"There was nothing to do: {subject} already exists."),
         ]
         assert FirewallRule.objects.count() == 2
 

@@ -132,7 +132,7 @@ class TestCreate:
     def test_a_network_of_another_provider_is_refused(self, admin_client: Client, cast: Cast, url: str) -> None:
         other = actors.network(actors.tenant(actors.provider("other")), "far")
         message = refused(admin_client, url, {"name": "new", "cloud_network": {"id": other.pk}})
-        assert message == "Cannot create security group new: cloud_network: far is not of acme"
+        assert message == "Cannot create security group new: cloud_network: far does not belong to acme"
 
     def test_a_network_that_the_caller_may_not_see_is_none(
         self, client: Client, cast: Cast, url: str, django_user_model: type[User]
@@ -196,7 +196,7 @@ class TestEdit:
         results = post(admin_client, url, {"action": "edit", "resources": resources})["results"]
         assert [result["success"] for result in results] == [True, True, False, False, False, False]
         assert [result["message"] for result in results[2:]] == [
-            "Cannot edit security group web: nothing to change was given",
+            "Cannot edit security group web: no changes were given",
             "Cannot edit security group web: Invalid attributes specified: direction",
             "Cannot edit security group www: Couldn't find SecurityGroup with 'id'=0",
             "Cannot edit security group www: A resource must have an id or an href",
@@ -210,7 +210,7 @@ class TestEdit:
         answer = post(admin_client, address, {"action": "edit", "name": "www"}, HTTPStatus.BAD_REQUEST)
         assert answer == {
             "success": False,
-            "message": "Cannot edit security group web: the cloud of acme can't change a group's attributes",
+            "message": "Cannot edit security group web: the cloud of acme can't edit security groups",
             "href": f"http://testserver{address}",
         }
         assert not Task.objects.exists()

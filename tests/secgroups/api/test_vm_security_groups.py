@@ -101,7 +101,7 @@ def test_a_group_is_named_in_every_way(admin_client: Client, cast: Cast, name: s
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
-        ({}, "Cannot add nothing to production-single: no name of a security group given"),
+        ({}, "Cannot add nothing to production-single: no security group was named"),
         ({"name": ""}, "Cannot add nothing to production-single: name: This field may not be blank."),
         (
             {"name": "web", "ports": ["1", None, [2]]},
@@ -110,8 +110,8 @@ def test_a_group_is_named_in_every_way(admin_client: Client, cast: Cast, name: s
                 "ports: 2: Not a valid string."
             ),
         ),
-        ({"id": "abc"}, "Cannot add abc to production-single: abc is no security group"),
-        ({"href": "/api/vms/1"}, "Cannot add /api/vms/1 to production-single: /api/vms/1 is no security group"),
+        ({"id": "abc"}, "Cannot add abc to production-single: abc is not a security group"),
+        ({"href": "/api/vms/1"}, "Cannot add /api/vms/1 to production-single: /api/vms/1 is not a security group"),
         (
             {"ems_ref": "sg-staging-web"},
             (

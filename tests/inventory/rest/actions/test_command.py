@@ -40,7 +40,7 @@ def test_the_fields_of_a_form_that_were_left_empty_say_nothing() -> None:
 
 def test_the_address_of_an_action_and_the_body_name_the_same() -> None:
     assert Command.parse({"action": "add", "name": "web"}, "add") == Command.parse({"name": "web"}, "add")
-    with pytest.raises(BadInput, match="The URL is of the action add, and the body of remove"):
+    with pytest.raises(BadInput, match="The address is of the action add, but the body names remove"):
         Command.parse({"action": "remove", "name": "web"}, "add")
 
 
@@ -111,8 +111,8 @@ def test_an_edit_by_its_method_may_be_written_as_one_by_its_name(attributes: dic
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"action": "delete", "name": "aws"}, "of the action edit, and the body of delete"),
-        ({"resources": [{"name": "aws"}]}, "of the one resource of its address"),
+        ({"action": "delete", "name": "aws"}, "of the action edit, but the body names delete"),
+        ({"resources": [{"name": "aws"}]}, "only the resource of its address"),
         ({"resource": {}, "name": "aws"}, "Unknown key in the body: name"),
         ({"resource": None}, "A resource must be a JSON object"),
         (None, "A resource must be a JSON object"),
@@ -124,7 +124,7 @@ def test_an_edit_that_is_written_as_something_else_is_refused(body: Any, message
 
 
 def test_a_patch_changes_an_attribute_once() -> None:
-    with pytest.raises(BadInput, match="once in a PATCH"):
+    with pytest.raises(BadInput, match="an attribute only once"):
         edited_attributes([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
 
 

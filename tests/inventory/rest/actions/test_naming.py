@@ -57,7 +57,7 @@ def test_what_nobody_is_called_finds_nobody(admin_client: Client, jane: User, na
 def test_a_name_of_several_is_refused_with_their_ids(admin_client: Client, jane: User) -> None:
     other = User.objects.create_user("jane2", first_name="Jane", last_name="Doe")
     [both, one] = queried(admin_client, "users", {"name": "Jane Doe"}, {"name": "Jane Doe", "id": other.pk})
-    message = f"Several users are named so: say by its id which of {jane.pk}, {other.pk} is meant"
+    message = f"Several users have this name. Choose one by its id: {jane.pk}, {other.pk}"
     assert both == {"success": False, "message": message}
     assert one["id"] == str(other.pk)
 

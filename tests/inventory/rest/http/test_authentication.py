@@ -268,7 +268,7 @@ def test_a_forgotten_token_is_of_no_use(client: Client, get: Any) -> None:
 def test_without_a_token_there_is_none_to_forget(client: Client, ada: User) -> None:
     answer = client.delete("/api/auth", headers=basic())
     assert answer.status_code == HTTPStatus.BAD_REQUEST
-    assert "no token to forget" in answer.json()["error"]["message"]
+    assert "No token to revoke" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch"])

@@ -90,7 +90,7 @@ def test_it_is_not_overlooked_where_several_could_be_meant(admin_client: Client,
     for url in ("/api/providers", f"/api/vms/{cast.production.single.pk}/security_groups/add"):
         answer = admin_client.post(url, {"name": "web"}, "application/json", headers={"If-Match": '"x"'})
         assert answer.status_code == HTTPStatus.BAD_REQUEST
-        assert answer.json()["error"]["message"] == "If-Match is understood at the address of one resource alone"
+        assert answer.json()["error"]["message"] == "If-Match is only supported at the address of one resource"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_key_with_another_body_is_refused(admin_client: Client, url: str, body
     post(admin_client, url)
     answer = post(admin_client, url, body)
     assert answer.status_code == HTTPStatus.BAD_REQUEST
-    assert answer.json()["error"]["message"] == "Idempotency-Key k1 was used for another request"
+    assert answer.json()["error"]["message"] == "Idempotency-Key k1 was already used for a different request"
     assert Task.objects.count() == 1
 
 
@@ -206,7 +206,7 @@ def test_what_is_broken_is_refused_again_and_never_taken_for_empty(
     assert again.headers["Idempotency-Replayed"] == "true"
     other = post(admin_client, url)
     assert other.status_code == HTTPStatus.BAD_REQUEST
-    assert "was used for another request" in other.json()["error"]["message"]
+    assert "was already used for a different request" in other.json()["error"]["message"]
     assert not Task.objects.exists()
 
 
@@ -273,7 +273,10 @@ def test_so_many_are_kept_of_each_user(admin_client: Client, client: Client, url
         assert post(admin_client, url, key=key).status_code == HTTPStatus.OK
     refused = post(admin_client, url, key="k3")
     assert refused.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    assert refused.json()["error"]["message"] == "2 requests with an Idempotency-Key are kept already"
+    assert (
+        refused.json()["error"]["message"]
+        == "Too many requests with an Idempotency-Key: 2 are stored already. Retry later"
+    )
     assert 0 < int(refused.headers["Retry-After"]) <= idempotency.KEPT.total_seconds()
     assert post(admin_client, url, key="k2").headers["Idempotency-Replayed"] == "true"
     client.force_login(User.objects.create_superuser("other"))

@@ -102,7 +102,7 @@ def test_every_simple_attribute_can_be_sorted_by(db: None, name: str) -> None:
         ("sort_by=foo", "foo is not a valid attribute for Provider"),
         ("sort_by=name,credentials", "credentials is not a valid attribute for Provider"),
         ("sort_by=vms", "vms is not a valid attribute for Provider"),
-        ("sort_by=href_slug", "attribute Provider-href_slug can't be used in filters: it is no simple value"),
+        ("sort_by=href_slug", "attribute Provider-href_slug can't be used in filters: it is not a scalar"),
         (
             "sort_by=name&sort_order=up",
             "Unsupported sort_order up: it must be one of asc, ascending, desc, descending",

@@ -1,0 +1,81 @@
+"""What drivers of every cloud say of connections and answers. What only one cloud says is in its own folder."""
+
+from __future__ import annotations
+
+# Connections
+
+
+def not_a_url(kind: str, url: str) -> str:
+    return f"The provider's URL is not a valid URL of {kind} (https://host[:port]): {url}"
+
+
+def not_a_certificate(error: object) -> str:
+    return f"The provider's certificate authority is not a PEM certificate: {error}"
+
+
+NO_ANSWER = "The cloud did not answer in time. If this continues, contact its operators."
+
+
+def about_tls(words: str) -> str:
+    """What to do if TLS fails; `words` are those of OpenSSL."""
+    if "certificate has expired" in words:
+        return "The endpoint's certificate has expired. Its operators have to renew it."
+    if any(sign in words for sign in ("Hostname mismatch", "IP address mismatch", "doesn't match")):
+        return "The endpoint's certificate is for another host. Check the provider's address."
+    if "CERTIFICATE_VERIFY_FAILED" in words:
+        return "The endpoint's certificate is not trusted. Set its certificate authority."
+    return "The endpoint does not speak TLS. Check the security protocol."
+
+
+def about_the_network(words: str) -> str:
+    """What to do if nothing answers at an address."""
+    if any(sign in words for sign in ("NameResolutionError", "Name or service not known", "Failed to resolve")):
+        return "The host name can't be resolved. Check the provider's address."
+    return "The cloud can't be reached. Check the provider's address, and firewalls on the way."
+
+
+# Answers
+
+FOREIGN = (
+    "The cloud did not return a valid response. Check the provider's address. A login page may be in the way."
+)
+ANSWER_TOO_SLOW = "The answer took longer than CLOUD_ANSWER_TIME allows."
+
+
+def answer_too_large(megabytes: int) -> str:
+    return f"The cloud's answer is larger than {megabytes} MB. If that is expected, raise CLOUD_ANSWER_SIZE."
+
+
+def list_too_long(key: str, most: int) -> str:
+    return f"The cloud's list of {key} has more than {most:,} entries. If that is expected, raise CLOUD_LIST_SIZE."
+
+
+OTHER_PATH, NO_ADDRESS = "another path", "an invalid address"
+
+
+def redirected(place: str) -> str:
+    return (
+        f"The endpoint redirects to {place}. Credentials are never sent to a redirect. Correct the provider's "
+        "address, or the service's address in the cloud's catalog."
+    )
+
+
+def repeated_page(key: str) -> str:
+    return f"The cloud's list of {key} is endless: a page refers back to an earlier one."
+
+
+def empty_pages(key: str, number: int) -> str:
+    return f"The cloud's list of {key} is endless: {number} pages in a row are empty."
+
+
+# Providers that can't be changed
+
+READABLE = "May read the inventory."
+
+
+def read_only(vendor: str) -> str:
+    return f"A provider of type {vendor} is read-only."
+
+
+def no_instance(ref: str) -> str:
+    return f"The instance {ref} does not exist."

@@ -1,0 +1,266 @@
+"""What people are told about providers, tasks and refreshes: by tasks, the API, the admin and commands.
+
+Every sentence is here, so that they can be read together. Refused requests are in `rest.messages`, what drivers
+say is in `drivers.messages` and in each driver, what a refresh found is in `findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+# Providers
+
+NAME_TAKEN = "A provider with this name already exists."
+ENTER_AGAIN = "Stored credentials are not sent to a new address. Enter them again."
+UNREADABLE_CREDENTIALS = "The credentials were encrypted with another key. Set CREDENTIALS_KEY."
+PROVIDER_DELETED = "The provider was deleted."
+
+
+def provider_disabled(name: str) -> str:
+    return f"Provider {name} is disabled."
+
+
+def no_driver(kind: str) -> str:
+    return f"Portcullis has no driver for {kind}."
+
+
+def not_found(model: str, pk: object) -> str:
+    return f"Couldn't find {model} with 'id'={pk}"
+
+
+def deletion_of(name: str) -> str:
+    return f"Deletion of {name}"
+
+
+def deleting(name: str) -> str:
+    return f"Deleting provider {name}"
+
+
+def deleting_rows(name: str, done: int, total: int) -> str:
+    return f"Deleting provider {name}: deleted {done:,} of {total:,} rows"
+
+
+def deleted(name: str) -> str:
+    return f"Deleted provider {name}."
+
+
+# Testing a connection
+
+CREDENTIALS_ACCEPTED = "The cloud responds and accepts the credentials."
+ALL_GRANTED = "All required permissions are granted."
+PERMISSIONS_MISSING = "Credentials accepted, but permissions are missing."
+INVENTORY_READABLE = "The inventory can be read."
+TEST_FAILED = "Internal error in the test. See the Portcullis log for details."
+NO_TIME_LEFT = "Not tested: the time limit was reached. Test fewer providers per request."
+
+
+def too_many_tests(most: int) -> str:
+    return f"{most} tests are already running. Try again in a minute."
+
+
+def test_timed_out(seconds: float) -> str:
+    return f"The cloud did not answer all requests within {seconds:g} seconds."
+
+
+# Tasks
+
+
+def queue_full(waiting: int) -> str:
+    return f"Queue full: {waiting} tasks are already waiting. Retry when some have finished"
+
+
+def will_retry(attempts: int, until: datetime, error: object) -> str:
+    return f"Attempt {attempts} failed, the next is at {until:%Y-%m-%dT%H:%M:%SZ}: {error}"
+
+
+def attempt_succeeded(attempt: int) -> str:
+    return f"Attempt {attempt} succeeded."
+
+
+def cancelled(user: str) -> str:
+    return f"Cancelled by {user}."
+
+
+_WAITING_ONLY = "only a task that is queued or waiting for its next attempt can be"
+
+
+def cannot_cancel(task: int) -> str:
+    return f"Task {task} can't be cancelled: {_WAITING_ONLY}"
+
+
+def cannot_cancel_unsure(task: int) -> str:
+    return f"Task {task} can't be cancelled: it continues, because the cloud may already have done part of it"
+
+
+def cannot_retry(task: int) -> str:
+    return f"Task {task} can't be retried: {_WAITING_ONLY}"
+
+
+def cannot_delete(task: int) -> str:
+    return f"Task {task} can't be deleted: only a finished task can be"
+
+
+def other_version(version: object, own: int) -> str:
+    return (
+        f"This task was accepted by another version of Portcullis, in a format that this version can't read "
+        f"(version {version} instead of {own}). Once every process runs the same version, repeat the request."
+    )
+
+
+def unreadable(reason: object) -> str:
+    return f"Can't read what this task should do: {reason}. Repeat the request."
+
+
+def internal_error(kind: str) -> str:
+    return f"Internal error ({kind}). See the Portcullis log for details."
+
+
+def unrecorded(done: str, reason: str) -> str:
+    """What a task says that changed the cloud, and could not write it into the inventory."""
+    return f"{done} The cloud has the change, and the inventory will show it after the next refresh. {reason}"
+
+
+RATE_LIMITED = "The cloud limits the rate of requests, and others go first."
+
+
+# Refreshes
+
+
+def refresh_of(subject: str) -> str:
+    return f"Refresh of {subject}"
+
+
+def refreshing(subject: str) -> str:
+    return f"Refreshing {subject}"
+
+
+def refreshing_provider(name: str) -> str:
+    return refreshing(f"provider {name}")
+
+
+def refreshed(subject: str, news: str, summary: str = "") -> str:
+    """`news` is what has changed, in sentences."""
+    return f"Refreshed {subject}: {summary}. {news}" if summary else f"Refreshed {subject}. {news}"
+
+
+def not_shown(subject: str) -> str:
+    return f"These credentials can't see {subject}. It stays in the inventory as it was."
+
+
+def gone(subject: str) -> str:
+    return f"{subject[0].upper()}{subject[1:]} no longer exists in the cloud and was removed from the inventory."
+
+
+def tenant_gone(tenant: str, provider: str) -> str:
+    return f"The cloud no longer shows tenant {tenant}. Refresh {provider} to remove what was in it."
+
+
+def too_many_gone(provider: str, objections: str) -> str:
+    return (
+        f"The refresh of {provider} was stopped and changed nothing: it would remove {objections}. "
+        'If they are really gone, refresh with "force".'
+    )
+
+
+def refresh_failed(kind: str) -> str:
+    return f"Internal error in the refresh ({kind}). See the Portcullis log for details."
+
+
+# The admin
+
+READING_INVENTORY = "Its inventory is being read: {}"
+TASKS_OF_ACTION = "Tasks of this action"
+NO_SUCH_CHOICE = "Nothing was done: the selected objects don't exist."
+NO_SUCH_FILTER = "Nothing matches the filters in the address."
+NO_SUCH_KEY = "No object has this key."
+
+
+def nothing_done(error: object) -> str:
+    return f"Nothing was done: {error}."
+
+
+def nothing_saved(error: object) -> str:
+    return f"Nothing was saved: {error}."
+
+
+def deleted_meanwhile(error: object) -> str:
+    return f"It was deleted in the meantime: {error}."
+
+
+def too_many_selected(most: int) -> str:
+    return f"Select at most {most} at once, or refresh their provider."
+
+
+# Commands
+
+
+def no_providers(names: Iterable[str]) -> str:
+    return f"There is no provider {', '.join(names)}"
+
+
+def not_refreshed(names: Iterable[str]) -> str:
+    return f"Not refreshed: {', '.join(names)}"
+
+
+BEING_REFRESHED = "another process is refreshing it"
+
+
+def unhealthy(parts: Iterable[str]) -> str:
+    return f"Unhealthy: {', '.join(parts)}"
+
+
+def unapplied(migrations: int) -> str:
+    return f"{migrations} migrations are not applied. Run manage.py migrate"
+
+
+def broker_down(error: object) -> str:
+    return f"{error} (tasks still run, a few seconds later)"
+
+
+def tasks_waiting(number: int, seconds: int) -> str:
+    return f"{number} tasks have waited for over {seconds} s without a worker. Are enough workers running?"
+
+
+def refreshes_overdue(providers: Sequence[str]) -> str:
+    return f"No refresh was queued for {', '.join(providers)}. Is the scheduler running?"
+
+
+# Starting the service
+
+
+def already_running(process: int, folder: object) -> str:
+    return f"Process {process} already runs the service in {folder}."
+
+
+def cannot_listen(host: str, port: int, reason: str) -> str:
+    return f"Can't listen on {host}, port {port}: {reason}"
+
+
+def cannot_use_database(name: object, reason: str) -> str:
+    return f"Can't use the database {name}: {reason}"
+
+
+def bad_credentials_key(reason: object) -> str:
+    return f"CREDENTIALS_KEY is invalid: {reason}"
+
+
+def no_superuser(name: str) -> str:
+    return f"There is no superuser, but a user {name} exists. Set DJANGO_SUPERUSER_USERNAME to another name."
+
+
+def program_ended(name: str, returncode: int, seconds: float) -> str:
+    how = f"exit status {returncode}" if returncode >= 0 else f"signal {-returncode}"
+    return f"The {name} ended ({how}). It restarts in {seconds:.0f} s."
+
+
+def welcome(url: str, name: str, password: str | None, folder: object) -> tuple[str, ...]:
+    account = f"{name}, password {password} (shown only once)" if password else name
+    return (
+        f"Portcullis is at {url}, its admin at {url}/admin/. Press Ctrl-C to stop it.",
+        f"Admin account: {account}",
+        f"Keys, lock and embedded broker are in {folder}",
+    )
+
+
+MOTO_MISSING = "The demonstration needs moto: pip install -r requirements-dev.txt"
