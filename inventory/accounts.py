@@ -19,19 +19,19 @@ _in_any_case = CompiledQuery(
 )
 
 
-def userid_of(named: str) -> str:
+def userid_of(username: str) -> str:
     """The userid itself, or the only one that differs only in case."""
-    known = [name for (name,) in _in_any_case(name=fold(named))]
-    return known[0] if len(known) == 1 else named
+    matches = [name for (name,) in _in_any_case(name=fold(username))]
+    return matches[0] if len(matches) == 1 else username
 
 
 def granted(user: Combinable) -> QuerySet[Permission, str]:
     """A user's own permissions and those of their groups, as `app.codename`."""
-    own = User.user_permissions.through.objects.filter(user=user)
-    of_groups = Permission.group_set.through.objects.filter(group__user=user)
-    either = Q(pk__in=own.values("permission")) | Q(pk__in=of_groups.values("permission"))
+    user_permissions = User.user_permissions.through.objects.filter(user=user)
+    group_permissions = Permission.group_set.through.objects.filter(group__user=user)
+    condition = Q(pk__in=user_permissions.values("permission")) | Q(pk__in=group_permissions.values("permission"))
     name = Concat("content_type__app_label", Value("."), "codename", output_field=TextField())
-    return Permission.objects.filter(either).order_by().values_list(name, flat=True)
+    return Permission.objects.filter(condition).order_by().values_list(name, flat=True)
 
 
 class AccountBackend(ModelBackend):
@@ -47,8 +47,8 @@ class AccountBackend(ModelBackend):
     def authenticate(
         self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
-        named = username and userid_of(username)
-        return super().authenticate(request, username=named, password=password, **kwargs)
+        userid = username and userid_of(username)
+        return super().authenticate(request, username=userid, password=password, **kwargs)
 
     @staticmethod
     def hand_over(user: User, permissions: Iterable[str]) -> None:
@@ -60,5 +60,5 @@ class AccountBackend(ModelBackend):
             return set(super().get_all_permissions(user_obj, obj))
         if not hasattr(user_obj, "_perm_cache"):
             self.hand_over(user_obj, (name for (name,) in self._permissions(user=user_obj.pk)))
-        found: set[str] = user_obj._perm_cache
-        return found
+        permissions: set[str] = user_obj._perm_cache
+        return permissions

@@ -104,13 +104,13 @@ class Backoff:
         """Wait for the next attempt. Raises `error` instead if it is permanent or the time is over."""
         if self._ends is None:
             self._ends = time.monotonic() + self._left
-        asked = error.retry_after
-        wait = asked if asked is not None else random.uniform(0, self._bound)  # noqa: S311
-        if error.permanent or time.monotonic() + wait > self._ends:
+        retry_after = error.retry_after
+        delay = retry_after if retry_after is not None else random.uniform(0, self._bound)  # noqa: S311
+        if error.permanent or time.monotonic() + delay > self._ends:
             raise error
-        if wait:
-            retries.wait(Waiting(self.attempts, error, timezone.now() + timedelta(seconds=wait)))
-            self._sleep(wait, retries)
+        if delay:
+            retries.wait(Waiting(self.attempts, error, timezone.now() + timedelta(seconds=delay)))
+            self._sleep(delay, retries)
             retries.go_on()
         else:
             stop.sleep(0)

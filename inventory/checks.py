@@ -15,8 +15,8 @@ from django.utils.module_loading import import_string
 def names_lead_somewhere(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Every dotted path can be imported, and every collection and subcollection is declared."""
     return [
-        Error(f"{where} names {path}, which can't be imported.", hint=problem, id="inventory.E001")
-        for where, path in _paths()
+        Error(f"{origin} names {path}, which can't be imported.", hint=problem, id="inventory.E001")
+        for origin, path in _paths()
         if (problem := _problem(path))
     ]
 
@@ -27,10 +27,10 @@ def _paths() -> Iterator[tuple[str, str]]:
             yield f"settings.{setting}[{key!r}]", path
     for path in settings.REFRESH_PARTS:
         yield "settings.REFRESH_PARTS", path
-    for name, path in settings.COLLECTIONS.items():
+    for collection, path in settings.COLLECTIONS.items():
         viewset = None if _problem(path) else import_string(path)
-        for below, declared in getattr(viewset, "subcollections", {}).items():
-            yield f"The subcollection {below} of {name}", declared.viewset
+        for subcollection, declared in getattr(viewset, "subcollections", {}).items():
+            yield f"The subcollection {subcollection} of {collection}", declared.viewset
 
 
 def _problem(path: str) -> str:

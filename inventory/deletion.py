@@ -31,9 +31,9 @@ def handle_provider_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queue of a provider: its refreshes, then its deletion."""
     refreshes: dict[Task, ProviderRefresh] = {}
     deletions: list[Task] = []
-    for task, asked in readable(tasks, provider_task, lease).items():
-        if isinstance(asked, ProviderRefresh):
-            refreshes[task] = asked
+    for task, arguments in readable(tasks, provider_task, lease).items():
+        if isinstance(arguments, ProviderRefresh):
+            refreshes[task] = arguments
         else:
             deletions.append(task)
     if refreshes:
@@ -72,23 +72,23 @@ def steps() -> tuple[Step, ...]:
         for child, field, on_delete in _references(model):
             if on_delete is CASCADE:
                 owners.setdefault(child, f"{field}__{owner}")
-    kept = [
+    detachments = [
         Step(child, f"{field}__{owner}", named=field)
         for model, owner in owners.items()
         for child, field, on_delete in _references(model)
         if on_delete is SET_NULL and child not in owners
     ]
-    before = {model: {child for child, *_ in _references(model) if child in owners} for model in owners}
-    deleted = [Step(model, owners[model]) for model in TopologicalSorter(before).static_order()]
-    return (*kept, *deleted[:-1])
+    referrers = {model: {child for child, *_ in _references(model) if child in owners} for model in owners}
+    deletions = [Step(model, owners[model]) for model in TopologicalSorter(referrers).static_order()]
+    return (*detachments, *deletions[:-1])
 
 
-def _growing(found: Mapping[Models, str]) -> Iterator[tuple[Models, str]]:
+def _growing(mapping: Mapping[Models, str]) -> Iterator[tuple[Models, str]]:
     """The items of a mapping, including those added during the iteration."""
-    seen = 0
-    while seen < len(found):
-        yield list(found.items())[seen]
-        seen += 1
+    position = 0
+    while position < len(mapping):
+        yield list(mapping.items())[position]
+        position += 1
 
 
 def _references(model: Models) -> list[tuple[Models, str, Any]]:
@@ -115,8 +115,8 @@ class _Deletion:
         self._look_how_far_it_is()
         for step in steps():
             keys = list(step.rows(self.provider).order_by().values_list("pk", flat=True))
-            for at in range(0, len(keys), BATCH):
-                self._execute(step, keys[at : at + BATCH])
+            for start in range(0, len(keys), BATCH):
+                self._execute(step, keys[start : start + BATCH])
         self.lease.ensure()
         with transaction.atomic():
             Provider.objects.filter(pk=self.provider)._raw_delete(Provider.objects.db)
@@ -129,9 +129,9 @@ class _Deletion:
                 end_queued_tasks(provider)
 
     def _look_how_far_it_is(self) -> None:
-        left = sum(step.rows(self.provider).count() for step in steps())
-        self.total = max(DeletionNotes.read(self.tasks[0].arguments).rows, left)
-        self.done = self.total - left
+        remaining = sum(step.rows(self.provider).count() for step in steps())
+        self.total = max(DeletionNotes.read(self.tasks[0].arguments).rows, remaining)
+        self.done = self.total - remaining
         note(self.tasks, DeletionNotes(rows=self.total))
         save_all(self.tasks, ["arguments"])
 

@@ -64,21 +64,21 @@ def seeing_others(write: Callable[..., Answer], *args: Any) -> Answer:
         return write(*args)
 
 
-def unforeseen(error: Exception, doing: object) -> str:
+def unforeseen(error: Exception, operation: object) -> str:
     """Log an unexpected error, and return a message without its text, which may contain secrets.
 
     Raises the error instead if another worker shall take the tasks.
     """
     if leave_to_others(error):
         raise error
-    logger.error("%s failed", doing, exc_info=error)
+    logger.error("%s failed", operation, exc_info=error)
     return internal_error(described(error))
 
 
 def described(error: BaseException) -> str:
     """`DataError at name of inventory_vm`: the kind of an error, and its column if the database names it."""
-    where = _column(getattr(error.__cause__, "diag", None))
-    return f"{type(error).__name__} at {where}" if where else type(error).__name__
+    column = _column(getattr(error.__cause__, "diag", None))
+    return f"{type(error).__name__} at {column}" if column else type(error).__name__
 
 
 def _column(diagnosis: Any) -> str | None:
@@ -86,8 +86,8 @@ def _column(diagnosis: Any) -> str | None:
     if diagnosis is None:
         return None
     if diagnosis.table_name:
-        named = diagnosis.column_name or diagnosis.constraint_name
-        return f"{named} of {diagnosis.table_name}" if named else str(diagnosis.table_name)
-    if found := _COPIED.match(diagnosis.context or ""):
-        return f"{found['column']} of {found['table']}"
+        name = diagnosis.column_name or diagnosis.constraint_name
+        return f"{name} of {diagnosis.table_name}" if name else str(diagnosis.table_name)
+    if match := _COPIED.match(diagnosis.context or ""):
+        return f"{match['column']} of {match['table']}"
     return None

@@ -40,17 +40,17 @@ class Findings:
     #: The objections of the guard.
     objections: list[str] = field(default_factory=list)
 
-    def note(self, kind: str, found: Found, went: Counter[str], unshown: int = 0) -> None:
-        self.found[kind] = found
-        self.went.update(went)
+    def note(self, kind: str, counts: Found, deletions: Counter[str], unshown: int = 0) -> None:
+        self.found[kind] = counts
+        self.went.update(deletions)
         self.unshown.update({kind: unshown} if unshown else {})
 
-    def judge(self, kind: str, lost: int, known: int, first: Iterable[object]) -> None:
-        """Object if too many of the known rows would go, naming the `first`."""
-        if self.guard and self.guard.stops(lost, known):
-            names = list(map(str, first))
-            more = ", ..." if lost > len(names) else ""
-            self.objections.append(f"{lost} of {counted(known, kind)} ({', '.join(names)}{more})")
+    def judge(self, kind: str, lost: int, total: int, examples: Iterable[object]) -> None:
+        """Object if too many of the known rows would go, naming the `examples`."""
+        if self.guard and self.guard.stops(lost, total):
+            names = list(map(str, examples))
+            suffix = ", ..." if lost > len(names) else ""
+            self.objections.append(f"{lost} of {counted(total, kind)} ({', '.join(names)}{suffix})")
 
     def stays(self, kind: str) -> Callable[[str], bool]:
         """Whether a row stays because the cloud's values do not fit. If a misfit has no ref, all rows stay."""
@@ -61,48 +61,48 @@ class Findings:
         """For each kind, how many there are, appeared, changed and went."""
         return {
             kind: {
-                "total": one.total,
-                "appeared": one.appeared,
-                "changed": one.changed,
-                "went": self.went[one.label],
+                "total": counts.total,
+                "appeared": counts.appeared,
+                "changed": counts.changed,
+                "went": self.went[counts.label],
             }
-            for kind, one in self.found.items()
+            for kind, counts in self.found.items()
         }
 
     def news(self) -> str:
         """`1 instance and 2 memberships appeared. 2 firewall rules went.`, and the misfits."""
         numbers = self.numbers()
-        told = []
+        sentences = []
         for verb in VERBS:
-            if parts := [counted(found[verb], kind) for kind, found in numbers.items() if found[verb]]:
-                told.append(f"{listed(parts)} {verb}.")
-        return " ".join([*(told or ["Nothing changed."]), *self._not_shown(), *self._misfitting()])
+            if parts := [counted(counts[verb], kind) for kind, counts in numbers.items() if counts[verb]]:
+                sentences.append(f"{listed(parts)} {verb}.")
+        return " ".join([*(sentences or ["Nothing changed."]), *self._not_shown(), *self._misfitting()])
 
     def context(self) -> dict[str, Any]:
         """What the context of the task has."""
         names = ("resource", "attribute", "problem", "left_out")
         worst = [{name: getattr(misfit, name) for name in names} for misfit in self._worst()[:LISTED]]
-        more = {"more": len(self.misfits) - LISTED} if len(self.misfits) > LISTED else {}
+        remainder = {"more": len(self.misfits) - LISTED} if len(self.misfits) > LISTED else {}
         unshown = {"not_shown": dict(self.unshown)} if self.unshown else {}
-        return {"found": self.numbers()} | unshown | ({"misfits": worst, **more} if worst else {})
+        return {"found": self.numbers()} | unshown | ({"misfits": worst, **remainder} if worst else {})
 
     def _not_shown(self) -> Sequence[str]:
         if not self.unshown:
             return []
         parts = [counted(number, kind) for kind, number in self.unshown.items()]
-        were = (
+        predicate = (
             "was not shown to these credentials and stays as it was"
             if self.unshown.total() == 1
             else ("were not shown to these credentials and stay as they were")
         )
-        return [f'{listed(parts)} {were}. If they are really gone, refresh with "force".']
+        return [f'{listed(parts)} {predicate}. If they are really gone, refresh with "force".']
 
     def _misfitting(self) -> Sequence[str]:
         if not self.misfits:
             return []
-        more = f"; and {len(self.misfits) - TOLD} more" if len(self.misfits) > TOLD else ""
-        first = "; ".join(map(str, self._worst()[:TOLD]))
-        return [f"{counted(len(self.misfits), 'values')} did not fit: {first}{more}."]
+        suffix = f"; and {len(self.misfits) - TOLD} more" if len(self.misfits) > TOLD else ""
+        examples = "; ".join(map(str, self._worst()[:TOLD]))
+        return [f"{counted(len(self.misfits), 'values')} did not fit: {examples}{suffix}."]
 
     def _worst(self) -> list[Misfit]:
         """The misfits, with left-out rows before cut texts."""
@@ -111,8 +111,8 @@ class Findings:
 
 def counted(number: int, kind: str) -> str:
     """`1 security group`, `2 security groups`."""
-    words = kind.replace("_", " ")
-    return f"{number} {words.removesuffix('s') if number == 1 else words}"
+    noun = kind.replace("_", " ")
+    return f"{number} {noun.removesuffix('s') if number == 1 else noun}"
 
 
 def listed(parts: Sequence[str]) -> str:

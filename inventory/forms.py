@@ -105,17 +105,17 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
         return excluded - {"deleted_on"}
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        connecting = cleaned.get("vendor") if self.instance._state.adding else None
-        if bool(cleaned.get("userid")) != bool(cleaned.get("password")):
+        cleaned_data = super().clean() or self.cleaned_data
+        new_type = cleaned_data.get("vendor") if self.instance._state.adding else None
+        if bool(cleaned_data.get("userid")) != bool(cleaned_data.get("password")):
             self.add_error("password", "Enter both the user id and the password.")
-        elif connecting and drivers.driver_class(connecting).needs_credentials and not cleaned.get("password"):
+        elif new_type and drivers.driver_class(new_type).needs_credentials and not cleaned_data.get("password"):
             self.add_error("password", "This cloud requires a user id and a password.")
-        elif not cleaned.get("password") and self.instance.sends_elsewhere(cleaned):
+        elif not cleaned_data.get("password") and self.instance.sends_elsewhere(cleaned_data):
             self.add_error("password", ENTER_AGAIN)
         if self.refusal:
             self.add_error(None, self.refusal)
-        return cleaned
+        return cleaned_data
 
     def clean_interface(self) -> str:
         """Keep the current value if the form lacks it."""
@@ -123,14 +123,14 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
 
     def described(self) -> Provider:
         """The provider with the form's values. Without new credentials it keeps the stored ones."""
-        typed = self.cleaned_data
-        if typed["password"]:
+        cleaned_data = self.cleaned_data
+        if cleaned_data["password"]:
             names = (
                 "userid",
                 "password",
-                *(["auth_type"] if typed["auth_type"] == "application_credential" else []),
+                *(["auth_type"] if cleaned_data["auth_type"] == "application_credential" else []),
             )
-            self.instance.credentials = {name: typed[name] for name in names}
+            self.instance.credentials = {name: cleaned_data[name] for name in names}
         return self.instance
 
 

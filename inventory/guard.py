@@ -25,5 +25,5 @@ class Guard:
     def from_settings(cls) -> Guard:
         return cls(settings.REFRESH_GUARD_SHARE, settings.REFRESH_GUARD_MINIMUM)
 
-    def stops(self, gone: int, known: int) -> bool:
-        return gone >= self.minimum and gone > self.share * known
+    def stops(self, gone: int, total: int) -> bool:
+        return gone >= self.minimum and gone > self.share * total

@@ -43,10 +43,10 @@ class QueueLease:
 
     def acquire(self) -> bool:
         self._ends = time.monotonic() + LENGTH.total_seconds()
-        ended = Lease.objects.filter(queue=self.queue, ends_on__lt=Now())
-        if not ended.update(owner=self.owner, ends_on=Now() + LENGTH):
-            fresh = Lease(queue=self.queue, owner=self.owner, ends_on=Now() + LENGTH)
-            Lease.objects.bulk_create([fresh], ignore_conflicts=True)
+        expired = Lease.objects.filter(queue=self.queue, ends_on__lt=Now())
+        if not expired.update(owner=self.owner, ends_on=Now() + LENGTH):
+            lease = Lease(queue=self.queue, owner=self.owner, ends_on=Now() + LENGTH)
+            Lease.objects.bulk_create([lease], ignore_conflicts=True)
         return self._mine().exists()
 
     def ensure(self) -> None:
@@ -75,11 +75,11 @@ class QueueLease:
     def _renew(self) -> None:
         ends = time.monotonic() + LENGTH.total_seconds()
         try:
-            renewed = self._mine().update(ends_on=Now() + LENGTH)
+            updated = self._mine().update(ends_on=Now() + LENGTH)
         except DatabaseError:
             logger.exception("The lease of %s could not be renewed", self.queue)
         else:
-            if renewed:
+            if updated:
                 self._ends = ends
             else:
                 self._lost.set()

@@ -30,8 +30,8 @@ class Columns(Generic[Value]):
     def of(self, value: Value) -> list[Any]:
         """The row of a value, in the order of `names`."""
         row = [*self._attributes(value), *self._same]
-        for at, converted in self._conversions:
-            row[at] = converted(row[at])
+        for index, convert in self._conversions:
+            row[index] = convert(row[index])
         return row
 
     def named(self, value: Value) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class ValueMapping(Generic[Value]):
         kind: type[Value],
         /,
         *,
-        apart: Collection[str] = (),
+        excluded: Collection[str] = (),
         derived: Mapping[str, str] = MappingProxyType({}),
         **renamed: str,
     ) -> None:
@@ -60,16 +60,16 @@ class ValueMapping(Generic[Value]):
         self.paths: dict[str, str] = {
             field.name: renamed.get(field.name, field.name)
             for field in fields(kind)  # type: ignore[arg-type]
-            if field.name not in apart
+            if field.name not in excluded
         }
         self.derived = derived
         hints = get_type_hints(kind)
         # Values have tuples, JSON columns have lists.
         self._lists = [name for name in self.paths if get_origin(hints[name]) is tuple]
-        self._as_it_is = not apart and not self._lists
+        self._as_it_is = not excluded and not self._lists
 
-    def columns(self, ids: Ids = NO_IDS, **same: Any) -> Columns[Value]:
-        """The columns beside `ems_ref`. `same` are columns with the same value in all rows.
+    def columns(self, ids: Ids = NO_IDS, **common: Any) -> Columns[Value]:
+        """The columns beside `ems_ref`. `common` are columns with the same value in all rows.
 
         `ids` has the primary keys for references. References without ids are left out.
         """
@@ -81,15 +81,19 @@ class ValueMapping(Generic[Value]):
                 attributes[path] = name
         attributes |= self.derived
         conversions: dict[str, Callable[[Any], Any]] = dict.fromkeys(self._lists, list)
-        conversions |= {name: known.get for name, known in ids.items()}
-        converted = [(at, conversions[name]) for at, name in enumerate(attributes.values()) if name in conversions]
-        return Columns((*attributes, *same), attrgetter(*attributes.values()), converted, tuple(same.values()))
+        conversions |= {name: by_ref.get for name, by_ref in ids.items()}
+        converters = [
+            (index, conversions[name]) for index, name in enumerate(attributes.values()) if name in conversions
+        ]
+        return Columns(
+            (*attributes, *common), attrgetter(*attributes.values()), converters, tuple(common.values())
+        )
 
-    def value(self, row: Iterable[Any], **apart: Any) -> Value:
-        """The value of a row, from its `paths`, in their order, and the `apart` attributes."""
+    def value(self, row: Iterable[Any], **extra: Any) -> Value:
+        """The value of a row, from its `paths`, in their order, and the `extra` attributes."""
         if self._as_it_is:
             return self.kind(*row)
         attributes = dict(zip(self.paths, row, strict=True))
         for name in self._lists:
             attributes[name] = tuple(attributes[name])
-        return self.kind(**attributes, **apart)
+        return self.kind(**attributes, **extra)

@@ -13,27 +13,27 @@ from django.utils import timezone
 from inventory.models import Lease, Provider, Task
 
 
-def tasks(since: timedelta) -> QuerySet[Any]:
+def tasks(min_age: timedelta) -> QuerySet[Any]:
     """Unfinished tasks that are older than this and have no worker."""
-    held = Lease.objects.filter(ends_on__gte=Now()).values("queue")
-    return Task.objects.unfinished().filter(created_on__lt=timezone.now() - since).exclude(queue__in=held)
+    leased = Lease.objects.filter(ends_on__gte=Now()).values("queue")
+    return Task.objects.unfinished().filter(created_on__lt=timezone.now() - min_age).exclude(queue__in=leased)
 
 
 def deletions() -> list[Provider]:
     """Disconnected providers whose deletion task has failed."""
     tasks = Task.objects.deletions()
-    deleted = Provider.objects.deleted().defer("credentials")
-    return [provider for provider in deleted if not tasks.of_queue(f"providers/{provider.pk}").exists()]
+    providers = Provider.objects.deleted().defer("credentials")
+    return [provider for provider in providers if not tasks.of_queue(f"providers/{provider.pk}").exists()]
 
 
-def refreshes(since: timedelta = timedelta()) -> QuerySet[Any]:
+def refreshes(grace: timedelta = timedelta()) -> QuerySet[Any]:
     """Enabled providers whose refresh has been due for so long (`REFRESH_INTERVAL`), and is not queued."""
     if settings.REFRESH_INTERVAL.total_seconds() <= 0:
         return Provider.objects.none()
-    due = timezone.now() - settings.REFRESH_INTERVAL - since
+    cutoff = timezone.now() - settings.REFRESH_INTERVAL - grace
     queued = Task.objects.unfinished().filter(queue__startswith="providers/", provider__isnull=False)
     return (
         Provider.objects.enabled()
-        .filter(Q(last_refresh_date=None) | Q(last_refresh_date__lt=due))
+        .filter(Q(last_refresh_date=None) | Q(last_refresh_date__lt=cutoff))
         .exclude(pk__in=queued.values("provider"))
     )

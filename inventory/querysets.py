@@ -70,8 +70,8 @@ class ResourceQuerySet(models.QuerySet[Any]):
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
-        kept = self.stored_count_query()
-        return self.order_by().values_list(ROWS) if kept is None else kept
+        stored = self.stored_count_query()
+        return self.order_by().values_list(ROWS) if stored is None else stored
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
         """The same, where it needs no counting."""
@@ -119,8 +119,8 @@ class TalliedQuerySet(OwnedQuerySet):
 
     def count(self) -> int:
         """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
-        kept = self.stored_count_query() if self._result_cache is None else None
-        return super().count() if kept is None else int(kept.get()[0])
+        stored = self.stored_count_query() if self._result_cache is None else None
+        return super().count() if stored is None else int(stored.get()[0])
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
         asked = comparisons(self.query, ignoring=Connected)
@@ -135,8 +135,8 @@ class TalliedQuerySet(OwnedQuerySet):
 
     def tallies(self) -> models.QuerySet[Any]:
         """What the number of all rows of the table is the sum of."""
-        kept: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
-        return kept.filter(table=self.model._meta.db_table)
+        rows: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
+        return rows.filter(table=self.model._meta.db_table)
 
 
 class ProviderQuerySet(OwnedQuerySet):

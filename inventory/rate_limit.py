@@ -61,8 +61,8 @@ class SharedRateLimiter(RateLimiter):
         self._await_turn(action)
         try:
             return request()
-        except Throttled as refusal:
-            slow_down(self._provider, action, refusal.retry_after)
+        except Throttled as error:
+            slow_down(self._provider, action, error.retry_after)
             self._looked = float("-inf")
             raise
 
@@ -71,8 +71,8 @@ class SharedRateLimiter(RateLimiter):
             return
         if action not in self._turns:
             self._turns[action] = time.monotonic() + take_turn(self._provider, action)
-        if (wait := self._turns[action] - time.monotonic()) > 0:
-            raise RateLimited(wait)
+        if (delay := self._turns[action] - time.monotonic()) > 0:
+            raise RateLimited(delay)
         del self._turns[action]
 
     def _is_limited(self, action: str) -> bool:
@@ -96,14 +96,14 @@ class LowPriorityRateLimiter(SharedRateLimiter):
         limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(REFRESH_RETRY_SECONDS)
         while True:
             try:
-                answer = super().send(action, request)
-            except Throttled as refusal:
-                limits.pause(refusal, self._retries)
-            except CloudError as failure:
-                failures.pause(failure, self._retries)
+                result = super().send(action, request)
+            except Throttled as error:
+                limits.pause(error, self._retries)
+            except CloudError as error:
+                failures.pause(error, self._retries)
             else:
                 self._retries.succeed(waited=limits.attempts + failures.attempts > 2)
-                return answer
+                return result
 
     def _check(self) -> None:
         """Stop soon after the provider was disabled or deleted."""
@@ -112,8 +112,8 @@ class LowPriorityRateLimiter(SharedRateLimiter):
             self._checked = time.monotonic()
 
     def _await_turn(self, action: str) -> None:
-        if self._is_limited(action) and (wait := take_turn(self._provider, action, queue=False)):
-            raise RateLimited(wait)
+        if self._is_limited(action) and (delay := take_turn(self._provider, action, queue=False)):
+            raise RateLimited(delay)
 
 
 def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
@@ -122,17 +122,17 @@ def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:
         rate = _locked(provider, action)
         if rate is None:
             return 0.0
-        wait: float = max((rate.next_on - rate.now).total_seconds(), 0.0)
-        if queue or not wait:
+        delay: float = max((rate.next_on - rate.now).total_seconds(), 0.0)
+        if queue or not delay:
             rate.next_on = max(rate.next_on, rate.now) + timedelta(seconds=1 / rate.per_second)
             rate.per_second += RATE_GAIN / rate.per_second
             rate.save()
-        return wait
+        return delay
 
 
 def slow_down(provider: Provider, action: str, retry_after: float | None) -> None:
     """Note that the cloud refused a call. All workers lower their rate."""
-    first = CallRate(
+    initial = CallRate(
         provider=provider,
         action=action,
         per_second=2 * INITIAL_RATE,
@@ -142,7 +142,7 @@ def slow_down(provider: Provider, action: str, retry_after: float | None) -> Non
     with transaction.atomic():
         if not provider.is_kept():
             return
-        CallRate.objects.bulk_create([first], ignore_conflicts=True)
+        CallRate.objects.bulk_create([initial], ignore_conflicts=True)
         rate = _locked(provider, action)
         if rate.now - rate.refused_on >= REFUSAL_WINDOW:
             rate.per_second = max(rate.per_second / 2, MIN_RATE)

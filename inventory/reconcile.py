@@ -58,47 +58,47 @@ def nothing_stays(ref: str) -> bool:
 def reconcile(
     model: type[Row],
     provider: Provider,
-    things: Iterable[AnyThing],
+    values: Iterable[AnyThing],
     columns: Columns[AnyThing],
     *,
     within: Q | None = None,
     newer: Q | None = None,
     hidden: Q | None = None,
     stays: Callable[[str], bool] = nothing_stays,
-    on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, known: None,
+    on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, total: None,
     before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
 ) -> Reconciled:
-    """Create, update and delete the provider's rows so that each of `things` has one with these `columns`.
+    """Create, update and delete the provider's rows so that each of `values` has one with these `columns`.
 
     For a partial read, `within` selects the rows for which it is complete; no others are deleted. Rows that are
     `newer` than the read, and those whose ref `stays`, stay as they are. Rows that are `hidden` from the
-    credentials stay unless they are among `things`. Before a deletion, `on_gone` gets the first rows to go, and
+    credentials stay unless they are among `values`. Before a deletion, `on_gone` gets the first rows to go, and
     how many go, are new, and were known. `before_deletion` gets the rows themselves.
     """
     rows = model._default_manager.filter(provider=provider)
-    compared = _Comparison({thing.ref: thing for thing in things}, columns, newer, hidden, stays)
-    compared.look_at(rows.filter(within or Q()))
-    gone, known = compared.gone, compared.seen
+    comparison = _Comparison({value.ref: value for value in values}, columns, newer, hidden, stays)
+    comparison.look_at(rows.filter(within or Q()))
+    gone, total = comparison.gone, comparison.seen
     if within is not None:
-        for refs in batches(compared.missing()):
-            compared.look_at(rows.filter(ems_ref__in=refs))
-    missing = compared.missing()
+        for refs in batches(comparison.missing()):
+            comparison.look_at(rows.filter(ems_ref__in=refs))
+    missing = comparison.missing()
     if gone:
-        on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), known)
-    went: Counter[str] = Counter()
+        on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), total)
+    deletions: Counter[str] = Counter()
     for batch in batches(gone):
         # Lock before looking up references: new ones are then visible, or wait and fail.
         list(rows.filter(pk__in=batch).select_for_update().order_by("pk").values_list("pk"))
-        leaving = rows.filter(pk__in=batch).exclude(newer or Q(pk=None))
-        before_deletion(leaving)
-        went.update(leaving.delete()[1])
-    update_rows(model, sorted(compared.differing), compared.updates())
+        leaving_rows = rows.filter(pk__in=batch).exclude(newer or Q(pk=None))
+        before_deletion(leaving_rows)
+        deletions.update(leaving_rows.delete()[1])
+    update_rows(model, sorted(comparison.differing), comparison.updates())
     created = dict(zip(missing, new_ids(model, len(missing)), strict=True))
-    new = ((pk, provider.pk, ref, *compared.values(ref)) for ref, pk in created.items())
+    new = ((pk, provider.pk, ref, *comparison.values(ref)) for ref, pk in created.items())
     copy_rows(model, ["id", "provider_id", "ems_ref", *columns.names], new)
-    ids = compared.ids | created
-    found = Found(model._meta.label, len(ids), len(created), len(compared.changed))
-    return Reconciled(ids, found, went, compared.unshown)
+    ids = comparison.ids | created
+    counts = Found(model._meta.label, len(ids), len(created), len(comparison.changed))
+    return Reconciled(ids, counts, deletions, comparison.unshown)
 
 
 class _Comparison(Generic[AnyThing]):
@@ -126,22 +126,22 @@ class _Comparison(Generic[AnyThing]):
         self.changed: list[str] = []
 
     def look_at(self, rows: QuerySet[Any]) -> None:
-        found = rows.order_by().values_list("pk", "ems_ref", self._newer, self._hidden, *self._columns.names)
-        for pk, ref, kept, hidden, *values in found.iterator():
+        existing = rows.order_by().values_list("pk", "ems_ref", self._newer, self._hidden, *self._columns.names)
+        for pk, ref, is_newer, is_hidden, *values in existing.iterator():
             self.seen += 1
             if ref in self._wanted:
                 self.ids[ref] = pk
-                if not kept and values != (wanted := self.values(ref)):
-                    pairs = zip(self._columns.names, values, wanted, strict=True)
-                    self.differing.update(name for name, value, other in pairs if value != other)
+                if not is_newer and values != (desired := self.values(ref)):
+                    pairs = zip(self._columns.names, values, desired, strict=True)
+                    self.differing.update(name for name, value, desired_value in pairs if value != desired_value)
                     self.changed.append(ref)
-            elif hidden:
+            elif is_hidden:
                 self.ids[ref] = pk
                 self.seen -= 1
                 self.unshown += 1
             elif self._stays(ref):
                 self.ids[ref] = pk
-            elif not kept:
+            elif not is_newer:
                 self.gone.append(pk)
 
     def values(self, ref: str) -> list[Any]:
@@ -155,11 +155,13 @@ class _Comparison(Generic[AnyThing]):
     def updates(self) -> Iterator[tuple[Any, ...]]:
         """For each row that differs, its primary key and the values of the sorted `differing`."""
         positions = [
-            at for at, name in sorted(enumerate(self._columns.names), key=itemgetter(1)) if name in self.differing
+            index
+            for index, name in sorted(enumerate(self._columns.names), key=itemgetter(1))
+            if name in self.differing
         ]
         for ref in self.changed:
             values = self.values(ref)
-            yield self.ids[ref], *(values[at] for at in positions)
+            yield self.ids[ref], *(values[index] for index in positions)
 
 
 def _condition(rows: Q | None) -> ExpressionWrapper[Q] | Value:

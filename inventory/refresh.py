@@ -93,7 +93,7 @@ class Refresh:
         self,
         kind: str,
         model: type[Row],
-        things: Iterable[AnyThing],
+        values: Iterable[AnyThing],
         columns: Columns[AnyThing],
         *,
         tenant: str = "cloud_tenant__ems_ref",
@@ -101,20 +101,20 @@ class Refresh:
         newer: Q | None = None,
         before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
     ) -> dict[str, int]:
-        """Write the `things` of a kind, and note the changes. Returns the primary key of each ref.
+        """Write the `values` of a kind, and note the changes. Returns the primary key of each ref.
 
         `tenant` is the lookup of the ref of a row's tenant.
         """
 
-        def judge(first: QuerySet[Row], gone: int, appeared: int, known: int) -> None:
+        def judge(examples: QuerySet[Row], gone: int, appeared: int, total: int) -> None:
             # A rule that was recreated has another id, and is no loss.
-            self.findings.judge(kind, gone - appeared if kind == "firewall_rules" else gone, known, first)
+            self.findings.judge(kind, gone - appeared if kind == "firewall_rules" else gone, total, examples)
 
         stays = self.findings.stays(kind)
-        done = reconcile(
+        result = reconcile(
             model,
             self.provider,
-            things,
+            values,
             columns,
             within=within,
             newer=newer,
@@ -123,8 +123,8 @@ class Refresh:
             on_gone=judge,
             before_deletion=before_deletion,
         )
-        self.findings.note(kind, done.found, done.went, done.unshown)
-        return done.ids
+        self.findings.note(kind, result.found, result.went, result.unshown)
+        return result.ids
 
     def summary(self) -> str:
         groups, instances = len(self.inventory.groups), len(self.inventory.instances)
@@ -134,19 +134,21 @@ class Refresh:
         """The result for people; `subject` is what was refreshed."""
         if self.scope is None or self.scope.kind == "cloud_tenant":
             return messages.refreshed(subject, self.findings.news(), self.summary())
-        there = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
-        if not there and self.findings.unshown:
+        resources = self.inventory.instances if self.scope.kind == "instance" else self.inventory.groups
+        if not resources and self.findings.unshown:
             return messages.not_shown(subject)
-        if not there and not self.findings.misfits:
+        if not resources and not self.findings.misfits:
             return messages.gone(subject)
         return messages.refreshed(subject, self.findings.news())
 
 
 def owners() -> Q:
     """The tenants that own something."""
-    owned = (relation for relation in CloudTenant._meta.related_objects if relation.one_to_many)
-    theirs = ((one.related_model._base_manager, {one.field.name: OuterRef("pk")}) for one in owned)
-    return reduce(or_, (Q(Exists(rows.filter(**of_it))) for rows, of_it in theirs))
+    relations = (relation for relation in CloudTenant._meta.related_objects if relation.one_to_many)
+    lookups = (
+        (relation.related_model._base_manager, {relation.field.name: OuterRef("pk")}) for relation in relations
+    )
+    return reduce(or_, (Q(Exists(rows.filter(**filters))) for rows, filters in lookups))
 
 
 Part = Callable[[Refresh], None]
@@ -156,42 +158,42 @@ FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
 STEPS = 1 + len(settings.REFRESH_PARTS)
 
 
-def handle_refresh_tasks(asked: Mapping[Task, ProviderRefresh], lease: QueueLease) -> None:
+def handle_refresh_tasks(refreshes: Mapping[Task, ProviderRefresh], lease: QueueLease) -> None:
     """Handle the queued refreshes of a provider. Those with the same scope share one read."""
-    provider = next(iter(asked)).provider
-    same: dict[Scope | None, list[Task]] = {}
-    for task, arguments in asked.items():
-        same.setdefault(arguments.within, []).append(task)
-    _, *later = same.values()
-    put_back(chain.from_iterable(later))
-    for asking in same.values():
+    provider = next(iter(refreshes)).provider
+    by_scope: dict[Scope | None, list[Task]] = {}
+    for task, arguments in refreshes.items():
+        by_scope.setdefault(arguments.within, []).append(task)
+    _, *others = by_scope.values()
+    put_back(chain.from_iterable(others))
+    for queued in by_scope.values():
         if provider:
             ensure_same_connection(provider)
-        if not (tasks := begin(asking)):
+        if not (tasks := begin(queued)):
             continue
         try:
-            status, message, found = _refreshed(provider, lease, {task: asked[task] for task in tasks})
+            status, message, context = _refreshed(provider, lease, {task: refreshes[task] for task in tasks})
         except Exception as error:
-            status, message, found = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
+            status, message, context = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
         lease.ensure()
         for task in tasks:
-            finish(task, status, message, **found)
+            finish(task, status, message, **context)
 
 
 def _refreshed(
-    provider: Provider | None, lease: QueueLease, asked: Mapping[Task, ProviderRefresh]
+    provider: Provider | None, lease: QueueLease, refreshes: Mapping[Task, ProviderRefresh]
 ) -> tuple[Task.Status, str, dict[str, Any]]:
     """The result for tasks with the same scope."""
     if provider is None:
         return Task.Status.ERROR, messages.PROVIDER_DELETED, {}
-    first, retries = next(iter(asked.values())), TaskRetries([*asked], provider, lease)
-    force = any(arguments.force for arguments in asked.values())
+    first, retries = next(iter(refreshes.values())), TaskRetries([*refreshes], provider, lease)
+    force = any(arguments.force for arguments in refreshes.values())
     try:
-        done = refresh(provider, lease, scope=first.within, force=force, retries=retries)
+        result = refresh(provider, lease, scope=first.within, force=force, retries=retries)
     except FORESEEN as error:
         return Task.Status.ERROR, str(error), {}
-    status = Task.Status.WARN if done.findings.misfits or done.findings.unshown else Task.Status.OK
-    return status, done.told(first.subject or provider.name), done.findings.context()
+    status = Task.Status.WARN if result.findings.misfits or result.findings.unshown else Task.Status.OK
+    return status, result.told(first.subject or provider.name), result.findings.context()
 
 
 def refresh(
@@ -210,20 +212,20 @@ def refresh(
     """
     read_on = timezone.now()
     try:
-        done = _read(provider, read_on, force, scope, retries or ProviderRetries(provider))
+        result = _read(provider, read_on, force, scope, retries or ProviderRetries(provider))
         progress()
         lease.ensure()
-        done = seeing_others(_write, done, progress)
-    except Exception as failure:
-        if leave_to_others(failure):
+        result = seeing_others(_write, result, progress)
+    except Exception as error:
+        if leave_to_others(error):
             raise
         lease.ensure()
-        foreseen = isinstance(failure, FORESEEN)
-        unknown = messages.refresh_failed(described(failure))
-        _note_outcome(provider, scope, read_on, storable(str(failure) if foreseen else unknown))
+        is_foreseen = isinstance(error, FORESEEN)
+        message = messages.refresh_failed(described(error))
+        _note_outcome(provider, scope, read_on, storable(str(error) if is_foreseen else message))
         raise
     _note_outcome(provider, scope, read_on, None)
-    return done
+    return result
 
 
 def _note_outcome(provider: Provider, scope: Scope | None, read_on: datetime, error: str | None) -> None:
@@ -248,8 +250,8 @@ def _read(
         raise CloudError(messages.no_driver(provider.vendor))
     driver = provider.driver(LowPriorityRateLimiter(provider, retries))
     if driver.leaves_out_instances:
-        known = Vm.objects.filter(provider=provider).order_by().as_values()
-        driver.remember({instance.ref: instance for instance in known})
+        instances = Vm.objects.filter(provider=provider).order_by().as_values()
+        driver.remember({instance.ref: instance for instance in instances})
     inventory = driver.inventory_of(scope) if scope else driver.inventory()
     known_ports: set[str] = set()
     if scope and scope.kind == "instance":
@@ -261,21 +263,21 @@ def _read(
     return Refresh(provider, provider.driver_class, inventory, read_on, force, scope, known_ports)
 
 
-def _with_lost_ports(inventory: Inventory, driver: Driver, known: set[str]) -> Inventory:
+def _with_lost_ports(inventory: Inventory, driver: Driver, known_ports: set[str]) -> Inventory:
     """Add the ports that the instance no longer has, because they may have moved to another one."""
-    lost = known - {port.ref for port in inventory.ports}
+    lost = known_ports - {port.ref for port in inventory.ports}
     lost -= {misfit.ref for misfit in inventory.misfits if misfit.kind is Port and misfit.ref}
     if not lost:
         return inventory
-    found = driver.inventory_of_ports(lost)
-    ports, misfits = (*inventory.ports, *found.ports), (*inventory.misfits, *found.misfits)
+    recovered = driver.inventory_of_ports(lost)
+    ports, misfits = (*inventory.ports, *recovered.ports), (*inventory.misfits, *recovered.misfits)
     return replace(inventory, ports=ports, misfits=misfits)
 
 
 @transaction.atomic
-def _write(read: Refresh, progress: Callable[[], object]) -> Refresh:
+def _write(reading: Refresh, progress: Callable[[], object]) -> Refresh:
     """Write what was read. Returns the refresh with its findings."""
-    refresh = replace(read)
+    refresh = replace(reading)
     if not refresh.provider.is_kept():
         raise CloudError(messages.PROVIDER_DELETED)
     for part in settings.REFRESH_PARTS:

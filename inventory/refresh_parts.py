@@ -30,8 +30,8 @@ def bring_in_tenants(refresh: Refresh) -> None:
 
 def bring_in_networks(refresh: Refresh) -> None:
     inventory = refresh.inventory
-    on: Iterable[Group | Port] = chain(inventory.groups, inventory.ports)
-    refs = (one.network_ref for one in on)
+    resources: Iterable[Group | Port] = chain(inventory.groups, inventory.ports)
+    refs = (resource.network_ref for resource in resources)
     unlisted = _unlisted(refresh, "cloud_networks", CloudNetwork, inventory.networks, refs)
     associated = (ref for group in inventory.groups for ref in group.associated_network_refs)
     refresh.networks = refresh.reconcile(
@@ -53,12 +53,12 @@ def _unlisted(
 ) -> list[Any]:
     """Things that were not listed, although others refer to them: from their rows, or named by their refs."""
     left_out = refresh.findings.stays(kind)
-    missing = {ref for ref in refs if ref and not left_out(ref)} - {one.ref for one in listed}
+    missing = {ref for ref in refs if ref and not left_out(ref)} - {value.ref for value in listed}
     rows = model.objects.filter(provider=refresh.provider)
-    known = {
+    existing = {
         row.ref: row for batch in batches(sorted(missing)) for row in rows.filter(ems_ref__in=batch).as_values()
     }
-    return [known.get(ref) or model.mapping.kind(ref=ref, name=ref) for ref in sorted(missing)]
+    return [existing.get(ref) or model.mapping.kind(ref=ref, name=ref) for ref in sorted(missing)]
 
 
 def bring_in_instances(refresh: Refresh) -> None:
@@ -75,9 +75,9 @@ def bring_in_instances(refresh: Refresh) -> None:
 
 def _spare_ports(refresh: Refresh, gone: QuerySet[Vm]) -> None:
     """Detach existing ports from the instances to be deleted, because they may have moved to another one."""
-    there, stays = {port.ref for port in refresh.inventory.ports}, refresh.findings.stays("network_ports")
+    listed, stays = {port.ref for port in refresh.inventory.ports}, refresh.findings.stays("network_ports")
     rows = NetworkPort.objects.filter(vm__in=gone).values_list("pk", "ems_ref")
-    spared = [pk for pk, ref in rows if ref in there or stays(ref)]
+    spared = [pk for pk, ref in rows if ref in listed or stays(ref)]
     NetworkPort.objects.filter(pk__in=among(spared)).update(vm=None)
 
 

@@ -36,8 +36,8 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
         return _refuse(tasks, PROVIDER_DELETED)
     if not vm.provider.enabled:
         return _refuse(tasks, provider_disabled(vm.provider.name))
-    if asked := readable(tasks, membership_task, lease):
-        _Changes(vm, asked, lease).run()
+    if changes := readable(tasks, membership_task, lease):
+        _Changes(vm, changes, lease).run()
     return None
 
 
@@ -73,7 +73,7 @@ class _Changes:
         try:
             before = self.cloud.read()
             self._look_up(chain(self._named, _groups_of(before)))
-            self._settle([change for one in self.asked.items() if (change := self._identified(*one))])
+            self._settle([change for item in self.asked.items() if (change := self._identified(*item))])
         except CloudError as error:
             failure = error
         except Exception as error:
@@ -100,25 +100,25 @@ class _Changes:
                 self._apply_alone(change)
 
     def _apply(self, changes: Sequence[Change]) -> None:
-        begun, self._begun = self._begun, Plan()
-        before = begun.applied_to(self.cloud.ports)
+        earlier, self._begun = self._begun, Plan()
+        before = earlier.applied_to(self.cloud.ports)
         self._look_up(_groups_of(before))
-        made = plan(
+        new_plan = plan(
             self.vm.name,
             before,
             changes,
             minimum=self.driver.minimum_groups_per_port,
             confined=self.driver.groups_have_networks,
             stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
-        ).after(begun)  # so that nothing of an unfinished attempt stays
-        if not begun.wanted:  # otherwise "nothing was changed" is only true after the undo
-            self.outcomes |= {key: outcome for key, outcome in made.outcomes.items() if not outcome.written}
-        undone = made.undone(before)
+        ).after(earlier)  # so that nothing of an unfinished attempt stays
+        if not earlier.wanted:  # otherwise "nothing was changed" is only true after the undo
+            self.outcomes |= {pk: outcome for pk, outcome in new_plan.outcomes.items() if not outcome.written}
+        undone = new_plan.undone(before)
         self._note(undone)
-        self.cloud.apply(made, undone)
-        for key, outcome in made.outcomes.items():
-            written = [self.cloud.request_ids.get(ref) for ref in outcome.written]
-            self.outcomes[key] = replace(outcome, request_id=written[-1] if written else None)
+        self.cloud.apply(new_plan, undone)
+        for pk, outcome in new_plan.outcomes.items():
+            request_ids = [self.cloud.request_ids.get(ref) for ref in outcome.written]
+            self.outcomes[pk] = replace(outcome, request_id=request_ids[-1] if request_ids else None)
 
     @cached_property
     def _begun(self) -> Plan:
@@ -141,14 +141,14 @@ class _Changes:
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[change.id] = self._refused(change.action, change.group.name, error)
 
-    def _identified(self, task: Task, asked: MembershipChange) -> Change | None:
+    def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If there is no such group, None, with the outcome noted."""
         try:
-            group = self._group(asked.group.name, asked.group.ems_ref)
+            group = self._group(change.group.name, change.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
-            self.outcomes[task.pk] = self._refused(asked.action, asked.group.name, error)
+            self.outcomes[task.pk] = self._refused(change.action, change.group.name, error)
             return None
-        return Change(task.pk, asked.action, group, asked.ports)
+        return Change(task.pk, change.action, group, change.ports)
 
     def _refused(self, action: Action, group: str, error: CloudError) -> Outcome:
         message = messages.cannot(action, messages.change_of(action, group, self.vm.name), error)
@@ -156,30 +156,30 @@ class _Changes:
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group with this ref, from the inventory or the cloud, or with this name at the cloud."""
-        if ref and (known := self.groups.get(ref)):
-            return known
+        if ref and (group := self.groups.get(ref)):
+            return group
         if (name, ref) not in self._found:
             try:
                 self._found[name, ref] = self._at_cloud(name, ref)
             except (CloudRefused, GroupNotFound) as error:
                 self._found[name, ref] = error
-        found = self._found[name, ref]
-        if isinstance(found, CloudError):
-            raise found
-        return found
+        result = self._found[name, ref]
+        if isinstance(result, CloudError):
+            raise result
+        return result
 
     def _at_cloud(self, name: str, ref: str | None) -> Group:
         if ref:
-            found = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
+            groups = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
         else:
-            found = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
-        if not found:
+            groups = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
+        if not groups:
             raise GroupNotFound(messages.not_at_cloud(self.vm.name))
-        if len(found) > 1:
-            raise GroupNotFound(messages.several_at_cloud([group.ref for group in found]))
-        if name not in {found[0].name, ref}:  # without a name in the request, the ref stands in its place
-            raise CloudRefused(messages.other_name_at_cloud(ref or "", found[0].name))
-        return found[0]
+        if len(groups) > 1:
+            raise GroupNotFound(messages.several_at_cloud([group.ref for group in groups]))
+        if name not in {groups[0].name, ref}:  # without a name in the request, the ref stands in its place
+            raise CloudRefused(messages.other_name_at_cloud(ref or "", groups[0].name))
+        return groups[0]
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Record the ports as the cloud has them, and end every task, in one transaction."""
@@ -216,11 +216,11 @@ class _Changes:
         self._look_up(_groups_of(ports))
         unknown = [ref for ref in _groups_of(ports) if self.groups[ref] is None]
         try:
-            found = self.driver.groups_by_ref(unknown) if unknown else ()
+            groups = self.driver.groups_by_ref(unknown) if unknown else ()
         except CloudError:
             return ()  # the next refresh adds them
-        self.groups |= {group.ref: group for group in found}
-        return found
+        self.groups |= {group.ref: group for group in groups}
+        return groups
 
     def _look_up(self, refs: Iterable[str]) -> None:
         """Look up these groups in the inventory, each once."""
@@ -235,7 +235,9 @@ class _Changes:
 
     def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
         """The names of the groups before and after, of the instance and of each port."""
-        had, has = ({p.ref: sorted(map(self._name, p.group_refs)) for p in ports} for ports in (before, after))
+        had, has = (
+            {port.ref: sorted(map(self._name, port.group_refs)) for port in ports} for ports in (before, after)
+        )
         return {
             "before": sorted(set(chain.from_iterable(had.values()))),
             "after": sorted(set(chain.from_iterable(has.values()))),

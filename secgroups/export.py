@@ -52,10 +52,10 @@ def _ports(provider: Provider) -> Iterator[Port]:
 
 def _groups_on(ports: Collection[int]) -> Mapping[int, list[str]]:
     """The sorted refs of the groups of each of these ports."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
+    by_port: defaultdict[int, list[str]] = defaultdict(list)
     memberships = Membership.objects.filter(network_port__in=ports).order_by(
         ByCodePoint("security_group__ems_ref")
     )
     for port, group in memberships.values_list("network_port", "security_group__ems_ref"):
-        found[port].append(group)
-    return found
+        by_port[port].append(group)
+    return by_port

@@ -67,28 +67,28 @@ class Compared:
 
 def compared_with(rows: QuerySet[Membership], groups: Mapping[int, Collection[int]]) -> Compared:
     """Compare memberships with the groups of ports. Only ports that differ need a lock."""
-    missing = {(port, group) for port, those in groups.items() for group in those}
-    found = rows.values_list("pk", "network_port", "security_group", "vm", "network_port__vm")
-    known, gone, differing = 0, [], set()
-    for pk, port, group, vm, vm_of_port in found.iterator():
-        known += 1
-        wanted = (port, group) in missing
-        if wanted:
+    missing = {(port, group) for port, group_pks in groups.items() for group in group_pks}
+    memberships = rows.values_list("pk", "network_port", "security_group", "vm", "network_port__vm")
+    count, gone, differing = 0, [], set()
+    for pk, port, group, vm, vm_of_port in memberships.iterator():
+        count += 1
+        stays = (port, group) in missing
+        if stays:
             missing.remove((port, group))
-        if port in groups and not (wanted and vm == vm_of_port):
+        if port in groups and not (stays and vm == vm_of_port):
             differing.add(port)
-            if not wanted:
+            if not stays:
                 gone.append(pk)
-    return Compared(known, len(gone) - len(missing), gone, differing.union(port for port, _ in missing))
+    return Compared(count, len(gone) - len(missing), gone, differing.union(port for port, _ in missing))
 
 
-def _make(wanted: set[Member], ports: Collection[int]) -> Written:
+def _make(desired: set[Member], ports: Collection[int]) -> Written:
     """Make these the memberships of locked ports."""
     rows = Membership.objects.filter(network_port__in=among(ports))
-    known = {(port, group, vm): pk for pk, port, group, vm in rows.values_list("pk", *MEMBER)}
-    gone, new = known.keys() - wanted, wanted - known.keys()
+    existing = {(port, group, vm): pk for pk, port, group, vm in rows.values_list("pk", *MEMBER)}
+    gone, new = existing.keys() - desired, desired - existing.keys()
     if gone:
-        Membership.objects.filter(pk__in=[known[member] for member in gone]).delete()
+        Membership.objects.filter(pk__in=[existing[member] for member in gone]).delete()
     if new:
         copy_rows(Membership, MEMBER, new)
     changed = len({member[:2] for member in gone} & {member[:2] for member in new})

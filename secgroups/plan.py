@@ -46,9 +46,9 @@ class Plan:
     def writes(self, ports: Sequence[Port]) -> Iterator[tuple[Port, tuple[str, ...]]]:
         """The ports that differ from the plan, each with its whole new list. Other groups on a port stay."""
         for port in ports:
-            wanted = self.wanted.get(port.ref, {})
-            kept = [ref for ref in port.group_refs if wanted.get(ref, True)]
-            added = [ref for ref, present in wanted.items() if present and ref not in port.group_refs]
+            desired = self.wanted.get(port.ref, {})
+            kept = [ref for ref in port.group_refs if desired.get(ref, True)]
+            added = [ref for ref, present in desired.items() if present and ref not in port.group_refs]
             if added or len(kept) != len(port.group_refs):
                 yield port, (*kept, *added)
 
@@ -60,17 +60,17 @@ class Plan:
     def after(self, earlier: Plan) -> Plan:
         """This plan, plus those parts of an earlier plan that this one doesn't decide."""
         refs = {*earlier.wanted, *self.wanted}
-        wanted = {ref: earlier.wanted.get(ref, {}) | self.wanted.get(ref, {}) for ref in refs}
-        return Plan(self.outcomes, wanted)
+        desired = {ref: earlier.wanted.get(ref, {}) | self.wanted.get(ref, {}) for ref in refs}
+        return Plan(self.outcomes, desired)
 
     def undone(self, ports: Sequence[Port]) -> Plan:
         """The plan that restores every group that this plan touches to its state in `ports`."""
-        had = {port.ref: port.group_refs for port in ports}
+        before = {port.ref: port.group_refs for port in ports}
         return Plan(
             wanted={
-                ref: {group: group in had[ref] for group in groups}
+                ref: {group: group in before[ref] for group in groups}
                 for ref, groups in self.wanted.items()
-                if ref in had
+                if ref in before
             }
         )
 
@@ -117,16 +117,16 @@ class _Folding:
         group, adding = change.group, change.action == "add"
         if not group.stateful:
             self.stateless.add(group.ref)
-        chosen = [port for port in self.ports if not change.ports or port.ref in change.ports]
+        ports = [port for port in self.ports if not change.ports or port.ref in change.ports]
         unknown = set(change.ports) - self.now.keys()
         if unknown:
             return Outcome("Error", messages.unknown_ports(self.instance, unknown))
-        obstacles = {port.ref: why for port in chosen if (why := self._obstacle(port, group))}
-        able = [port for port in chosen if port.ref not in obstacles]
-        if not able:
+        obstacles = {port.ref: why for port in ports if (why := self._obstacle(port, group))}
+        eligible = [port for port in ports if port.ref not in obstacles]
+        if not eligible:
             return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles))
         skipped = messages.skipped(obstacles)
-        needed = [port.ref for port in able if (group.ref in self.now[port.ref]) != adding]
+        needed = [port.ref for port in eligible if (group.ref in self.now[port.ref]) != adding]
         if not needed:
             return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance) + skipped)
         last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]

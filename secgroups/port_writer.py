@@ -56,8 +56,8 @@ class PortWriter(RetryingCloud):
     def read(self) -> tuple[Port, ...]:
         """Read the ports, and remember them with the time before the read."""
         read_on = timezone.now()
-        read = self.driver.ports_again if self.read_on else self.driver.ports
-        self.ports = self.ask(lambda: read(self.instance_ref))
+        list_ports = self.driver.ports_again if self.read_on else self.driver.ports
+        self.ports = self.ask(lambda: list_ports(self.instance_ref))
         self.read_on = read_on
         self._stale_from = time.monotonic() + READ_MAX_AGE
         return self.ports

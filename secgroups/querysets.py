@@ -57,8 +57,8 @@ class SecurityGroupQuerySet(TalliedQuerySet):
         network or tenant is not equal to anything. An instance can always have the groups that it already has.
         """
         fitting = self._in_networks_of(vm) if vm.provider.confines_groups else self._for_tenant_of(vm)
-        has = Q(pk__in=self.model._default_manager.filter(vms=vm.pk).values("pk"))
-        return self.filter(fitting | has, provider=vm.provider_id)
+        attached = Q(pk__in=self.model._default_manager.filter(vms=vm.pk).values("pk"))
+        return self.filter(fitting | attached, provider=vm.provider_id)
 
     def _in_networks_of(self, vm: Vm) -> Q:
         networks = NetworkPort.objects.filter(vm=vm.pk).values("cloud_network")
@@ -80,6 +80,6 @@ class FirewallRuleQuerySet(TalliedQuerySet):
 
         ICMP's type and code are not ports, and protocols like VRRP have none.
         """
-        everything = Q(host_protocol=None) | Q(host_protocol__in=WITH_PORTS, port=None)
-        some = Q(host_protocol__in=WITH_PORTS, port__lte=last, last_port__gte=first)
-        return self.alias(last_port=Coalesce("end_port", "port")).filter(everything | some)
+        all_ports = Q(host_protocol=None) | Q(host_protocol__in=WITH_PORTS, port=None)
+        overlapping = Q(host_protocol__in=WITH_PORTS, port__lte=last, last_port__gte=first)
+        return self.alias(last_port=Coalesce("end_port", "port")).filter(all_ports | overlapping)

@@ -25,21 +25,21 @@ def record_group(provider: Provider, group: Group) -> SecurityGroup:
     return row
 
 
-def _place(provider: Provider, thing: Group | Port) -> dict[str, Any]:
+def _place(provider: Provider, value: Group | Port) -> dict[str, Any]:
     """The rows of the tenant and the network of a new group or port, created if missing.
 
     As in a refresh, their name is their ref until more is known. Without them the group or port would have no
     owner and no network.
     """
-    found: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     places: tuple[tuple[str, Any, str | None], ...] = (
-        ("cloud_tenant", CloudTenant, thing.tenant_ref),
-        ("cloud_network", CloudNetwork, thing.network_ref),
+        ("cloud_tenant", CloudTenant, value.tenant_ref),
+        ("cloud_network", CloudNetwork, value.network_ref),
     )
     for name, model, ref in places:
         if ref:
-            found[name], _ = model.objects.get_or_create(provider=provider, ems_ref=ref, defaults={"name": ref})
-    return found
+            rows[name], _ = model.objects.get_or_create(provider=provider, ems_ref=ref, defaults={"name": ref})
+    return rows
 
 
 @transaction.atomic(savepoint=False)
@@ -58,11 +58,11 @@ def record_ports(vm: Vm, ports: Sequence[Port], new_groups: Iterable[Group], *, 
 
 def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:
     """The primary key of each port (ref), which now belongs to the instance."""
-    theirs = NetworkPort.objects.filter(provider=vm.provider, ems_ref__in=[port.ref for port in ports])
-    known = {ref: (pk, owner) for ref, pk, owner in theirs.values_list("ems_ref", "pk", "vm")}
-    if moved := [pk for pk, owner in known.values() if owner != vm.pk]:
-        theirs.filter(pk__in=moved).update(vm=vm)
-    return {port.ref: known[port.ref][0] if port.ref in known else _new_row(vm, port).pk for port in ports}
+    rows = NetworkPort.objects.filter(provider=vm.provider, ems_ref__in=[port.ref for port in ports])
+    existing = {ref: (pk, owner) for ref, pk, owner in rows.values_list("ems_ref", "pk", "vm")}
+    if moved := [pk for pk, owner in existing.values() if owner != vm.pk]:
+        rows.filter(pk__in=moved).update(vm=vm)
+    return {port.ref: existing[port.ref][0] if port.ref in existing else _new_row(vm, port).pk for port in ports}
 
 
 def _new_row(vm: Vm, port: Port) -> NetworkPort:

@@ -26,21 +26,21 @@ def bring_in_groups(refresh: Refresh) -> None:
     inventory = refresh.inventory
     groups = _placed(refresh)
     shared = _untold_of(refresh, "shared_with").filter(shared=True)
-    known_as_shared = set(shared.values_list("ems_ref", flat=True))
-    named = chain(
+    shared_refs = set(shared.values_list("ems_ref", flat=True))
+    refs = chain(
         (ref for port in inventory.ports for ref in port.group_refs),
         (rule.source_group_ref for rule in inventory.rules),
     )
     refresh.groups = refresh.reconcile(
         "security_groups",
         SecurityGroup,
-        (replace(group, shared_with=(EVERYBODY,)) if group.ref in known_as_shared else group for group in groups),
+        (replace(group, shared_with=(EVERYBODY,)) if group.ref in shared_refs else group for group in groups),
         group_columns(refresh.provider, {"tenant_ref": refresh.tenants, "network_ref": refresh.networks}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
         newer=Q(updated_on__gt=refresh.read_on),
         before_deletion=keep_as_source,
     )
-    refresh.groups |= refresh.known(SecurityGroup, named)
+    refresh.groups |= refresh.known(SecurityGroup, refs)
 
 
 def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
@@ -89,19 +89,19 @@ def bring_in_associations(refresh: Refresh) -> None:
 def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], ids: Mapping[str, int]) -> None:
     """Relate each group to exactly the refs in its `attribute` that have rows (`ids`)."""
     columns = [field.attname for field in through._meta.concrete_fields if field.is_relation]
-    there = (group for group in refresh.inventory.groups if group.ref in refresh.groups)
-    groups: dict[int, Iterable[str]] = {refresh.groups[group.ref]: getattr(group, attribute) for group in there}
-    wanted = {(group, ids[ref]) for group, refs in groups.items() for ref in refs if ref in ids}
-    rows = through._default_manager
-    theirs = rows.filter(securitygroup__provider=refresh.provider)
+    recorded = (group for group in refresh.inventory.groups if group.ref in refresh.groups)
+    groups: dict[int, Iterable[str]] = {refresh.groups[group.ref]: getattr(group, attribute) for group in recorded}
+    desired = {(group, ids[ref]) for group, refs in groups.items() for ref in refs if ref in ids}
+    manager = through._default_manager
+    links = manager.filter(securitygroup__provider=refresh.provider)
     if refresh.scope:
-        theirs = theirs.filter(securitygroup__in=groups)
-    known = {(group, other): pk for pk, group, other in theirs.values_list("pk", *columns)}
+        links = links.filter(securitygroup__in=groups)
+    existing = {(group, related): pk for pk, group, related in links.values_list("pk", *columns)}
     untold = set(_untold_of(refresh, attribute).values_list("pk", flat=True))
-    lost = {pair for pair in known.keys() - wanted if pair[0] not in untold}
-    for gone in batches(map(known.__getitem__, lost)):
-        rows.filter(pk__in=gone).delete()
-    copy_rows(through, columns, wanted - known.keys())
+    lost = {pair for pair in existing.keys() - desired if pair[0] not in untold}
+    for gone in batches(map(existing.__getitem__, lost)):
+        manager.filter(pk__in=gone).delete()
+    copy_rows(through, columns, desired - existing.keys())
 
 
 def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:
@@ -130,11 +130,11 @@ def bring_in_rules(refresh: Refresh) -> None:
 
 def _with_newer_rules(refresh: Refresh) -> set[int]:
     """The groups whose rules were edited since the read began. Locks all groups against edits."""
-    read = refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref")
-    groups = SecurityGroup.objects.filter(read or Q(), provider=refresh.provider).order_by("pk")
+    within = refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref")
+    groups = SecurityGroup.objects.filter(within or Q(), provider=refresh.provider).order_by("pk")
     # `no_key` allows others to add memberships of these groups.
-    known = groups.select_for_update(no_key=True, of=("self",)).values_list("pk", "rules_as_of")
-    return {pk for pk, as_of in known if as_of and as_of > refresh.read_on}
+    rows = groups.select_for_update(no_key=True, of=("self",)).values_list("pk", "rules_as_of")
+    return {pk for pk, as_of in rows if as_of and as_of > refresh.read_on}
 
 
 def bring_in_memberships(refresh: Refresh) -> None:
@@ -145,16 +145,16 @@ def bring_in_memberships(refresh: Refresh) -> None:
     differing: Collection[int] = ports
     hidden = refresh.hidden("network_ports", "network_port__cloud_tenant__ems_ref") or Q(pk__in=[])
     if refresh.scope is None or refresh.scope.kind == "cloud_tenant":
-        read = refresh.within(cloud_tenant="network_port__cloud_tenant__ems_ref") or Q()
-        known = Membership.objects.filter(read, network_port__provider=refresh.provider).exclude(hidden)
-        others = compared_with(known, ports)
-        refresh.findings.judge("memberships", others.lost, others.known, others.first_gone())
-        differing = others.ports
+        within = refresh.within(cloud_tenant="network_port__cloud_tenant__ems_ref") or Q()
+        memberships = Membership.objects.filter(within, network_port__provider=refresh.provider).exclude(hidden)
+        compared = compared_with(memberships, ports)
+        refresh.findings.judge("memberships", compared.lost, compared.known, compared.first_gone())
+        differing = compared.ports
     total = sum(map(len, ports.values()))
-    made = replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
+    written = replace_memberships({port: ports[port] for port in differing}, read_on=refresh.read_on)
     if refresh.scope and refresh.scope.kind == "security_group":
         for group in refresh.inventory.groups:
             rows = Membership.objects.filter(security_group=refresh.groups[group.ref]).exclude(hidden)
-            made += end_memberships(rows, but=refresh.ports.values(), read_on=refresh.read_on)
-    found = Found(Membership._meta.label, total, made.appeared, made.changed)
-    refresh.findings.note("memberships", found, Counter({found.label: made.went}))
+            written += end_memberships(rows, but=refresh.ports.values(), read_on=refresh.read_on)
+    counts = Found(Membership._meta.label, total, written.appeared, written.changed)
+    refresh.findings.note("memberships", counts, Counter({counts.label: written.went}))

@@ -34,11 +34,11 @@ def write_rules(
     groups = dict(
         SecurityGroup.objects.filter(provider=group.provider_id, ems_ref__in=refs).values_list("ems_ref", "pk")
     )
-    ours = FirewallRule.objects.filter(provider=group.provider_id)
-    ours.filter(ems_ref__in=gone).delete()
+    rows = FirewallRule.objects.filter(provider=group.provider_id)
+    rows.filter(ems_ref__in=gone).delete()
     columns = FirewallRule.mapping.columns({"group_ref": groups, "source_group_ref": groups})
     for rule in rules:
-        ours.update_or_create(
+        rows.update_or_create(
             ems_ref=rule.ref,
             provider_id=group.provider_id,
             defaults=columns.named(with_lost_source(rule, groups)),

@@ -49,10 +49,10 @@ class LinkedAdmin(admin.ModelAdmin[M]):
         return [*super().get_list_display(request), *self.counts]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        named = [field.name for field in self.opts.concrete_fields if field.many_to_one]
+        relations = [field.name for field in self.opts.concrete_fields if field.many_to_one]
         rows: QuerySet[M] = visible(super().get_queryset(request), request)
         rows = rows.annotate(**{column.__name__: column.count(request) for column in self.counts})
-        return with_named(rows, request, *named)
+        return with_named(rows, request, *relations)
 
     def get_tools(self, request: HttpRequest, row: M) -> list[Tool]:
         return [

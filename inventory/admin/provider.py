@@ -149,7 +149,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         deletions = Task.objects.visible_to(request.user).of_queue(f"providers/{obj_id}").deletions()
-        return show_tasks(list(deletions), otherwise=Provider)
+        return show_tasks(list(deletions), fallback=Provider)
 
     @admin.action(description="Delete", permissions=["delete"])
     def delete_selected(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse | None:
@@ -159,7 +159,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         with transaction.atomic():
             self.log_deletions(request, providers)
             tasks = self._delete(request, providers)
-        return show_tasks(tasks, otherwise=Provider)
+        return show_tasks(tasks, fallback=Provider)
 
     def _delete(self, request: HttpRequest, providers: Iterable[Provider]) -> list[Task]:
         user = cast(User, request.user)

@@ -43,15 +43,15 @@ class RefreshableAdmin(LinkedAdmin[M]):
         return self._refresh(request, rows, force=True)
 
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
-        chosen = list(rows[: MAX_SELECTED + 1])
-        if len(chosen) > MAX_SELECTED:
+        selected = list(rows[: MAX_SELECTED + 1])
+        if len(selected) > MAX_SELECTED:
             notices.error(request, messages.too_many_selected(MAX_SELECTED))
             return None
         with transaction.atomic():
-            tasks = [self.request_refresh(row, cast(User, request.user), force) for row in chosen]
+            tasks = [self.request_refresh(row, cast(User, request.user), force) for row in selected]
         for task in tasks:
             notices.success(request, format_html("Queued: {}", link_to(task)))
-        return show_tasks(tasks, otherwise=self.model)
+        return show_tasks(tasks, fallback=self.model)
 
     def request_refresh(self, row: Any, user: User, force: bool) -> Task:
         scope = Scope(self.kind, row.ems_ref)

@@ -28,10 +28,10 @@ NAMED: Any = (Linked("provider"), Linked("vm"))
 MAX_IDS = 200
 
 
-def show_tasks(tasks: Sequence[Task], *, otherwise: type[Model]) -> HttpResponseRedirect:
+def show_tasks(tasks: Sequence[Task], *, fallback: type[Model]) -> HttpResponseRedirect:
     """Redirect to these tasks, or, if there are none, to the list of another model."""
     if not tasks:
-        return redirect(list_url(otherwise))
+        return redirect(list_url(fallback))
     if len(tasks) > MAX_IDS:
         return redirect(list_url(Task))  # they are at its top: it has the newest first
     return redirect(list_url(Task, id__in=",".join(str(task.pk) for task in tasks)))
@@ -110,17 +110,17 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         return self._for_each(request, tasks, "Retrying", retry_task)
 
     def _for_each(
-        self, request: HttpRequest, tasks: QuerySet[Task], done: str, act: Callable[..., None]
+        self, request: HttpRequest, tasks: QuerySet[Task], verb: str, act: Callable[..., None]
     ) -> HttpResponse:
-        chosen = list(tasks)
-        for task in chosen:
+        selected = list(tasks)
+        for task in selected:
             try:
                 act(task=task)
-            except NotInTime as refused:
-                messages.error(request, f"{refused}.")
+            except NotInTime as error:
+                messages.error(request, f"{error}.")
             else:
-                messages.success(request, format_html("{}: {}", done, link_to(task)))
-        return show_tasks(chosen, otherwise=Task)
+                messages.success(request, format_html("{}: {}", verb, link_to(task)))
+        return show_tasks(selected, fallback=Task)
 
     def change_view(
         self,

@@ -44,10 +44,10 @@ _ZONE = any_of([ANY_ID, {"type": "object", "properties": {"id": ANY_ID, "name": 
 _SWITCH: Schema = {"type": ["boolean", "null"]}
 
 
-def _of_roles(one: Schema) -> Schema:
+def _of_roles(schema: Schema) -> Schema:
     """A list whose entries have a role, or an object with the roles as keys."""
-    by_role: Schema = {"type": "object", "additionalProperties": one, "minProperties": 1}
-    return any_of([listed(one) | {"minItems": 1}, by_role])
+    by_role: Schema = {"type": "object", "additionalProperties": schema, "minProperties": 1}
+    return any_of([listed(schema) | {"minItems": 1}, by_role])
 
 
 #: Each with the attribute that it replaces, or with itself.

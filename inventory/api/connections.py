@@ -50,26 +50,28 @@ def flattened(data: Mapping[str, Any], *, whole: bool, host: str | None = None) 
 
     `whole` says that it is a new provider. `host` is the current hostname.
     """
-    ours = {name: value for name, value in data.items() if name not in {TOGETHER, ENDPOINTS, AUTHENTICATIONS}}
-    given = _addressed({name: value for name, value in ours.items() if name != CREDENTIALS}, host)
-    given |= _credentials_of_cloud(ours)
+    attributes = {
+        name: value for name, value in data.items() if name not in {TOGETHER, ENDPOINTS, AUTHENTICATIONS}
+    }
+    flat = _addressed({name: value for name, value in attributes.items() if name != CREDENTIALS}, host)
+    flat |= _credentials_of_cloud(attributes)
     parts = [*_together(data), (_by_role(data, ENDPOINTS), _by_role(data, AUTHENTICATIONS))]
     endpoints = [part for pair in parts for part in pair[0]]
     authentications = [part for pair in parts for part in pair[1]]
-    if whole and (endpoints or authentications) and not _has_cloud([*endpoints, *authentications], ours):
+    if whole and (endpoints or authentications) and not _has_cloud([*endpoints, *authentications], attributes):
         raise ValidationError({TOGETHER: f"One connection must have the role {DEFAULT}, which is the cloud."})
     connection = _addressed(_endpoint(_only(endpoints, ENDPOINTS)), host)
-    if found := _authentication(_only(authentications, AUTHENTICATIONS)):
-        connection[CREDENTIALS] = found
-    for name in connection.keys() & given.keys():
-        if connection[name] != given[name] and str(connection[name]) != str(given[name]):
+    if credentials := _authentication(_only(authentications, AUTHENTICATIONS)):
+        connection[CREDENTIALS] = credentials
+    for name in connection.keys() & flat.keys():
+        if connection[name] != flat[name] and str(connection[name]) != str(flat[name]):
             raise ValidationError({name: "It is given twice, with different values."})
-    return connection | given
+    return connection | flat
 
 
-def _has_cloud(parts: Iterable[Part], ours: Mapping[str, Any]) -> bool:
+def _has_cloud(parts: Iterable[Part], attributes: Mapping[str, Any]) -> bool:
     """Whether something has the cloud's address or credentials."""
-    return any(part.role == DEFAULT for part in parts) or not (ENDPOINT | {CREDENTIALS}).isdisjoint(ours)
+    return any(part.role == DEFAULT for part in parts) or not (ENDPOINT | {CREDENTIALS}).isdisjoint(attributes)
 
 
 def _only(parts: Iterable[Part], name: str) -> Mapping[str, Any]:
@@ -84,31 +86,31 @@ def _only(parts: Iterable[Part], name: str) -> Mapping[str, Any]:
 
 
 def _together(data: Mapping[str, Any]) -> Iterable[tuple[list[Part], list[Part]]]:
-    for one in _objects(data.get(TOGETHER), TOGETHER):
-        if unknown := sorted(one.keys() - {"endpoint", "authentication"}):
+    for item in _objects(data.get(TOGETHER), TOGETHER):
+        if unknown := sorted(item.keys() - {"endpoint", "authentication"}):
             raise ValidationError({TOGETHER: f"Invalid attributes specified: {', '.join(unknown)}"})
-        [endpoint] = _objects([one.get("endpoint") or {}], TOGETHER)
-        [authentication] = _objects([one.get("authentication") or {}], TOGETHER)
+        [endpoint] = _objects([item.get("endpoint") or {}], TOGETHER)
+        [authentication] = _objects([item.get("authentication") or {}], TOGETHER)
         role = _role(endpoint) or _role_of(authentication)
         yield [Part(role, endpoint)], [Part(role, authentication)]
 
 
 def _by_role(data: Mapping[str, Any], name: str) -> list[Part]:
     """From a list with roles, an object with the roles as keys, or a single one, which is the cloud's."""
-    given = data.get(name)
-    if not isinstance(given, Mapping):
-        role_of = (lambda one: _role(one) or DEFAULT) if name == ENDPOINTS else _role_of
-        return [Part(role_of(one), one) for one in _objects(given, name)]
-    if given and all(isinstance(one, Mapping) for one in given.values()):
-        return [Part(role, values) for role, values in given.items()]
-    return [Part(DEFAULT, given)]
+    value = data.get(name)
+    if not isinstance(value, Mapping):
+        role_of = (lambda item: _role(item) or DEFAULT) if name == ENDPOINTS else _role_of
+        return [Part(role_of(item), item) for item in _objects(value, name)]
+    if value and all(isinstance(item, Mapping) for item in value.values()):
+        return [Part(role, values) for role, values in value.items()]
+    return [Part(DEFAULT, value)]
 
 
-def _objects(given: Any, name: str) -> list[Mapping[str, Any]]:
-    listed = [] if given is None else given
-    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+def _objects(value: Any, name: str) -> list[Mapping[str, Any]]:
+    items = [] if value is None else value
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise ValidationError({name: "It must be a list of objects."})
-    return listed
+    return items
 
 
 def _role(endpoint: Mapping[str, Any]) -> str | None:
@@ -127,11 +129,11 @@ def _role_of(authentication: Mapping[str, Any]) -> str:
 # --- Values ---
 
 
-def _addressed(given: Mapping[str, Any], host: str | None) -> dict[str, Any]:
+def _addressed(attributes: Mapping[str, Any], host: str | None) -> dict[str, Any]:
     """Use an `ipaddress` as the host if there is no host name."""
-    rest = {name: value for name, value in given.items() if name != "ipaddress"}
-    if given.get("ipaddress") and not rest.get("hostname") and ("hostname" in rest or not _is_name(host)):
-        rest["hostname"] = given["ipaddress"]
+    rest = {name: value for name, value in attributes.items() if name != "ipaddress"}
+    if attributes.get("ipaddress") and not rest.get("hostname") and ("hostname" in rest or not _is_name(host)):
+        rest["hostname"] = attributes["ipaddress"]
     return rest
 
 
@@ -143,29 +145,31 @@ def _is_name(host: str | None) -> bool:
     return False
 
 
-def _endpoint(given: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in given.items() if name not in _REMEMBERED}
+def _endpoint(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in attributes.items() if name not in _REMEMBERED}
     if unknown := sorted(name for name in rest.keys() - ENDPOINT if rest[name] is not None):
         raise ValidationError({ENDPOINTS: f"Invalid attributes specified: {', '.join(unknown)}"})
     return {name: value for name, value in rest.items() if name in ENDPOINT}
 
 
-def _authentication(given: Mapping[str, Any]) -> dict[str, Any]:
+def _authentication(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Credentials; empty if only their kind is given, as in an edit that keeps them."""
-    credentials = _of_kind({name: value for name, value in given.items() if name != "valid" and value is not None})
+    credentials = _of_kind(
+        {name: value for name, value in attributes.items() if name != "valid" and value is not None}
+    )
     return credentials if credentials.keys() - {"auth_type"} else {}
 
 
-def _credentials_of_cloud(ours: Mapping[str, Any]) -> dict[str, Any]:
+def _credentials_of_cloud(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """`credentials`, which are an object or a list with kinds."""
-    match ours.get(CREDENTIALS):
-        case Mapping() as one:
-            return {CREDENTIALS: _of_kind(one)}
-        case [_, *_] as several:
-            parts = [Part(_role_of(one), one) for one in _objects(several, CREDENTIALS)]
+    match attributes.get(CREDENTIALS):
+        case Mapping() as credentials:
+            return {CREDENTIALS: _of_kind(credentials)}
+        case [_, *_] as items:
+            parts = [Part(_role_of(credentials), credentials) for credentials in _objects(items, CREDENTIALS)]
             cloud = _only(parts, CREDENTIALS)
             return {CREDENTIALS: _of_kind(cloud)} if any(part.role == DEFAULT for part in parts) else {}
-    return {CREDENTIALS: ours[CREDENTIALS]} if CREDENTIALS in ours else {}
+    return {CREDENTIALS: attributes[CREDENTIALS]} if CREDENTIALS in attributes else {}
 
 
 def _of_kind(credentials: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,27 +16,27 @@ _COMPONENTS = {serializers.BooleanField: "switch", serializers.ChoiceField: "sel
 
 def provider_forms(requested: str | None) -> dict[str, Any]:
     """The types that can be connected, and the fields of the form of the `requested` type."""
-    known = {
+    forms = {
         "supported_providers": [
             {"title": drivers.driver_class(vendor).title, "type": name, "kind": "cloud"}
             for name, vendor in CLASS_NAMES.vendors().items()
         ]
     }
     if requested is None:
-        return known
+        return forms
     vendor = vendor_of(requested)
     if vendor is None:
         raise BadInput(f"Invalid provider - {requested}: it must be one of {', '.join(CLASS_NAMES.vendors())}")
-    return known | {"provider_form_schema": {"fields": _fields(vendor)}}
+    return forms | {"provider_form_schema": {"fields": _fields(vendor)}}
 
 
 def _fields(vendor: str) -> list[dict[str, Any]]:
     """The fields of the provider, and those of its connection under the default role."""
-    driver_class, declared = drivers.driver_class(vendor), ProviderInput().fields
-    fields = [_component("name", declared["name"], required=True)]
+    driver_class, inputs = drivers.driver_class(vendor), ProviderInput().fields
+    fields = [_component("name", inputs["name"], required=True)]
     for name, required in driver_class.asked_for.items():
         place = f"endpoints.{DEFAULT}.{name}" if name in ENDPOINT else name
-        fields.append(_component(place, declared[name], required=required))
+        fields.append(_component(place, inputs[name], required=required))
     if driver_class.needs_credentials:
         credentials = CredentialsSerializer().fields
         fields += [
@@ -47,10 +47,10 @@ def _fields(vendor: str) -> list[dict[str, Any]]:
 
 
 def _component(name: str, field: serializers.Field[Any, Any, Any, Any], *, required: bool) -> dict[str, Any]:
-    component = next((word for kind, word in _COMPONENTS.items() if isinstance(field, kind)), "text-field")
+    component = next((widget for kind, widget in _COMPONENTS.items() if isinstance(field, kind)), "text-field")
     if field.style.get("input_type") == "password":
         component = "password-field"
-    found: dict[str, Any] = {
+    definition: dict[str, Any] = {
         "component": component,
         "id": name,
         "name": name,
@@ -58,7 +58,7 @@ def _component(name: str, field: serializers.Field[Any, Any, Any, Any], *, requi
         "isRequired": required,
     }
     if required:
-        found["validate"] = [{"type": "required"}]
+        definition["validate"] = [{"type": "required"}]
     if isinstance(field, serializers.ChoiceField):
-        found["options"] = [{"label": label, "value": value} for value, label in field.choices.items()]
-    return found
+        definition["options"] = [{"label": label, "value": value} for value, label in field.choices.items()]
+    return definition

@@ -67,10 +67,10 @@ class TypeField(serializers.CharField):
     """A vendor, by its name or the name of its class."""
 
     def to_internal_value(self, data: Any) -> str:
-        named = super().to_internal_value(data)
-        vendor = vendor_of(named)
+        name = super().to_internal_value(data)
+        vendor = vendor_of(name)
         if vendor is None:
-            raise serializers.ValidationError(f"{named} is not one of {', '.join(CLASS_NAMES.vendors())}.")
+            raise serializers.ValidationError(f"{name} is not one of {', '.join(CLASS_NAMES.vendors())}.")
         return vendor
 
 
@@ -87,8 +87,8 @@ class SecurityProtocolField(serializers.ChoiceField):
         super().__init__(choices=[*Provider.SecurityProtocol.values, *self.others], **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        named = super().to_internal_value(data)
-        return self.others.get(named, named)
+        name = super().to_internal_value(data)
+        return self.others.get(name, name)
 
 
 class ZoneField(serializers.Field):  # type: ignore[type-arg]
@@ -97,11 +97,11 @@ class ZoneField(serializers.Field):  # type: ignore[type-arg]
     def to_internal_value(self, data: Any) -> Zone:
         if isinstance(data, Mapping) and (len(data) != 1 or data.keys().isdisjoint(("id", "href", "name"))):
             raise serializers.ValidationError("A zone must have exactly one of id, href and name.")
-        named = next(iter(data.values())) if isinstance(data, Mapping) else data
-        zone: Zone | None = Zone.objects.filter(pk=id_in(named, "zones") or 0).first()
-        zone = zone or Zone.objects.filter(name=named if isinstance(named, str) else "").first()
+        identifier = next(iter(data.values())) if isinstance(data, Mapping) else data
+        zone: Zone | None = Zone.objects.filter(pk=id_in(identifier, "zones") or 0).first()
+        zone = zone or Zone.objects.filter(name=identifier if isinstance(identifier, str) else "").first()
         if zone is None:
-            raise serializers.ValidationError(f"There is no zone {named}. The only zone is {Zone.DEFAULT}.")
+            raise serializers.ValidationError(f"There is no zone {identifier}. The only zone is {Zone.DEFAULT}.")
         return zone
 
 
@@ -156,19 +156,19 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
         }
 
     def to_internal_value(self, data: Any) -> Any:
-        given = self._of_manageiq(data) if isinstance(data, Mapping) and not isinstance(data, QueryDict) else data
-        if isinstance(given, Mapping) and given.get("type") in _WITHOUT_CREDENTIALS:
+        raw = self._of_manageiq(data) if isinstance(data, Mapping) and not isinstance(data, QueryDict) else data
+        if isinstance(raw, Mapping) and raw.get("type") in _WITHOUT_CREDENTIALS:
             self.fields["credentials"].required = False
-        value = super().to_internal_value(given)
-        if given.get("security_protocol") == CUSTOM_CA and not self._resulting(value, "certificate_authority"):
+        value = super().to_internal_value(raw)
+        if raw.get("security_protocol") == CUSTOM_CA and not self._resulting(value, "certificate_authority"):
             raise serializers.ValidationError({"certificate_authority": f"{CUSTOM_CA} requires one."})
         return value
 
     def _of_manageiq(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes, translated from what ManageIQ's clients send."""
-        beside = ManageIQSerializer(data=data)
-        beside.is_valid(raise_exception=True)
-        rest = {name: value for name, value in data.items() if name not in beside.fields}
+        serializer = ManageIQSerializer(data=data)
+        serializer.is_valid(raise_exception=True)
+        rest = {name: value for name, value in data.items() if name not in serializer.fields}
         return flattened(rest, whole=not self.partial, host=self._resulting({}, "hostname"))
 
     def _resulting(self, attrs: Mapping[str, Any], name: str) -> Any:
@@ -177,14 +177,14 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """An address is a `url`, or a `hostname` with `port` and `path`. Setting the latter removes the former."""
-        told = [name for name in ("hostname", "port", "path") if attrs.get(name)]
-        changed = [name for name in told if attrs[name] != getattr(self.instance, name, None)]
+        provided = [name for name in ("hostname", "port", "path") if attrs.get(name)]
+        changed = [name for name in provided if attrs[name] != getattr(self.instance, name, None)]
         if self.instance and changed and "url" not in attrs and self.instance.url:
             if not self._resulting(attrs, "hostname"):
                 raise serializers.ValidationError({changed[0]: "It requires a hostname instead of a url."})
             attrs["url"] = None
         url, path = self._resulting(attrs, "url"), self._resulting(attrs, "path")
-        if "path" in told and url:
+        if "path" in provided and url:
             raise serializers.ValidationError({"path": "It requires a hostname. A url has its own path."})
         driver_class = Provider(vendor=self._resulting(attrs, "vendor")).driver_class
         openstack = driver_class is not None and driver_class.vendor == "openstack"

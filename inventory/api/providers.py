@@ -144,22 +144,22 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     )
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
         """Test a connection and its credentials. Nothing is saved."""
-        until = time.monotonic() + VERIFICATION_SECONDS
-        return self.answer(lambda _, given: self._verify(given, until - time.monotonic()))
+        deadline = time.monotonic() + VERIFICATION_SECONDS
+        return self.answer(lambda _, payload: self._verify(payload, deadline - time.monotonic()))
 
     def _create(self, row: None, given: dict[str, Any]) -> Answer:
         return self.shown(connect_provider(user=self.user, **ProviderInput.validated(given)))
 
-    def _verify(self, given: dict[str, Any], seconds: float) -> Answer:
-        provider = Provider(**ProviderTest.validated(given))
+    def _verify(self, payload: dict[str, Any], seconds: float) -> Answer:
+        provider = Provider(**ProviderTest.validated(payload))
         verdict = verify_credentials(provider=provider, seconds=seconds)
         return result(verdict.success, verdict.message, checks=[_told(check) for check in verdict.checks])
 
-    def _edit(self, provider: Provider, given: dict[str, Any]) -> Answer:
-        edit_provider(provider=provider, user=self.user, **ProviderEdit.validated(given, provider))
+    def _edit(self, provider: Provider, payload: dict[str, Any]) -> Answer:
+        edit_provider(provider=provider, user=self.user, **ProviderEdit.validated(payload, provider))
         return self.shown(provider)
 
-    def _delete(self, provider: Provider, given: dict[str, Any]) -> Answer:
+    def _delete(self, provider: Provider, payload: dict[str, Any]) -> Answer:
         href = self.hrefs.resource(self.collection, provider.pk)
         try:
             task = delete_provider(provider=provider, user=self.user)

@@ -37,8 +37,8 @@ class RefreshMixin(CollectionViewSet):
         """Read the resource, and what belongs to it, from the cloud."""
         return self.answer(self._refresh)
 
-    def _refresh(self, row: Any, given: dict[str, Any]) -> Answer:
-        task = self.request_refresh(row, RefreshInput.validated(given)["force"])
+    def _refresh(self, row: Any, payload: dict[str, Any]) -> Answer:
+        task = self.request_refresh(row, RefreshInput.validated(payload)["force"])
         links = task_links(self.hrefs, task)
         tasks = [{"id": links["task_id"], "href": links["task_href"]}]
         href = self.base.resource(self.collection, row.pk)

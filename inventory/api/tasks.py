@@ -62,11 +62,11 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
         task: Task = self.resource(pk)
         wait = seconds_in(request.query_params)
         finished = Task.objects.visible_to(self.user).filter(pk=task.pk, state=Task.State.FINISHED)
-        over = task.state == Task.State.FINISHED or wait_until(finished.exists, wait)
-        answer = super().retrieve(request, pk, **kwargs)
-        if not over:
-            answer.headers["Retry-After"] = str(RETRY_AFTER)
-        return answer
+        is_finished = task.state == Task.State.FINISHED or wait_until(finished.exists, wait)
+        response = super().retrieve(request, pk, **kwargs)
+        if not is_finished:
+            response.headers["Retry-After"] = str(RETRY_AFTER)
+        return response
 
     @action(detail=True, methods=["post"], permission="inventory.cancel_task")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
@@ -83,13 +83,13 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
         """Delete a finished task."""
         return self.answer(lambda task, _: self._told("Deleted", task, delete_task))
 
-    def _told(self, done: str, task: Task, act: Callable[..., None]) -> Answer:
+    def _told(self, verb: str, task: Task, act: Callable[..., None]) -> Answer:
         href = self.hrefs.resource(self.collection, task.pk)
         try:
             act(task=task)
-        except NotInTime as refused:
-            return result(False, str(refused), href=href)
-        return result(True, f"{done} task {task.pk}", href=href)
+        except NotInTime as error:
+            return result(False, str(error), href=href)
+        return result(True, f"{verb} task {task.pk}", href=href)
 
 
 def task_links(hrefs: Hrefs, task: Task) -> dict[str, Any]:

@@ -42,12 +42,12 @@ class VmSerializer(ResourceSerializer):
 
 def _addresses(vms: Sequence[int], user: User) -> Mapping[int, Mapping[str, list[str]]]:
     """The addresses of the ports of each VM, in the order of the ports."""
-    found: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
+    addresses: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
     ports = NetworkPort.objects.visible_to(user).filter(vm__among=Numbers(vms)).order_by("pk")
     for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
-        found[vm]["ipaddresses"] += ip_addresses
-        found[vm]["mac_addresses"] += filter(None, [mac_address])
-    return found
+        addresses[vm]["ipaddresses"] += ip_addresses
+        addresses[vm]["mac_addresses"] += filter(None, [mac_address])
+    return addresses
 
 
 #: ManageIQ's class of all instances.

@@ -27,10 +27,10 @@ def copy_rows(model: type[models.Model], field_names: Sequence[str], rows: Itera
     rows = iter(rows)
     if (first := next(rows, None)) is None:
         return
-    named: list[Any] = [model._meta.get_field(name) for name in field_names]
-    others, completed = _completion(model, named)
-    fields = [*named, *others]
-    rows = _adapted(fields, map(completed, chain([first], rows)))
+    named_fields: list[Any] = [model._meta.get_field(name) for name in field_names]
+    default_fields, complete = _completion(model, named_fields)
+    fields = [*named_fields, *default_fields]
+    rows = _adapted(fields, map(complete, chain([first], rows)))
     with connection.wrap_database_errors, connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {_columns(model, fields)} FROM STDIN") as copy:
@@ -49,10 +49,10 @@ def update_rows(model: type[models.Model], field_names: Sequence[str], rows: Ite
     """
     stamped = [field for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]
     fields: list[Any] = [model._meta.pk, *(model._meta.get_field(name) for name in field_names), *stamped]
-    now = [timezone.now()] * len(stamped)
+    timestamps = [timezone.now()] * len(stamped)
     update = _update_from_arrays if connection.vendor == "postgresql" else _update_one_by_one
     with connection.cursor() as cursor:
-        for batch in batches(_adapted(fields, ((*row, *now) for row in rows))):
+        for batch in batches(_adapted(fields, ((*row, *timestamps) for row in rows))):
             update(cursor, model._meta.db_table, fields, batch)
 
 
@@ -70,8 +70,8 @@ def new_ids(model: type[models.Model], count: int) -> Sequence[int]:
             cursor.execute(series, [table, "id", count])
             return [pk for (pk,) in cursor.fetchall()]
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
-        [last] = cursor.fetchone() or [0]
-        return range(last + 1, last + 1 + count)
+        [last_id] = cursor.fetchone() or [0]
+        return range(last_id + 1, last_id + 1 + count)
 
 
 def among(keys: Iterable[int]) -> RawSQL:
@@ -95,10 +95,10 @@ def analyze(*models: type[models.Model]) -> None:
     """
     if connection.vendor != "postgresql":
         return
-    what = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
+    command = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
     tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in models)
     with connection.cursor() as cursor:
-        cursor.execute(f"{what} {tables}")
+        cursor.execute(f"{command} {tables}")
 
 
 def _columns(model: type[models.Model], fields: Iterable[Any]) -> str:
@@ -106,33 +106,35 @@ def _columns(model: type[models.Model], fields: Iterable[Any]) -> str:
     return f"{quote(model._meta.db_table)} ({', '.join(quote(field.column) for field in fields)})"
 
 
-def _completion(model: type[models.Model], named: Sequence[Any]) -> tuple[list[Any], Callable[[Values], Values]]:
+def _completion(model: type[models.Model], fields: Sequence[Any]) -> tuple[list[Any], Callable[[Values], Values]]:
     """The fields that a new row has a value of though they are not named, and what adds these to a row."""
     blank = model()
-    others = [field for field in model._meta.concrete_fields if field not in named and not field.primary_key]
-    made = [field for field in others if field.has_default() and callable(field.default)]
-    values = {field: field.pre_save(blank, add=True) for field in others if field not in made}
-    fixed = {field: value for field, value in values.items() if value is not None}
+    other_fields = [
+        field for field in model._meta.concrete_fields if field not in fields and not field.primary_key
+    ]
+    generated = [field for field in other_fields if field.has_default() and callable(field.default)]
+    values = {field: field.pre_save(blank, add=True) for field in other_fields if field not in generated}
+    constant = {field: value for field, value in values.items() if value is not None}
 
-    same = tuple(fixed.values())
+    constant_values = tuple(constant.values())
 
-    def completed(row: Values) -> Values:
-        return (*row, *same, *[field.get_default() for field in made])
+    def complete(row: Values) -> Values:
+        return (*row, *constant_values, *[field.get_default() for field in generated])
 
-    return [*fixed, *made], completed if fixed or made else tuple
+    return [*constant, *generated], complete if constant or generated else tuple
 
 
 def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
     """The rows as the database takes them: on PostgreSQL most values are as they are."""
-    adapting = [(at, field) for at, field in enumerate(fields) if _differs(field)]
+    differing = [(index, field) for index, field in enumerate(fields) if _differs(field)]
 
     def adapted(row: Values) -> Values:
         values = list(row)
-        for at, field in adapting:
-            values[at] = field.get_db_prep_save(values[at], connection)
+        for index, field in differing:
+            values[index] = field.get_db_prep_save(values[index], connection)
         return values
 
-    return map(adapted, rows) if adapting else iter(rows)
+    return map(adapted, rows) if differing else iter(rows)
 
 
 def _differs(field: Any) -> bool:

@@ -47,14 +47,14 @@ class HasLike(Like):
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        found = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # noqa: S608
-        return found, [*params, adapt_param(self.rhs, _as_glob)]
+        sql = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # noqa: S608
+        return sql, [*params, adapt_param(self.rhs, _as_glob)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
         texts = f"jsonb_array_elements_text({lhs}) AS one(value)"
-        found = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # noqa: S608
-        return found, [*params, adapt_param(self.rhs, _as_like)]
+        sql = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # noqa: S608
+        return sql, [*params, adapt_param(self.rhs, _as_like)]
 
 
 class Has(HasLike):

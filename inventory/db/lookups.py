@@ -40,14 +40,14 @@ class Among(Lookup[Any]):
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        left, parameters = self.process_lhs(compiler, connection)
+        lhs, params = self.process_lhs(compiler, connection)
         items = "(SELECT value FROM json_each(%s))"
-        return f"{left} IN {items}", (*parameters, adapt_param(self.rhs, _as_json))
+        return f"{lhs} IN {items}", (*params, adapt_param(self.rhs, _as_json))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        left, parameters = self.process_lhs(compiler, connection)
+        lhs, params = self.process_lhs(compiler, connection)
         kind = "text" if isinstance(self.lhs.output_field, CharField | TextField) else "bigint"
-        return f"{left} = ANY(%s::{kind}[])", (*parameters, adapt_param(self.rhs, _as_array))
+        return f"{lhs} = ANY(%s::{kind}[])", (*params, adapt_param(self.rhs, _as_array))
 
 
 @ForeignObject.register_lookup
@@ -62,14 +62,14 @@ class Connected(Lookup[Any]):
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any, among: str = "NOT IN (%s)") -> tuple[str, tuple[Any, ...]]:
-        left, parameters = self.process_lhs(compiler, connection)
+        lhs, params = self.process_lhs(compiler, connection)
         providers, rows = _deleted(apps.get_model("inventory", "Provider")), _deleted(self._owner)
-        return f"(NOT EXISTS ({providers}) OR {left} {among % rows})", tuple(parameters)
+        return f"(NOT EXISTS ({providers}) OR {lhs} {among % rows})", tuple(params)
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """As an array where they are few: the planner counts what NOT IN asks again for each row that it joins."""
-        few = self._owner._meta.label_lower == "inventory.provider"
-        return self.as_sql(compiler, connection, **({"among": "<> ALL (ARRAY(%s))"} if few else {}))
+        are_few = self._owner._meta.label_lower == "inventory.provider"
+        return self.as_sql(compiler, connection, **({"among": "<> ALL (ARRAY(%s))"} if are_few else {}))
 
     @property
     def _owner(self) -> type[Model]:
@@ -86,9 +86,9 @@ def _deleted(model: type[Model]) -> str:
     return str(rows.deleted().order_by().values("pk").query)
 
 
-def _as_json(compared: Numbers | Texts) -> str:
-    return json.dumps(list(compared.texts) if isinstance(compared, Texts) else list(compared.numbers))
+def _as_json(operand: Numbers | Texts) -> str:
+    return json.dumps(list(operand.texts) if isinstance(operand, Texts) else list(operand.numbers))
 
 
-def _as_array(compared: Numbers | Texts) -> Any:
-    return list(compared.texts) if isinstance(compared, Texts) else f"{{{','.join(map(str, compared.numbers))}}}"
+def _as_array(operand: Numbers | Texts) -> Any:
+    return list(operand.texts) if isinstance(operand, Texts) else f"{{{','.join(map(str, operand.numbers))}}}"

@@ -88,13 +88,13 @@ class CompiledQuery:
         return list(rows)
 
     def _fetched(self, compiled: _Compiled, connection: Any, values: Mapping[str, Any]) -> list[Sequence[Any]]:
-        filled = [
+        params = [
             param.adapt(values[param.name]) if isinstance(param, Param) else param for param in compiled.parameters
         ]
-        with planned_cursor(connection) if self._planned else connection.cursor() as reading:
-            reading.execute(compiled.sql, filled)
-            fetched: list[Sequence[Any]] = reading.fetchall()
-        return fetched
+        with planned_cursor(connection) if self._planned else connection.cursor() as cursor:
+            cursor.execute(compiled.sql, params)
+            rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows
 
     @cached_property
     def _compiled(self) -> _Compiled | None:

@@ -52,30 +52,30 @@ Watch the task that carries it out:
 def main(cloud: str, url: str) -> None:
     user = User.objects.get(username=os.environ["DJANGO_SUPERUSER_USERNAME"])
     name, path = ACCOUNTS[cloud]
-    known = Provider.objects.connected().filter(name=name).first()
-    account_at: Callable[[str | None], AbstractContextManager[Account]] = import_string(path)
-    with account_at(known.url if known else None) as account:
-        task = _connect(name, account, known, user)
+    existing = Provider.objects.connected().filter(name=name).first()
+    open_account: Callable[[str | None], AbstractContextManager[Account]] = import_string(path)
+    with open_account(existing.url if existing else None) as account:
+        task = _connect(name, account, existing, user)
         _wait_for(task)
         print(_words(url, name, account, user), flush=True)  # noqa: T201 - that is what it is for
         connections.close_all()
         signal.pause()
 
 
-def _connect(name: str, account: Account, known: Provider | None, user: User) -> Task:
+def _connect(name: str, account: Account, existing: Provider | None, user: User) -> Task:
     """Connect the account, or the provider of an earlier start to it, and have it read."""
     attributes = {**account.attributes, "enabled": True}
     with transaction.atomic():
-        provider = known or connect_provider(user=user, name=name, **attributes)
-        if known:
-            edit_provider(provider=known, user=user, **attributes)
+        provider = existing or connect_provider(user=user, name=name, **attributes)
+        if existing:
+            edit_provider(provider=existing, user=user, **attributes)
         # By force: whatever is known of an earlier company, this one is the truth.
         return request_refresh(provider=provider, user=user, force=True)
 
 
 def _wait_for(task: Task) -> None:
-    ends = time.monotonic() + TIMEOUT
-    while task.state != Task.State.FINISHED and time.monotonic() < ends:
+    deadline = time.monotonic() + TIMEOUT
+    while task.state != Task.State.FINISHED and time.monotonic() < deadline:
         time.sleep(0.1)
         task.refresh_from_db()
     if task.state != Task.State.FINISHED or task.status != Task.Status.OK:

@@ -52,9 +52,9 @@ def endpoint(port: int | None) -> Iterator[str]:
     """
     # What moto does not have it answers with 500, and with a traceback on the console: the driver understands it.
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    with _serving(_listen(None)) as aside:
-        urlopen(Request(f"{aside}/moto-api/seed?a=1", method="POST"))  # noqa: S310 - http on loopback
-        fill(client(aside))
+    with _serving(_listen(None)) as private_url:
+        urlopen(Request(f"{private_url}/moto-api/seed?a=1", method="POST"))  # noqa: S310 - http on loopback
+        fill(client(private_url))
     with _serving(_listen(port)) as url:
         yield url
 

@@ -64,14 +64,14 @@ class _Guarded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._ends - time.monotonic()
-        if left <= 0:
+        remaining = self._ends - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError(messages.ANSWER_TOO_SLOW)
-        self._socket.settimeout(left if self._pause is None else min(left, self._pause))
-        read = self._raw.readinto(buffer)
-        self._size += read or 0
+        self._socket.settimeout(remaining if self._pause is None else min(remaining, self._pause))
+        count = self._raw.readinto(buffer)
+        self._size += count or 0
         check_size(self._size, self._connection)
-        return read
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -80,12 +80,12 @@ class _Guarded(io.RawIOBase):
 
 def guarded(pools: Mapping[str, type[Any]], connection: Connection) -> dict[str, type[Any]]:
     """urllib3's classes of connection pools by scheme, with guarded answers."""
-    answers = {"response_class": partial(GuardedResponse, connection)}
-    return {scheme: _guarded_pool(pool, answers) for scheme, pool in pools.items()}
+    attributes = {"response_class": partial(GuardedResponse, connection)}
+    return {scheme: _guarded_pool(pool, attributes) for scheme, pool in pools.items()}
 
 
-def _guarded_pool(pool: type[Any], answers: dict[str, Any]) -> type[Any]:
-    connections = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), answers)
+def _guarded_pool(pool: type[Any], attributes: dict[str, Any]) -> type[Any]:
+    connections = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), attributes)
     return type(pool.__name__, (pool,), {"ConnectionCls": connections})
 
 
@@ -99,14 +99,14 @@ def _place(location: str | None) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else messages.OTHER_PATH
 
 
-def understood(read: Callable[Given, Read]) -> Callable[Given, Read]:
+def understood(parser: Callable[Given, Read]) -> Callable[Given, Read]:
     """Decorates a function that reads an answer: raises `ForeignAnswer` if the answer has another shape."""
 
-    @wraps(read)
-    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
+    @wraps(parser)
+    def wrapper(*args: Given.args, **kwargs: Given.kwargs) -> Read:
         try:
-            return read(*args, **kwargs)
+            return parser(*args, **kwargs)
         except MALFORMED as error:
             raise ForeignAnswer(f"{messages.FOREIGN} ({error!r})") from error
 
-    return reading
+    return wrapper

@@ -67,14 +67,14 @@ class Checked:
         return type(self._driver)
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._driver, name)
-        return self._checking(name, found) if callable(found) and name not in PLANS else found
+        attribute = getattr(self._driver, name)
+        return self._checking(name, attribute) if callable(attribute) and name not in PLANS else attribute
 
     @staticmethod
     def _checking(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(*arguments: Any, **named: Any) -> Any:
-            answer = method(*arguments, **named)
-            return fitted(answer) if isinstance(answer, Inventory) else _answered(answer, name in WRITES)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            result = method(*args, **kwargs)
+            return fitted(result) if isinstance(result, Inventory) else _answered(result, name in WRITES)
 
         return checked
 
@@ -83,17 +83,17 @@ def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
 
 
-def _answered(answer: Any, done: bool) -> Any:
+def _answered(result: Any, is_write: bool) -> Any:
     """The answer of a driver, one value or several. Raises `Unfit` if a relevant value does not fit."""
-    if type(answer) is tuple:
-        return tuple(_answered(one, done) for one in answer)
-    if type(answer) not in CALLED:
-        return answer
+    if type(result) is tuple:
+        return tuple(_answered(value, is_write) for value in result)
+    if type(result) not in CALLED:
+        return result
     misfits: list[Misfit] = []
-    for one in _SHAPES[type(answer)].fitted([answer], misfits):
-        return one
+    for value in _SHAPES[type(result)].fitted([result], misfits):
+        return value
     [misfit] = misfits
-    raise Unfit(f"The {misfit.attribute} of {misfit.resource} {misfit.problem}.", done=done)
+    raise Unfit(f"The {misfit.attribute} of {misfit.resource} {misfit.problem}.", done=is_write)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ class _Attribute:
             return self.limit.problem(value)
         if type(value) is not tuple:
             return "is missing" if value is None else f"is not a list but of type {type(value).__name__}"
-        return next((f"has an entry that {found}" for found in map(self.limit.problem, value) if found), None)
+        return next(
+            (f"has an entry that {problem}" for problem in map(self.limit.problem, value) if problem), None
+        )
 
     def fits_all(self, values: Iterable[Any]) -> bool:
         """The same for many values, in a fraction of the time."""
@@ -145,21 +147,29 @@ class _Shape:
     def fitted(self, values: Iterable[Any], misfits: list[Misfit]) -> Iterator[Any]:
         """The values that fit, with displayed texts cut if necessary. Adds to `misfits`."""
         for value in values:
-            found = list(self._misfits(value))
-            misfits.extend(found)
-            if not any(misfit.left_out for misfit in found):
-                yield replace(value, **{one.attribute: self._cut(value, one.attribute) for one in found})
+            own_misfits = list(self._misfits(value))
+            misfits.extend(own_misfits)
+            if not any(misfit.left_out for misfit in own_misfits):
+                yield replace(
+                    value, **{misfit.attribute: self._cut(value, misfit.attribute) for misfit in own_misfits}
+                )
 
     def _misfits(self, value: Any) -> Iterator[Misfit]:
         """The misfits of a value. If one leaves the row out, the others don't matter."""
-        found = [(one, problem) for one in self.attributes if (problem := one.problem(getattr(value, one.name)))]
-        decisive = [(one, problem) for one, problem in found if not isinstance(one.limit, Shown)]
-        for attribute, problem in decisive[:1] or found:
+        problems = [
+            (attribute, problem)
+            for attribute in self.attributes
+            if (problem := attribute.problem(getattr(value, attribute.name)))
+        ]
+        decisive = [
+            (attribute, problem) for attribute, problem in problems if not isinstance(attribute.limit, Shown)
+        ]
+        for attribute, problem in decisive[:1] or problems:
             ref = value.ref if isinstance(value.ref, str) else None
             yield Misfit(self.kind, ref, called(value), attribute.name, problem, left_out=bool(decisive))
 
     def _cut(self, value: Any, name: str) -> str:
-        limit = next(one.limit for one in self.attributes if one.name == name)
+        limit = next(attribute.limit for attribute in self.attributes if attribute.name == name)
         assert isinstance(limit, Shown)  # noqa: S101 - for mypy
         text = getattr(value, name)
         return limit.cut(value.ref if text is None else text)
@@ -169,12 +179,12 @@ def _attribute(name: str, hint: Any) -> _Attribute:
     """`Name`, `Name | None`, `tuple[Name, ...]`, a literal or a flag."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        [only] = [one for one in arguments if one is not NoneType]
-        return replace(_attribute(name, only), optional=True)
+        [inner] = [argument for argument in arguments if argument is not NoneType]
+        return replace(_attribute(name, inner), optional=True)
     if origin is tuple:
         return replace(_attribute(name, arguments[0]), many=True)
     if origin is Annotated:
-        return _Attribute(name, next(one for one in arguments if isinstance(one, Limit)))
+        return _Attribute(name, next(argument for argument in arguments if isinstance(argument, Limit)))
     if origin is Literal:
         return _Attribute(name, OneOf(arguments))
     return _Attribute(name, Flag()) if hint is bool else _attribute(name, {str: Ref}[hint])

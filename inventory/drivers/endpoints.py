@@ -20,10 +20,10 @@ def check_url(url: str, kind: str) -> None:
     """Raises `CloudRefused` unless this is the URL of an endpoint; `kind` is for the message."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
+        is_valid = False
+    if not is_valid:
         raise CloudRefused(messages.not_a_url(kind, url))
 
 

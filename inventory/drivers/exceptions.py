@@ -27,9 +27,9 @@ class CloudError(Exception):
         return f"{self.message} (request {self.request_id})" if self.request_id else self.message
 
 
-def _storable(words: str) -> str:
+def _storable(text: str) -> str:
     """A text that every database can store. A cloud may send any characters, at any length."""
-    return words[:MAX_MESSAGE_LENGTH].replace("\0", "").encode(errors="replace").decode()
+    return text[:MAX_MESSAGE_LENGTH].replace("\0", "").encode(errors="replace").decode()
 
 
 class CloudRefused(CloudError):

@@ -117,5 +117,5 @@ class Flag(Limit):
         return None not in values
 
 
-def _no(wanted: str, value: object) -> str:
-    return "is missing" if value is None else f"is not a {wanted} but of type {type(value).__name__}"
+def _no(expected: str, value: object) -> str:
+    return "is missing" if value is None else f"is not a {expected} but of type {type(value).__name__}"

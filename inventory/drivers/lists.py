@@ -28,10 +28,10 @@ class Pages:
         if self._size > self._most:
             raise AnswerTooLarge(messages.list_too_long(self._key, self._most))
         self._empty = 0 if ids else self._empty + 1
-        known = bool(ids) and self._known.issuperset(ids)
-        if known or marker in self._markers:
+        is_repeated = bool(ids) and self._known.issuperset(ids)
+        if is_repeated or marker in self._markers:
             raise CloudRefused(messages.repeated_page(self._key))
         if marker and self._empty > EMPTY_PAGES:
             raise CloudRefused(messages.empty_pages(self._key, self._empty))
-        self._known.update(one for one in ids if one is not None)
+        self._known.update(identifier for identifier in ids if identifier is not None)
         self._markers.update(filter(None, [marker]))

@@ -44,9 +44,9 @@ WITH_PORTS = frozenset({"tcp", "udp", "dccp", "sctp", "udplite"})
 WITH_TYPES = frozenset({"icmp", "icmpv6"})
 
 
-def protocol_named(said: str | None) -> str | None:
+def protocol_named(text: str | None) -> str | None:
     """The one spelling of a protocol, however it is said; None for any protocol, which an empty text is not."""
-    if said is None or (name := said.strip().lower()) in ANY:
+    if text is None or (name := text.strip().lower()) in ANY:
         return None
     if name.isascii() and name.isdigit() and len(name) <= len("255"):
         return _NAMES.get(int(name), str(int(name)))

@@ -26,10 +26,10 @@ class ReadOnlyDriver(Driver):
         return (Check("read the inventory", True, messages.READABLE, needed=True),)
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
-        read = self.inventory_of(Scope("instance", instance_ref))
-        if not read.instances:
+        inventory = self.inventory_of(Scope("instance", instance_ref))
+        if not inventory.instances:
             raise InstanceGone(messages.no_instance(instance_ref))
-        return read.ports
+        return inventory.ports
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
         return tuple(group for group in self.inventory().groups if group.ref in refs)

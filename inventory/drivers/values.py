@@ -260,8 +260,8 @@ class Inventory:
 
         A project that Keystone does not list (deleted, or in another domain) still owns things with its id.
         """
-        owned: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports)
-        owners = (one.tenant_ref for one in owned)
+        things: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports)
+        owners = (thing.tenant_ref for thing in things)
         shares = (ref for group in self.groups for ref in group.shared_with if ref != EVERYBODY)
         return set(filter(None, chain((tenant.ref for tenant in self.tenants), owners, shares)))
 
@@ -282,11 +282,11 @@ class Inventory:
                     _owned(self.ports, scope),
                 )
             case "instance":
-                instances = tuple(one for one in self.instances if one.ref == scope.ref)
+                instances = tuple(instance for instance in self.instances if instance.ref == scope.ref)
                 ports = tuple(port for port in self.ports if instances and port.instance_ref == scope.ref)
                 refs = {ref for port in ports for ref in port.group_refs}
-                on_them = tuple(group for group in self.groups if group.ref in refs)
-                return Inventory(groups=on_them, instances=instances, ports=ports)
+                groups = tuple(group for group in self.groups if group.ref in refs)
+                return Inventory(groups=groups, instances=instances, ports=ports)
             case "security_group":
                 groups = tuple(group for group in self.groups if group.ref == scope.ref)
                 ports = tuple(port for port in self.ports if groups and scope.ref in port.group_refs)

@@ -45,8 +45,8 @@ class GroupMember(auth.User):  # type: ignore[django-manager-missing]
 
     @cached_property
     def _permissions(self) -> set[str]:
-        granted = self.group.permissions.order_by().values_list("content_type__app_label", "codename")
-        return {f"{app}.{codename}" for app, codename in granted}
+        permissions = self.group.permissions.order_by().values_list("content_type__app_label", "codename")
+        return {f"{app}.{codename}" for app, codename in permissions}
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         return self._permissions if self.is_active and obj is None else set()

@@ -22,8 +22,8 @@ class Kept(models.Model):
 
         Django has no name for this lock: writers share it, and only a deletion waits for it.
         """
-        found = f"SELECT 1 FROM {cls._meta.db_table} WHERE id = %s AND {cls.there}"  # noqa: S608
-        return f"{found} FOR KEY SHARE" if connection.vendor == "postgresql" else found
+        sql = f"SELECT 1 FROM {cls._meta.db_table} WHERE id = %s AND {cls.there}"  # noqa: S608
+        return f"{sql} FOR KEY SHARE" if connection.vendor == "postgresql" else sql
 
     def is_kept(self) -> bool:
         """Whether the row exists. If so, it is not deleted until this transaction ends."""

@@ -41,7 +41,7 @@ class NetworkPort(models.Model):
         network_ref="cloud_network__ems_ref",
         ip_addresses="ipaddresses",
         # Groups are memberships. A revision is only valid for a write right after the read.
-        apart=("group_refs", "revision"),
+        excluded=("group_refs", "revision"),
     )
 
     class Meta:

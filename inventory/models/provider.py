@@ -144,9 +144,9 @@ class Provider(Kept, Timestamped):
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:
         """Whether these attributes would send the stored credentials to another address."""
-        given = ADDRESS & attributes.keys()
-        changed = any((attributes[name] or None) != (getattr(self, name) or None) for name in given)
-        return changed and self.has_credentials
+        names = ADDRESS & attributes.keys()
+        has_changed = any((attributes[name] or None) != (getattr(self, name) or None) for name in names)
+        return has_changed and self.has_credentials
 
     @property
     def has_credentials(self) -> bool:

@@ -22,10 +22,10 @@ class TallyManager(models.Manager["Tally"]):
     def fold(self) -> None:
         """Put together what was appended, to a row for each number, whatever others write meanwhile."""
         # Rows that another fold has locked it puts together itself.
-        taken = self.select_for_update(skip_locked=True)
+        locked = self.select_for_update(skip_locked=True)
         sums: Counter[tuple[Any, ...]] = Counter()
         pks = []
-        for pk, number, *key in taken.values_list("pk", "number", "table", "provider", "cloud"):
+        for pk, number, *key in locked.values_list("pk", "number", "table", "provider", "cloud"):
             pks.append(pk)
             sums[tuple(key)] += number
         self.filter(pk__in=pks).delete()

@@ -84,8 +84,8 @@ class NotFound(exceptions.APIException):
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Render an error as docs/contract.md describes (§6). None for an unexpected one, which is a 500."""
-    away = 503 if passes(error) else None
-    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), away)
+    fallback = 503 if passes(error) else None
+    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), fallback)
     if status is None and isinstance(error, exceptions.APIException):
         status = error.status_code
     if status is None:
@@ -135,14 +135,14 @@ def is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
-def _before_a_view(status: int, pages: str) -> Any:
+def _before_a_view(status: int, view_name: str) -> Any:
     """A handler for errors without a view: ours below /api, Django's page elsewhere."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if is_api(request.path_info):
             return _error(request, status, _REASONS.get(type(exception), HTTPStatus(status).phrase))
-        given = {} if status == HTTPStatus.INTERNAL_SERVER_ERROR else {"exception": exception}
-        page: HttpResponse = import_string(f"django.views.defaults.{pages}")(request, **given)
+        kwargs = {} if status == HTTPStatus.INTERNAL_SERVER_ERROR else {"exception": exception}
+        page: HttpResponse = import_string(f"django.views.defaults.{view_name}")(request, **kwargs)
         return page
 
     return handler

@@ -113,13 +113,15 @@ class Kind(NamedTuple):
     in_form: str = ""
 
     def filters(self, name: str, source: str) -> dict[str, filters.Filter]:
-        made = {name: self.one(field_name=source, label=name)}
+        by_name = {name: self.one(field_name=source, label=name)}
         for lookup in self.lookups:
-            made[f"{name}__{lookup}"] = self.one(field_name=source, lookup_expr=lookup, label=f"{name} {lookup}")
+            by_name[f"{name}__{lookup}"] = self.one(
+                field_name=source, lookup_expr=lookup, label=f"{name} {lookup}"
+            )
         if self.many:
-            made[f"{name}__in"] = self.many(field_name=source, lookup_expr="in", label=f"{name} in")
-        made[f"{name}__isnull"] = TruthFilter(field_name=source, lookup_expr="isnull", label=f"{name} is null")
-        return made
+            by_name[f"{name}__in"] = self.many(field_name=source, lookup_expr="in", label=f"{name} in")
+        by_name[f"{name}__isnull"] = TruthFilter(field_name=source, lookup_expr="isnull", label=f"{name} is null")
+        return by_name
 
 
 #: By serializer field; other attributes have no parameters.
@@ -136,14 +138,14 @@ KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
 
 def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
     """The parameters for a serializer's attributes."""
-    declared: dict[str, filters.Filter] = {}
+    declared_filters: dict[str, filters.Filter] = {}
     in_form: list[str] = []
     for name, field in {"id": IdField(source="pk"), **serializer.fields}.items():
-        kind = next((kind for of, kind in KINDS.items() if isinstance(field, of)), None)
+        kind = next((kind for field_class, kind in KINDS.items() if isinstance(field, field_class)), None)
         if kind:
-            declared |= kind.filters(name, str(field.source or name).replace(".", "__"))
+            declared_filters |= kind.filters(name, str(field.source or name).replace(".", "__"))
             in_form.append(f"{name}__{kind.in_form}" if kind.in_form else name)
-    return type("ColumnFilterSet", (FilterSet,), {**declared, "in_form": in_form})
+    return type("ColumnFilterSet", (FilterSet,), {**declared_filters, "in_form": in_form})
 
 
 def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query: QueryDict) -> Condition:
@@ -152,30 +154,30 @@ def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query
     Each parameter goes through its own field. A `FilterSet` would copy all of its filters and make a form of them
     for each request, which takes longer than the query.
     """
-    conditions, wrong = [], []
+    conditions, errors = [], []
     for name in sorted(query.keys() & filterset.base_filters.keys()):
-        declared = filterset.base_filters[name]
+        filter_ = filterset.base_filters[name]
         try:
-            condition = _condition(declared, _cleaned(declared.field, query, name))
-            column = resource_type.columns.get(str(declared.field_name))
+            condition = _condition(filter_, _cleaned(filter_.field, query, name))
+            column = resource_type.columns.get(str(filter_.field_name))
             if column is not None and column.class_names is not None:
                 condition = column.class_names.settled(condition)
             conditions.append(condition)
         except forms.ValidationError as error:
-            wrong.append(f"{name}: {' '.join(error.messages)}")
-    if wrong:
-        raise BadInput("; ".join(wrong))
+            errors.append(f"{name}: {' '.join(error.messages)}")
+    if errors:
+        raise BadInput("; ".join(errors))
     return all_of(conditions)
 
 
-def _condition(declared: filters.Filter, value: Any) -> Condition:
+def _condition(filter_: filters.Filter, value: Any) -> Condition:
     """The condition of a filter: its own, or its lookup on its attribute."""
     if value == []:
         return NOTHING
-    if hasattr(declared, "condition"):
-        condition: Condition = declared.condition(value)
+    if hasattr(filter_, "condition"):
+        condition: Condition = filter_.condition(value)
         return condition
-    return compare(f"{declared.field_name}__{declared.lookup_expr}", value)
+    return compare(f"{filter_.field_name}__{filter_.lookup_expr}", value)
 
 
 def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:

@@ -49,13 +49,13 @@ def id_in(value: object, collection: str) -> int | None:
         return None
     if value.isascii() and value.isdigit():
         return int(value) if len(value) < 19 else None
-    found = _RESOURCE.search(value.partition("?")[0])
-    return int(found["id"]) if found and found["collection"] == collection else None
+    match = _RESOURCE.search(value.partition("?")[0])
+    return int(match["id"]) if match and match["collection"] == collection else None
 
 
-def ids_in(named: Mapping[str, Any], collection: str) -> set[int | None]:
+def ids_in(resource: Mapping[str, Any], collection: str) -> set[int | None]:
     """The ids in `id` and `href`: several if they name different resources."""
-    return {id_in(named[name], collection) for name in ADDRESS if name in named}
+    return {id_in(resource[name], collection) for name in ADDRESS if name in resource}
 
 
 def parse_uuid(value: object) -> UUID | None:

@@ -32,12 +32,12 @@ LISTING = SELECTING | {
 }
 
 
-def check_parameters(query: QueryDict, understood: Collection[str]) -> None:
+def check_parameters(query: QueryDict, allowed: Collection[str]) -> None:
     """Raises `BadInput` for unknown and repeated parameters."""
-    asked = [(name, values) for name, values in query.lists() if name not in IGNORED]
-    if unknown := [name for name, _ in asked if name not in understood]:
+    parameters = [(name, values) for name, values in query.lists() if name not in IGNORED]
+    if unknown := [name for name, _ in parameters if name not in allowed]:
         raise BadInput(messages.unknown_parameters(unknown))
-    if repeated := [name for name, values in asked if len(values) > 1 and name not in REPEATED]:
+    if repeated := [name for name, values in parameters if len(values) > 1 and name not in REPEATED]:
         raise BadInput(messages.repeated_parameters(repeated))
 
 

@@ -166,8 +166,8 @@ def get_resource_type(collection: str) -> ResourceType:
 
 @cache
 def _declared_by(viewset: str) -> ResourceType:
-    declared: ResourceType = import_string(viewset).resource_type
-    return declared
+    resource_type: ResourceType = import_string(viewset).resource_type
+    return resource_type
 
 
 class Viewer:

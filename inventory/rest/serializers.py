@@ -64,10 +64,10 @@ def _column(field: serializers.Field[Any, Any, Any, Any]) -> Column:
 
 def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:
     """The fields of a form with these names. `QueryDict.copy()` would fail for files."""
-    kept = QueryDict(mutable=True)
+    subset = QueryDict(mutable=True)
     for name in filter(keep, form):
-        kept.setlist(name, form.getlist(name))
-    return kept
+        subset.setlist(name, form.getlist(name))
+    return subset
 
 
 def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     @cache
     def lists(cls) -> frozenset[str]:
         """The keys that a form may repeat, once for each value."""
-        return frozenset(n for n, field in cls().fields.items() if isinstance(field, serializers.ListField))
+        return frozenset(name for name, field in cls().fields.items() if isinstance(field, serializers.ListField))
 
     @classmethod
     def check_keys(cls, resource: Mapping[str, Any], *named_by: str) -> None:
@@ -107,8 +107,8 @@ class StrictSerializer(serializers.Serializer[Any]):
         names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
         if unknown := sorted(names - cls.keys() - set(named_by)):
             raise BadInput(messages.invalid_attributes(unknown))
-        form = resource.lists() if isinstance(resource, QueryDict) else ()
-        if repeated := sorted(name for name, values in form if len(values) > 1 and name not in cls.lists()):
+        fields = resource.lists() if isinstance(resource, QueryDict) else ()
+        if repeated := sorted(name for name, values in fields if len(values) > 1 and name not in cls.lists()):
             raise BadInput(messages.repeated_keys(repeated))
 
     @classmethod

@@ -30,20 +30,20 @@ ANY_ID: Schema = {"type": ["string", "integer"]}
 NAMES: Schema = {"type": "array", "items": TEXT}
 
 
-def closed(properties: dict[str, Schema], *required: str, **more: Any) -> Schema:
+def closed(properties: dict[str, Schema], *required: str, **extra: Any) -> Schema:
     """An object with these properties and no other."""
     return {
         "type": "object",
         "properties": properties,
         **({"required": list(required)} if required else {}),
         "additionalProperties": False,
-        **more,
+        **extra,
     }
 
 
-def whole(properties: dict[str, Schema], **more: Any) -> Schema:
+def whole(properties: dict[str, Schema], **extra: Any) -> Schema:
     """An object with all of these properties and no other."""
-    return closed(properties, *properties, **more)
+    return closed(properties, *properties, **extra)
 
 
 def listed(items: Schema) -> Schema:

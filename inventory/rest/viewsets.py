@@ -96,8 +96,8 @@ class CollectionViewSet(ActionViewSet):
     @cache
     def understood(cls, action: str) -> Collection[str]:
         """The query parameters of an action; of a list also those of its attributes."""
-        understood = cls.parameters.get(action, ())
-        return {*understood, *cls.filterset().base_filters} if action == "list" else understood
+        parameters = cls.parameters.get(action, ())
+        return {*parameters, *cls.filterset().base_filters} if action == "list" else parameters
 
     def metadata(self) -> dict[str, Any]:
         """What OPTIONS says beside the names that the collection declares."""
@@ -120,10 +120,10 @@ class CollectionViewSet(ActionViewSet):
         if parent and not self.reader.chosen(parent.resource_type).filter(compare("pk", parent.pk)).ids():
             raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
-    def _not_found(self, named: object) -> NoReturn:
+    def _not_found(self, pk: object) -> NoReturn:
         """404 that names what is missing: the parent, or this."""
         self.require_parent()
-        raise NotFound(self.resource_type.label, named)
+        raise NotFound(self.resource_type.label, pk)
 
     @cached_property
     def above(self) -> Any:
@@ -131,11 +131,11 @@ class CollectionViewSet(ActionViewSet):
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        parent, named = get_resource_type(name), self.kwargs[f"{name}_pk"]
-        found = _named(self.reader.chosen(parent), named).one()
-        if found is None:
-            raise NotFound(parent.label, named)
-        return found
+        parent, pk = get_resource_type(name), self.kwargs[f"{name}_pk"]
+        row = _named(self.reader.chosen(parent), pk).one()
+        if row is None:
+            raise NotFound(parent.label, pk)
+        return row
 
     @property
     def place(self) -> str:  # type: ignore[override]
@@ -201,7 +201,7 @@ class CollectionViewSet(ActionViewSet):
         selection = Selection.asked_by(request.query_params, self.resource_type)
         named = Named(self.resource_type, self.rows(), self.command.resources)
         rows = self.rows().filter(pk__among=Numbers(named.pks()))
-        read = {int(one["id"]): one for one in self.reader.read(self.resource_type, rows, selection, self.base)}
+        read = {int(row["id"]): row for row in self.reader.read(self.resource_type, rows, selection, self.base)}
         return self.answer(lambda _, resource: read.get(named.pk(resource)) or self._no_row(resource))
 
     def named(self, resource: dict[str, Any]) -> Any:
@@ -231,15 +231,15 @@ class CollectionViewSet(ActionViewSet):
         """One page of the collection."""
         query = request.query_params
         page, everything = Page.asked_by(query), self.of_class(self.chosen)
-        found, all_of_them = self.matching(everything), Total(everything)
-        ordered = replace(found, order=order(self.resource_type, query, self.reader), total=all_of_them)
+        matching, all_of_them = self.matching(everything), Total(everything)
+        ordered = replace(matching, order=order(self.resource_type, query, self.reader), total=all_of_them)
         selection = Selection.asked_by(query, self.resource_type)
         ids, shown = self._shown(page.of(ordered), selection)
         if not ids:
             self.require_parent()
-        filtered, total = found is not everything, page.total(ids)
+        filtered, total = matching is not everything, page.total(ids)
         if total is None:
-            total = found.count() if filtered else all_of_them.number()
+            total = matching.count() if filtered else all_of_them.number()
         counts = {"count": all_of_them.number(), "subquery_count": total} if filtered else {"count": total}
         shown = shown[: page.limit]
         answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
@@ -259,10 +259,10 @@ class CollectionViewSet(ActionViewSet):
 
     def _alone(self, pk: object, selection: Selection) -> Resource:
         """A resource as it is read alone, else 404."""
-        found = self.reader.read(self.resource_type, _named(self.chosen, pk), selection, self.base)
-        if not found:
+        resources = self.reader.read(self.resource_type, _named(self.chosen, pk), selection, self.base)
+        if not resources:
             self._not_found(pk)
-        resource = found[0]
+        resource = resources[0]
         actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
         return resource | ({"actions": actions} if actions else {})
 

@@ -83,7 +83,7 @@ def keep_refused(
 
     It refers to the provider and the VM, unless they no longer exist, which may be the reason.
     """
-    refused = Task(
+    template = Task(
         queue=queue,
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
@@ -94,10 +94,10 @@ def keep_refused(
         vm=vm,
     )
     try:
-        [task] = _insert(refused, [spec])
+        [task] = _insert(template, [spec])
     except ObjectDoesNotExist:
-        refused.provider = refused.vm = None
-        [task] = _insert(refused, [spec])
+        template.provider = template.vm = None
+        [task] = _insert(template, [spec])
     return task
 
 
@@ -127,21 +127,21 @@ def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...]) -> str:
     return f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id"
 
 
-def _insert(like: Task, specs: Sequence[TaskSpec]) -> list[Task]:
+def _insert(template: Task, specs: Sequence[TaskSpec]) -> list[Task]:
     """Insert a copy of this task for each spec. All specs are one parameter, unlike in `bulk_create`.
 
     The returned tasks have only their ids. Other fields are fetched on access.
     """
-    values = [field.get_db_prep_save(field.pre_save(like, add=True), connection) for field in _SHARED]
-    named: list[Provider | Vm] = [row for row in (like.provider, like.vm) if row]
+    values = [field.get_db_prep_save(field.pre_save(template, add=True), connection) for field in _SHARED]
+    subjects: list[Provider | Vm] = [row for row in (template.provider, template.vm) if row]
     as_json = orjson.dumps(specs, default=msgspec.to_builtins).decode()
     with planned_cursor(connection) as cursor:
-        statement = _insertion(connection.vendor, tuple(map(type, named)))
-        cursor.execute(statement, [*values, as_json, *[row.pk for row in named]])
+        statement = _insertion(connection.vendor, tuple(map(type, subjects)))
+        cursor.execute(statement, [*values, as_json, *[row.pk for row in subjects]])
         ids = sorted(pk for (pk,) in cursor.fetchall())  # assigned in the order of the specs
     if len(ids) < len(specs):
-        gone = next(row for row in named if not row.is_kept())
-        raise gone.DoesNotExist(messages.not_found(str(gone._meta.object_name), gone.pk))
+        missing = next(row for row in subjects if not row.is_kept())
+        raise missing.DoesNotExist(messages.not_found(str(missing._meta.object_name), missing.pk))
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 
 def ensure_same_connection(provider: Provider) -> None:
     """Raise `RestartRequested` if the provider's connection has changed since this was loaded."""
-    now = Provider.objects.filter(pk=provider.pk).first()
-    if now is None or (now.vendor, now.connection) != (provider.vendor, provider.connection):
+    current = Provider.objects.filter(pk=provider.pk).first()
+    if current is None or (current.vendor, current.connection) != (provider.vendor, provider.connection):
         raise RestartRequested
 
 
@@ -72,15 +72,15 @@ class TaskRetries(ProviderRetries):
     def wait(self, waiting: Waiting) -> None:
         self._lease.ensure()
         self._end_the_overdue(waiting)
-        failed = not isinstance(waiting.error, RateLimited)
-        if failed and not any(FIRST_FAILURE in task.context_data for task in self._tasks):
+        is_failure = not isinstance(waiting.error, RateLimited)
+        if is_failure and not any(FIRST_FAILURE in task.context_data for task in self._tasks):
             logger.warning("%s failed and will be retried: %s", described(self._tasks), waiting.error)
         self._next = waiting.until
         set_next_attempt(self._tasks, self._next)
         for task in self._tasks:
             task.message = str(waiting)
             task.context_data["attempts"] = waiting.attempts
-            if failed:
+            if is_failure:
                 task.status = Task.Status.WARN
                 task.context_data.setdefault(FIRST_FAILURE, timezone.now().strftime(TIME))
         if self.unsure:
@@ -94,21 +94,21 @@ class TaskRetries(ProviderRetries):
             self.go_on()  # so that nobody cancels a task that ends now
             raise
         waiting = Task.objects.waiting_in(self._tasks[0].queue).order_by()
-        there = waiting.aggregate(tasks=Count("pk"), next=Min("next_attempt_on"))
-        if there["tasks"] != len(self._tasks):
+        current = waiting.aggregate(tasks=Count("pk"), next=Min("next_attempt_on"))
+        if current["tasks"] != len(self._tasks):
             raise RestartRequested
-        return bool(there["next"] != self._next)
+        return bool(current["next"] != self._next)
 
     @transaction.atomic
     def go_on(self) -> None:
         set_next_attempt(self._tasks, None)
-        begun = self._save(self._tasks, "next_attempt_on", "context_data")
-        if begun < len(self._tasks):
+        saved = self._save(self._tasks, "next_attempt_on", "context_data")
+        if saved < len(self._tasks):
             raise RestartRequested  # one was cancelled, and the others continue to wait
 
     def succeed(self, waited: bool) -> None:
-        told, self._resumed = waited or self._resumed, False
-        failing = [task for task in self._tasks if told and task.status == Task.Status.WARN]
+        has_recovered, self._resumed = waited or self._resumed, False
+        failing = [task for task in self._tasks if has_recovered and task.status == Task.Status.WARN]
         for task in failing:
             task.status = Task.Status.OK
             task.message = messages.attempt_succeeded(task.context_data["attempts"] + 1)
@@ -130,8 +130,8 @@ class TaskRetries(ProviderRetries):
     def _elapsed(self, task: Task, now: datetime) -> timedelta:
         if FIRST_FAILURE not in task.context_data:
             return timedelta()
-        first = datetime.strptime(task.context_data[FIRST_FAILURE], TIME).replace(tzinfo=UTC)
-        return now - max(first, self._provider.updated_on)
+        first_failure = datetime.strptime(task.context_data[FIRST_FAILURE], TIME).replace(tzinfo=UTC)
+        return now - max(first_failure, self._provider.updated_on)
 
 
 def _limit() -> timedelta:

@@ -37,33 +37,33 @@ def begin(tasks: Sequence[Task]) -> list[Task]:
     now = timezone.now()
     unfinished = Task.objects.unfinished().filter(pk__in=[task.pk for task in tasks])
     active = {"state": Task.State.ACTIVE, "started_on": Coalesce("started_on", now)}
-    begun, there = unfinished.update(**active, next_attempt_on=None, updated_on=now), list(tasks)
-    if begun < len(tasks):
-        left = set(unfinished.values_list("pk", flat=True))
-        there = [task for task in tasks if task.pk in left]
-    for task in there:
+    updated, begun = unfinished.update(**active, next_attempt_on=None, updated_on=now), list(tasks)
+    if updated < len(tasks):
+        remaining = set(unfinished.values_list("pk", flat=True))
+        begun = [task for task in tasks if task.pk in remaining]
+    for task in begun:
         task.state, task.started_on = Task.State.ACTIVE, task.started_on or now
-    waited = [task for task in there if task.next_attempt_on]
-    set_next_attempt(waited, None)
-    save_all(waited, ["context_data"])
-    return there
+    delayed = [task for task in begun if task.next_attempt_on]
+    set_next_attempt(delayed, None)
+    save_all(delayed, ["context_data"])
+    return begun
 
 
 def readable(
-    tasks: Iterable[Task], read: Callable[[Stored], ArgumentsType], lease: QueueLease
+    tasks: Iterable[Task], parse: Callable[[Stored], ArgumentsType], lease: QueueLease
 ) -> dict[Task, ArgumentsType]:
-    """The arguments of each task, parsed by `read`. Tasks that this version can't read end as errors."""
-    asked: dict[Task, ArgumentsType] = {}
+    """The arguments of each task, parsed by `parse`. Tasks that this version can't read end as errors."""
+    arguments: dict[Task, ArgumentsType] = {}
     unreadable = []
     for task in tasks:
         try:
-            asked[task] = read(task.arguments)
+            arguments[task] = parse(task.arguments)
         except UnreadableArguments as error:
             unreadable.append(TaskResult(task, Task.Status.ERROR, str(error)))
     if unreadable:
         lease.ensure()
         complete_tasks(unreadable)
-    return asked
+    return arguments
 
 
 def note(tasks: Iterable[Task], notes: Notes) -> None:
@@ -74,17 +74,17 @@ def note(tasks: Iterable[Task], notes: Notes) -> None:
 
 def put_back(tasks: Iterable[Task]) -> None:
     """Queue tasks again that were claimed together with another one, which goes first."""
-    taken = Task.objects.filter(pk__in=[task.pk for task in tasks], state=Task.State.ACTIVE)
-    taken.update(state=Task.State.QUEUED, started_on=None)
+    active = Task.objects.filter(pk__in=[task.pk for task in tasks], state=Task.State.ACTIVE)
+    active.update(state=Task.State.QUEUED, started_on=None)
 
 
-def set_next_attempt(tasks: Iterable[Task], on: datetime | None) -> None:
+def set_next_attempt(tasks: Iterable[Task], moment: datetime | None) -> None:
     """Set the time of the next attempt, or None; the caller saves it."""
     for task in tasks:
-        task.next_attempt_on = on
+        task.next_attempt_on = moment
         task.context_data.pop(NEXT, None)
-        if on:
-            task.context_data[NEXT] = on.strftime(TIME)
+        if moment:
+            task.context_data[NEXT] = moment.strftime(TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +102,31 @@ def finish(task: Task, status: Task.Status, message: str, **context: Any) -> Non
     complete_tasks([TaskResult(task, status, message, context)])
 
 
-def complete_tasks(endings: Iterable[TaskResult]) -> None:
+def complete_tasks(results: Iterable[TaskResult]) -> None:
     """End many tasks together."""
-    tasks, troubled = [], []
-    for ending in endings:
-        task = ending.task
+    tasks, retried = [], []
+    for result in results:
+        task = result.task
         task.state, task.pct_complete = Task.State.FINISHED, 100
-        task.status, task.message = ending.status, storable(ending.message)
-        task.context_data |= ending.context
+        task.status, task.message = result.status, storable(result.message)
+        task.context_data |= result.context
         if task.context_data.pop(FIRST_FAILURE, None):
-            troubled.append(task)
+            retried.append(task)
         tasks.append(task)
     set_next_attempt(tasks, None)
     names = ["state", "status", "message", "pct_complete", "context_data", "next_attempt_on", "updated_on"]
     save_all(tasks, names)
-    _log_the_end(troubled)
+    _log_the_end(retried)
 
 
-def _log_the_end(troubled: Iterable[Task]) -> None:
+def _log_the_end(retried: Iterable[Task]) -> None:
     """Log one line for all tasks of a queue that ended with the same message after earlier failures."""
-    ends: dict[tuple[str, bool, str], list[Task]] = {}
-    for task in troubled:
-        failed = task.status == Task.Status.ERROR
-        ends.setdefault((task.queue, failed, task.message if failed else ""), []).append(task)
-    for (_, failed, message), tasks in ends.items():
-        if failed:
+    by_outcome: dict[tuple[str, bool, str], list[Task]] = {}
+    for task in retried:
+        is_failed = task.status == Task.Status.ERROR
+        by_outcome.setdefault((task.queue, is_failed, task.message if is_failed else ""), []).append(task)
+    for (_, is_failed, message), tasks in by_outcome.items():
+        if is_failed:
             logger.warning("%s gave up: %s", described(tasks), message)
         else:
             logger.info("%s went well in the end", described(tasks))
@@ -135,8 +135,8 @@ def _log_the_end(troubled: Iterable[Task]) -> None:
 def described(tasks: Sequence[Task]) -> str:
     """Describe tasks of one queue in the log."""
     ids = [str(task.pk) for task in tasks]
-    more = f" and {len(ids) - MAX_LOGGED} more" if len(ids) > MAX_LOGGED else ""
-    return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MAX_LOGGED])}{more} of {tasks[0].queue}"
+    suffix = f" and {len(ids) - MAX_LOGGED} more" if len(ids) > MAX_LOGGED else ""
+    return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MAX_LOGGED])}{suffix} of {tasks[0].queue}"
 
 
 @transaction.atomic(savepoint=False)
@@ -154,8 +154,8 @@ def save_all(tasks: Iterable[Task], names: Collection[str]) -> int:
     if not rows:
         return 0
     with connection.cursor() as cursor:
-        where = f"id = %s AND state <> '{Task.State.FINISHED}'"
-        cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE {where}", rows)  # noqa: S608
+        condition = f"id = %s AND state <> '{Task.State.FINISHED}'"
+        cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE {condition}", rows)  # noqa: S608
         return int(cursor.rowcount)
 
 
@@ -190,6 +190,6 @@ def retry_task(*, task: Task) -> None:
 
 def delete_task(*, task: Task) -> None:
     """Delete a finished task. Raises `NotInTime` for an unfinished one."""
-    forgotten, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
-    if not forgotten:
+    deleted, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
+    if not deleted:
         raise NotInTime(messages.cannot_delete(task.pk))

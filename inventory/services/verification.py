@@ -63,18 +63,18 @@ def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
         raise CloudUnavailable(messages.NO_TIME_LEFT)
     if not _free.acquire(blocking=False):
         raise CloudUnavailable(messages.too_many_tests(MAX_THREADS))
-    outcome: Future[Checks] = Future()
-    Thread(target=_run, args=(call, outcome), name="verify", daemon=True).start()
+    future: Future[Checks] = Future()
+    Thread(target=_run, args=(call, future), name="verify", daemon=True).start()
     try:
-        return outcome.result(timeout=seconds)
+        return future.result(timeout=seconds)
     except TimeoutError:
         raise CloudUnavailable(messages.test_timed_out(seconds)) from None
 
 
-def _run(call: Callable[[], Checks], outcome: Future[Checks]) -> None:
+def _run(call: Callable[[], Checks], future: Future[Checks]) -> None:
     try:
-        outcome.set_result(call())
+        future.set_result(call())
     except Exception as error:
-        outcome.set_exception(error)
+        future.set_exception(error)
     finally:
         _free.release()

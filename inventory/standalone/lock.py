@@ -24,10 +24,10 @@ def acquire(path: Path) -> int:
     killed service holds the lock until its last process has ended, and the next one waits for that.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    ends = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + TIMEOUT
     while not _locked(lock):
         holder = int(os.pread(lock, 20, 0) or 0)
-        if _is_alive(holder) or time.monotonic() > ends:
+        if _is_alive(holder) or time.monotonic() > deadline:
             os.close(lock)
             raise AlreadyRunning(already_running(holder, path.parent))
         time.sleep(0.1)

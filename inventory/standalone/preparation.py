@@ -65,7 +65,7 @@ def admin_account() -> tuple[str, str | None]:
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "admin")
     if User.objects.filter(username=name).exists():
         raise CommandError(messages.no_superuser(name))
-    given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-    generated = None if given else get_random_string(16)
-    User.objects.create_superuser(name, password=given or generated)
+    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    generated = None if password else get_random_string(16)
+    User.objects.create_superuser(name, password=password or generated)
     return name, generated

@@ -129,9 +129,9 @@ class Supervisor:
         running = [child.process for child in self._children if child.process]
         for process in running:
             process.terminate()
-        ends, asked = time.monotonic() + GRACE, False
-        while any(process.poll() is None for process in running) and time.monotonic() < ends and not asked:
-            asked = self._wait(ends - time.monotonic())
+        deadline, forced = time.monotonic() + GRACE, False
+        while any(process.poll() is None for process in running) and time.monotonic() < deadline and not forced:
+            forced = self._wait(deadline - time.monotonic())
         if group:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)

@@ -127,9 +127,9 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
 
 def _ports(word: str) -> tuple[int, int] | None:
     """The first and last port that a search word means, or None."""
-    if not (said := PORTS.fullmatch(word)):
+    if not (match := PORTS.fullmatch(word)):
         return None
-    first, last = int(said["first"]), int(said["last"] or said["first"])
+    first, last = int(match["first"]), int(match["last"] or match["first"])
     return (first, last) if first <= last <= 65535 else None
 
 

@@ -56,15 +56,15 @@ class VmAdmin(base.VmAdmin):
         return self._choose_groups(request, "remove", vms)
 
     def _choose_groups(self, request: HttpRequest, action: Action, vms: QuerySet[Vm]) -> HttpResponse | None:
-        chosen = list(vms.values_list("pk", flat=True)[: MAX_SELECTED + 1])
-        if len(chosen) > MAX_SELECTED:
+        pks = list(vms.values_list("pk", flat=True)[: MAX_SELECTED + 1])
+        if len(pks) > MAX_SELECTED:
             notices.error(request, messages.too_many_instances(MAX_SELECTED))
             return None
-        return redirect(self._groups_url(action, chosen))
+        return redirect(self._groups_url(action, pks))
 
-    def _groups_url(self, action: Action, vms: Sequence[int]) -> str:
+    def _groups_url(self, action: Action, pks: Sequence[int]) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{action}_groups"
-        return reverse(name, query={"ids": ",".join(map(str, vms))})
+        return reverse(name, query={"ids": ",".join(map(str, pks))})
 
     def get_tools(self, request: HttpRequest, row: Vm) -> list[Tool]:
         changes = [
@@ -87,9 +87,9 @@ class VmAdmin(base.VmAdmin):
         """Choose groups for the instances in `?ids=1,2`, then request the changes."""
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
-        chosen = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
-        of_vm = Prefetch("security_groups", visible_rows(SecurityGroup, request).distinct().order_by("name"))
-        vms = self.get_queryset(request).filter(pk__in=chosen).prefetch_related(of_vm)
+        pks = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
+        prefetch = Prefetch("security_groups", visible_rows(SecurityGroup, request).distinct().order_by("name"))
+        vms = self.get_queryset(request).filter(pk__in=pks).prefetch_related(prefetch)
         if not vms:
             raise Http404
         data = request.POST if request.method == "POST" else None
@@ -112,32 +112,36 @@ class VmAdmin(base.VmAdmin):
         self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
     ) -> HttpResponseRedirect:
         # Several of these groups may have the same name.
-        asked = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
+        references = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
         refused = 0
         for vm in vms:
-            for one, answer in zip(asked, _answers(vm, action, asked, user), strict=True):
+            for reference, answer in zip(references, _answers(vm, action, references, user), strict=True):
                 if isinstance(answer, Accepted):
                     tasks.append(answer.task)
                     continue
                 refused += 1
                 reason = answer.message
-                tasks.append(keep_refused_change(vm=vm, action=action, asked=one, reason=reason, user=user))
+                tasks.append(
+                    keep_refused_change(vm=vm, action=action, reference=reference, reason=reason, user=user)
+                )
         if accepted := len(tasks) - refused:
             notices.success(request, messages.accepted_changes(accepted))
         if refused:
             notices.warning(request, messages.refused_changes(refused))
-        return show_tasks(tasks, otherwise=self.model)
+        return show_tasks(tasks, fallback=self.model)
 
 
-def _answers(vm: Vm, action: Action, asked: Sequence[GroupReference], user: User) -> Sequence[Accepted | Refused]:
+def _answers(
+    vm: Vm, action: Action, references: Sequence[GroupReference], user: User
+) -> Sequence[Accepted | Refused]:
     try:
-        return request_changes(vm=vm, action=action, asked=asked, user=user)
+        return request_changes(vm=vm, action=action, references=references, user=user)
     except (QueueFull, ObjectDoesNotExist) as error:
         return [
-            Refused(messages.cannot(action, messages.change_of(action, one.label, vm.name), f"{error}."))
-            for one in asked
+            Refused(messages.cannot(action, messages.change_of(action, reference.label, vm.name), f"{error}."))
+            for reference in references
         ]
 
 

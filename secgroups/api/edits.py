@@ -42,16 +42,16 @@ class EditingViewSet(CollectionViewSet):
         `subject` is what messages call one. `href_of` its row, or of None, is the address in its result.
         """
 
-        def act(row: Any, given: dict[str, Any]) -> tuple[Edit | Refused, str | None]:
-            return decide(row, given), href_of(row)
+        def act(row: Any, payload: dict[str, Any]) -> tuple[Edit | Refused, str | None]:
+            return decide(row, payload), href_of(row)
 
-        def refuse(row: Any, given: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
+        def refuse(row: Any, payload: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
             if self.running.detail and row is None:
                 try:
-                    row = self.named(given)
+                    row = self.named(payload)
                 except APIException as unnamed:
                     error = unnamed
-            name = row or given.get("name", given.get("id", given.get("href")))
+            name = row or payload.get("name", payload.get("id", payload.get("href")))
             about = f"{subject} {name}" if row or isinstance(name, str | int) else f"a {subject}"
             return Refused(cannot(verb, about, message_of(error))), href_of(row)
 
@@ -68,15 +68,15 @@ class EditingViewSet(CollectionViewSet):
             links["href"] = href
         return result(isinstance(answer, Accepted), answer.message, **links)
 
-    def referenced(self, collection: str, named: object, what: str) -> Any:
+    def referenced(self, collection: str, reference: object, what: str) -> Any:
         """The row of another collection that a value names, of those that the caller may see; None for none."""
-        if named is None:
+        if reference is None:
             return None
-        if isinstance(named, dict) and len(ids_in(named, collection)) > 1:
+        if isinstance(reference, dict) and len(ids_in(reference, collection)) > 1:
             raise BadInput(f"{what}: its id and href name different resources")
-        address = named.get("id", named.get("href")) if isinstance(named, dict) else named
+        address = reference.get("id", reference.get("href")) if isinstance(reference, dict) else reference
         rows = self.reader.visible(get_resource_type(collection))
-        found = rows.filter(pk=id_in(address, collection)).first()
-        if found is None:
+        row = rows.filter(pk=id_in(address, collection)).first()
+        if row is None:
             raise BadInput(f"{what}: there is no {rows.model._meta.verbose_name} {address or ''}".rstrip())
-        return found
+        return row

@@ -67,9 +67,9 @@ class NewRuleInput(StrictSerializer):
         return attrs | _ports(attrs) | _source(attrs)
 
 
-def _ports(given: dict[str, Any]) -> dict[str, int | None]:
+def _ports(payload: dict[str, Any]) -> dict[str, int | None]:
     """The range of ports, or the type and code of ICMP."""
-    protocol, port, end = given.get("host_protocol"), given.get("port"), given.get("end_port")
+    protocol, port, end = payload.get("host_protocol"), payload.get("port"), payload.get("end_port")
     if protocol in WITH_TYPES:
         kind, code = (None if number == -1 else number for number in (port, end))
         if max(kind or 0, code or 0) > 255 or (kind is None and code is not None):
@@ -88,9 +88,9 @@ def _ports(given: dict[str, Any]) -> dict[str, int | None]:
     return {"port": port, "end_port": end}
 
 
-def _source(given: dict[str, Any]) -> dict[str, str | None]:
+def _source(payload: dict[str, Any]) -> dict[str, str | None]:
     """Exactly one other side, and its family. To allow everybody, a request must say so."""
-    range_, group = given.get("source_ip_range"), given.get("source_security_group_id")
+    range_, group = payload.get("source_ip_range"), payload.get("source_security_group_id")
     if range_ and group:
         raise serializers.ValidationError(
             {"source_ip_range": "Specify either this or source_security_group_id, not both."}
@@ -99,11 +99,11 @@ def _source(given: dict[str, Any]) -> dict[str, str | None]:
         raise serializers.ValidationError(
             {"source_ip_range": "Specify this or source_security_group_id. 0.0.0.0/0 or ::/0 allows any source."}
         )
-    said: str | None = given.get("network_protocol")
+    protocol_family: str | None = payload.get("network_protocol")
     if not range_:
-        return {"network_protocol": said}
+        return {"network_protocol": protocol_family}
     family = f"IPV{ip_network(range_).version}"
-    if said not in {None, family}:
+    if protocol_family not in {None, family}:
         raise serializers.ValidationError({"network_protocol": f"{range_} is {family}."})
     return {"network_protocol": family}
 
@@ -131,12 +131,12 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
     def _address(self) -> str:
         return self.hrefs.resource("security_groups", self.above.pk)
 
-    def _creation(self, row: None, given: dict[str, Any]) -> Edit | Refused:
-        group, asked = self.above, NewRuleInput.validated(given)
-        if asked.pop("resource_id", str(group.pk)) != str(group.pk):
+    def _creation(self, row: None, payload: dict[str, Any]) -> Edit | Refused:
+        group, attributes = self.above, NewRuleInput.validated(payload)
+        if attributes.pop("resource_id", str(group.pk)) != str(group.pk):
             raise BadInput(f"resource_id: these are the rules of security group {group.pk}")
         source = self.referenced(
-            "security_groups", asked.pop("source_security_group_id", None), "source_security_group_id"
+            "security_groups", attributes.pop("source_security_group_id", None), "source_security_group_id"
         )
-        asked["description"] = asked.get("description") or None
-        return rule_creation(group, **asked, source_security_group=source)
+        attributes["description"] = attributes.get("description") or None
+        return rule_creation(group, **attributes, source_security_group=source)

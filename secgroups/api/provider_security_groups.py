@@ -78,15 +78,15 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         """Change the name or description, if the cloud supports it."""
         return self.edits("edit", KIND, _edited, self._address)
 
-    def _creation(self, row: None, given: dict[str, Any]) -> Edit | Refused:
-        asked = NewGroupInput.validated(given)
+    def _creation(self, row: None, payload: dict[str, Any]) -> Edit | Refused:
+        attributes = NewGroupInput.validated(payload)
         provider = self.above
-        for attribute, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
-            asked[attribute] = place = self.referenced(collection, asked.get(attribute), attribute)
+        for name, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
+            attributes[name] = place = self.referenced(collection, attributes.get(name), name)
             if place and place.provider_id != provider.pk:
-                raise BadInput(f"{attribute}: {place.name} does not belong to {provider.name}")
-        return group_creation(provider, **asked | {"description": asked.get("description") or None})
+                raise BadInput(f"{name}: {place.name} does not belong to {provider.name}")
+        return group_creation(provider, **attributes | {"description": attributes.get("description") or None})
 
 
-def _edited(group: SecurityGroup, given: dict[str, Any]) -> Edit | Refused:
-    return group_edit(group, **GroupEditInput.validated(given, group))
+def _edited(group: SecurityGroup, payload: dict[str, Any]) -> Edit | Refused:
+    return group_edit(group, **GroupEditInput.validated(payload, group))

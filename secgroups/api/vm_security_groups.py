@@ -61,27 +61,27 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
         vm = self.above
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
 
-        def refuse(row: None, given: dict[str, Any], error: APIException) -> Refused:
-            names = (given[key] for key in ("name", "ems_ref", "id", "href") if given.get(key))
+        def refuse(row: None, payload: dict[str, Any], error: APIException) -> Refused:
+            names = (payload[key] for key in ("name", "ems_ref", "id", "href") if payload.get(key))
             change = messages.change_of(action, str(next(names, "nothing")), vm.name)
             return Refused(messages.cannot(action, change, message_of(error)))
 
         def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
-            answers = request_changes(vm=vm, action=action, asked=groups, user=self.user)
+            answers = request_changes(vm=vm, action=action, references=groups, user=self.user)
             return [self.result_of(answer, href) for answer in answers]
 
         return self.answer(_reference, refuse=refuse, finish=finish)
 
 
-def _reference(row: None, given: Mapping[str, Any]) -> GroupReference:
+def _reference(row: None, payload: Mapping[str, Any]) -> GroupReference:
     """The group that a resource of the body names. Raises `BadInput`."""
-    named = _form().run_validation(given)
-    ids = ids_in(named, "security_groups")
+    names = _form().run_validation(payload)
+    ids = ids_in(names, "security_groups")
     if None in ids:
-        raise BadInput(messages.not_a_group(named.get("id", named.get("href"))))
+        raise BadInput(messages.not_a_group(names.get("id", names.get("href"))))
     if len(ids) > 1:
         raise BadInput(messages.DIFFERENT_GROUPS)
-    if not (ids or named.get("ems_ref") or named.get("name")):
+    if not (ids or names.get("ems_ref") or names.get("name")):
         raise BadInput(messages.NO_NAME)
     pk = next(iter(ids), None)
-    return GroupReference(named.get("name"), pk, named.get("ems_ref"), tuple(named.get("ports", ())))
+    return GroupReference(names.get("name"), pk, names.get("ems_ref"), tuple(names.get("ports", ())))

@@ -51,7 +51,7 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     put_back([*edits][1:])
     driver = provider.driver(SharedRateLimiter(provider))
     backoff: Backoff | None = None
-    for task, asked in edits.items():
+    for task, arguments in edits.items():
         ensure_same_connection(provider)
         if not begin([task]):
             continue
@@ -59,17 +59,17 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
         retries.unsure |= task.interrupted
         # If a task's backoff ended without an answer, each following task tries only once, until one succeeds.
         backoff = backoff or retries.backoff()
-        if _execute(task, asked, provider, RetryingWriter(driver, lease, backoff, retries)):
+        if _execute(task, arguments, provider, RetryingWriter(driver, lease, backoff, retries)):
             backoff = None
 
 
-def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
+def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
     """Run one task to its end, whatever happens. Returns whether the cloud answered."""
     lease = cloud.lease
     edit: EditHandler[Any] | None = None
     try:
         provider.ensure_enabled()
-        edit = EDITS[type(asked)](task, asked, provider, cloud)
+        edit = EDITS[type(arguments)](task, arguments, provider, cloud)
         edit.execute()
         cloud.done = True
         lease.ensure()
@@ -78,13 +78,13 @@ def _execute(task: Task, asked: EditArguments, provider: Provider, cloud: Retryi
         raise  # affects all tasks: the runner handles it
     except CloudError as error:
         lease.ensure()
-        _end(task, asked, edit, str(error), request_id=error.request_id)
+        _end(task, arguments, edit, str(error), request_id=error.request_id)
         return error.permanent
     except Exception as error:
         reason = unforeseen(error, task)
         lease.ensure()
         # Reload it: its changes may be impossible to save.
-        _end(Task.objects.get(pk=task.pk), asked, edit, reason)
+        _end(Task.objects.get(pk=task.pk), arguments, edit, reason)
     return True
 
 
@@ -94,9 +94,9 @@ def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 
 
-def _end(task: Task, asked: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:
+def _end(task: Task, arguments: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:
     """End a task after an error, with its outcome at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
     else:
-        finish(task, Task.Status.ERROR, cannot(asked.verb, asked.subject, reason), **context)
+        finish(task, Task.Status.ERROR, cannot(arguments.verb, arguments.subject, reason), **context)

@@ -53,24 +53,24 @@ class CreateGroup(EditHandler[GroupCreation]):
             pass  # the next refresh adds what is missing
 
     def _placed(self) -> PlacedGroup:
-        asked = _value(self.asked.group)
-        group = self.cloud.ask(lambda: self.driver.placed(asked))
+        requested = _value(self.asked.group)
+        group = self.cloud.ask(lambda: self.driver.placed(requested))
         namesakes = self.cloud.ask(lambda: self.driver.namesakes(group))
-        wanted = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
-        placed = PlacedGroup(group=wanted, namesakes=tuple(one.ref for one in namesakes))
+        new_group = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
+        placed = PlacedGroup(group=new_group, namesakes=tuple(namesake.ref for namesake in namesakes))
         note([self.task], EditNotes(placed=placed))
         self.cloud.lease.ensure()
         self.task.save(update_fields=["arguments"])
         return placed
 
     def _make(self, placed: PlacedGroup) -> tuple[Group, str | None]:
-        wanted = _value(placed.group)
+        group = _value(placed.group)
         if self.cloud.unsure:
-            for found in self.driver.namesakes(wanted):
-                if found.ref not in placed.namesakes:
-                    return found, None
+            for namesake in self.driver.namesakes(group):
+                if namesake.ref not in placed.namesakes:
+                    return namesake, None
         try:
-            return self.driver.create_group(wanted)
+            return self.driver.create_group(group)
         except AlreadyThere as error:
             if placed.namesakes or not self.cloud.unsure:
                 raise
@@ -80,8 +80,8 @@ class CreateGroup(EditHandler[GroupCreation]):
     def record(self) -> dict[str, Any]:
         row = record_group(self.provider, self.made)
         write_rules(row, self.rules, as_of=self.as_of)
-        asked = self.task.context_data["security_group"]
-        return {"security_group": asked | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}
+        context = self.task.context_data["security_group"]
+        return {"security_group": context | {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}}
 
 
 class EditGroup(EditHandler[GroupEdit]):

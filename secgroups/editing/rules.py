@@ -58,7 +58,7 @@ class CreateRule(RuleEdit[RuleCreation]):
         except AlreadyThere as error:
             self.mark_noop(error, messages.ALREADY_EXISTS)
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
-            self.there = next((one for one in self.seen if means_the_same(one, rule)), None)
+            self.there = next((existing for existing in self.seen if means_the_same(existing, rule)), None)
         self.as_of = timezone.now()
 
     def record(self) -> dict[str, Any]:
@@ -66,8 +66,8 @@ class CreateRule(RuleEdit[RuleCreation]):
             write_rules(group, self.seen, as_of=self.as_of)
         ref = self.there and self.there.ref
         row = FirewallRule.objects.filter(provider=self.provider, ems_ref=ref or "").first()
-        known = {"id": row and str(row.pk), "ems_ref": ref}
-        return {"firewall_rule": self.task.context_data["firewall_rule"] | known}
+        identity = {"id": row and str(row.pk), "ems_ref": ref}
+        return {"firewall_rule": self.task.context_data["firewall_rule"] | identity}
 
 
 class DeleteRule(RuleEdit[RuleDeletion]):
@@ -86,11 +86,11 @@ class DeleteRule(RuleEdit[RuleDeletion]):
         return {}
 
 
-def means_the_same(found: Rule, asked: Rule) -> bool:
+def means_the_same(existing: Rule, requested: Rule) -> bool:
     """Whether a rule of the cloud is equal to the requested one, whatever their spelling."""
-    family = asked.network_protocol or _family(asked)
+    family = requested.network_protocol or _family(requested)
     # EC2's rules for a group or a prefix list have no family, and apply to both.
-    return found.network_protocol in {None, family} and _reach(found, family) == _reach(asked, family)
+    return existing.network_protocol in {None, family} and _reach(existing, family) == _reach(requested, family)
 
 
 def _family(rule: Rule) -> str:
@@ -115,8 +115,8 @@ def _ports(rule: Rule) -> object:
     return None if ports in ALL_PORTS else ports
 
 
-def _range(said: str | None) -> str | None:
+def _range(ip_range: str | None) -> str | None:
     """A CIDR in its canonical form: `10.0.0.5/8` is `10.0.0.0/8`."""
     with suppress(ValueError):
-        return str(ip_network(said or "", strict=False))
-    return said  # the cloud's own name
+        return str(ip_network(ip_range or "", strict=False))
+    return ip_range  # the cloud's own name

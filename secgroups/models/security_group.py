@@ -38,7 +38,7 @@ class SecurityGroup(Timestamped):
         tenant_ref="cloud_tenant__ems_ref",
         network_ref="cloud_network__ems_ref",
         # Stored in `shared`, `shared_with` and `associated_networks`.
-        apart=("shared_with", "associated_network_refs"),
+        excluded=("shared_with", "associated_network_refs"),
         derived={"shared": "shared"},
     )
 

@@ -42,22 +42,23 @@ class Edit:
 
 
 @transaction.atomic
-def request_edits(decided: Sequence[Edit | Refused], *, user: User) -> list[Accepted | Refused]:
-    """Queue each edit as a task, all or none. The answers are in the order of `decided`.
+def request_edits(decisions: Sequence[Edit | Refused], *, user: User) -> list[Accepted | Refused]:
+    """Queue each edit as a task, all or none. The answers are in the order of `decisions`.
 
     The edits of one provider run one after the other, in this order.
     """
-    specs: dict[Provider, list[TaskSpec]] = {}
-    for one in decided:
-        if isinstance(one, Edit):
-            specs.setdefault(one.provider, []).append(one.spec)
+    by_provider: dict[Provider, list[TaskSpec]] = {}
+    for decision in decisions:
+        if isinstance(decision, Edit):
+            by_provider.setdefault(decision.provider, []).append(decision.spec)
     # In a fixed order, so that two requests can't wait for each other.
     tasks = {
-        provider: iter(queue_work(f"security_groups/{provider.pk}", wanted, user=user, provider=provider))
-        for provider, wanted in sorted(specs.items(), key=lambda item: item[0].pk)
+        provider: iter(queue_work(f"security_groups/{provider.pk}", specs, user=user, provider=provider))
+        for provider, specs in sorted(by_provider.items(), key=lambda item: item[0].pk)
     }
     return [
-        Accepted(one.spec.message, next(tasks[one.provider])) if isinstance(one, Edit) else one for one in decided
+        Accepted(decision.spec.message, next(tasks[decision.provider])) if isinstance(decision, Edit) else decision
+        for decision in decisions
     ]
 
 
@@ -98,8 +99,8 @@ def group_edit(group: SecurityGroup, **attributes: str | None) -> Edit | Refused
     if not attributes:
         return Refused(cannot("edit", subject, messages.NO_CHANGES))
     arguments = GroupEdit(subject=subject, group=_known(group), attributes=GroupAttributes(**attributes))
-    named = _named(group)
-    return _edit(provider, arguments, {"security_group": named, "group": named, "attributes": attributes})
+    summary = _named(group)
+    return _edit(provider, arguments, {"security_group": summary, "group": summary, "attributes": attributes})
 
 
 def group_deletion(group: SecurityGroup) -> Edit | Refused:
@@ -140,10 +141,10 @@ def rule_creation(
     )
     if source and (refusal := foreign_source(group, source)):
         return Refused(cannot("create", subject, refusal))
-    wanted = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
+    new_rule = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
     shown = rule | {"source_security_group": source and _named(source)}
     context = {"security_group": _named(group), "firewall_rule": shown}
-    return _edit(group.provider, RuleCreation(subject=subject, rule=wanted), context)
+    return _edit(group.provider, RuleCreation(subject=subject, rule=new_rule), context)
 
 
 def rule_deletion(rule: FirewallRule) -> Edit | Refused:
@@ -156,9 +157,9 @@ def rule_deletion(rule: FirewallRule) -> Edit | Refused:
         end_port=rule.end_port,
         source=source.name if source else rule.source_ip_range,
     )
-    known = KnownRule(ref=rule.ems_ref, group_ref=group.ems_ref, direction=cast(Direction, rule.direction))
+    known_rule = KnownRule(ref=rule.ems_ref, group_ref=group.ems_ref, direction=cast(Direction, rule.direction))
     context = {"security_group": _named(group), "firewall_rule": {"id": str(rule.pk), "ems_ref": rule.ems_ref}}
-    return _edit(group.provider, RuleDeletion(subject=subject, rule=known), context)
+    return _edit(group.provider, RuleDeletion(subject=subject, rule=known_rule), context)
 
 
 def _managing(provider: Provider) -> type[Driver] | None:

@@ -11,9 +11,9 @@ from secgroups.plan import Action
 from secgroups.services.changes import GroupReference
 
 
-def keep_refused_change(*, vm: Vm, action: Action, asked: GroupReference, reason: str, user: User) -> Task:
+def keep_refused_change(*, vm: Vm, action: Action, reference: GroupReference, reason: str, user: User) -> Task:
     """Create a finished task for a refused change."""
-    name = messages.doing(action, messages.change_of(action, messages.group_called(asked.label), vm.name))
-    group = {"name": asked.label, "ems_ref": asked.ems_ref}
+    name = messages.doing(action, messages.change_of(action, messages.group_called(reference.label), vm.name))
+    group = {"name": reference.label, "ems_ref": reference.ems_ref}
     spec = TaskSpec(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
     return keep_refused(f"vms/{vm.pk}", spec, user=user, provider=vm.provider, vm=vm)

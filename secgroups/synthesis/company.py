@@ -183,15 +183,17 @@ class Cloud:
 
     def _ports(self, name: str, number: int, group: int, network: int, random: Random) -> Iterator[Port]:
         """The first port has every group of the instance. Some have a second one, with the service's group."""
-        groups = [at for at, (_, share, _) in enumerate(EVERYWHERE) if random.random() < share]
+        groups = [index for index, (_, share, _) in enumerate(EVERYWHERE) if random.random() < share]
         if random.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
             groups.append(other)
         count = 2 if random.random() < _WITH_SECOND_PORT else 1
-        for at in range(count):
+        for index in range(count):
             address = f"10.{network % 256}.{number >> 8 & 255}.{number & 255}"
-            called = f"{name}-eth{at}" if self.dialect is OPENSTACK else None
-            on = (group, *groups) if at == 0 else (group,)
-            yield Port(self.dialect.ref("port", random), called, self.dialect.mac_address(random), address, on)
+            port_name = f"{name}-eth{index}" if self.dialect is OPENSTACK else None
+            port_groups = (group, *groups) if index == 0 else (group,)
+            yield Port(
+                self.dialect.ref("port", random), port_name, self.dialect.mac_address(random), address, port_groups
+            )
 
     def _drawn(self, random: Random) -> int:
         """A random service for an instance."""
@@ -210,8 +212,8 @@ class Cloud:
             return EVERYWHERE[group][0], 0, 0
         tenant = group % tenants
         rest, environment = divmod(group // tenants, len(ENVIRONMENTS))
-        more, component = divmod(rest, len(COMPONENTS))
-        name = f"{ENVIRONMENTS[environment]}-{_team(tenant)}-{COMPONENTS[component][0]}{more or ''}"
+        cycle, component = divmod(rest, len(COMPONENTS))
+        name = f"{ENVIRONMENTS[environment]}-{_team(tenant)}-{COMPONENTS[component][0]}{cycle or ''}"
         return name, tenant, tenant * len(ENVIRONMENTS) + environment
 
     def _port(self, group: int) -> int:
@@ -246,8 +248,8 @@ def company(seed: int, size: Size) -> list[Cloud]:
 
 
 def _team(tenant: int) -> str:
-    again, team = divmod(tenant, len(TEAMS))
-    return f"{TEAMS[team]}-{again + 1}" if again else TEAMS[team]
+    cycle, team = divmod(tenant, len(TEAMS))
+    return f"{TEAMS[team]}-{cycle + 1}" if cycle else TEAMS[team]
 
 
 def _moment(random: Random) -> datetime:

@@ -116,7 +116,7 @@ class _Writing:
         vms = _numbered(Vm, _VM, len(batch), map(self._vm, batch))
         of_instances = list(zip(vms, batch, strict=True))
         ports = [(vm, instance, port) for vm, instance in of_instances for port in instance.ports]
-        ids = _numbered(NetworkPort, _PORT, len(ports), (self._port(*one) for one in ports))
+        ids = _numbered(NetworkPort, _PORT, len(ports), (self._port(*entry) for entry in ports))
         memberships = (
             (self.groups[group], pk, vm)
             for pk, (vm, _, port) in zip(ids, ports, strict=True)

@@ -420,8 +420,8 @@ class DriverContract:
         site.read()
         group, vm = site.known(web), site.vm(instance)
         answers: list[object] = [
-            *request_changes(vm=vm, action="add", asked=[GroupReference("web")], user=None),
-            *request_changes(vm=vm, action="remove", asked=[GroupReference("web")], user=None),
+            *request_changes(vm=vm, action="add", references=[GroupReference("web")], user=None),
+            *request_changes(vm=vm, action="remove", references=[GroupReference("web")], user=None),
             group_creation(site.provider, name="new"),
             group_edit(group, name="new"),
             group_deletion(group),

@@ -13,7 +13,7 @@ from tests.clouds import Grip
 def queue(vm: Vm, action: Action, *asked: str | GroupReference) -> list[Task]:
     """The tasks for these groups, each by its name unless it says otherwise."""
     wanted = [GroupReference(one) if isinstance(one, str) else one for one in asked]
-    answers = request_changes(vm=vm, action=action, asked=wanted, user=None)
+    answers = request_changes(vm=vm, action=action, references=wanted, user=None)
     assert all(isinstance(answer, Accepted) for answer in answers)
     return [answer.task for answer in answers]
 

@@ -87,7 +87,9 @@ def test_a_group_of_another_network_that_is_on_the_port_can_be_removed(cast: Cas
     vm = cast.production.single
     cloud.set_port(PORT, group_refs=("sg-production-default", "sg-staging-web"))
     refresh(cast.acme, Grip())
-    [answer] = request_changes(vm=vm, action="remove", asked=[GroupReference(ems_ref="sg-staging-web")], user=None)
+    [answer] = request_changes(
+        vm=vm, action="remove", references=[GroupReference(ems_ref="sg-staging-web")], user=None
+    )
     assert isinstance(answer, Accepted)
     carried_out(vm)
     assert memberships(vm)[PORT] == {"sg-production-default"}

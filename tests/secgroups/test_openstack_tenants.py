@@ -29,7 +29,7 @@ def instance(ref: str) -> Vm:
 
 
 def refusal(vm: Vm, asked: GroupReference) -> str:
-    [answer] = request_changes(vm=vm, action="add", asked=[asked], user=User(username="sam"))
+    [answer] = request_changes(vm=vm, action="add", references=[asked], user=User(username="sam"))
     assert isinstance(answer, Refused)
     return answer.message
 

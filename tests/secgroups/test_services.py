@@ -27,13 +27,13 @@ def vm(cast: Cast, user: User) -> Vm:
 
 
 def request(vm: Vm, *asked: GroupReference, action: Action = "add") -> list[Accepted | Refused]:
-    return request_changes(vm=vm, action=action, asked=asked, user=User.objects.get())
+    return request_changes(vm=vm, action=action, references=asked, user=User.objects.get())
 
 
 def test_what_was_refused_before_stays_in_its_place(vm: Vm, user: User) -> None:
     refused = Refused("Cannot add nothing")
     asked = [refused, GroupReference("web"), refused, GroupReference("db")]
-    answers = request_changes(vm=vm, action="add", asked=asked, user=user)
+    answers = request_changes(vm=vm, action="add", references=asked, user=user)
     assert [answer.message.split(" to ")[0] for answer in answers] == [
         "Cannot add nothing",
         "Adding security group web",
@@ -266,5 +266,5 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_groups(
     # Candidates, ports, what waits, its turn and the tasks, in a savepoint of the service and one of the queue.
     most = 9 if connection.vendor == "postgresql" else 8  # takes turns
     with django_assert_max_num_queries(most):
-        request_changes(vm=vm, action="add", asked=asked, user=user)
+        request_changes(vm=vm, action="add", references=asked, user=user)
     assert Task.objects.count() == number + 1

@@ -176,7 +176,7 @@ def check_instance(cloud: Stack | Account, vm: Vm, groups: list[SecurityGroup], 
     ports, before = ports_in(cloud, vm.ems_ref), deepcopy(cloud)
     names = names_in(cloud)
     fitting = {ref for ref in names if any(takes(before, port, ref) for port in ports)}
-    answers = request_changes(vm=vm, action="add", asked=[WAYS[way](group) for group in groups], user=None)
+    answers = request_changes(vm=vm, action="add", references=[WAYS[way](group) for group in groups], user=None)
     tasks = (
         {task.pk: task for task in carried_out(vm)} if any(isinstance(one, Accepted) for one in answers) else {}
     )

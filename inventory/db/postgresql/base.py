@@ -82,8 +82,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.ensure_connection()
         connection = self.connection
         with self.wrap_database_errors:
-            made = base.ServerBindingCursor(connection)  # type: ignore[call-arg]
-            cursor = self._prepare_cursor(made)  # type: ignore[attr-defined]
+            server_cursor = base.ServerBindingCursor(connection)  # type: ignore[call-arg]
+            cursor = self._prepare_cursor(server_cursor)  # type: ignore[attr-defined]
         connection.prepare_threshold = 0 if self._is_direct else None
         try:
             with cursor:
@@ -107,6 +107,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _is_quiet(self) -> bool:
         if self.connection is None or self.connection.closed:
             return False
-        reading = select.poll()
-        reading.register(self.connection.fileno(), select.POLLIN)
-        return not reading.poll(0)
+        poller = select.poll()
+        poller.register(self.connection.fileno(), select.POLLIN)
+        return not poller.poll(0)

@@ -14,13 +14,13 @@ def main() -> None:
     parser.add_argument("what", choices=["up", "down", "wipe"], help="wipe: down, and forget all but packages")
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    plane = ControlPlane(arguments.folder, lambda words: print(f"OpenStack: {words}", flush=True))  # noqa: T201
+    plane = ControlPlane(arguments.folder, lambda text: print(f"OpenStack: {text}", flush=True))  # noqa: T201
     if arguments.what == "up":
         try:
-            told = plane.up()
-        except NotUp as failure:
-            sys.exit(str(failure))
-        print("OpenStack: " + ", ".join(f"{name} {value}" for name, value in told.items()))  # noqa: T201
+            access = plane.up()
+        except NotUp as error:
+            sys.exit(str(error))
+        print("OpenStack: " + ", ".join(f"{name} {value}" for name, value in access.items()))  # noqa: T201
     else:
         getattr(plane, arguments.what)()
 

@@ -27,55 +27,56 @@ TIMEOUT = 120
 def account(known_url: str | None) -> Iterator[Account]:
     """The account of the control plane's administrator; the control plane is started, and goes on afterwards."""
     folder = Path(os.environ.get("OPENSTACK") or settings.VAR / "openstack")
-    told = ControlPlane(folder, lambda words: print(f"OpenStack: {words}", flush=True)).up()  # noqa: T201
-    fill(told)
+    access = ControlPlane(folder, lambda text: print(f"OpenStack: {text}", flush=True)).up()  # noqa: T201
+    fill(access)
     yield Account(
         {
             "vendor": "openstack",
-            "provider_region": told["region"],
-            "url": told["url"],
-            "project": told["project"],
-            "credentials": {"userid": told["userid"], "password": told["password"]},
+            "provider_region": access["region"],
+            "url": access["url"],
+            "project": access["project"],
+            "credentials": {"userid": access["userid"], "password": access["password"]},
         },
         "a real OpenStack; `make openstack-down` ends it",
     )
 
 
-def fill(told: dict[str, str]) -> None:
+def fill(access: dict[str, str]) -> None:
     """Make the company's projects, with everything in them, unless they are there."""
-    admin = _connect(told, told["project"])
+    admin = _connect(access, access["project"])
     for network in NETWORKS:
         if not admin.identity.find_project(network.name):
             project = admin.identity.create_project(name=network.name)
-            role, user = admin.identity.find_role("admin"), admin.identity.find_user(told["userid"])
+            role, user = admin.identity.find_role("admin"), admin.identity.find_user(access["userid"])
             admin.identity.assign_project_role_to_user(project, user, role)
-            _fill_project(_connect(told, network.name), network)
+            _fill_project(_connect(access, network.name), network)
 
 
-def _connect(told: dict[str, str], project: str) -> Any:  # what it makes is typed as of every version at once
+def _connect(access: dict[str, str], project: str) -> Any:  # what it makes is typed as of every version at once
     return Connection(
         auth={
-            "auth_url": f"{told['url']}/v3",
-            "username": told["userid"],
-            "password": told["password"],
+            "auth_url": f"{access['url']}/v3",
+            "username": access["userid"],
+            "password": access["password"],
             "user_domain_id": "default",
             "project_domain_id": "default",
             "project_name": project,
         },
-        region_name=told["region"],
+        region_name=access["region"],
     )
 
 
 def _fill_project(cloud: Any, network: Network) -> None:
-    made = cloud.network.create_network(name=network.name)
-    cloud.network.create_subnet(network_id=made.id, ip_version=4, cidr=network.cidr)
+    cloud_network = cloud.network.create_network(name=network.name)
+    cloud.network.create_subnet(network_id=cloud_network.id, ip_version=4, cidr=network.cidr)
     groups = _create_groups(cloud, network)
     image, flavor = cloud.image.find_image("nothing").id, cloud.compute.find_flavor("tiny").id
 
     def launch(servers: Servers, number: int) -> None:
-        given = [groups[name] for name in servers.groups]
+        group_ids = [groups[name] for name in servers.groups]
         ports = [
-            cloud.network.create_port(network_id=made.id, security_groups=given) for _ in range(servers.interfaces)
+            cloud.network.create_port(network_id=cloud_network.id, security_groups=group_ids)
+            for _ in range(servers.interfaces)
         ]
         cloud.compute.create_server(
             name=f"{network.name}-{servers.role}-{number}",
@@ -84,11 +85,11 @@ def _fill_project(cloud: Any, network: Network) -> None:
             networks=[{"port": port.id} for port in ports],
         )
 
-    with ThreadPoolExecutor(HANDS) as hands:
-        wanted = [(servers, number) for servers in network.servers for number in range(1, servers.count + 1)]
-        list(hands.map(lambda one: launch(*one), wanted))
-    ends = time.monotonic() + TIMEOUT
-    while any(server.status == "BUILD" for server in cloud.compute.servers()) and time.monotonic() < ends:
+    with ThreadPoolExecutor(HANDS) as executor:
+        launches = [(servers, number) for servers in network.servers for number in range(1, servers.count + 1)]
+        list(executor.map(lambda launch_args: launch(*launch_args), launches))
+    deadline = time.monotonic() + TIMEOUT
+    while any(server.status == "BUILD" for server in cloud.compute.servers()) and time.monotonic() < deadline:
         time.sleep(0.5)
 
 

@@ -45,13 +45,13 @@ def write(layout: Layout) -> None:
         parser.read_dict(sections)
         with (layout.etc / f"{name}.conf").open("w") as file:
             parser.write(file)
-    pastes = {
+    paste_files = {
         "neutron-paste.ini": "neutron/api-paste.ini",
         "api-paste.ini": "nova/api-paste.ini",  # Nova looks for it under this name beside its configuration
         "glance-paste.ini": "glance/glance-api-paste.ini",
     }
-    for ours, theirs in pastes.items():
-        (layout.etc / ours).write_bytes((layout.packaged / theirs).read_bytes())
+    for target, source in paste_files.items():
+        (layout.etc / target).write_bytes((layout.packaged / source).read_bytes())
 
 
 def _services(layout: Layout) -> Mapping[str, Sections]:

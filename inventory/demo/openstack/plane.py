@@ -47,7 +47,7 @@ class NotUp(Exception):
 class ControlPlane:
     """The control plane of a folder: its packages in `venv`, everything else in `state`."""
 
-    def __init__(self, folder: Path, say: Callable[[str], object] = lambda words: None) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], object] = lambda text: None) -> None:
         self.folder = folder.resolve()
         self.state = self.folder / "state"
         self.venv = self.folder / "venv"
@@ -72,15 +72,15 @@ class ControlPlane:
             for service in services:
                 self._wait_for(process, layout.url(service))
         self._once_each([("flavor and image", ["seed.py", "images", keystone])])
-        told = {
+        access = {
             "url": layout.url("keystone"),
             "userid": ADMIN,
             "password": ADMIN_PASSWORD,
             "project": ADMIN,
             "region": REGION,
         }
-        (self.folder / "plane.json").write_text(json.dumps(told))
-        return told
+        (self.folder / "plane.json").write_text(json.dumps(access))
+        return access
 
     def down(self) -> None:
         """End what was started here."""
@@ -101,8 +101,8 @@ class ControlPlane:
     # Packages and files
 
     def _install(self) -> None:
-        wanted, installed = REQUIREMENTS.read_text(), self.venv / "installed"
-        if installed.exists() and installed.read_text() == wanted:
+        requirements, installed = REQUIREMENTS.read_text(), self.venv / "installed"
+        if installed.exists() and installed.read_text() == requirements:
             return
         self._say("installing the packages")
         shutil.rmtree(self.venv, ignore_errors=True)
@@ -111,16 +111,16 @@ class ControlPlane:
         self._run("pip", [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", INSTALLER])
         installer = [str(self.venv / "bin" / "uv"), "pip", "install", "--quiet", "--python", python]
         self._run("packages", [*installer, "--requirement", str(REQUIREMENTS)])
-        installed.write_text(wanted)
+        installed.write_text(requirements)
 
     def _ports(self) -> dict[str, int]:
         """Those by custom, or the next that are free; kept from then on, because the catalog has them."""
-        kept = self.state / "ports.json"
-        if not kept.exists():
-            with ExitStack() as held:  # until each service has one, or two could be given the same
-                found = {name: held.enter_context(_next_free(port)) for name, port in PORTS.items()}
-                kept.write_text(json.dumps({name: trial.getsockname()[1] for name, trial in found.items()}))
-        ports: dict[str, int] = json.loads(kept.read_text())
+        file = self.state / "ports.json"
+        if not file.exists():
+            with ExitStack() as stack:  # until each service has one, or two could be given the same
+                sockets = {name: stack.enter_context(_next_free(port)) for name, port in PORTS.items()}
+                file.write_text(json.dumps({name: sock.getsockname()[1] for name, sock in sockets.items()}))
+        ports: dict[str, int] = json.loads(file.read_text())
         return ports
 
     def _plug_in(self) -> None:
@@ -136,15 +136,15 @@ class ControlPlane:
         """Run these programs at a time, each once in the life of the state."""
         waiting = []
         for name, arguments in steps:
-            done = self.state / "run" / f"{name}.done"
-            if not done.exists():
+            marker = self.state / "run" / f"{name}.done"
+            if not marker.exists():
                 self._say(name)
-                waiting.append((name, done, self._spawn(name, arguments)))
+                waiting.append((name, marker, self._spawn(name, arguments)))
         try:
-            for name, done, process in waiting:
+            for name, marker, process in waiting:
                 if not _comes(lambda process=process: process.poll() is not None) or process.returncode:  # type: ignore[misc]
                     raise NotUp(f"The {name} could not be made.\n{self._end_of_log(name)}")
-                done.touch()
+                marker.touch()
         finally:
             for _, _, process in waiting:  # those that the failure of another has left
                 process.kill()
@@ -154,9 +154,9 @@ class ControlPlane:
         if name in dict(self._running()):
             return
         for service in PROCESSES[name]:
-            if not (trial := _listen(layout.ports[service])):
+            if not (sock := _listen(layout.ports[service])):
                 raise NotUp(f"{layout.url(service)} is where {service} belongs, and something else listens there.")
-            trial.close()
+            sock.close()
         self._say(f"starting {' and '.join(PROCESSES[name])}")
         services = [f"{service}={layout.ports[service]}" for service in PROCESSES[name]]
         program = "compute.py" if name == "compute" else "serve.py"
@@ -174,8 +174,8 @@ class ControlPlane:
     def _running(self) -> Iterator[tuple[str, int]]:
         for name in PROCESSES:
             file = self._pid_file(name)
-            pid, _, born = file.read_text().partition(" ") if file.exists() else ("", "", "")
-            if born and _born(int(pid)) == born:
+            pid, _, start_time = file.read_text().partition(" ") if file.exists() else ("", "", "")
+            if start_time and _born(int(pid)) == start_time:
                 yield name, int(pid)
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -208,11 +208,11 @@ class ControlPlane:
 
     def _run(self, name: str, command: list[str]) -> None:
         with self._log(name).open("wb") as log:
-            given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             try:
-                subprocess.run(command, check=True, timeout=INSTALLING, **given)  # noqa: S603 - ours
-            except subprocess.SubprocessError as failure:
-                raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}") from failure
+                subprocess.run(command, check=True, timeout=INSTALLING, **streams)  # noqa: S603 - ours
+            except subprocess.SubprocessError as error:
+                raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}") from error
 
     def _log(self, name: str) -> Path:
         return self.state / "log" / f"{name}.log"
@@ -244,8 +244,8 @@ def _next_free(port: int) -> socket.socket:
     Not on any that is free: the system gives those to connections, and a service could not come back to its own.
     """
     for candidate in range(port, port + 1000):
-        if trial := _listen(candidate):
-            return trial
+        if sock := _listen(candidate):
+            return sock
     raise NotUp(f"No port after {port} is free.")
 
 
@@ -263,11 +263,11 @@ def _born(pid: int) -> str:
     it has its ports.
     """
     try:
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    state, threads, born = told[0], told[17], told[19]
-    return "" if state == "Z" and threads == "1" else born
+    state, threads, start_time = stat[0], stat[17], stat[19]
+    return "" if state == "Z" and threads == "1" else start_time
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -285,11 +285,11 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _comes(look: Callable[[], bool]) -> bool:
+def _comes(condition: Callable[[], bool]) -> bool:
     """Whether something becomes true in time."""
-    ends = time.monotonic() + TIMEOUT
-    while not look():
-        if time.monotonic() > ends:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
     return True

@@ -59,9 +59,9 @@ class Ec2Driver(Driver):
         ports = self._ports({})
         instances = self._instances(self._client.read("describe_instances", "Reservations"))
         groups = self._groups({}, self._associations({}))
-        known = {group.ref for group in groups}
+        group_refs = {group.ref for group in groups}
         rules = tuple(
-            parsers.rule(item, known)
+            parsers.rule(item, group_refs)
             for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
         networks = self._vpcs({})
@@ -92,8 +92,8 @@ class Ec2Driver(Driver):
         return self._as_told(Inventory(groups=groups, instances=instances, ports=ports))
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
-        found = (port for chunk in _chunks(refs) for port in self._ports({"network-interface-id": chunk}))
-        return Inventory(ports=tuple(found))
+        ports = (port for chunk in _chunks(refs) for port in self._ports({"network-interface-id": chunk}))
+        return Inventory(ports=tuple(ports))
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         self._instance(instance_ref)
@@ -108,24 +108,24 @@ class Ec2Driver(Driver):
         if not vpcs:
             return ()
         associations = self._associations({"vpc-id": vpcs})
-        theirs = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs}, associations)
-        filters = ({"group-id": chunk} for chunk in _chunks(associations))
-        others = (group for chosen in filters for group in self._groups(chosen, associations))
-        return tuple({group.ref: group for group in (*theirs, *others) if group.name == name}.values())
+        own = self._groups({"group-name": [_literally(name)], "vpc-id": vpcs}, associations)
+        queries = ({"group-id": chunk} for chunk in _chunks(associations))
+        associated = (group for filters in queries for group in self._groups(filters, associations))
+        return tuple({group.ref: group for group in (*own, *associated) if group.name == name}.values())
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
         # By a filter, because one unknown id among `GroupIds` is an error for all of them.
-        filters = ({"group-id": chunk} for chunk in _chunks(refs))
-        return tuple(one for chosen in filters for one in self._groups(chosen, self._associations(chosen)))
+        queries = ({"group-id": chunk} for chunk in _chunks(refs))
+        return tuple(group for filters in queries for group in self._groups(filters, self._associations(filters)))
 
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
         if not group_refs:
             # An empty list leaves no trace in a request of the EC2 protocol, which would then ask for nothing.
             raise CloudRefused(f"The network interface {port.ref} must keep at least one security group.")
-        answer = self._client.call(
+        response = self._client.call(
             "modify_network_interface_attribute", NetworkInterfaceId=port.ref, Groups=list(group_refs)
         )
-        return _request_id(answer)
+        return _request_id(response)
 
     def placed(self, group: Group) -> Group:
         vpc = next(iter(self._vpcs({"vpc-id": [group.network_ref]} if group.network_ref else DEFAULT)), None)
@@ -141,11 +141,11 @@ class Ec2Driver(Driver):
         return replace(group, description=group.description or group.name, network_ref=vpc.ref)
 
     def namesakes(self, group: Group) -> tuple[Group, ...]:
-        found = self._groups({"group-name": [_literally(group.name)], "vpc-id": [group.network_ref or ""]})
-        return tuple(one for one in found if one.name == group.name)
+        others = self._groups({"group-name": [_literally(group.name)], "vpc-id": [group.network_ref or ""]})
+        return tuple(other for other in others if other.name == group.name)
 
     def create_group(self, group: Group) -> tuple[Group, str | None]:
-        answer = self._client.call(
+        response = self._client.call(
             "create_security_group",
             "GroupId",
             GroupName=group.name,
@@ -153,9 +153,9 @@ class Ec2Driver(Driver):
             VpcId=group.network_ref,
         )
         # Not every compatible cloud gives an ARN, which names the account.
-        account = parsers.account(answer.get("SecurityGroupArn")) or group.tenant_ref
-        made = replace(group, ref=answer["GroupId"], tenant_ref=account)
-        return made, _request_id(answer)
+        account = parsers.account(response.get("SecurityGroupArn")) or group.tenant_ref
+        created = replace(group, ref=response["GroupId"], tenant_ref=account)
+        return created, _request_id(response)
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
         raise CloudRefused("EC2 can't change the name or the description of a security group.")
@@ -167,58 +167,64 @@ class Ec2Driver(Driver):
             raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
-        read = self._client.read("describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]})
-        items = list(read)
+        listing = self._client.read(
+            "describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]}
+        )
+        items = list(listing)
         peers = {ref for item in items if (ref := (item.get("ReferencedGroupInfo") or {}).get("GroupId"))}
-        known = {group.ref for chunk in _chunks(peers) for group in self._groups({"group-id": chunk})}
-        return tuple(parsers.rule(item, known) for item in items)
+        peer_refs = {group.ref for chunk in _chunks(peers) for group in self._groups({"group-id": chunk})}
+        return tuple(parsers.rule(item, peer_refs) for item in items)
 
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
-        answer = self._client.call(
+        response = self._client.call(
             f"authorize_security_group_{payloads.WAYS[rule.direction]}",
             GroupId=rule.group_ref,
             IpPermissions=[payloads.permission(rule)],
         )
-        made = next(iter(answer.get("SecurityGroupRules", ())), None)
-        if made is None:
+        item = next(iter(response.get("SecurityGroupRules", ())), None)
+        if item is None:
             # A compatible cloud may omit it. A retry then finds that the rule exists.
-            raise CloudUnavailable("EC2 did not return the rule that it created.", request_id=_request_id(answer))
-        return parsers.rule(made, {rule.source_group_ref or ""}), _request_id(answer)
+            raise CloudUnavailable(
+                "EC2 did not return the rule that it created.", request_id=_request_id(response)
+            )
+        return parsers.rule(item, {rule.source_group_ref or ""}), _request_id(response)
 
     def delete_rule(self, rule: Rule) -> str | None:
         operation = f"revoke_security_group_{payloads.WAYS[rule.direction]}"
-        answer = self._client.call(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
-        return _request_id(answer)
+        response = self._client.call(operation, GroupId=rule.group_ref, SecurityGroupRuleIds=[rule.ref])
+        return _request_id(response)
 
     def _instance(self, ref: str) -> tuple[Instance]:
         # By id, because EC2 then returns an error for an unknown one. A filter would just find nothing.
-        answer = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
-        found = self._instances(answer["Reservations"])
-        if not found:
+        response = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
+        instances = self._instances(response["Reservations"])
+        if not instances:
             raise InstanceGone(f"The instance {ref} is terminated or terminating.")
-        return (found[0],)
+        return (instances[0],)
 
     def _instances(self, reservations: Iterable[parsers.Item]) -> tuple[Instance, ...]:
         region = self._client.region
-        return tuple(one for reservation in reservations for one in parsers.instances(reservation, region))
+        return tuple(
+            instance for reservation in reservations for instance in parsers.instances(reservation, region)
+        )
 
     def _ports_of(self, instance_ref: str) -> tuple[Port, ...]:
         return self._ports({"attachment.instance-id": [instance_ref]})
 
     def _ports(self, filters: Filters) -> tuple[Port, ...]:
-        found = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
-        return tuple(map(parsers.port, found))
+        items = self._client.read("describe_network_interfaces", "NetworkInterfaces", filters)
+        return tuple(map(parsers.port, items))
 
     def _groups(self, filters: Filters, associations: parsers.Associations | None = None) -> tuple[Group, ...]:
-        found = self._client.read("describe_security_groups", "SecurityGroups", filters)
-        return tuple(parsers.group(item, associations) for item in found)
+        items = self._client.read("describe_security_groups", "SecurityGroups", filters)
+        return tuple(parsers.group(item, associations) for item in items)
 
     def _associations(self, filters: Filters) -> parsers.Associations:
         """The VPC associations of groups; none if the cloud does not say."""
         operation, key = "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations"
-        wanted = {**filters, "state": ["associated"]}
+        criteria = {**filters, "state": ["associated"]}
         try:
-            return parsers.associations(self._client.read(operation, key, wanted, optional=True))
+            return parsers.associations(self._client.read(operation, key, criteria, optional=True))
         except ABSENT:
             self._untold.add("associated_network_refs")
             return {}
@@ -242,18 +248,21 @@ class Ec2Driver(Driver):
         if default := self._vpcs(DEFAULT):
             return default[0].tenant_ref
         reservations = self._client.read("describe_instances", "Reservations")
-        return next((owner for one in reservations if (owner := one.get("OwnerId"))), None)
+        return next((owner for reservation in reservations if (owner := reservation.get("OwnerId"))), None)
 
     def _users(self, ref: str) -> str:
         """What prevents the deletion of a group: interfaces that have it, groups with rules that refer to it."""
         try:
-            on = sorted(port.ref for port in self._ports({"group-id": [ref]}))
-            naming = (self._groups({name: [ref]}) for name in NAMING)
-            rules = sorted({group.ref for groups in naming for group in groups} - {ref})
+            interfaces = sorted(port.ref for port in self._ports({"group-id": [ref]}))
+            referrers = (self._groups({name: [ref]}) for name in NAMING)
+            rules = sorted({group.ref for groups in referrers for group in groups} - {ref})
         except CloudError:
             return ""
-        told = [("It is attached to the network interfaces", on), ("Rules of these groups refer to it", rules)]
-        return " ".join(f"{words}: {', '.join(refs)}." for words, refs in told if refs)
+        users = [
+            ("It is attached to the network interfaces", interfaces),
+            ("Rules of these groups refer to it", rules),
+        ]
+        return " ".join(f"{label}: {', '.join(refs)}." for label, refs in users if refs)
 
 
 def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
@@ -261,9 +270,9 @@ def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
     return (ids[start : start + FILTER_VALUES] for start in range(0, len(ids), FILTER_VALUES))
 
 
-def _request_id(answer: Mapping[str, Any]) -> str | None:
-    found: str | None = answer["ResponseMetadata"].get("RequestId")
-    return found
+def _request_id(response: Mapping[str, Any]) -> str | None:
+    request_id: str | None = response["ResponseMetadata"].get("RequestId")
+    return request_id
 
 
 def _literally(value: str) -> str:

@@ -85,12 +85,12 @@ class Client:
         send = self._send_optional if optional else self._send
         while True:
             page = self._rate_limiter.send(operation, partial(send, operation, key, parameters))
-            following = page.get("NextToken") or None
-            pages.turn([_identity(item, key) for item in page[key]], following)
+            next_token = page.get("NextToken") or None
+            pages.turn([_identity(item, key) for item in page[key]], next_token)
             yield from page[key]
-            if following is None:
+            if next_token is None:
                 return
-            parameters["NextToken"] = following
+            parameters["NextToken"] = next_token
 
     def _send_optional(self, operation: str, key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The same for an action that an endpoint may lack, which is not worth a retry."""
@@ -102,23 +102,23 @@ class Client:
     def _send(self, operation: str, key: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
             with cloud_errors():
-                answer: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
+                response: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
         except AnswerTooLarge as error:
             if operation.startswith("describe_"):
                 raise
             raise CloudUnavailable(error.message) from error  # whether it was done is unknown
-        if not answer["ResponseMetadata"].get("RequestId") or (key and key not in answer):
+        if not response["ResponseMetadata"].get("RequestId") or (key and key not in response):
             # botocore parses any other page as an empty answer.
             raise ForeignAnswer(FOREIGN)
-        if answer.get("Return") is False:
+        if response.get("Return") is False:
             raise ForeignAnswer("The cloud answered without an error, but did not do it.")
-        return answer
+        return response
 
 
 def _identity(item: Mapping[str, Any], key: str) -> tuple[Any, ...] | None:
     """The identity of an entry in a list, if it has one."""
-    found = tuple(map(item.get, IDENTITIES[key]))
-    return None if None in found else found
+    identity = tuple(map(item.get, IDENTITIES[key]))
+    return None if None in identity else identity
 
 
 @lru_cache(maxsize=128)
@@ -178,14 +178,14 @@ def _session() -> boto3.Session:
     It has no profile, no files and no endpoints of the environment, and credentials are given to each client.
     Clients are thread-safe, making them is not: hence `_making`.
     """
-    fixed = {
+    overrides = {
         "profile": None,
         "config_file": os.devnull,
         "credentials_file": os.devnull,
         "ignore_configured_endpoint_urls": True,
     }
     # botocore's form: name in a configuration file, name in the environment, value without them, conversion
-    core = botocore.session.Session({name: (None, None, value, None) for name, value in fixed.items()})
+    core = botocore.session.Session({name: (None, None, value, None) for name, value in overrides.items()})
     return boto3.Session(botocore_session=core)
 
 

@@ -170,20 +170,20 @@ def refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
 
 
 def _answered(error: ClientError) -> CloudError:
-    answer = error.response
-    if "Error" not in answer:  # but well-formed, like many proxies' pages
+    response = error.response
+    if "Error" not in response:  # but well-formed, like many proxies' pages
         return ForeignAnswer(FOREIGN)
-    code, message = answer["Error"].get("Code") or "", answer["Error"].get("Message") or ""
-    metadata = answer.get("ResponseMetadata", {})
-    kind, words = _meaning(code, message, metadata.get("HTTPStatusCode", 0))
+    code, message = response["Error"].get("Code") or "", response["Error"].get("Message") or ""
+    metadata = response.get("ResponseMetadata", {})
+    kind, text = _meaning(code, message, metadata.get("HTTPStatusCode", 0))
     return kind(
-        f"{words} EC2 said: {f'{message} ({code})' if message else code}", request_id=metadata.get("RequestId")
+        f"{text} EC2 said: {f'{message} ({code})' if message else code}", request_id=metadata.get("RequestId")
     )
 
 
 def _meaning(code: str, message: str, status: int) -> Meaning:
-    for its_code, its_words, meaning in _BY_WORDS:
-        if code == its_code and its_words in message:
+    for known_code, phrase, meaning in _BY_WORDS:
+        if code == known_code and phrase in message:
             return meaning
     # The code has precedence, because throttling has the status 503, like a failure.
     if code in _BY_CODE:
@@ -196,16 +196,16 @@ def _meaning(code: str, message: str, status: int) -> Meaning:
 
 
 def _unanswered(error: BotoCoreError) -> CloudError:
-    if isinstance(known := error.kwargs.get("error"), CloudError):
-        return known  # from a guarded answer; botocore wraps unknown exceptions
-    words = f"{error} {error.kwargs.get('error', '')}"  # with its cause
-    if isinstance(error, SSLError) and any(sign in words for sign in _NO_TLS):
+    if isinstance(cause := error.kwargs.get("error"), CloudError):
+        return cause  # from a guarded answer; botocore wraps unknown exceptions
+    text = f"{error} {error.kwargs.get('error', '')}"  # with its cause
+    if isinstance(error, SSLError) and any(phrase in text for phrase in _NO_TLS):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
-        return CloudRefused(f"{about_tls(words)} {error}")
+        return CloudRefused(f"{about_tls(text)} {error}")
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return CloudUnavailable(f"{NO_ANSWER} {error}")
     if isinstance(error, EndpointConnectionError):
-        return CloudUnavailable(f"{about_the_network(words)} {error}")
+        return CloudUnavailable(f"{about_the_network(text)} {error}")
     if isinstance(error, NoConnectionError | HTTPClientError):
         return CloudUnavailable(f"The connection broke before the answer arrived. {error}")
     return CloudRefused(str(error))  # botocore's own validation, before it sends anything

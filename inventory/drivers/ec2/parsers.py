@@ -50,11 +50,11 @@ def group(item: Item, associations: Associations | None = None) -> Group:
 @understood
 def associations(items: Iterable[Item]) -> Associations:
     """The other VPCs in which each group may be used."""
-    found: dict[str, set[str]] = {}
+    vpcs: dict[str, set[str]] = {}
     for item in items:
         if item.get("State", "associated") == "associated" and (vpc := item.get("VpcId")):
-            found.setdefault(item["GroupId"], set()).add(vpc)
-    return found
+            vpcs.setdefault(item["GroupId"], set()).add(vpc)
+    return vpcs
 
 
 def account(arn: str | None) -> str | None:
@@ -166,9 +166,9 @@ def _addresses(interface: Item) -> tuple[str, ...]:
     private = interface.get("PrivateIpAddresses", ())
     # The interface repeats the association of its first address; some compatible clouds have it only there.
     associations = (item.get("Association") or {} for item in (*private, interface))
-    found = (
+    addresses = (
         *(item.get("PrivateIpAddress") for item in private),
         *(item.get("Ipv6Address") for item in interface.get("Ipv6Addresses", ())),
         *(association.get("PublicIp") for association in associations),
     )
-    return tuple(dict.fromkeys(filter(None, found)))
+    return tuple(dict.fromkeys(filter(None, addresses)))

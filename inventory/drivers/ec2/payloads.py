@@ -17,8 +17,8 @@ ALL_PORTS = (0, 65535)
 
 def permission(rule: Rule) -> dict[str, Any]:
     """An entry of `IpPermissions` for a rule. With a source group it applies to IPv4 and IPv6."""
-    described = {"Description": rule.description} if rule.description else {}
-    return {"IpProtocol": _protocol(rule.host_protocol), **_ports(rule), **_source(rule, described)}
+    description = {"Description": rule.description} if rule.description else {}
+    return {"IpProtocol": _protocol(rule.host_protocol), **_ports(rule), **_source(rule, description)}
 
 
 def _protocol(name: str | None) -> str:
@@ -39,9 +39,9 @@ def _ports(rule: Rule) -> dict[str, int]:
     }
 
 
-def _source(rule: Rule, described: dict[str, str]) -> dict[str, Any]:
+def _source(rule: Rule, description: dict[str, str]) -> dict[str, Any]:
     if rule.source_group_ref:
-        return {"UserIdGroupPairs": [{"GroupId": rule.source_group_ref, **described}]}
+        return {"UserIdGroupPairs": [{"GroupId": rule.source_group_ref, **description}]}
     if ip_network(rule.source_ip_range or "").version == 6:
-        return {"Ipv6Ranges": [{"CidrIpv6": rule.source_ip_range, **described}]}
-    return {"IpRanges": [{"CidrIp": rule.source_ip_range, **described}]}
+        return {"Ipv6Ranges": [{"CidrIpv6": rule.source_ip_range, **description}]}
+    return {"IpRanges": [{"CidrIp": rule.source_ip_range, **description}]}

@@ -55,11 +55,11 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
 def checks(client: Client) -> Iterator[Check]:
     """Raises `CredentialsRefused` at the first of them if the credentials are none."""
     interfaces: list[Mapping[str, Any]] = []
-    for operation, what in LISTS.items():
-        name = f"list {what}"
+    for operation, resources in LISTS.items():
+        name = f"list {resources}"
         try:
-            answer = client.call(operation, MaxResults=PAGE_SIZE)
-            interfaces = answer.get("NetworkInterfaces", [])
+            response = client.call(operation, MaxResults=PAGE_SIZE)
+            interfaces = response.get("NetworkInterfaces", [])
             yield Check(name, True, f"May {name}.", needed=True)
         except NotAllowed as error:
             yield Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed=True)

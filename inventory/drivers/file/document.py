@@ -28,11 +28,11 @@ VERSION = 1
 def _entry(kind: type[Any]) -> type[Struct]:
     """The format of an entry that is read as a value of this type."""
     types = get_type_hints(kind)
-    named: list[Any] = [
+    struct_fields: list[Any] = [
         (field.name, types[field.name], *([] if field.default is MISSING else [field.default]))
         for field in fields(kind)
     ]
-    return defstruct(kind.__name__, named, frozen=True, forbid_unknown_fields=True)
+    return defstruct(kind.__name__, struct_fields, frozen=True, forbid_unknown_fields=True)
 
 
 #: The whole file, in the order of the parts of `values.Inventory`.
@@ -54,13 +54,13 @@ def loaded(content: bytes, name: str) -> values.Inventory:
         raise CloudRefused(f"The file {name} is not valid JSON: {error}") from error
     parts: dict[str, Sequence[Any]] = {part: getattr(document, part) for part in PARTS}
     for part, entries in parts.items():
-        if twice := _first_repeated(entries):
-            raise CloudRefused(f"The file {name} has two {part} with the ref {twice}.")
-    read: dict[str, Any] = {
+        if ref := _first_repeated(entries):
+            raise CloudRefused(f"The file {name} has two {part} with the ref {ref}.")
+    converted: dict[str, Any] = {
         part: tuple(PARTS[part](**msgspec.structs.asdict(entry)) for entry in entries)
         for part, entries in parts.items()
     }
-    return values.Inventory(**read)
+    return values.Inventory(**converted)
 
 
 def _first_repeated(entries: Iterable[Any]) -> str | None:

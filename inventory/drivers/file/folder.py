@@ -17,10 +17,10 @@ MAX_SIZE = settings.INVENTORY_FILE_LIMIT << 20
 
 def file_named(url: str | None) -> str:
     """The file name in a provider's URL. Raises `CloudRefused` for any other URL."""
-    found = FILE_URL.fullmatch(url or "")
-    if found is None:
+    match = FILE_URL.fullmatch(url or "")
+    if match is None:
         raise CloudRefused(f"The provider's URL must name an exported inventory (file:///name.json): {url}")
-    return found[1]
+    return match[1]
 
 
 def content_of(folder: Path, name: str) -> bytes:

@@ -72,8 +72,8 @@ class OpenStackDriver(Driver):
                 return self._inventory_of_project(scope)
             case "instance":
                 if not (instance := self._instance(scope.ref)):
-                    known = self.known_instances.get(scope.ref)
-                    self._view.ask(self._client, known.tenant_ref if known else None)
+                    remembered = self.known_instances.get(scope.ref)
+                    self._view.ask(self._client, remembered.tenant_ref if remembered else None)
                     return self._view.of(Inventory())
                 ports = self._ports_of(instance)
                 groups = self.groups_by_ref(parsers.group_refs(ports))
@@ -89,9 +89,9 @@ class OpenStackDriver(Driver):
         ports = self._ports(project_id=scope.ref)
         instances = self._instances(project_id=scope.ref)
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
-        every = self._groups()
-        self._view.look_at(every)
-        groups = parsers.owned(every, scope.ref)
+        all_groups = self._groups()
+        self._view.look_at(all_groups)
+        groups = parsers.owned(all_groups, scope.ref)
         chunks = _chunks(group.ref for group in groups)
         rules = tuple(rule for chunk in chunks for rule in self._rules(security_group_id=chunk))
         networks = self._networks(project_id=scope.ref)
@@ -103,21 +103,21 @@ class OpenStackDriver(Driver):
         groups: tuple[Group, ...],
         rules: tuple[Rule, ...],
         instances: tuple[Instance, ...],
-        ports: Iterable[Mapping[str, Any]],
+        port_items: Iterable[Mapping[str, Any]],
     ) -> Inventory:
         networks, tenants = tuple(networks), tuple(self._tenants())
-        attached = parsers.ports(ports, (*instances, *self._view.hidden(self.known_instances)))
-        return self._view.of(Inventory(tenants, networks, groups, rules, instances, attached))
+        ports = parsers.ports(port_items, (*instances, *self._view.hidden(self.known_instances)))
+        return self._view.of(Inventory(tenants, networks, groups, rules, instances, ports))
 
     def shows(self, tenant_ref: str | None) -> bool:
         self._view.ask(self._client, tenant_ref)
         return Group not in self._view.partial or same(tenant_ref, self._view.own)
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
-        found = [port for chunk in _chunks(refs) for port in self._ports(id=chunk)]
-        devices = parsers.texts(port.get("device_id") for port in found)
+        items = [item for chunk in _chunks(refs) for item in self._ports(id=chunk)]
+        devices = parsers.texts(item.get("device_id") for item in items)
         instances = filter(None, map(self._instance, sorted(devices)))
-        return Inventory(ports=parsers.ports(found, instances))
+        return Inventory(ports=parsers.ports(items, instances))
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         instance = self._instance(instance_ref)
@@ -128,8 +128,8 @@ class OpenStackDriver(Driver):
 
     def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
         # A server never changes its project. One that is gone has no ports.
-        seen = self._seen.get(instance_ref)
-        return (self._ports_of(seen) if seen else ()) or self.ports(instance_ref)
+        instance = self._seen.get(instance_ref)
+        return (self._ports_of(instance) if instance else ()) or self.ports(instance_ref)
 
     @cached_property
     def _view(self) -> View:
@@ -143,7 +143,7 @@ class OpenStackDriver(Driver):
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
         # Never with a filter by project: Neutron makes the default group of a project that is listed so.
-        return tuple(one for one in self._groups(name=name) if any(map(one.fits, ports)))
+        return tuple(group for group in self._groups(name=name) if any(map(group.fits, ports)))
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
         return tuple(group for chunk in _chunks(refs) for group in self._groups(id=chunk))
@@ -158,17 +158,17 @@ class OpenStackDriver(Driver):
         return replace(group, tenant_ref=group.tenant_ref or self._client.project_ref)
 
     def namesakes(self, group: Group) -> tuple[Group, ...]:
-        return tuple(one for one in self._groups(name=group.name) if same(one.tenant_ref, group.tenant_ref))
+        return tuple(other for other in self._groups(name=group.name) if same(other.tenant_ref, group.tenant_ref))
 
     def create_group(self, group: Group) -> tuple[Group, str | None]:
-        made, request_id = self._client.write("POST", "/security-groups", payloads.group(group), "security_group")
-        return parsers.group(made), request_id
+        item, request_id = self._client.write("POST", "/security-groups", payloads.group(group), "security_group")
+        return parsers.group(item), request_id
 
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
-        given = {"name": name, "description": description}
-        body = {"security_group": {key: value for key, value in given.items() if value is not None}}
-        edited, request_id = self._client.write("PUT", f"/security-groups/{ref}", body, "security_group")
-        return parsers.group(edited), request_id
+        changes = {"name": name, "description": description}
+        body = {"security_group": {key: value for key, value in changes.items() if value is not None}}
+        item, request_id = self._client.write("PUT", f"/security-groups/{ref}", body, "security_group")
+        return parsers.group(item), request_id
 
     def delete_group(self, ref: str) -> str | None:
         try:
@@ -184,8 +184,8 @@ class OpenStackDriver(Driver):
         if group is None:
             raise GroupNotFound(f"There is no security group {rule.group_ref}.")
         body = payloads.rule(rule, group.tenant_ref)
-        made, request_id = self._client.write("POST", "/security-group-rules", body, "security_group_rule")
-        return parsers.rule(made), request_id
+        item, request_id = self._client.write("POST", "/security-group-rules", body, "security_group_rule")
+        return parsers.rule(item), request_id
 
     def delete_rule(self, rule: Rule) -> str | None:
         return self._client.write("DELETE", f"/security-group-rules/{rule.ref}")[1]
@@ -200,23 +200,23 @@ class OpenStackDriver(Driver):
         return list(self._neutron("ports", fields=parsers.PORT_FIELDS, **parameters))
 
     def _ports_of(self, instance: Instance) -> tuple[Port, ...]:
-        found = parsers.ports(self._ports(device_id=instance.ref), [instance])
-        return tuple(port for port in found if port.instance_ref)
+        ports = parsers.ports(self._ports(device_id=instance.ref), [instance])
+        return tuple(port for port in ports if port.instance_ref)
 
     def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
         """The ports that have a group; only servers of a port's own project can have it."""
-        found = self._ports(security_groups=group_ref)
-        projects = parsers.texts(port.get("project_id") for port in found if port.get("device_id"))
+        items = self._ports(security_groups=group_ref)
+        projects = parsers.texts(item.get("project_id") for item in items if item.get("device_id"))
         instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
-        return parsers.ports(found, instances)
+        return parsers.ports(items, instances)
 
     def _rules(self, **parameters: Any) -> tuple[Rule, ...]:
         return tuple(map(parsers.rule, self._neutron("security-group-rules", **parameters)))
 
     def _groups(self, **parameters: Any) -> tuple[Group, ...]:
-        found = list(self._neutron("security-groups", fields=parsers.GROUP_FIELDS, **parameters))
-        shares = self._shares() if found else {}
-        return tuple(parsers.group(item, shares, self._client.project_ref) for item in found)
+        items = list(self._neutron("security-groups", fields=parsers.GROUP_FIELDS, **parameters))
+        shares = self._shares() if items else {}
+        return tuple(parsers.group(item, shares, self._client.project_ref) for item in items)
 
     def _shares(self) -> dict[str, list[str]]:
         try:
@@ -231,49 +231,53 @@ class OpenStackDriver(Driver):
             yield parsers.network(item, cidrs)
 
     def _instances(self, **parameters: Any) -> tuple[Instance, ...]:
-        read = partial(self._client.read, "compute", "/servers/detail", "servers")
+        list_servers = partial(self._client.read, "compute", "/servers/detail", "servers")
         try:
-            listed = self._read(read(all_tenants=1, **parameters))
+            instances = self._read(list_servers(all_tenants=1, **parameters))
         except CredentialsRefused:
             self._view.partial.add(Instance)  # no administrator: those of the own project
-            listed = self._read(read())
-        return (*listed, *self._left_out(listed, parameters.get("project_id")))
+            instances = self._read(list_servers())
+        return (*instances, *self._left_out(instances, parameters.get("project_id")))
 
-    def _left_out(self, listed: Iterable[Instance], project: str | None) -> Iterator[Instance]:
+    def _left_out(self, instances: Iterable[Instance], project: str | None) -> Iterator[Instance]:
         """The known servers, of one project or of all, that Nova left out and does not say are gone.
 
         It leaves out those of a cell that is down: with a filter, on all pages but the first, and before 2.69. One
         of which nothing is to be learned is the last that is asked for: of the others there would not be either.
         """
-        seen = parsers.texts(one.ref for one in listed) | {
-            one.ref for one in self._view.hidden(self.known_instances)
+        seen_refs = parsers.texts(instance.ref for instance in instances) | {
+            instance.ref for instance in self._view.hidden(self.known_instances)
         }
-        known = (one for one in self.known_instances.values() if project in (None, one.tenant_ref))
-        down = False
-        for one in known:
-            if one.ref in seen:
+        remembered = (
+            instance for instance in self.known_instances.values() if project in (None, instance.tenant_ref)
+        )
+        is_down = False
+        for instance in remembered:
+            if instance.ref in seen_refs:
                 continue
-            found: Instance | None = parsers.unknown(one)
-            if not down:
+            current: Instance | None = parsers.unknown(instance)
+            if not is_down:
                 try:
-                    found = self._instance(one.ref)
-                    down = found is not None and found.raw_power_state == parsers.UNKNOWN
+                    current = self._instance(instance.ref)
+                    is_down = current is not None and current.raw_power_state == parsers.UNKNOWN
                 except CloudError as error:
-                    down = not error.permanent
-            if found:
-                yield found
+                    is_down = not error.permanent
+            if current:
+                yield current
 
     def _read(self, servers: Iterable[dict[str, Any]]) -> tuple[Instance, ...]:
-        region, known = self._client.region, self.known_instances
-        found = (parsers.instance(server, region, parsers.of(known, server["id"])) for server in servers)
-        return tuple(one for one in found if str(one.raw_power_state) not in parsers.GONE)
+        region, remembered = self._client.region, self.known_instances
+        instances = (parsers.instance(server, region, parsers.of(remembered, server["id"])) for server in servers)
+        return tuple(instance for instance in instances if str(instance.raw_power_state) not in parsers.GONE)
 
     def _tenants(self) -> list[Tenant]:
-        partly = partial(self._view.partial.add, Tenant)
+        mark_partial = partial(self._view.partial.add, Tenant)
         try:
-            return list(map(parsers.tenant, self._client.read("identity", "/projects", "projects", cut=partly)))
+            return list(
+                map(parsers.tenant, self._client.read("identity", "/projects", "projects", on_cut=mark_partial))
+            )
         except CredentialsRefused:
-            partly()  # no administrator
+            mark_partial()  # no administrator
             return [parsers.tenant(self._client.own_project())]
 
     def _instance(self, ref: str) -> Instance | None:
@@ -287,11 +291,11 @@ class OpenStackDriver(Driver):
     def _users(self, group_ref: str) -> str:
         """Which ports keep a group from being deleted."""
         try:
-            found = self._ports_with(group_ref)
+            ports = self._ports_with(group_ref)
         except CloudError:
-            found = ()
-        ports = ", ".join(f"{port.ref} of {port.instance_ref or 'no instance'}" for port in found)
-        return f"It is attached to the ports: {ports}." if ports else ""
+            ports = ()
+        listing = ", ".join(f"{port.ref} of {port.instance_ref or 'no instance'}" for port in ports)
+        return f"It is attached to the ports: {listing}." if listing else ""
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:

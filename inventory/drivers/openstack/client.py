@@ -71,9 +71,15 @@ class Client:
         return self._ask(service, path, partial(decoding.item, key=key), parameters)
 
     def read(
-        self, service: Service, path: str, key: str, *, cut: Callable[[], object] = lambda: None, **parameters: Any
+        self,
+        service: Service,
+        path: str,
+        key: str,
+        *,
+        on_cut: Callable[[], object] = lambda: None,
+        **parameters: Any,
     ) -> Iterator[Item]:
-        """What all pages of a list have under `key`; `cut` is called where the cloud leaves the rest out."""
+        """What all pages of a list have under `key`; `on_cut` is called where the cloud leaves the rest out."""
         if service == "network":
             parameters = {"limit": PAGE_SIZE, **parameters}
         pages = Pages(key, self._connection)
@@ -82,7 +88,7 @@ class Client:
             pages.turn([item["id"] if isinstance(item["id"], str) else None for item in page.things], page.marker)
             yield from page.things
             if page.is_cut:
-                cut()
+                on_cut()
             if page.marker is None:
                 return
             parameters["marker"] = page.marker
@@ -100,14 +106,14 @@ class Client:
         Without a `key` the answer has to be empty.
         """
         send = partial(self._send, "network", method, path, {"json": body, "headers": headers})
-        read = partial(decoding.item, key=key) if key else decoding.nothing
+        decode = partial(decoding.item, key=key) if key else decoding.nothing
 
         def written() -> tuple[Item, str | None]:
             try:
-                answer = send()
+                response = send()
             except AnswerTooLarge as error:
                 raise CloudUnavailable(error.message) from error  # whether it was done is unknown
-            return read(answer), answer.headers.get("X-Openstack-Request-Id")
+            return decode(response), response.headers.get("X-Openstack-Request-Id")
 
         return self._rate_limiter.send(_action("network", method, path), written)
 
@@ -115,44 +121,44 @@ class Client:
         """The project that these credentials are scoped to."""
         with cloud_errors():
             projects = reachable(self._session, self._keystone)
-        nameless = {"id": self.project_ref, "name": self.project_ref}
-        return next((project for project in projects if project["id"] == self.project_ref), nameless)
+        default = {"id": self.project_ref, "name": self.project_ref}
+        return next((project for project in projects if project["id"] == self.project_ref), default)
 
     def _ask(
-        self, service: Service, path: str, read: Callable[[Response], Read], parameters: Mapping[str, Any]
+        self, service: Service, path: str, decode: Callable[[Response], Read], parameters: Mapping[str, Any]
     ) -> Read:
-        """What there is to `read` in the answer to a request that changes nothing."""
+        """What there is to `decode` in the answer to a request that changes nothing."""
         return self._rate_limiter.send(
             _action(service, "GET", path),
-            lambda: read(self._send(service, "GET", path, {"params": parameters})),
+            lambda: decode(self._send(service, "GET", path, {"params": parameters})),
         )
 
     def _send(self, service: Service, method: str, path: str, options: Mapping[str, Any]) -> Response:
         with cloud_errors():
             adapter = self._adapter(service)
             # No repetition here: who asks has its own patience, and a write may have been done.
-            answer: Response = adapter.request(path, method, raise_exc=False, connect_retries=0, **options)
-        raise_for(answer)
-        return answer
+            response: Response = adapter.request(path, method, raise_exc=False, connect_retries=0, **options)
+        raise_for(response)
+        return response
 
     def _adapter(self, service: Service) -> Adapter:
         """Where a service is; kept once it has told its versions, so that no answer that was none is kept."""
         if service in self._adapters:
             return self._adapters[service]
         major = VERSIONS[service]
-        asking = Adapter(self._session, service, **self._where, min_version=major, max_version=f"{major}.latest")
-        found = asking.get_endpoint_data()
-        told = found is not None and found.api_version is not None
-        if found is None or not (told or f"/v{major}" in (found.service_url or "")):
+        probe = Adapter(self._session, service, **self._where, min_version=major, max_version=f"{major}.latest")
+        endpoint = probe.get_endpoint_data()
+        has_versions = endpoint is not None and endpoint.api_version is not None
+        if endpoint is None or not (has_versions or f"/v{major}" in (endpoint.service_url or "")):
             raise ForeignAnswer(f"The service {service} did not list its versions. {FOREIGN}")
-        made = Adapter(self._session, service, endpoint_override=found.service_url)
+        adapter = Adapter(self._session, service, endpoint_override=endpoint.service_url)
         if service == "compute":
-            chosen = COMPUTE if (found.max_microversion or OLD_COMPUTE) >= COMPUTE else OLD_COMPUTE
-            made.default_microversion = version_to_string(chosen)
-            told = bool(found.max_microversion)
-        if told:
-            self._adapters[service] = made
-        return made
+            microversion = COMPUTE if (endpoint.max_microversion or OLD_COMPUTE) >= COMPUTE else OLD_COMPUTE
+            adapter.default_microversion = version_to_string(microversion)
+            has_versions = bool(endpoint.max_microversion)
+        if has_versions:
+            self._adapters[service] = adapter
+        return adapter
 
 
 @lru_cache(maxsize=128)

@@ -14,9 +14,9 @@ Item = dict[str, Any]
 
 
 @understood
-def item(answer: Response, key: str) -> Item:
+def item(response: Response, key: str) -> Item:
     """The one thing under `key`."""
-    return identified(answer.json()[key])
+    return identified(response.json()[key])
 
 
 class Page(NamedTuple):
@@ -28,39 +28,39 @@ class Page(NamedTuple):
 
 
 @understood
-def page(answer: Response, key: str) -> Page:
+def page(response: Response, key: str) -> Page:
     """The list of things under `key`. Keystone says so where it ends it at its `list_limit`.
 
     What a thing has is for the boundary, its id included: one odd thing is no reason to know none of the others.
     """
-    body = answer.json()
-    found = body[key]
-    if not isinstance(found, list):
+    body = response.json()
+    items = body[key]
+    if not isinstance(items, list):
         raise TypeError(key)
     links = body.get(f"{key}_links") or ()
-    following = [link["href"] for link in links if link["rel"] == "next"]
+    next_hrefs = [link["href"] for link in links if link["rel"] == "next"]
     # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
-    marker = dict(parse_qsl(urlsplit(following[0]).query))["marker"] if following else None
-    return Page(list(map(_thing, found)), marker, is_cut=bool(body.get("truncated")))
+    marker = dict(parse_qsl(urlsplit(next_hrefs[0]).query))["marker"] if next_hrefs else None
+    return Page(list(map(_thing, items)), marker, is_cut=bool(body.get("truncated")))
 
 
 @understood
-def nothing(answer: Response) -> Item:
+def nothing(response: Response) -> Item:
     """What the deletion of something is answered with: by Neutron alone, for a proxy has no reason for it."""
-    if answer.status_code != HTTPStatus.NO_CONTENT or answer.content:
+    if response.status_code != HTTPStatus.NO_CONTENT or response.content:
         raise ValueError("no content expected")
     return {}
 
 
 @understood
-def identified(found: Any) -> Item:
+def identified(value: Any) -> Item:
     """Require an id, without which a thing can't be identified."""
-    if not isinstance(_thing(found)["id"], str) or not found["id"]:
+    if not isinstance(_thing(value)["id"], str) or not value["id"]:
         raise TypeError("a thing with its id expected")
-    return _thing(found)
+    return _thing(value)
 
 
-def _thing(found: Any) -> Item:
-    if not isinstance(found, dict) or "id" not in found:
+def _thing(value: Any) -> Item:
+    if not isinstance(value, dict) or "id" not in value:
         raise TypeError("a thing expected")
-    return found
+    return value

@@ -80,15 +80,15 @@ _FAILED: Meaning = (CloudUnavailable, "The cloud failed. If this continues, cont
 _REFUSED: Meaning = (CloudRefused, "The cloud refused the request.")
 
 
-def raise_for(answer: Response) -> None:
+def raise_for(response: Response) -> None:
     """Raise the error of an answer, unless it is a good one."""
-    if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+    if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return
-    if answer.status_code < HTTPStatus.BAD_REQUEST:  # redirects are refused before
-        raise ForeignAnswer(f"{FOREIGN} (HTTP {answer.status_code})")
-    kind, said = _said(answer)
-    request_id = answer.headers.get("X-Openstack-Request-Id") or answer.headers.get("X-Compute-Request-Id")
-    raise _error(_meaning(kind, answer.status_code), said, request_id, answer.headers.get("Retry-After"))
+    if response.status_code < HTTPStatus.BAD_REQUEST:  # redirects are refused before
+        raise ForeignAnswer(f"{FOREIGN} (HTTP {response.status_code})")
+    kind, message = _said(response)
+    request_id = response.headers.get("X-Openstack-Request-Id") or response.headers.get("X-Compute-Request-Id")
+    raise _error(_meaning(kind, response.status_code), message, request_id, response.headers.get("Retry-After"))
 
 
 @contextmanager
@@ -104,13 +104,13 @@ def cloud_errors() -> Iterator[None]:
         raise _unanswered(error) from error
 
 
-def _said(answer: Response) -> tuple[str, str]:
+def _said(response: Response) -> tuple[str, str]:
     """The type and the words of an error, in whichever of the services' forms: `{"<kind>": {"message": ...}}`."""
     try:
-        [(kind, told)] = answer.json().items()
-        return str(told.get("type") or kind), str(told.get("message") or "")
+        [(kind, details)] = response.json().items()
+        return str(details.get("type") or kind), str(details.get("message") or "")
     except MALFORMED:
-        return "", f"HTTP {answer.status_code} {answer.reason}"
+        return "", f"HTTP {response.status_code} {response.reason}"
 
 
 def _meaning(kind: str, status: int) -> Meaning:
@@ -119,27 +119,27 @@ def _meaning(kind: str, status: int) -> Meaning:
     return _BY_STATUS.get(status) or (_FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED)
 
 
-def _error(meaning: Meaning, said: str, request_id: str | None, retry_after: str | None) -> CloudError:
-    kind, words = meaning
-    told: dict[str, Any] = {"request_id": request_id}
+def _error(meaning: Meaning, message: str, request_id: str | None, retry_after: str | None) -> CloudError:
+    kind, text = meaning
+    kwargs: dict[str, Any] = {"request_id": request_id}
     if issubclass(kind, Throttled):
         pause = retry_after if retry_after and retry_after.isascii() and retry_after.isdigit() else None
-        told["retry_after"] = min(float(pause), LONGEST_PAUSE) if pause else None
-    return kind(f"{words} OpenStack said: {said}" if said else words, **told)
+        kwargs["retry_after"] = min(float(pause), LONGEST_PAUSE) if pause else None
+    return kind(f"{text} OpenStack said: {message}" if message else text, **kwargs)
 
 
 def _unanswered(error: Exception) -> CloudError:
-    words = str(error)
+    text = str(error)
     if isinstance(error, keystone.SSLError):
         # Not `CloudUnavailable`: the request was never sent, and no retry mends a certificate.
-        return CloudRefused(f"{about_tls(words)} {words}")
-    if isinstance(error, keystone.EndpointNotFound) or "service catalog" in words:
-        return CloudRefused(f"Keystone has no endpoint for a service in this region. Check the region. {words}")
-    if isinstance(error, keystone.ConnectTimeout) or "Read timed out" in words:
-        return CloudUnavailable(f"{NO_ANSWER} {words}")
+        return CloudRefused(f"{about_tls(text)} {text}")
+    if isinstance(error, keystone.EndpointNotFound) or "service catalog" in text:
+        return CloudRefused(f"Keystone has no endpoint for a service in this region. Check the region. {text}")
+    if isinstance(error, keystone.ConnectTimeout) or "Read timed out" in text:
+        return CloudUnavailable(f"{NO_ANSWER} {text}")
     if isinstance(getattr(error, "original", None), ChunkedEncodingError | ContentDecodingError):
-        return CloudUnavailable(f"The answer is incomplete, or can't be decompressed. {words}")
+        return CloudUnavailable(f"The answer is incomplete, or can't be decompressed. {text}")
     if isinstance(error, keystone.ConnectionError):
-        return CloudUnavailable(f"{about_the_network(words)} {words}")
+        return CloudUnavailable(f"{about_the_network(text)} {text}")
     # Among them what keystoneauth says of a discovery or a login that it does not understand.
-    return ForeignAnswer(f"{FOREIGN} {words}")
+    return ForeignAnswer(f"{FOREIGN} {text}")

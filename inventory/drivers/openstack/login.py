@@ -45,8 +45,8 @@ def login(session: Session, connection: Connection) -> v3.Auth:
 
 def reachable(session: Session, url: str) -> Sequence[Project]:
     """The projects that the user can access."""
-    listed = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
-    return list(map(decoding.identified, listed.things))
+    page = decoding.page(session.get(f"{url}/auth/projects", authenticated=True), "projects")
+    return list(map(decoding.identified, page.things))
 
 
 def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
@@ -55,28 +55,30 @@ def chosen(connection: Connection, projects: Sequence[Project]) -> Project:
     A name that exists only in other domains must be unique there. The default is `admin`, or else the first
     project, preferably in the user's domain.
     """
-    usable = [project for project in projects if project.get("enabled", True)]
-    if not usable:
+    enabled = [project for project in projects if project.get("enabled", True)]
+    if not enabled:
         raise CredentialsRefused(f"The user {connection.userid} has no role in any project.")
-    wanted, domain = connection.project or DEFAULT_PROJECT, connection.domain or DEFAULT_DOMAIN
-    by_id = [project for project in usable if project["id"] == wanted]
-    named = [project for project in usable if project.get("name") == wanted]
-    at_home = [project for project in named if project.get("domain_id") == domain]
-    found = by_id or at_home or named
-    if not found and connection.project:
+    target, domain = connection.project or DEFAULT_PROJECT, connection.domain or DEFAULT_DOMAIN
+    by_id = [project for project in enabled if project["id"] == target]
+    by_name = [project for project in enabled if project.get("name") == target]
+    in_domain = [project for project in by_name if project.get("domain_id") == domain]
+    matches = by_id or in_domain or by_name
+    if not matches and connection.project:
         raise CredentialsRefused(
-            f"The user {connection.userid} has no role in a project {wanted}. It has one in: {_listed(usable)}."
+            f"The user {connection.userid} has no role in a project {target}. It has one in: {_listed(enabled)}."
         )
-    if not found:
-        return next((project for project in usable if project.get("domain_id") == domain), usable[0])
-    if len(found) > 1:
+    if not matches:
+        return next((project for project in enabled if project.get("domain_id") == domain), enabled[0])
+    if len(matches) > 1:
         raise CredentialsRefused(
             f"The user {connection.userid} has a role in several projects with this name. Set the project to one "
-            f"of their ids: {_listed(found)}."
+            f"of their ids: {_listed(matches)}."
         )
-    return found[0]
+    return matches[0]
 
 
 def _listed(projects: Sequence[Project]) -> str:
-    told = (f"{project.get('name')} ({project['id']}, domain {project.get('domain_id')})" for project in projects)
-    return ", ".join(sorted(told))
+    descriptions = (
+        f"{project.get('name')} ({project['id']}, domain {project.get('domain_id')})" for project in projects
+    )
+    return ", ".join(sorted(descriptions))

@@ -68,10 +68,10 @@ def tenant(project: Item) -> Tenant:
 @understood
 def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
     """Of each network the range of its first subnet."""
-    found: dict[str, str] = {}
+    by_network: dict[str, str] = {}
     for subnet in subnets:
-        found.setdefault(subnet["network_id"], subnet["cidr"])
-    return found
+        by_network.setdefault(subnet["network_id"], subnet["cidr"])
+    return by_network
 
 
 @understood
@@ -107,11 +107,11 @@ def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reade
 @understood
 def shares(policies: Iterable[Item]) -> dict[str, list[str]]:
     """The tenants that each group is shared with, from Neutron's RBAC policies."""
-    found: dict[str, list[str]] = {}
+    by_group: dict[str, list[str]] = {}
     for policy in policies:
         if target := policy.get("target_project") or policy.get("target_tenant"):
-            found.setdefault(policy["object_id"], []).append(EVERYBODY if target == "*" else target)
-    return found
+            by_group.setdefault(policy["object_id"], []).append(EVERYBODY if target == "*" else target)
+    return by_group
 
 
 @understood
@@ -131,17 +131,17 @@ def rule(item: Item) -> Rule:
     )
 
 
-def unknown(known: Instance) -> Instance:
+def unknown(instance: Instance) -> Instance:
     """A server that is there, of which the cloud can't say how it is."""
-    return replace(known, power_state="unknown", raw_power_state=UNKNOWN)
+    return replace(instance, power_state="unknown", raw_power_state=UNKNOWN)
 
 
 @understood
-def instance(server: Item, region: str | None, known: Instance | None = None) -> Instance:
-    """A server; of one whose cell is down Nova says little, and what was `known` before stays."""
+def instance(server: Item, region: str | None, remembered: Instance | None = None) -> Instance:
+    """A server; of one whose cell is down Nova says little, and what was `remembered` before stays."""
     if "name" not in server and server.get("status", UNKNOWN) == UNKNOWN:
-        before = known or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
-        return unknown(replace(before, tenant_ref=server.get("tenant_id") or before.tenant_ref))
+        base = remembered or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
+        return unknown(replace(base, tenant_ref=server.get("tenant_id") or base.tenant_ref))
     flavor = server.get("flavor")
     return Instance(
         ref=server["id"],
@@ -158,7 +158,7 @@ def instance(server: Item, region: str | None, known: Instance | None = None) ->
 
 def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, ...]:
     """Ports, each with its instance if that is among these."""
-    projects = {one.ref: one.tenant_ref for one in instances if isinstance(one.ref, str)}
+    projects = {instance.ref: instance.tenant_ref for instance in instances if isinstance(instance.ref, str)}
     return tuple(port(item, projects) for item in items)
 
 
@@ -191,41 +191,43 @@ def texts(values: Iterable[Any]) -> set[str]:
 
 def owned(groups: Iterable[Group], project: str) -> tuple[Group, ...]:
     """Those of a project, and those whose project is none: they may be its own, and the boundary has to say so."""
-    return tuple(one for one in groups if one.tenant_ref == project or not isinstance(one.tenant_ref, str | None))
+    return tuple(
+        group for group in groups if group.tenant_ref == project or not isinstance(group.tenant_ref, str | None)
+    )
 
 
 def group_refs(ports: Iterable[Port]) -> set[str]:
     return texts(ref for port in ports if isinstance(port.group_refs, tuple) for ref in port.group_refs)
 
 
-def of(known: Mapping[str, Any], ref: Any) -> Any:
+def of(by_ref: Mapping[str, Any], ref: Any) -> Any:
     """What is known of a ref; nothing of one that is no text."""
-    return known.get(ref) if isinstance(ref, str) else None
+    return by_ref.get(ref) if isinstance(ref, str) else None
 
 
 def _once(tenants: Iterable[Any]) -> tuple[str, ...]:
     """Each once, in order; one that is no text is at the end."""
-    odd = (tenant for tenant in tenants if not isinstance(tenant, str))
-    return (*sorted(texts(tenants)), *odd)
+    malformed = (tenant for tenant in tenants if not isinstance(tenant, str))
+    return (*sorted(texts(tenants)), *malformed)
 
 
-def _addresses(fixed: Any) -> tuple[str, ...]:
+def _addresses(fixed_ips: Any) -> tuple[str, ...]:
     """As `_listed`, of each entry its address."""
-    if fixed is None:
+    if fixed_ips is None:
         return ()
-    if not isinstance(fixed, list) or not all(isinstance(one, dict) for one in fixed):
-        return fixed  # type: ignore[no-any-return]
-    return tuple(one.get("ip_address") for one in fixed)
+    if not isinstance(fixed_ips, list) or not all(isinstance(entry, dict) for entry in fixed_ips):
+        return fixed_ips  # type: ignore[no-any-return]
+    return tuple(entry.get("ip_address") for entry in fixed_ips)
 
 
-def _word(found: Any, known: Mapping[str, str]) -> Any:
+def _word(value: Any, translations: Mapping[str, str]) -> Any:
     """A word that is not known stays what it is, which the boundary then refuses: null would mean any."""
-    return known.get(found, found) if isinstance(found, str) else found
+    return translations.get(value, value) if isinstance(value, str) else value
 
 
-def _listed(found: Any) -> tuple[str, ...]:
+def _listed(value: Any) -> tuple[str, ...]:
     """A list as the values have it; anything else stays what it is, which the boundary then refuses."""
-    return tuple(found) if isinstance(found, list) else found
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _network_protocol(ethertype: Any) -> Literal["IPV4", "IPV6"]:
@@ -233,12 +235,12 @@ def _network_protocol(ethertype: Any) -> Literal["IPV4", "IPV6"]:
 
 
 def _protocol(item: Item) -> str | None:
-    said = item.get("protocol")
-    if isinstance(said, int) and not isinstance(said, bool):
-        said = str(said)
-    if not isinstance(said, str):
-        return cast(None, said)  # none, or no protocol at all
-    name = protocol_named(PROTOCOLS.get(said, said))
+    protocol = item.get("protocol")
+    if isinstance(protocol, int) and not isinstance(protocol, bool):
+        protocol = str(protocol)
+    if not isinstance(protocol, str):
+        return cast(None, protocol)  # none, or no protocol at all
+    name = protocol_named(PROTOCOLS.get(protocol, protocol))
     # To Neutron, too, ICMP of IPv6 is ICMPv6.
     return "icmpv6" if name == "icmp" and item.get("ethertype") == "IPv6" else name
 
@@ -248,6 +250,6 @@ def _range(item: Item) -> str | None:
     if item.get("remote_group_id") is not None:
         return None
     # An address group is neither a range nor a group of ours: it keeps its id.
-    said = (item.get("remote_ip_prefix"), item.get("remote_address_group_id"))
+    sources = (item.get("remote_ip_prefix"), item.get("remote_address_group_id"))
     anywhere = ANYWHERE.get(str(item.get("ethertype")))
-    return next((other for other in said if other is not None), anywhere)
+    return next((source for source in sources if source is not None), anywhere)

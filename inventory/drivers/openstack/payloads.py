@@ -14,45 +14,45 @@ NAMES = WITH_PORTS | {"ah", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "ig
 ALL_PORTS = frozenset({(0, 65535), (1, 65535)})
 
 
-def group(wanted: Group) -> dict[str, Any]:
+def group(group: Group) -> dict[str, Any]:
     return {
         "security_group": {
-            "name": wanted.name,
-            "description": wanted.description or "",
-            "project_id": wanted.tenant_ref,
-            "stateful": wanted.stateful,
+            "name": group.name,
+            "description": group.description or "",
+            "project_id": group.tenant_ref,
+            "stateful": group.stateful,
         }
     }
 
 
-def rule(wanted: Rule, tenant_ref: str | None) -> dict[str, Any]:
+def rule(rule: Rule, tenant_ref: str | None) -> dict[str, Any]:
     """A rule counts on the quota of its project, so use the project of its group."""
-    port, end_port = wanted.port, wanted.end_port
-    if wanted.host_protocol in WITH_PORTS and (port, end_port) in ALL_PORTS:
+    port, end_port = rule.port, rule.end_port
+    if rule.host_protocol in WITH_PORTS and (port, end_port) in ALL_PORTS:
         port = end_port = None
-    asked = {
-        "security_group_id": wanted.group_ref,
-        "direction": "egress" if wanted.direction == "outbound" else "ingress",
-        "ethertype": _ethertype(wanted),
-        "protocol": _protocol(wanted.host_protocol),
+    attributes = {
+        "security_group_id": rule.group_ref,
+        "direction": "egress" if rule.direction == "outbound" else "ingress",
+        "ethertype": _ethertype(rule),
+        "protocol": _protocol(rule.host_protocol),
         "port_range_min": port,
         "port_range_max": end_port,
-        "remote_ip_prefix": wanted.source_ip_range,
-        "remote_group_id": wanted.source_group_ref,
-        "description": wanted.description or "",
+        "remote_ip_prefix": rule.source_ip_range,
+        "remote_group_id": rule.source_group_ref,
+        "description": rule.description or "",
         "project_id": tenant_ref,
     }
-    return {"security_group_rule": {name: value for name, value in asked.items() if value is not None}}
+    return {"security_group_rule": {name: value for name, value in attributes.items() if value is not None}}
 
 
 def _protocol(name: str | None) -> str | None:
     return name if name is None or name in NAMES else str(NUMBERS.get(name, name))
 
 
-def _ethertype(wanted: Rule) -> str:
+def _ethertype(rule: Rule) -> str:
     """The family of the rule, else of its range or protocol, else IPv4, as in Neutron."""
-    if wanted.network_protocol:
-        return "IPv6" if wanted.network_protocol == "IPV6" else "IPv4"
-    if wanted.source_ip_range:
-        return f"IPv{ip_network(wanted.source_ip_range).version}"
-    return "IPv6" if wanted.host_protocol == "icmpv6" else "IPv4"
+    if rule.network_protocol:
+        return "IPv6" if rule.network_protocol == "IPV6" else "IPv4"
+    if rule.source_ip_range:
+        return f"IPv{ip_network(rule.source_ip_range).version}"
+    return "IPv6" if rule.host_protocol == "icmpv6" else "IPv4"

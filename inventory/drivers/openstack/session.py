@@ -32,9 +32,9 @@ class GuardedAdapter(HTTPAdapter):
         self._guard(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-        known = proxy in self.proxy_manager
+        is_known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
-        if not known:
+        if not is_known:
             self._guard(manager)
         return manager
 
@@ -43,16 +43,16 @@ class GuardedAdapter(HTTPAdapter):
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer with its content. `requests` would read it later, without a limit."""
-        answer = super().send(*args, **kwargs)
+        response = super().send(*args, **kwargs)
         content = bytearray()
         try:
-            for chunk in answer.iter_content(CHUNK):
+            for chunk in response.iter_content(CHUNK):
                 content += chunk
                 check_size(len(content), self._connection)
         finally:
-            answer.close()
-        answer._content = bytes(content)
-        return answer
+            response.close()
+        response._content = bytes(content)
+        return response
 
 
 def session(connection: Connection) -> Session:
@@ -67,13 +67,13 @@ def session(connection: Connection) -> Session:
         http.mount(scheme, GuardedAdapter(connection))
     # Without it, `requests` uses no proxies, which lead off this machine, and no other certificates and passwords.
     http.trust_env = not is_loopback(connection.url)
-    made = Session(
+    keystone = Session(
         session=http,
         verify=authority.name if authority else connection.verify_ssl,
         redirect=False,
         app_name="Portcullis",
     )
-    made.timeout = (CONNECT_TIMEOUT, connection.timeout)  # type: ignore[assignment]  # requests takes the two
+    keystone.timeout = (CONNECT_TIMEOUT, connection.timeout)  # type: ignore[assignment]  # requests takes the two
     if authority:
-        weakref.finalize(made, authority.close)
-    return made
+        weakref.finalize(keystone, authority.close)
+    return keystone

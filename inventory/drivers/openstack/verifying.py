@@ -29,8 +29,8 @@ NEVER = {"If-Match": "revision_number=-1"}
 
 def checks(client: Client) -> Iterator[Check]:
     """Raises `CredentialsRefused` if the credentials are no longer valid."""
-    for service, path, key, what in LISTS:
-        name = f"list {what}"
+    for service, path, key, resources in LISTS:
+        name = f"list {resources}"
         try:
             next(client.read(service, path, key, limit=1), None)
             yield Check(name, True, f"May {name}.", needed=True)
@@ -42,22 +42,22 @@ def checks(client: Client) -> Iterator[Check]:
 
 
 def _every_project(client: Client) -> Check:
-    own = client.own_project()
+    project = client.own_project()
     try:
         next(client.read("compute", "/servers/detail", "servers", all_tenants=1, limit=1), None)
         return Check("see every project", True, "Sees every project.")
     except CredentialsRefused:
-        return Check("see every project", False, f"Sees only the project {own['name']}.")
+        return Check("see every project", False, f"Sees only the project {project['name']}.")
 
 
 def _change(client: Client, collection: str, attribute: str, name: str) -> Check:
     """Whether a thing may be written, preferably of the own project. Other writes need the same role."""
-    found = _one(client, collection, attribute)
-    if found is None:
+    item = _one(client, collection, attribute)
+    if item is None:
         return Check(name, None, f"Unknown whether this user may {name}: there are no {collection} to test it on.")
     try:
         key = collection.replace("-", "_").removesuffix("s")
-        client.write("PUT", f"/{collection}/{found['id']}", {key: {attribute: found.get(attribute)}}, key, **NEVER)
+        client.write("PUT", f"/{collection}/{item['id']}", {key: {attribute: item.get(attribute)}}, key, **NEVER)
     except NotAllowed as error:
         return Check(name, False, f"May not {name}. The user needs another role, such as member. {error}")
     except Outdated:
@@ -69,9 +69,9 @@ def _change(client: Client, collection: str, attribute: str, name: str) -> Check
 
 def _one(client: Client, collection: str, attribute: str) -> dict[str, Any] | None:
     # Without a filter by project, which would make its default group: hence a page of those that are seen.
-    read = client.read(
+    listing = client.read(
         "network", f"/{collection}", collection.replace("-", "_"), fields=("id", "project_id", attribute)
     )
-    found = list(islice(read, PAGE))
-    own = (one for one in found if one.get("project_id") == client.project_ref)
-    return next(own, found[0] if found else None)
+    items = list(islice(listing, PAGE))
+    own_items = (item for item in items if item.get("project_id") == client.project_ref)
+    return next(own_items, items[0] if items else None)

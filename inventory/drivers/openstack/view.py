@@ -30,8 +30,8 @@ class View:
 
         So only an unshared group of another project proves that everything is visible.
         """
-        known = (group for group in groups if isinstance(group.tenant_ref, str) and group.tenant_ref)
-        if all(group.usable_by(self.own) for group in known):
+        owned = (group for group in groups if isinstance(group.tenant_ref, str) and group.tenant_ref)
+        if all(group.usable_by(self.own) for group in owned):
             self.partial |= NEUTRON
 
     def ask(self, client: Client, tenant_ref: str | None = None) -> None:
@@ -43,10 +43,10 @@ class View:
         except CredentialsRefused:
             self.partial |= NEUTRON | {Instance}
 
-    def hidden(self, known: Mapping[str, Instance]) -> Iterator[Instance]:
+    def hidden(self, instances: Mapping[str, Instance]) -> Iterator[Instance]:
         """The known instances that are not visible."""
         if Instance in self.partial:
-            yield from (one for one in known.values() if not same(one.tenant_ref, self.own))
+            yield from (instance for instance in instances.values() if not same(instance.tenant_ref, self.own))
 
     def of(self, inventory: Inventory) -> Inventory:
         own = frozenset(filter(None, [self.own]))

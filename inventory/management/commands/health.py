@@ -27,13 +27,13 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
-        unwell = [name for name, look in PARTS.items() if not self._is_well(name, look)]
-        if unwell:
-            raise CommandError(messages.unhealthy(unwell))
+        unhealthy = [name for name, check in PARTS.items() if not self._is_well(name, check)]
+        if unhealthy:
+            raise CommandError(messages.unhealthy(unhealthy))
 
-    def _is_well(self, name: str, look: Callable[[], None]) -> bool:
+    def _is_well(self, name: str, check: Callable[[], None]) -> bool:
         try:
-            look()
+            check()
         except (DatabaseError, Unwell) as error:
             self.stdout.write(f"{name}: {str(error).splitlines()[0]}")
             return False
@@ -56,8 +56,8 @@ def _broker() -> None:
 
 
 def _workers() -> None:
-    if late := overdue.tasks(HEALTH_GRACE).count():
-        raise Unwell(messages.tasks_waiting(late, HEALTH_GRACE.seconds))
+    if count := overdue.tasks(HEALTH_GRACE).count():
+        raise Unwell(messages.tasks_waiting(count, HEALTH_GRACE.seconds))
 
 
 def _scheduler() -> None:

@@ -41,11 +41,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"{provider.name}: {messages.BEING_REFRESHED}")
                 return False
             try:
-                done = self._refreshed(provider, lease, force)
+                result = self._refreshed(provider, lease, force)
             except (CloudError, LeaseLost, TooManyGone, UnreadableSecret) as error:
                 self.stderr.write(f"{provider.name}: {error}")
                 return False
-        self.stdout.write(f"{provider.name}: {done.summary()}")
+        self.stdout.write(f"{provider.name}: {result.summary()}")
         return True
 
     def _refreshed(self, provider: Provider, lease: QueueLease, force: bool) -> Refresh:
@@ -62,8 +62,8 @@ def _chosen(names: list[str]) -> list[Provider]:
     """The providers with these names; without names, all enabled providers."""
     if not names:
         return list(Provider.objects.enabled().defer("credentials"))
-    named = Provider.objects.connected().filter(name__in=names).defer("credentials")
-    found = {provider.name: provider for provider in named}
-    if unknown := [name for name in names if name not in found]:
+    providers = Provider.objects.connected().filter(name__in=names).defer("credentials")
+    by_name = {provider.name: provider for provider in providers}
+    if unknown := [name for name in names if name not in by_name]:
         raise CommandError(messages.no_providers(unknown))
-    return [found[name] for name in names]
+    return [by_name[name] for name in names]

@@ -38,20 +38,20 @@ class Command:
             raise BadInput(messages.NO_OBJECT)
         if isinstance(data, QueryDict) and len(data.getlist("action")) > 1:
             raise BadInput(messages.repeated_keys(["action"]))
-        named = data.get("action", action or DEFAULT)
-        if not isinstance(named, str):
+        name = data.get("action", action or DEFAULT)
+        if not isinstance(name, str):
             raise BadInput(messages.NO_ACTION_NAME)
-        if action not in {None, named}:
-            raise BadInput(messages.different_actions(str(action), named))
+        if action not in {None, name}:
+            raise BadInput(messages.different_actions(str(action), name))
         if "resource" in data and "resources" in data:
             raise BadInput(messages.RESOURCE_AND_RESOURCES)
         if not {"resource", "resources"} & data.keys():
-            return cls(named, (_rest(data),), many=False)
+            return cls(name, (_rest(data),), many=False)
         if unknown := sorted(data.keys() - set(ENVELOPE)):
             raise BadInput(messages.unknown_body_keys(unknown))
         if "resources" in data:
-            return cls(named, _listed(data["resources"]), many=True)
-        return cls(named, (_object(data["resource"]),), many=False)
+            return cls(name, _listed(data["resources"]), many=True)
+        return cls(name, (_object(data["resource"]),), many=False)
 
 
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:

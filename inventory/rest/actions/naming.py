@@ -25,19 +25,19 @@ class Named:
         self._resources = list(resources)
         self._found: dict[tuple[str, object], set[int]] = {}
         for name in resource_type.identified_by:
-            values = {self._value(one, name) for one in self._resources} - {None}
+            values = {self._value(resource, name) for resource in self._resources} - {None}
             source = resource_type.columns[name].source
             for value, pk in rows.filter(**{f"{source}__in": values}).values_list(source, "pk") if values else ():
                 self._found.setdefault((name, value), set()).add(pk)
 
     def pks(self) -> set[int]:
         """The ids of all that are named in any way."""
-        return {pk for one in self._resources for pks in self._said(one) for pk in pks}
+        return {pk for resource in self._resources for pks in self._said(resource) for pk in pks}
 
     def pk(self, resource: Mapping[str, Any]) -> int:
         """The id of what is all that this one says; 0, which none has, if there is none."""
-        said = self._said(resource)
-        pks = sorted(reduce(and_, said)) if said else []
+        candidates = self._said(resource)
+        pks = sorted(reduce(and_, candidates)) if candidates else []
         if len(pks) > 1:
             raise BadInput(messages.several_named(self._resource_type.name, pks))
         return pks[0] if pks else 0

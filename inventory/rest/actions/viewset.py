@@ -210,25 +210,25 @@ class ActionViewSet(ViewSetMixin, ApiView):
         Where a service takes all of them together, `act` and `refuse` return what it is to get, and `finish` makes
         the results, in the same order.
         """
-        outcomes = [self._outcome(act, refuse or self._refuse, given) for given in self.command.resources]
+        outcomes = [self._outcome(act, refuse or self._refuse, payload) for payload in self.command.resources]
         answers = finish(outcomes) if finish else outcomes
         succeeded = all(answer.get("success", True) for answer in answers)
         if self.detail:
             return Response(answers[0], status=200 if succeeded else 400)
         return Response({"results": answers}, status=200 if succeeded or self.command.many else 400)
 
-    def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], given: dict[str, Any]) -> Any:
+    def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], payload: dict[str, Any]) -> Any:
         row = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
-            self.check_keys(given)
+            self.check_keys(payload)
             if self.running.detail:
-                row = row or self.named(given)
-                given = without(given, *self.identified_by)
-            return seeing_others(act, row, given)
+                row = row or self.named(payload)
+                payload = without(payload, *self.identified_by)
+            return seeing_others(act, row, payload)
         except APIException as error:
-            return refuse(row, given, error)
+            return refuse(row, payload, error)
 
-    def _refuse(self, row: Any, given: dict[str, Any], error: APIException) -> Answer:
+    def _refuse(self, row: Any, payload: dict[str, Any], error: APIException) -> Answer:
         if self.detail or not (self.command.many or isinstance(error, NotFound)):
             raise error
         return result(False, message_of(error))

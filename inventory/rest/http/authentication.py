@@ -68,23 +68,27 @@ class TokenAuthentication(KnoxAuthentication):
             raise AuthenticationFailed(messages.EMPTY_TOKEN)
         try:
             _check_text(token)
-            user, found = self.authenticate_credentials(token.strip().encode())
+            user, auth_token = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
             raise AuthenticationFailed(messages.INVALID_TOKEN) from None
         if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
-            _renew(found)
-        return user, found
+            _renew(auth_token)
+        return user, auth_token
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
         """Read the user and their permissions in one query. A scheduled task deletes expired tokens."""
         text = token.decode()
         digest, now = hash_token(text), timezone.now()
         for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
-            of_token = len(_columns(AuthToken))
-            found = _made(AuthToken, values[:of_token])
-            found.user = _made(User, values[of_token:])
-            if compare_digest(digest, found.digest) and found.expiry is not None and found.expiry > now:
-                user, token_of_user = self.validate_user(found)
+            token_width = len(_columns(AuthToken))
+            auth_token = _made(AuthToken, values[:token_width])
+            auth_token.user = _made(User, values[token_width:])
+            if (
+                compare_digest(digest, auth_token.digest)
+                and auth_token.expiry is not None
+                and auth_token.expiry > now
+            ):
+                user, token_of_user = self.validate_user(auth_token)
                 if not user.is_superuser:
                     AccountBackend.hand_over(user, permissions)
                 return user, token_of_user
@@ -108,23 +112,23 @@ class BasicAuthentication(authentication.BasicAuthentication):
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
         _check_text(userid)
-        known = caches["passwords"]
+        password_cache = caches["passwords"]
         for values in list(self._users(name=userid)) or self._users(name=userid_of(userid)):
             user = _made(User, values)
-            if user.is_active and known.get(_digest(user, password)):
+            if user.is_active and password_cache.get(_digest(user, password)):
                 return user, None
         user, _ = super().authenticate_credentials(userid, password, request)
         if user.backend == ACCOUNTS:  # other backends may not use the hash
-            known.set(_digest(user, password), True)
+            password_cache.set(_digest(user, password), True)
         return user, None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
 
-def _check_text(named: str) -> None:
+def _check_text(text: str) -> None:
     """Refuse NUL, which databases can't compare or store."""
-    if "\0" in named:
+    if "\0" in text:
         raise AuthenticationFailed(messages.INVALID_LOGIN)
 
 
@@ -169,19 +173,19 @@ def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
     """The caller in the entry point. `group` is the group of the request, or else their first group."""
     user = cast(User, request.user)  # all views require a login
     groups = list(user.groups.order_by("pk"))
-    group = user.group if isinstance(user, GroupMember) else next(iter(groups), None)
+    current_group = user.group if isinstance(user, GroupMember) else next(iter(groups), None)
     powerful = user.is_superuser and not isinstance(user, GroupMember)
     return {
         "userid": user.get_username(),
         "name": user.get_full_name() or user.get_username(),
         "user_href": hrefs.resource("users", user.pk),
-        "group": group and group.name,
-        "group_href": group and hrefs.resource("groups", group.pk),
-        "role": "super_administrator" if powerful else group and group.name,
-        "groups": [one.name for one in groups],
+        "group": current_group and current_group.name,
+        "group_href": current_group and hrefs.resource("groups", current_group.pk),
+        "role": "super_administrator" if powerful else current_group and current_group.name,
+        "groups": [group.name for group in groups],
         "miq_groups": [
-            {"href": hrefs.resource("groups", one.pk), "id": str(one.pk), "description": one.name}
-            for one in groups
+            {"href": hrefs.resource("groups", group.pk), "id": str(group.pk), "description": group.name}
+            for group in groups
         ],
     }
 
@@ -189,10 +193,11 @@ def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
 def authorization(request: Request) -> dict[str, Any]:
     """The caller's permissions in the entry point."""
     allowed = cast(User, request.user).get_all_permissions()
-    known = Permission.objects.order_by().values_list("content_type__app_label", "codename", "name")
-    names = {f"{app}.{codename}": name for app, codename, name in known}
+    permissions = Permission.objects.order_by().values_list("content_type__app_label", "codename", "name")
+    names = {f"{app}.{codename}": name for app, codename, name in permissions}
     return {
         "product_features": {
-            one: {"name": one, "description": names[one]} for one in sorted(allowed & names.keys())
+            permission: {"name": permission, "description": names[permission]}
+            for permission in sorted(allowed & names.keys())
         }
     }

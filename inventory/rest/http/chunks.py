@@ -25,5 +25,5 @@ class Unchunked:
         if chunked and environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
             environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        answer: Iterable[bytes] = self._application(environ, start_response)
-        return answer
+        response: Iterable[bytes] = self._application(environ, start_response)
+        return response

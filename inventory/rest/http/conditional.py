@@ -27,8 +27,8 @@ def conditional_response(request: Request, resource: dict[str, Any]) -> Response
         return Response(resource)
     text = dumped(resource)
     etag = _etag(text)
-    known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
-    if known == ["*"] or etag in {tag.removeprefix("W/") for tag in known}:
+    etags = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    if etags == ["*"] or etag in {tag.removeprefix("W/") for tag in etags}:
         return Response(status=304, headers={"ETag": etag})
     return Response(orjson.Fragment(text), headers={"ETag": etag})
 
@@ -40,8 +40,8 @@ class PreconditionFailed(APIException):
 
 def ensure_unchanged(request: Request, resource: dict[str, Any]) -> None:
     """Raises `PreconditionFailed` unless `If-Match` has the tag of the resource, as read without parameters."""
-    known = parse_etags(request.META[IF_MATCH])
-    if known != ["*"] and _etag(dumped(resource)) not in known:
+    etags = parse_etags(request.META[IF_MATCH])
+    if etags != ["*"] and _etag(dumped(resource)) not in etags:
         raise PreconditionFailed
 
 

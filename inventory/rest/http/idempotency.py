@@ -81,9 +81,9 @@ def answer_once(request: Request, view: View, handle: Callable[[], Response]) ->
 
 def _answered(claim: IdempotencyKey, view: View, handle: Callable[[], Response]) -> Response:
     writes = view.may_write()
-    together = transaction.atomic if writes else nullcontext
-    with together():
-        return _kept(claim, _attempt(handle, view.handle_exception, together), writes)
+    atomic = transaction.atomic if writes else nullcontext
+    with atomic():
+        return _kept(claim, _attempt(handle, view.handle_exception, atomic), writes)
 
 
 def forget_old_keys() -> None:
@@ -98,13 +98,13 @@ def _claim(request: Request) -> IdempotencyKey:
         raise BadInput(messages.invalid_key(HEADER, MAX_KEY_LENGTH))
     now, user = timezone.now(), cast(int, request.user.pk)
     fresh = IdempotencyKey(user_id=user, key=key, fingerprint=_fingerprint(request), claimed_on=now)
-    mine = IdempotencyKey.objects.filter(user=user, key=key)
-    mine.filter(claimed_on__lt=now - KEPT).delete()
-    mine.filter(status=None, claimed_on__lt=now - CLAIM).update(attempt=fresh.attempt, claimed_on=now)
-    if not mine.exists():
+    rows = IdempotencyKey.objects.filter(user=user, key=key)
+    rows.filter(claimed_on__lt=now - KEPT).delete()
+    rows.filter(status=None, claimed_on__lt=now - CLAIM).update(attempt=fresh.attempt, claimed_on=now)
+    if not rows.exists():
         _ensure_room(user, now)
         IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
-    claim = mine.first()
+    claim = rows.first()
     if claim and claim.fingerprint != fresh.fingerprint:
         raise BadInput(messages.key_of_other_request(HEADER, key))
     if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
@@ -115,11 +115,11 @@ def _claim(request: Request) -> IdempotencyKey:
 def _ensure_room(user: int, now: datetime) -> None:
     """Raises `TooManyKeys` if the user has the maximum number of keys. None is dropped early, because its request
     could then be done twice."""
-    kept, last = IdempotencyKey.objects.filter(user=user), settings.IDEMPOTENCY_KEYS - 1
-    if kept[last : last + 1].exists():
-        kept.filter(claimed_on__lt=now - KEPT).delete()
-        if kept[last : last + 1].exists():
-            raise TooManyKeys(kept.earliest("claimed_on").claimed_on + KEPT)
+    keys, last = IdempotencyKey.objects.filter(user=user), settings.IDEMPOTENCY_KEYS - 1
+    if keys[last : last + 1].exists():
+        keys.filter(claimed_on__lt=now - KEPT).delete()
+        if keys[last : last + 1].exists():
+            raise TooManyKeys(keys.earliest("claimed_on").claimed_on + KEPT)
 
 
 def _fingerprint(request: Request) -> str:
@@ -140,11 +140,11 @@ def _body(request: Request) -> bytes:
 def _attempt(
     handle: Callable[[], Response],
     on_error: Callable[[Exception], Response],
-    together: Callable[[], AbstractContextManager[object]],
+    atomic: Callable[[], AbstractContextManager[object]],
 ) -> Response:
     """The handler's answer, or that of an error, which rolls it back."""
     try:
-        with together():
+        with atomic():
             return handle()
     except Exception as error:
         return on_error(error)
@@ -155,13 +155,13 @@ def _kept(claim: IdempotencyKey, response: Response, writes: bool) -> Response:
 
     If it is too long, the changes are rolled back. If the request writes nothing, a repeat runs it again.
     """
-    status, answer = response.status_code, dumped(response.data)
-    too_long = len(answer) > settings.IDEMPOTENCY_ANSWER
+    status, body = response.status_code, dumped(response.data)
+    too_long = len(body) > settings.IDEMPOTENCY_ANSWER
     if too_long and writes:
         raise TooLongAnswer
-    mine = IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt)
+    rows = IdempotencyKey.objects.filter(pk=claim.pk, attempt=claim.attempt)
     if too_long or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        mine.delete()
-    elif not mine.update(status=status, answer=answer.decode()):
+        rows.delete()
+    elif not rows.update(status=status, answer=body.decode()):
         raise Conflict(messages.key_taken_over(HEADER, claim.key))
     return response

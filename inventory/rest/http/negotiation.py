@@ -61,16 +61,20 @@ class Negotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        named = request.query_params.get("format")
-        offered = [r for r in renderers if r.media_type and named in {None, r.format}]
-        if named or not request.META.get("HTTP_ACCEPT"):
+        format_name = request.query_params.get("format")
+        offered = [
+            renderer for renderer in renderers if renderer.media_type and format_name in {None, renderer.format}
+        ]
+        if format_name or not request.META.get("HTTP_ACCEPT"):
             preferred = offered[0].media_type if offered else None
         else:
-            preferred = _preferred(request.META["HTTP_ACCEPT"], tuple(str(r.media_type) for r in offered))
+            preferred = _preferred(
+                request.META["HTTP_ACCEPT"], tuple(str(renderer.media_type) for renderer in offered)
+            )
         if preferred is None:
-            asked = named or request.META["HTTP_ACCEPT"]
-            raise NotAcceptable(messages.unsupported_format(asked))
-        return next(r for r in offered if r.media_type == preferred), preferred
+            requested = format_name or request.META["HTTP_ACCEPT"]
+            raise NotAcceptable(messages.unsupported_format(requested))
+        return next(renderer for renderer in offered if renderer.media_type == preferred), preferred
 
 
 def is_form(request: Request) -> bool:
@@ -80,6 +84,6 @@ def is_form(request: Request) -> bool:
 
 @lru_cache(maxsize=100)  # clients repeat their `Accept`
 def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
-    asking = HttpRequest()
-    asking.META["HTTP_ACCEPT"] = accept
-    return asking.get_preferred_type(offered)
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT"] = accept
+    return request.get_preferred_type(offered)

@@ -30,10 +30,10 @@ from inventory.rest.resources import get_resource_type
 from inventory.rest.shapes import ENTRY_POINT, TOKEN
 
 
-def _break_reference_cycle(answer: Any) -> None:
+def _break_reference_cycle(response: Any) -> None:
     """Detach the answer from the view: the cycle would keep both alive until the garbage collector runs."""
-    answer.renderer_context["view"].response = None
-    answer.renderer_context, answer.data = {}, None
+    response.renderer_context["view"].response = None
+    response.renderer_context, response.data = {}, None
 
 
 class ApiView(APIView):
@@ -110,8 +110,8 @@ class Auth(ApiView):
             raise BadInput(messages.unsupported_requester(requester, settings.TOKEN_TTL))
         ttl = settings.TOKEN_TTL[requester]
         token, text = AuthToken.objects.create(user=request.user, expiry=ttl, ttl=ttl)
-        issued = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
-        return Response(issued, headers={"Cache-Control": "no-store"})
+        data = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
+        return Response(data, headers={"Cache-Control": "no-store"})
 
     @extend_schema(responses={204: OpenApiResponse(description="Revoked")}, auth=[{"token": []}])  # type: ignore[list-item]
     def delete(self, request: Request, **kwargs: Any) -> Response:
@@ -157,7 +157,7 @@ class EntryPoint(ApiView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The caller and the collections. `attributes=authorization` adds the caller's permissions."""
-        asked = names_in(request.query_params, "attributes", {"authorization", "all"})
+        attributes = names_in(request.query_params, "attributes", {"authorization", "all"})
         hrefs, version = self.hrefs, settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         return Response(
             {
@@ -172,7 +172,7 @@ class EntryPoint(ApiView):
                 "identity": identity(request, hrefs),
                 "server_info": {"version": settings.VERSION, "time": timezone.now()},
                 "product_info": PRODUCT,
-                **({"authorization": authorization(request)} if "authorization" in asked else {}),
+                **({"authorization": authorization(request)} if "authorization" in attributes else {}),
                 "collections": [
                     {
                         "name": name,
@@ -195,11 +195,11 @@ class NotFoundView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        collection, *below = kwargs["path"].split("/")
+        collection, *segments = kwargs["path"].split("/")
         if collection not in settings.COLLECTIONS:
             raise BadInput(messages.unsupported_collection(collection))
-        if len(below) > 1 and below[1] not in get_resource_type(collection).subcollections:
-            raise BadInput(messages.unsupported_subcollection(below[1]))
+        if len(segments) > 1 and segments[1] not in get_resource_type(collection).subcollections:
+            raise BadInput(messages.unsupported_subcollection(segments[1]))
         raise NotFound("resource", kwargs["path"])
 
 
@@ -207,6 +207,6 @@ class NotFoundView(ApiView):
 def ping(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """Answer `pong`, without a login."""
     if request.method not in {"GET", "HEAD"}:
-        refused = messages.unsupported_method((request.method or "").lower(), "Ping")
-        return JsonResponse(error_body(400, refused), status=400)
+        message = messages.unsupported_method((request.method or "").lower(), "Ping")
+        return JsonResponse(error_body(400, message), status=400)
     return HttpResponse("pong", content_type="text/plain")

@@ -24,20 +24,20 @@ def seconds_in(query: QueryDict) -> int:
     return min(digits(query, "wait", default=0), MAX_WAIT)
 
 
-def wait_until(there: Callable[[], bool], seconds: float) -> bool:
-    """Wait until `there` returns true, and return whether it did. Returns at once if too many requests wait."""
+def wait_until(predicate: Callable[[], bool], seconds: float) -> bool:
+    """Whether `predicate` became true in so many seconds. Does not wait if too many requests do."""
     if not seconds or not _places.acquire(blocking=False):
         return False
     try:
-        return _wait_until(there, time.monotonic() + seconds)
+        return _wait_until(predicate, time.monotonic() + seconds)
     finally:
         _places.release()
 
 
-def _wait_until(there: Callable[[], bool], end: float) -> bool:
-    while not there():
-        left = end - time.monotonic()
-        if left <= 0:
+def _wait_until(predicate: Callable[[], bool], deadline: float) -> bool:
+    while not predicate():
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
             return False
-        time.sleep(min(PAUSE, left))
+        time.sleep(min(PAUSE, remaining))
     return True

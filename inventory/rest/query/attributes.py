@@ -93,4 +93,4 @@ def _kind(resource_type: ResourceType, source: Combinable) -> Kind | None:
     field = source.resolve_expression(resource_type.queryset.query.clone()).output_field  # type: ignore[attr-defined]
     while isinstance(field, models.ForeignKey):
         field = field.target_field
-    return next((kind for of, kind in _KINDS.items() if isinstance(field, of)), None)
+    return next((kind for field_class, kind in _KINDS.items() if isinstance(field, field_class)), None)

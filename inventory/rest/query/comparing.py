@@ -26,16 +26,16 @@ _ORDERS = {
 _CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time", Kind.UUID: "a UUID"}
 
 
-def compared(attribute: Attribute, parsed: Filter, viewer: Viewer) -> Condition:
+def compared(attribute: Attribute, filter_: Filter, viewer: Viewer) -> Condition:
     """The condition of a filter. Raises `BadInput` if it makes no sense for the attribute.
 
     `!=`, `!==` and `!~` are the complements of `=`, `==` and `=~`. So null, which equals no value, is unequal to
     each.
     """
     if attribute.kind is Kind.LIST:
-        return list_condition(attribute.name, attribute.expression, parsed, viewer)
-    found = _compared(attribute, parsed)
-    return found if attribute.class_names is None else attribute.class_names.settled(found)
+        return list_condition(attribute.name, attribute.expression, filter_, viewer)
+    condition = _compared(attribute, filter_)
+    return condition if attribute.class_names is None else attribute.class_names.settled(condition)
 
 
 def _compared(attribute: Attribute, parsed: Filter) -> Condition:
@@ -46,13 +46,13 @@ def _compared(attribute: Attribute, parsed: Filter) -> Condition:
     return ~found | compare_by(IsNull, attribute.expression, True) if not _has_null(parsed) else ~found
 
 
-def holds_for_null(parsed: Filter) -> bool:
+def holds_for_null(filter_: Filter) -> bool:
     """Whether the filter matches null."""
-    return _has_null(parsed) != bool(parsed.operator.opposite)
+    return _has_null(filter_) != bool(filter_.operator.opposite)
 
 
-def _has_null(parsed: Filter) -> bool:
-    operand = parsed.operand
+def _has_null(filter_: Filter) -> bool:
+    operand = filter_.operand
     return isinstance(operand, Null) or (isinstance(operand, ListOperand) and Null() in operand.items)
 
 
@@ -61,8 +61,8 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | L
         items = operand.items if isinstance(operand, ListOperand) else (operand,)
         return _any_of(attribute, operator, items)
     if not isinstance(operand, Text):
-        what = "null" if isinstance(operand, Null) else "a list"
-        raise BadInput(messages.invalid_operator(attribute.name, operator.value, what))
+        operand_name = "null" if isinstance(operand, Null) else "a list"
+        raise BadInput(messages.invalid_operator(attribute.name, operator.value, operand_name))
     if operator is Operator.MATCHES:
         return _matching(attribute, operand.value)
     return _in_order(attribute, operator, operand.value)
@@ -70,22 +70,22 @@ def _positive(attribute: Attribute, operator: Operator, operand: Null | Text | L
 
 def _any_of(attribute: Attribute, operator: Operator, items: tuple[Null | Text, ...]) -> Condition:
     texts = [item.value for item in items if isinstance(item, Text)]
-    found = []
+    conditions = []
     if Null() in items:
-        found.append(compare_by(IsNull, attribute.expression, True))
+        conditions.append(compare_by(IsNull, attribute.expression, True))
     if attribute.kind is Kind.TEXT and operator is Operator.EQUAL:
         patterns = {text for text in texts if "*" in text or "%" in text}
         texts = [text for text in texts if text not in patterns]
         for pattern in sorted(patterns):
-            found.append(compare_by(Like, attribute.expression, pieces(pattern)))
+            conditions.append(compare_by(Like, attribute.expression, pieces(pattern)))
     if attribute.kind is Kind.TIME:
-        return any_of(found + [_within(attribute, parse_time(text)) for text in texts])
+        return any_of(conditions + [_within(attribute, parse_time(text)) for text in texts])
     values = [value for text in texts if (value := _value(attribute, text)) is not None]
     if len(values) == 1:
-        found.append(compare_by(Exact, attribute.expression, values[0]))
+        conditions.append(compare_by(Exact, attribute.expression, values[0]))
     elif values:
-        found.append(fixed(Q(In(attribute.expression, values))))
-    return any_of(found)
+        conditions.append(fixed(Q(In(attribute.expression, values))))
+    return any_of(conditions)
 
 
 def _value(attribute: Attribute, text: str) -> object:
@@ -129,17 +129,17 @@ def _number_in_order(attribute: Attribute, operator: Operator, number: IntegerBo
         return compare_by(_ORDERS[operator], attribute.expression, number.exactly)
     wants_less = operator in {Operator.LESS, Operator.AT_MOST}
     if number.below is None:
-        found = EVERYTHING if not wants_less else NOTHING
+        condition = EVERYTHING if not wants_less else NOTHING
     elif number.above is None:
-        found = EVERYTHING if wants_less else NOTHING
+        condition = EVERYTHING if wants_less else NOTHING
     elif wants_less:
         return compare_by(LessThanOrEqual, attribute.expression, number.below)
     else:
         return compare_by(GreaterThanOrEqual, attribute.expression, number.above)
-    return found & compare_by(IsNull, attribute.expression, False)
+    return condition & compare_by(IsNull, attribute.expression, False)
 
 
-def _matching(attribute: Attribute, written: str) -> Condition:
+def _matching(attribute: Attribute, literal: str) -> Condition:
     if attribute.kind is not Kind.TEXT:
         raise BadInput(messages.invalid_operator(attribute.name, Operator.MATCHES.value, _CALLED[attribute.kind]))
-    return compare_by(Regex, attribute.expression, regex.translated(written))
+    return compare_by(Regex, attribute.expression, regex.translated(literal))

@@ -93,11 +93,11 @@ def parse(text: str) -> Filter:
         raise BadInput(messages.filter_too_long(MAX_LENGTH))
     if "\0" in text:
         raise BadInput(messages.NUL_IN_FILTER)
-    found = _FILTER.fullmatch(text.strip())
-    if not found:
+    match = _FILTER.fullmatch(text.strip())
+    if not match:
         raise BadInput(messages.unknown_operator(text))
-    alternative, path, operator, written = found.groups()
-    operand = _operand(written.strip(), text)
+    alternative, path, operator, operand_text = match.groups()
+    operand = _operand(operand_text.strip(), text)
     return Filter(tuple(path.split(".")), Operator(operator), operand, alternative is not None)
 
 
@@ -106,16 +106,16 @@ def pieces(text: str) -> tuple[str, ...]:
     return tuple(text.translate(_ANY_RUN).split("*"))
 
 
-def _operand(written: str, text: str) -> Operand:
-    if not (written.startswith("[") and written.endswith("]")):
-        return _item(written)
-    items = written[1:-1]
+def _operand(operand_text: str, text: str) -> Operand:
+    if not (operand_text.startswith("[") and operand_text.endswith("]")):
+        return _item(operand_text)
+    items = operand_text[1:-1]
     if not items.strip():
         raise BadInput(messages.empty_list(text))
-    return ListOperand(tuple(_item(found[1]) for found in _LISTED.finditer(f"{items},")))
+    return ListOperand(tuple(_item(match[1]) for match in _LISTED.finditer(f"{items},")))
 
 
-def _item(written: str) -> Null | Text:
-    if len(written) > 1 and written[0] == written[-1] and written[0] in _QUOTES:
-        return Text(written[1:-1])
-    return Null() if written.lower() in _NULLS else Text(written)
+def _item(text: str) -> Null | Text:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        return Text(text[1:-1])
+    return Null() if text.lower() in _NULLS else Text(text)

@@ -17,15 +17,15 @@ from inventory.rest.resources import TextList, Viewer
 _ANYTHING = ("", "")
 
 
-def list_condition(name: str, texts: TextList, parsed: Filter, viewer: Viewer) -> Condition:
+def list_condition(name: str, texts: TextList, filter_: Filter, viewer: Viewer) -> Condition:
     """One of the texts must match; null is an empty list. Raises `BadInput` for other operators."""
-    operator = parsed.operator.opposite or parsed.operator
+    operator = filter_.operator.opposite or filter_.operator
     if operator not in {Operator.EQUAL, Operator.EXACT}:
-        raise BadInput(messages.invalid_operator(name, parsed.operator.value, "a list"))
-    operand = parsed.operand
+        raise BadInput(messages.invalid_operator(name, filter_.operator.value, "a list"))
+    operand = filter_.operand
     items = operand.items if isinstance(operand, ListOperand) else (operand,)
-    found = any_of([_one(texts, item, operator, viewer) for item in items])
-    return ~found if parsed.operator.opposite else found
+    condition = any_of([_one(texts, item, operator, viewer) for item in items])
+    return ~condition if filter_.operator.opposite else condition
 
 
 def _one(texts: TextList, item: Null | Text, operator: Operator, viewer: Viewer) -> Condition:
@@ -38,12 +38,12 @@ def _like(texts: TextList, pattern: tuple[str, ...], viewer: Viewer) -> Conditio
     """The condition that one of the texts consists of these pieces, with anything between them."""
     column = F(texts.column)
     if texts.model and not isinstance(texts.model._meta.get_field(texts.column), JSONField):
-        fits = compare_by(Like, column, pattern)
+        condition = compare_by(Like, column, pattern)
     else:
-        fits = compare_by(HasLike if len(pattern) > 1 else Has, column, pattern)
+        condition = compare_by(HasLike if len(pattern) > 1 else Has, column, pattern)
     if texts.model is None:
-        return fits
-    visible = fits & scope_of(viewer.user, texts.model)
+        return condition
+    visible = condition & scope_of(viewer.user, texts.model)
     rows = texts.model._default_manager.filter(visible.q(), **{f"{texts.owner}__isnull": False})
     ids = few(rows, texts.owner)
     return fixed(Q(pk__in=rows.values(texts.owner) if ids is None else ids))

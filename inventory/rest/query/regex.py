@@ -28,13 +28,13 @@ _SPECIAL = set("\\.^$|()[]{}*+?-")
 _QUANTIFIERS = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
-def translated(written: str) -> str:
+def translated(literal: str) -> str:
     """Rewrite a `pattern`, `/pattern/` or `/pattern/i` for all engines. Raises `BadInput`."""
-    pattern, ignore_case = written, False
-    if written.startswith("/"):
-        pattern, slash, flags = written[1:].rpartition("/")
+    pattern, ignore_case = literal, False
+    if literal.startswith("/"):
+        pattern, slash, flags = literal[1:].rpartition("/")
         if not slash or flags not in {"", "i"}:
-            raise BadInput(f"The regular expression {written} must end in / or /i")
+            raise BadInput(f"The regular expression {literal} must end in / or /i")
         ignore_case = bool(flags)
     if len(pattern) > MAX_LENGTH:
         raise BadInput(f"A regular expression may have at most {MAX_LENGTH} characters")
@@ -51,19 +51,19 @@ class _Reader:
     depth: int = field(default=0)
 
     def read(self) -> str:
-        written, size = self._alternatives()
+        text, size = self._alternatives()
         if self.at < len(self.pattern):
             raise self._wrong("has an unmatched )")
         if size > MAX_EXPANSION:
             raise self._wrong("is too large: it has too many repeats")
-        return written
+        return text
 
     def _alternatives(self) -> tuple[str, int]:
         branches = [self._branch()]
         while self._take("|"):
             branches.append(self._branch())
-        written = "|".join(text for text, _ in branches)
-        return f"(?:{written})", sum(size for _, size in branches)
+        joined = "|".join(text for text, _ in branches)
+        return f"(?:{joined})", sum(size for _, size in branches)
 
     def _branch(self) -> tuple[str, int]:
         pieces = []
@@ -132,7 +132,7 @@ class _Reader:
             return _CLASSES[self._take_any()]
         first = self._escaped(self._take_any()) if char == "\\" else char
         if self._next() != "-" or self.pattern[self.at + 1 : self.at + 2] in {"]", ""}:
-            return "".join(_literal(one) for one in self._cases(first))
+            return "".join(_literal(case) for case in self._cases(first))
         self._take("-")
         end = self._take_any()
         return self._range(first, self._escaped(self._take_any()) if end == "\\" else end)
@@ -140,13 +140,13 @@ class _Reader:
     def _range(self, first: str, last: str) -> str:
         if last < first or last == "[":
             raise self._wrong(f"has the range {first}-{last}")
-        written = f"{_literal(first)}-{_literal(last)}"
+        text = f"{_literal(first)}-{_literal(last)}"
         if not self.ignore_case:
-            return written
+            return text
         if ord(last) - ord(first) > MAX_WIDTH:
             raise self._wrong(f"has the range {first}-{last}, which is too wide to ignore case")
-        others = {case for point in range(ord(first), ord(last) + 1) for case in self._cases(chr(point))}
-        return written + "".join(_literal(one) for one in sorted(others) if not first <= one <= last)
+        cases = {case for point in range(ord(first), ord(last) + 1) for case in self._cases(chr(point))}
+        return text + "".join(_literal(char) for char in sorted(cases) if not first <= char <= last)
 
     def _escaped(self, char: str) -> str:
         """The character of an escape."""
@@ -162,8 +162,8 @@ class _Reader:
 
     def _cases(self, char: str) -> list[str]:
         """A character and, if case is ignored, its other cases."""
-        found = {char, char.lower(), char.upper(), char.title()} if self.ignore_case else {char}
-        return sorted(one for one in found if len(one) == 1)
+        cases = {char, char.lower(), char.upper(), char.title()} if self.ignore_case else {char}
+        return sorted(case for case in cases if len(case) == 1)
 
     def _repeats(self) -> tuple[int, int | None] | None:
         if self._next() in _QUANTIFIERS:
@@ -206,8 +206,8 @@ class _Reader:
         self.at += 1
         return char
 
-    def _wrong(self, what: str) -> BadInput:
-        return BadInput(f"The regular expression {self.pattern} {what}")
+    def _wrong(self, problem: str) -> BadInput:
+        return BadInput(f"The regular expression {self.pattern} {problem}")
 
 
 def _literal(char: str) -> str:

@@ -28,29 +28,31 @@ def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tupl
     """
     if not PARAMETERS & query.keys():
         return BY_ID
-    wanted = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
+    attributes = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
-    if len(directions) > len(wanted):
+    if len(directions) > len(attributes):
         raise BadInput(messages.TOO_MANY_DIRECTIONS)
     options = [_one_of(OPTIONS, word, "sort_options") for word in comma_list(query, "sort_options")]
-    descending = [DESCENDING[word] for word in directions] + [False] * len(wanted)
-    orders = [_order(attribute, down, bool(options)) for attribute, down in zip(wanted, descending, strict=False)]
+    descending = [DESCENDING[word] for word in directions] + [False] * len(attributes)
+    orders = [
+        _order(attribute, down, bool(options)) for attribute, down in zip(attributes, descending, strict=False)
+    ]
     return (*orders, *BY_ID)
 
 
-def _one_of(known: Any, word: str, parameter: str) -> str:
-    if word.lower() not in known:
-        raise BadInput(messages.unsupported_value(parameter, word, known))
+def _one_of(choices: Any, word: str, parameter: str) -> str:
+    if word.lower() not in choices:
+        raise BadInput(messages.unsupported_value(parameter, word, choices))
     return word.lower()
 
 
 def _attribute(resource_type: ResourceType, name: str, viewer: Viewer) -> Attribute:
-    found = attribute_of(resource_type, name, viewer)
-    if found is None:
+    attribute = attribute_of(resource_type, name, viewer)
+    if attribute is None:
         raise BadInput(messages.invalid_sort(resource_type.label, name))
-    if found.kind is Kind.LIST:
+    if attribute.kind is Kind.LIST:
         raise BadInput(messages.not_sortable(resource_type.label, name))
-    return found
+    return attribute
 
 
 def _order(attribute: Attribute, descending: bool, ignore_case: bool) -> OrderBy:

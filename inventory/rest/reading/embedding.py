@@ -36,29 +36,29 @@ class Embedded:
     prefix: Callable[[Any], str]
     every: Callable[[Any], str]
 
-    def put_into(self, resources: Mapping[int, Resource], ends: Ends, most: int) -> int:
-        """Put it into each resource, each row once, and `most` of them in all; returns how many were read."""
+    def put_into(self, resources: Mapping[int, Resource], ends: Ends, limit: int) -> int:
+        """Put it into each resource, each row once, and `limit` of them in all; returns how many were read."""
         projection = Projection.of(self.target, Selection(tuple(self.target.columns)))
-        found: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
-        read = list(projection.owned(self._pages(resources, ends)[: most + 1], self.link.lookup, self.prefix))
+        children: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
+        pairs = list(projection.owned(self._pages(resources, ends)[: limit + 1], self.link.lookup, self.prefix))
         # In their order by id each resource then has the first of its own.
-        end = int(read[-1][1]["id"]) if len(read) > most else None
-        for owner, one in read:
-            if end is None or int(one["id"]) < end:
-                found[owner][one["id"]] = one
+        end = int(pairs[-1][1]["id"]) if len(pairs) > limit else None
+        for owner, child in pairs:
+            if end is None or int(child["id"]) < end:
+                children[owner][child["id"]] = child
         for pk, resource in resources.items():
-            resource[self.name] = list(found[pk].values())
+            resource[self.name] = list(children[pk].values())
         cut = ends.keys() | (self._owners_behind(resources, end) if end else set())
-        if cut or max(map(len, found.values()), default=0) > settings.API_PAGE_LIMIT:
+        if cut or max(map(len, children.values()), default=0) > settings.API_PAGE_LIMIT:
             self._cut(resources, cut)
-        return len(read)
+        return len(pairs)
 
     def _cut(self, resources: Mapping[int, Resource], cut: set[int]) -> None:
         """Leave a page to each, and say where the rest is, also of those that were `cut` already."""
         for pk, resource in resources.items():
-            every = resource[self.name]
-            resource[self.name] = shown = every[: settings.API_PAGE_LIMIT]
-            if pk in cut or len(shown) < len(every):
+            children = resource[self.name]
+            resource[self.name] = shown = children[: settings.API_PAGE_LIMIT]
+            if pk in cut or len(shown) < len(children):
                 resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={len(shown)}"
 
     def _owners_behind(self, owners: Iterable[int], end: int) -> set[int]:
@@ -75,12 +75,12 @@ class Embedded:
         """In a query of the owners: the id of the first row that is not on the page."""
         links, row, owner = links_of(self.rows.model, self.link.lookup)
         if row == "pk":
-            of_one = self.rows.filter(**{owner: OuterRef("pk")})
+            owned = self.rows.filter(**{owner: OuterRef("pk")})
         else:
             linked = links.filter(**{owner: OuterRef(OuterRef("pk"))}).values(row).distinct()
-            of_one = self.rows.filter(pk__in=linked)
+            owned = self.rows.filter(pk__in=linked)
         limit = settings.API_PAGE_LIMIT
-        return Subquery(of_one.order_by("pk").values("pk")[limit : limit + 1])
+        return Subquery(owned.order_by("pk").values("pk")[limit : limit + 1])
 
 
 def embed(rows: QuerySet[Any], resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
@@ -89,16 +89,16 @@ def embed(rows: QuerySet[Any], resources: Mapping[int, Resource], embedded: Sequ
     One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
     too many is then quicker.
     """
-    asked = [one for one in embedded if not one.link.few]
-    columns = {f"_behind_{number}": one.behind_a_page() for number, one in enumerate(asked)}
-    ends: list[dict[int, int]] = [{} for _ in asked]
-    if asked:
+    many = [entry for entry in embedded if not entry.link.few]
+    columns = {f"_behind_{number}": entry.behind_a_page() for number, entry in enumerate(many)}
+    ends: list[dict[int, int]] = [{} for _ in many]
+    if many:
         owners = rows.filter(pk__among=Numbers(resources)).order_by()
         for pk, *behind in owners.annotate(**columns).values_list("pk", *columns):
-            for found, end in zip(ends, behind, strict=True):
+            for by_owner, end in zip(ends, behind, strict=True):
                 if end is not None:
-                    found[pk] = end
+                    by_owner[pk] = end
     remaining, left = iter(ends), settings.API_EMBEDDED_LIMIT
-    for one in embedded:
-        left -= one.put_into(resources, {} if one.link.few else next(remaining), left)
+    for entry in embedded:
+        left -= entry.put_into(resources, {} if entry.link.few else next(remaining), left)
         left = max(left, 0)

@@ -77,8 +77,8 @@ class Page:
         if self.offset > 0:
             pages["previous"] = self._at(max(min(self.offset - self.limit, last), 0))
         others = [(name, text) for name, texts in query.lists() if name not in _PLACE for text in texts]
-        before = urlencode([*others, ("limit", self.limit)], quote_via=quote, safe="[],*'")
-        return {name: f"{href}?{before}&{page._place}" for name, page in pages.items()}
+        parameters = urlencode([*others, ("limit", self.limit)], quote_via=quote, safe="[],*'")
+        return {name: f"{href}?{parameters}&{page._place}" for name, page in pages.items()}
 
     def _at(self, offset: int) -> Self:
         return replace(self, offset=offset, after=None)

@@ -67,8 +67,8 @@ class Projection:
     def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
         """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
         if isinstance(rows, RowQuery):
-            kept = rows.values(self.sources)
-            return rows.rows().values_list(*self.sources) if kept is None else kept
+            values = rows.values(self.sources)
+            return rows.rows().values_list(*self.sources) if values is None else values
         return rows.values_list(*self.sources)
 
 

@@ -37,20 +37,20 @@ class Reader(Viewer):
     ) -> list[Resource]:
         """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
         prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
-        read = Projection.of(resource_type, selection).visible_to(self.user).resources(rows, prefix)
+        resources = Projection.of(resource_type, selection).visible_to(self.user).resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
-            return read
-        resources = {int(resource["id"]): resource for resource in read}
+            return resources
+        by_id = {int(resource["id"]): resource for resource in resources}
         for load, names in _loads(resource_type, selection).items():
-            values = load(list(resources), self.user)
-            for pk, resource in resources.items():
+            values = load(list(by_id), self.user)
+            for pk, resource in by_id.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
             if isinstance(relation := resource_type.relations[name], ToOne):
-                self._relate(resources, name, relation, attributes)
+                self._relate(by_id, name, relation, attributes)
         if embedded := [*self._related(resource_type, selection), *self._below(resource_type, selection)]:
-            embed(self.visible(resource_type), resources, embedded)
-        return read
+            embed(self.visible(resource_type), by_id, embedded)
+        return resources
 
     def _relate(
         self, resources: dict[int, Resource], name: str, relation: ToOne, attributes: tuple[str, ...] | None
@@ -58,11 +58,11 @@ class Reader(Viewer):
         target = get_resource_type(relation.collection)
         ids = {resource[name] for resource in resources.values()} - {None}
         rows = self.visible(target).filter(pk__among=Numbers(ids))
-        found = self.read(target, rows, Selection.of_related(target, attributes))
-        ones = {int(one["id"]): one for one in found}
+        related_resources = self.read(target, rows, Selection.of_related(target, attributes))
+        by_id = {int(related["id"]): related for related in related_resources}
         for resource in resources.values():
-            one = ones.get(resource[name])
-            resource[name] = {key: one[key] for key in attributes} if one and attributes else one
+            related = by_id.get(resource[name])
+            resource[name] = {key: related[key] for key in attributes} if related and attributes else related
 
     def _related(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
         """The relations to many."""
@@ -76,10 +76,12 @@ class Reader(Viewer):
     def _below(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
         """The subcollections, with the addresses that their resources have below each resource."""
         for name in selection.embedded:
-            below = resource_type.subcollections[name]
-            target = below.resource_type
+            subcollection = resource_type.subcollections[name]
+            target = subcollection.resource_type
             every = self._listing(resource_type, name)
-            yield Embedded(name, target, self.visible(target), below, self._prefix(resource_type, target), every)
+            yield Embedded(
+                name, target, self.visible(target), subcollection, self._prefix(resource_type, target), every
+            )
 
     def _prefix(self, resource_type: ResourceType, target: ResourceType) -> Callable[[Any], str]:
         before, after = self.hrefs.resource(resource_type.name, ""), f"/{target.name}/"
@@ -102,8 +104,8 @@ def _same(prefix: str, pk: Any) -> str:
 
 def _loads(resource_type: ResourceType, selection: Selection) -> dict[Load, list[str]]:
     """The functions that make computed attributes, and which of those that are wanted each makes."""
-    found: dict[Load, list[str]] = {}
+    by_load: dict[Load, list[str]] = {}
     for name in selection.computed:
         if callable(load := resource_type.computed.get(name)):
-            found.setdefault(load, []).append(name)
-    return found
+            by_load.setdefault(load, []).append(name)
+    return by_load

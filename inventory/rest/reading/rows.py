@@ -99,40 +99,40 @@ class RowQuery:
 
     def count(self) -> int:
         """How many there are, on all pages; the parent is taken to be there."""
-        kept = self._kept(_COUNTED)
-        if kept is None:
+        compiled = self._kept(_COUNTED)
+        if compiled is None:
             return self._on_all_pages().count()
-        read, values = kept
-        return sum(number for (number,) in read(**values))  # of what no row can be not even that is asked
+        query, values = compiled
+        return sum(number for (number,) in query(**values))  # of what no row can be not even that is asked
 
     def values(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
         """Their values, by a query that is kept; None where it is not of the kind that comes again.
 
         Each may have one more, the total.
         """
-        kept = None if self.offset or self.order != BY_ID else self._kept(sources)
-        if kept is None:
+        compiled = None if self.offset or self.order != BY_ID else self._kept(sources)
+        if compiled is None:
             return None
-        read, values = kept
-        found = read(**values)
+        query, values = compiled
+        result = query(**values)
         if self.total is None:
-            return found
-        rows = list(found)
+            return result
+        rows = list(result)
         if rows and len(rows[0]) > len(sources):
             self.total.brought = int(rows[0][-1])
         return rows
 
     def ids(self) -> list[int]:
-        found = self.values(BY_ID)
-        return list(self.rows().values_list("pk", flat=True)) if found is None else [row[0] for row in found]
+        rows = self.values(BY_ID)
+        return list(self.rows().values_list("pk", flat=True)) if rows is None else [row[0] for row in rows]
 
     def one(self) -> Any:
         """The instance of a single row; None if there is none."""
-        kept = self._kept(_INSTANCES)
-        if kept is None:
+        compiled = self._kept(_INSTANCES)
+        if compiled is None:
             return self.rows().first()
-        read, values = kept
-        return next(iter(read.instances(**values)), None)
+        query, values = compiled
+        return next(iter(query.instances(**values)), None)
 
     def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
         """What reads this, and with which values; None for what is not expected to come again."""

@@ -45,24 +45,24 @@ class Selection:
     def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
         """Read the parameters; `BadInput` names what the collection does not have."""
         expand = names_in(query, "expand", {"resources", *resource_type.subcollections})
-        asked = names_in(query, "attributes")
-        plain = tuple(name for name in asked if name in resource_type.columns)
-        computed = tuple(name for name in asked if name in resource_type.computed_names)
-        relations = _relations(asked, resource_type)
+        attributes = names_in(query, "attributes")
+        plain = tuple(name for name in attributes if name in resource_type.columns)
+        computed = tuple(name for name in attributes if name in resource_type.computed_names)
+        relations = _relations(attributes, resource_type)
         unknown = [
             name
-            for name in asked
+            for name in attributes
             if name not in {*plain, *computed, *relations, *_APART} and not _dotted(name, resource_type)
         ]
         if unknown:
             raise BadInput(messages.invalid_attributes(unknown))
-        limited = "all" not in asked and (plain or not {"id", "href", "actions"}.isdisjoint(asked))
+        limited = "all" not in attributes and (plain or not {"id", "href", "actions"}.isdisjoint(attributes))
         return cls(
             plain=plain if limited else tuple(resource_type.columns),
             computed=computed,
             relations=relations,
             embedded=tuple(name for name in expand if name != "resources"),
-            actions="actions" in asked or not limited,
+            actions="actions" in attributes or not limited,
             expanded="resources" in expand,
             hidden="resources" in names_in(query, "hide", {"resources"}),
         )
@@ -82,11 +82,13 @@ def attributes_of(resource_type: ResourceType) -> list[str]:
     return ["href", "id", *resource_type.columns, *sorted(resource_type.computed_names)]
 
 
-def _relations(asked: list[str], resource_type: ResourceType) -> dict[str, tuple[str, ...] | None]:
-    wanted: dict[str, tuple[str, ...] | None] = {name: None for name in asked if name in resource_type.relations}
-    for name in asked:
+def _relations(attributes: list[str], resource_type: ResourceType) -> dict[str, tuple[str, ...] | None]:
+    relations: dict[str, tuple[str, ...] | None] = {
+        name: None for name in attributes if name in resource_type.relations
+    }
+    for name in attributes:
         if dotted := _dotted(name, resource_type):
             relation, attribute = dotted
-            known = wanted.get(relation, ())
-            wanted[relation] = None if known is None else (*known, attribute)
-    return wanted
+            selected = relations.get(relation, ())
+            relations[relation] = None if selected is None else (*selected, attribute)
+    return relations

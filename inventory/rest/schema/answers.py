@@ -39,11 +39,11 @@ class Resources:
 
     def component(self, name: str, make: Callable[[], Schema], kind: str = ResolvedComponent.SCHEMA) -> Schema:
         """A reference to a component. A component may refer to itself."""
-        found = ResolvedComponent(name=name, type=kind, object=name)
-        if found not in self.types.registry:
-            self.types.registry.register(found)
-            found.schema = make()
-        reference: Schema = found.ref
+        component = ResolvedComponent(name=name, type=kind, object=name)
+        if component not in self.types.registry:
+            self.types.registry.register(component)
+            component.schema = make()
+        reference: Schema = component.ref
         return reference
 
     @property
@@ -80,8 +80,8 @@ class Resources:
         properties |= {name: self._computed(resource_type, name) for name in sorted(resource_type.computed_names)}
         for name, relation in resource_type.relations.items():
             properties[name] = self._related(relation)
-        for name, below in resource_type.subcollections.items():
-            properties[name] = listed(self._some_of(below.resource_type))
+        for name, subcollection in resource_type.subcollections.items():
+            properties[name] = listed(self._some_of(subcollection.resource_type))
         to_many = {name for name, relation in resource_type.relations.items() if not isinstance(relation, ToOne)}
         if names := {*resource_type.subcollections, *to_many}:
             rest = dict.fromkeys(sorted(names), HREF)
@@ -92,12 +92,12 @@ class Resources:
         """The plain attributes. Whether one can be null follows from its column, if it has one."""
         # Also has the names of foreign keys' ids.
         columns = resource_type.queryset.model._meta._forward_fields_map
-        found = {}
+        properties = {}
         for name, field in resource_type.serializer_class().fields.items():
             if column := columns.get(str(field.source)):
                 field.allow_null = column.null
-            found[name] = self._shown(self.types._map_serializer_field(field, "response"))
-        return found
+            properties[name] = self._shown(self.types._map_serializer_field(field, "response"))
+        return properties
 
     def _computed(self, resource_type: ResourceType, name: str) -> Schema:
         computed = resource_type.computed.get(name)

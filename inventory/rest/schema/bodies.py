@@ -33,17 +33,19 @@ class Input:
         """Exactly what the action's serializer takes."""
         serializer_class = action.kwargs.get("serializer_class", EmptyInput)
         mapped = types._map_serializer(serializer_class(), "request")
-        given = cls(mapped.get("properties", {}), tuple(mapped.get("required", ())))
-        return replace(given, without=tuple(serializer_class.without))._standing_in(serializer_class.stand_ins)
+        shape = cls(mapped.get("properties", {}), tuple(mapped.get("required", ())))
+        return replace(shape, without=tuple(serializer_class.without))._standing_in(serializer_class.stand_ins)
 
     def _standing_in(self, stand_ins: Mapping[str, tuple[str, Schema]]) -> Self:
-        given = self
-        for name, (ours, schema) in stand_ins.items():
-            given = replace(given, properties={**given.properties, name: schema})
-            if ours in self.required:
-                others = tuple(required for required in given.required if required != ours)
-                given = replace(given, required=others, one_of=tuple(dict.fromkeys((*given.one_of, ours, name))))
-        return given
+        shape = self
+        for name, (original, schema) in stand_ins.items():
+            shape = replace(shape, properties={**shape.properties, name: schema})
+            if original in self.required:
+                remaining = tuple(required for required in shape.required if required != original)
+                shape = replace(
+                    shape, required=remaining, one_of=tuple(dict.fromkeys((*shape.one_of, original, name)))
+                )
+        return shape
 
     def named(self, by: Sequence[str]) -> Self:
         """The same, for a resource that the body names by one of these."""
@@ -55,41 +57,41 @@ class Input:
 
     def schema(self, **beside: Schema) -> Schema:
         """A resource, possibly with other keys `beside` its attributes."""
-        found: Schema = {"type": "object", "properties": {**beside, **self.properties}}
+        schema: Schema = {"type": "object", "properties": {**beside, **self.properties}}
         if self.required:
-            found["required"] = list(self.required)
+            schema["required"] = list(self.required)
         if self.one_of:
-            found["anyOf"] = [*({"required": [name]} for name in self.one_of), *self.without]
-        return found | {"additionalProperties": False}
+            schema["anyOf"] = [*({"required": [name]} for name in self.one_of), *self.without]
+        return schema | {"additionalProperties": False}
 
 
-def bodies_of(given: Input, one: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
+def bodies_of(shape: Input, resource: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
     """The possible bodies of an action: a resource, resources, or the attributes of one beside the action.
 
-    `one` refers to the schema of `given`. `names` are the action's names, unless it is in the URL.
+    `resource` refers to the schema of `shape`. `names` are the action's names, unless it is in the URL.
     """
-    named: dict[str, Schema] = {}
+    action: dict[str, Schema] = {}
     if names:
-        named["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
+        action["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
     required = [] if names in (None, [DEFAULT]) else ["action"]
-    ways = [closed({**named, "resource": one}, *required, "resource")]
+    ways = [closed({**action, "resource": resource}, *required, "resource")]
     if many:
-        some = listed(one) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}
-        ways.append(closed({**named, "resources": some}, *required, "resources"))
-    flat = given.schema(**named)
-    flat["required"] = [*required, *given.required]
+        resources = listed(resource) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}
+        ways.append(closed({**action, "resources": resources}, *required, "resources"))
+    flat = shape.schema(**action)
+    flat["required"] = [*required, *shape.required]
     return [*ways, flat]
 
 
-def edits_of(given: Input, one: Schema) -> list[Schema]:
+def edits_of(shape: Input, resource: Schema) -> list[Schema]:
     """The possible bodies of a PUT: those of a POST of `edit`, with or without the action."""
-    return [way for names in (None, [EDIT]) for way in bodies_of(given, one, names, many=False)]
+    return [way for names in (None, [EDIT]) for way in bodies_of(shape, resource, names, many=False)]
 
 
-def changes_of(given: Input) -> Schema:
+def changes_of(shape: Input) -> Schema:
     """The other possible body of a PATCH: a list of changes to attributes."""
-    changes = [_change(["edit", "add"], name, value=schema) for name, schema in given.properties.items()]
-    changes += [_change(["remove"], name) for name, schema in given.properties.items() if _can_be_null(schema)]
+    changes = [_change(["edit", "add"], name, value=schema) for name, schema in shape.properties.items()]
+    changes += [_change(["remove"], name) for name, schema in shape.properties.items() if _can_be_null(schema)]
     return listed(any_of(changes))
 
 
@@ -99,4 +101,4 @@ def _change(actions: list[str], name: str, **value: Schema) -> Schema:
 
 
 def _can_be_null(schema: Schema) -> bool:
-    return "null" in schema.get("type", ()) or any(_can_be_null(one) for one in schema.get("oneOf", ()))
+    return "null" in schema.get("type", ()) or any(_can_be_null(option) for option in schema.get("oneOf", ()))

@@ -44,10 +44,10 @@ class Generator(SchemaGenerator):
         document: Schema = super().get_schema(request, public)
         document["info"]["version"] = settings.REST_FRAMEWORK["DEFAULT_VERSION"]
         document["components"]["securitySchemes"] = SECURITY
-        described = {"api": "The API itself."} | {
+        descriptions = {"api": "The API itself."} | {
             name: get_resource_type(name).description for name in sorted(settings.COLLECTIONS)
         }
-        document["tags"] = [{"name": name, "description": text} for name, text in described.items()]
+        document["tags"] = [{"name": name, "description": text} for name, text in descriptions.items()]
         return document
 
 
@@ -68,14 +68,14 @@ _PING = {
 }
 
 
-def _metadata(read: Schema) -> Schema:
-    """The OPTIONS operation of a collection, whose GET is `read`."""
-    answer = {"description": "The names", "content": {"application/json": {"schema": METADATA}}}
-    errors = {status: read["responses"][status] for status in read["responses"] if status != "200"}
+def _metadata(operation: Schema) -> Schema:
+    """The OPTIONS operation of a collection, whose GET is `operation`."""
+    response = {"description": "The names", "content": {"application/json": {"schema": METADATA}}}
+    errors = {status: operation["responses"][status] for status in operation["responses"] if status != "200"}
     return {
-        "operationId": f"{read['operationId'].removesuffix('list')}describe",
+        "operationId": f"{operation['operationId'].removesuffix('list')}describe",
         "summary": "The names of attributes, relations and subcollections",
-        "tags": read["tags"],
-        "security": read["security"],
-        "responses": {"200": answer, **errors},
+        "tags": operation["tags"],
+        "security": operation["security"],
+        "responses": {"200": response, **errors},
     }

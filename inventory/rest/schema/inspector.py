@@ -67,14 +67,14 @@ class Inspector(AutoSchema):
     @cached_property
     def actions(self) -> list[Any]:
         """The actions that this method of this address can run."""
-        wanted = {"update": "edit", "partial_update": "edit", "destroy": "delete"}.get(self.action)
+        name = {"update": "edit", "partial_update": "edit", "destroy": "delete"}.get(self.action)
         declared = self.viewset.declared_actions()
         if self.action == "act":
             return [action for action in declared if not self.view.detail or action.detail]
         return [
             action
             for action in declared
-            if wanted == action.url_path or self.action in {action.__name__, action.url_path}
+            if name == action.url_path or self.action in {action.__name__, action.url_path}
         ]
 
     # --- Names ---
@@ -95,8 +95,8 @@ class Inspector(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]
         if not self.is_collection or self.action in {*_READS, "metadata"}:
-            described: str = super().get_description()
-            return described
+            description: str = super().get_description()
+            return description
         if self.action == "act":
             lines = [f"* `{action.url_path}`: {action.__doc__}" for action in self.actions]
             return "\n".join(["Run the action that the body names.", "", *lines])
@@ -108,32 +108,32 @@ class Inspector(AutoSchema):
     # --- Requests ---
 
     def get_override_parameters(self) -> list[Any]:
-        found = [parameters.path_id(name) for name in uritemplate.variables(self.path)]
+        overrides = [parameters.path_id(name) for name in uritemplate.variables(self.path)]
         if self.view.authentication_classes:
-            found += [parameters.GROUP, parameters.SKIP_RENEWAL]
+            overrides += [parameters.GROUP, parameters.SKIP_RENEWAL]
         if self.method == "POST":
-            found += [parameters.IDEMPOTENCY_KEY, parameters.REPLAYED]
+            overrides += [parameters.IDEMPOTENCY_KEY, parameters.REPLAYED]
         if not self.is_collection:
-            return found
+            return overrides
         if self.action in {*_READS, "query"}:
-            found += parameters.selecting(self.viewset.resource_type)
+            overrides += parameters.selecting(self.viewset.resource_type)
         if self.changes_one:
-            found += [parameters.IF_MATCH]
+            overrides += [parameters.IF_MATCH]
         if self.action == "list":
-            found += parameters.listing(self.viewset.resource_type)
+            overrides += parameters.listing(self.viewset.resource_type)
         if self.action == "retrieve":
-            found += [parameters.IF_NONE_MATCH, parameters.ETAG]
-        return found
+            overrides += [parameters.IF_NONE_MATCH, parameters.ETAG]
+        return overrides
 
     def _get_parameters(self) -> list[Schema]:
         """The dialect's own parameters, then those of django-filter."""
-        found: list[Schema] = super()._get_parameters()
+        schemas: list[Schema] = super()._get_parameters()
         if self.is_collection and self.action == "list":
             filterset, model = self.viewset.filterset(), self.viewset.queryset.model
-            described = DjangoFilterExtension(None).resolve_filter_field
-            for name, declared in filterset.base_filters.items():
-                found += described(self, model, filterset, name, declared)
-        return found
+            resolve = DjangoFilterExtension(None).resolve_filter_field
+            for name, filter_ in filterset.base_filters.items():
+                schemas += resolve(self, model, filterset, name, filter_)
+        return schemas
 
     def map_parsers(self) -> list[str]:
         """JSON, whatever the Content-Type says; forms are for the browsable API."""
@@ -150,17 +150,17 @@ class Inspector(AutoSchema):
         return {"content": {"application/json": {"schema": schema}}, "required": True}
 
     def _bodies(self, action: Any) -> list[Schema]:
-        given = Input.of(action, self)
+        shape = Input.of(action, self)
         name = f"{self.viewset.resource_type.label}{action.url_path.capitalize()}"
         if action.url_path == EDIT:
-            given = given.partial()
+            shape = shape.partial()
         if not self.view.detail and (names := self.viewset.named_by(action)):
-            given, name = given.named(names), f"Named{name}"
-        one = self.resources.component(name, given.schema)
+            shape, name = shape.named(names), f"Named{name}"
+        resource = self.resources.component(name, shape.schema)
         if self.method in {"PUT", "PATCH"}:
-            return edits_of(given, one) + ([changes_of(given)] if self.method == "PATCH" else [])
-        asked = [action.url_path, *action.kwargs.get("aliases", ())] if self.action == "act" else None
-        return bodies_of(given, one, asked, many=not self.view.detail)
+            return edits_of(shape, resource) + ([changes_of(shape)] if self.method == "PATCH" else [])
+        action_names = [action.url_path, *action.kwargs.get("aliases", ())] if self.action == "act" else None
+        return bodies_of(shape, resource, action_names, many=not self.view.detail)
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
         schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
@@ -181,8 +181,8 @@ class Inspector(AutoSchema):
                 200: OpenApiResponse(self.resources.page(self.viewset.resource_type), "A page of the collection")
             }
         if self.action == "retrieve":
-            found = OpenApiResponse(self.resources.resource(self.viewset.resource_type), "The resource")
-            return {200: found, 304: OpenApiResponse(description="Not modified")}
+            response = OpenApiResponse(self.resources.resource(self.viewset.resource_type), "The resource")
+            return {200: response, 304: OpenApiResponse(description="Not modified")}
         if self.method == "DELETE":
             return {204: OpenApiResponse(description="Deleted")}
         return {200: OpenApiResponse(self._done, "The result")}
@@ -206,10 +206,10 @@ class Inspector(AutoSchema):
         bodies: Schema = super()._get_response_bodies(direction)
         bodies |= {str(status.value): self.resources.refusal(status) for status in self._refusals()}
         if self.is_collection and self.actions:
-            refused = OpenApiResponse(
+            response = OpenApiResponse(
                 any_of([self.resources.error, self._refused]), REASONS[HTTPStatus.BAD_REQUEST]
             )
-            bodies["400"] = self._get_response_for_code(refused, "400")
+            bodies["400"] = self._get_response_for_code(response, "400")
         return bodies
 
     @property
@@ -220,20 +220,20 @@ class Inspector(AutoSchema):
         return self.resources.component("ActionResults", lambda: _envelope(self.resources.result))
 
     def _refusals(self) -> list[HTTPStatus]:
-        found = [HTTPStatus.BAD_REQUEST]
+        statuses = [HTTPStatus.BAD_REQUEST]
         if self.view.authentication_classes:
-            found += [HTTPStatus.UNAUTHORIZED]
+            statuses += [HTTPStatus.UNAUTHORIZED]
         if self.is_collection:
-            found += [HTTPStatus.FORBIDDEN]
+            statuses += [HTTPStatus.FORBIDDEN]
         if uritemplate.variables(self.path):
-            found += [HTTPStatus.NOT_FOUND]
+            statuses += [HTTPStatus.NOT_FOUND]
         if self.method == "POST":
-            found += [HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS]
+            statuses += [HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS]
         if self.changes_one:
-            found += [HTTPStatus.PRECONDITION_FAILED]
+            statuses += [HTTPStatus.PRECONDITION_FAILED]
         if self.method in {"POST", "PUT", "PATCH"}:
-            found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
-        return [*found, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
+            statuses += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+        return [*statuses, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
 
 
 def _envelope(answer: Schema) -> Schema:

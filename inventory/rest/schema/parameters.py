@@ -15,8 +15,8 @@ from inventory.rest.resources import ResourceType, ToOne, get_resource_type
 from inventory.rest.shapes import ID, TEXT, Schema
 
 
-def parameter(name: str, schema: Schema, description: str, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, schema, description=description, **more)
+def parameter(name: str, schema: Schema, description: str, **kwargs: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, description=description, **kwargs)
 
 
 def _names(name: str, names: list[str], description: str) -> OpenApiParameter:
@@ -59,10 +59,12 @@ def _attributes(resource_type: ResourceType) -> list[str]:
 
 def listing(resource_type: ResourceType) -> list[OpenApiParameter]:
     """The parameters that choose resources, their order and the page."""
-    most = settings.API_PAGE_LIMIT
+    max_limit = settings.API_PAGE_LIMIT
     return [
         parameter(
-            "limit", {"type": "integer", "minimum": 1, "default": most}, f"Resources in a page, at most {most}."
+            "limit",
+            {"type": "integer", "minimum": 1, "default": max_limit},
+            f"Resources in a page, at most {max_limit}.",
         ),
         parameter("offset", {"type": "integer", "minimum": 0, "default": 0}, "Resources to skip."),
         parameter(

@@ -41,12 +41,12 @@ class Command(BaseCommand):
 def _named(name: str) -> Provider:
     """The provider with this name, or else with this id."""
     providers = Provider.objects.connected().defer("credentials")
-    found: Provider | None = providers.filter(name=name).first()
-    if found is None and name.isdecimal():
-        found = providers.filter(pk=int(name)).first()
-    if found is None:
+    provider: Provider | None = providers.filter(name=name).first()
+    if provider is None and name.isdecimal():
+        provider = providers.filter(pk=int(name)).first()
+    if provider is None:
         raise CommandError(messages.no_provider(name))
-    return found
+    return provider
 
 
 @contextmanager

@@ -32,12 +32,12 @@ from oslo_utils.fixture import uuidsentinel  # noqa: E402
 API = "osapi_compute"
 
 
-def start(binary, topic, **more):
-    made = service.Service.create(binary=binary, topic=topic, **more)
+def start(binary, topic, **kwargs):
+    server = service.Service.create(binary=binary, topic=topic, **kwargs)
     if binary == "nova-compute":
-        remind(made.manager.driver)
-    made.start()
-    return made
+        remind(server.manager.driver)
+    server.start()
+    return server
 
 
 def remind(hypervisor):

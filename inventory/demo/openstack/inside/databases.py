@@ -59,10 +59,10 @@ def neutron(url):
         for direction in ("egress", "ingress"):
             for family in ("IPv4", "IPv6"):
                 resource = {"resource_type": "securitygroupdefaultrules", "revision_number": 0}
-                made = connection.execute(resources.insert().values(**resource))
+                result = connection.execute(resources.insert().values(**resource))
                 rule = {
                     "id": generate_uuid(),
-                    "standard_attr_id": made.inserted_primary_key[0],
+                    "standard_attr_id": result.inserted_primary_key[0],
                     "direction": direction,
                     "ethertype": family,
                     # Inbound, only the default group lets in its own members.
@@ -131,8 +131,8 @@ SERVICES = {
 
 def main():
     service, url = sys.argv[1:]
-    for half_made in DATABASES.glob(f"{service}*.db*"):
-        half_made.unlink()
+    for leftover in DATABASES.glob(f"{service}*.db*"):
+        leftover.unlink()
     SERVICES[service](url)
     for file in DATABASES.glob(f"{service}*.db"):
         connection = sqlite3.connect(file)

@@ -20,16 +20,16 @@ def connect(url):
     )
 
 
-def catalog(told):
-    told = json.loads(told)
-    identity = connect(told["keystone"]).identity
-    name, password = told["user"]
+def catalog(config):
+    config = json.loads(config)
+    identity = connect(config["keystone"]).identity
+    name, password = config["user"]
     project = identity.find_project(name) or identity.create_project(name=name)
     user = identity.find_user(name) or identity.create_user(name=name, password=password)
-    for role in ("admin", "service"):
-        found = identity.find_role(role) or identity.create_role(name=role)
-        identity.assign_project_role_to_user(project, user, found)
-    for kind, url in told["endpoints"].items():
+    for role_name in ("admin", "service"):
+        role = identity.find_role(role_name) or identity.create_role(name=role_name)
+        identity.assign_project_role_to_user(project, user, role)
+    for kind, url in config["endpoints"].items():
         if not list(identity.services(type=kind)):
             service = identity.create_service(name=kind, type=kind)
             identity.create_endpoint(service_id=service.id, interface="public", url=url, region_id="RegionOne")

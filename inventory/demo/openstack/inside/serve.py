@@ -32,17 +32,17 @@ def serve(applications):
         server.keep_alive_conn_limit = 100  # of 10, more clients lose their connections all the time
         server.prepare()
         Thread(target=server.serve, daemon=True).start()
-    over = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    over.wait()
+    stopped = Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stopped.set())
+    stopped.wait()
     os._exit(0)  # some threads of the services would never end
 
 
 def main():
-    wanted = dict(argument.split("=") for argument in sys.argv[1:])
+    ports = dict(argument.split("=") for argument in sys.argv[1:])
     applications = []
-    for service, port in wanted.items():
+    for service, port in ports.items():
         sys.argv = [service]  # which the services would read as theirs
         applications.append((service, int(port), import_module(APPLICATIONS[service]).application))
         if service == "neutron":
