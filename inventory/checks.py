@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib.auth import get_permission_codename
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import FieldError
 from django.utils.module_loading import import_string
+
+from inventory.querysets import OwnedQuerySet
 
 
 @register
@@ -19,6 +23,67 @@ def names_lead_somewhere(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
         for origin, path in _paths()
         if (problem := _problem(path))
     ]
+
+
+@register
+def actions_are_guarded(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Every action says which permission it requires, and refuses what its input does not declare."""
+    permissions = set(_permissions())
+    return [
+        Error(f"The action {action.url_path} of {viewset.__name__} {problem}.", id="inventory.E002")
+        for viewset in _viewsets()
+        for action in viewset.get_extra_actions()
+        if (problem := _action_problem(action.kwargs, permissions))
+    ]
+
+
+@register
+def rows_can_be_scoped(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The rows of every collection lead to the provider and the tenant that a user may be restricted to."""
+    return [
+        Error(f"The queryset of {viewset.__name__} {problem}.", id="inventory.E003")
+        for viewset in _viewsets()
+        if (problem := _scope_problem(viewset.queryset))
+    ]
+
+
+def _scope_problem(rows: Any) -> str:
+    for name in ("provider", "tenant"):
+        lookup = getattr(rows, name, None)
+        try:
+            rows.filter(**{f"{lookup}__isnull": False} if lookup else {})
+        except FieldError:
+            kind = type(rows).__name__
+            return f"has no {lookup}, its lookup for a {name}. If there is none: {name} = None in {kind}"
+    if isinstance(rows, OwnedQuerySet) and rows.connected() is not rows:
+        return "has rows of providers that are being deleted. Declare it with .connected()"
+    return ""
+
+
+def _action_problem(declared: dict[str, Any], permissions: set[str]) -> str:
+    if "permission" not in declared:
+        return "names no permission. Without one, whoever may log in may run it. If you mean that: permission=None"
+    if declared["permission"] not in {None, *permissions}:
+        return f"requires {declared['permission']}, a permission that no model has"
+    serializer_class = declared.get("serializer_class")
+    if serializer_class and not hasattr(serializer_class, "check_keys"):
+        return f"takes {serializer_class.__name__}, which is no StrictSerializer and overlooks unknown keys"
+    return ""
+
+
+def _permissions() -> Iterator[str]:
+    for model in apps.get_models():
+        options = model._meta
+        for action in options.default_permissions:
+            yield f"{options.app_label}.{get_permission_codename(action, options)}"
+        yield from (f"{options.app_label}.{codename}" for codename, _ in options.permissions)
+
+
+def _viewsets() -> set[Any]:
+    paths = {
+        path for origin, path in _paths() if "COLLECTIONS" in origin or origin.startswith("The subcollection")
+    }
+    return {import_string(path) for path in paths if not _problem(path)}
 
 
 def _paths() -> Iterator[tuple[str, str]]:

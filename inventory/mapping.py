@@ -42,8 +42,9 @@ class ValueMapping(Generic[Value]):
     """Maps the attributes of `kind`, one of the drivers' values, to columns.
 
     An attribute has the column of the same name, unless it is `renamed`. A reference is the path to the `ems_ref`
-    of its row: `tenant_ref="cloud_tenant__ems_ref"`. `apart` are attributes without a column, such as many-to-many
-    relations. `derived` are columns that are written but not read, with the attributes that they come from.
+    of its row: `tenant_ref="cloud_tenant__ems_ref"`. `excluded` are attributes without a column, such as
+    many-to-many relations. `derived` are columns that are written but not read, with the attributes that they come
+    from. Raises `TypeError` for an attribute that the value does not have.
     """
 
     def __init__(
@@ -56,6 +57,9 @@ class ValueMapping(Generic[Value]):
         **renamed: str,
     ) -> None:
         self.kind = kind
+        names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+        if unknown := {*excluded, *renamed} - names:
+            raise TypeError(f"{kind.__name__} has no attribute {', '.join(sorted(unknown))}")
         #: The path of each attribute, in their order.
         self.paths: dict[str, str] = {
             field.name: renamed.get(field.name, field.name)

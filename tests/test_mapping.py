@@ -145,3 +145,8 @@ def test_columns_that_are_alike_and_derived_are_written_too() -> None:
     assert (row["uid_ems"], row["vendor"]) == ("i-1", "amazon")
     shared = SecurityGroup.mapping.columns().named(EVERYTHING.groups[0])
     assert shared["shared"] is True
+
+
+def test_a_mapping_of_an_attribute_that_no_value_has_is_refused() -> None:
+    with pytest.raises(TypeError, match="Instance has no attribute flavour_name, placement"):
+        ValueMapping(Instance, excluded=["placement"], flavour_name="flavor_name")

@@ -51,7 +51,7 @@ EXEMPT = {
 #: Keyword arguments, attributes and keys that describe something, and are no message.
 DESCRIBING = {"description", "help", "help_text", "index_title", "permissions", "search_help_text", "title"}
 #: What takes words for the log, or for programmers.
-UNREAD = {"LookupError", "logger", "unforeseen"}
+UNREAD = {"LookupError", "TypeError", "logger", "unforeseen"}
 #: Three words in a row, or a capitalized beginning of a sentence.
 PROSE = re.compile(r"[A-Za-z']+ [a-z']+ [a-z'{]+|^[A-Z][a-z]+ .*([.:]$|: {)")
 

@@ -19,7 +19,6 @@ from inventory.models import Provider, Task
 from inventory.rest.actions.command import Answer, result
 from inventory.rest.actions.viewset import DeleteMixin, EditMixin
 from inventory.rest.classes import Classes
-from inventory.rest.errors import NotFound
 from inventory.rest.resources import RelatedCount, Subcollection, ToMany
 from inventory.rest.serializers import ClassNameField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
@@ -161,10 +160,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
 
     def _delete(self, provider: Provider, payload: dict[str, Any]) -> Answer:
         href = self.hrefs.resource(self.collection, provider.pk)
-        try:
-            task = delete_provider(provider=provider, user=self.user)
-        except Provider.DoesNotExist as error:
-            raise NotFound(self.resource_type.label, provider.pk) from error
+        task = delete_provider(provider=provider, user=self.user)
         return result(True, task.message, **task_links(self.hrefs, task), href=href)
 
     def request_refresh(self, row: Provider, force: bool) -> Task:

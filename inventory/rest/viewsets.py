@@ -194,7 +194,7 @@ class CollectionViewSet(ActionViewSet):
     def resource(self, pk: object) -> Any:
         return _named(self.chosen, pk).one() or self._not_found(pk)
 
-    @action(detail=False, methods=["post"], shows=True, writes=False, names_rows=True)
+    @action(detail=False, methods=["post"], permission=None, shows=True, writes=False, names_rows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()

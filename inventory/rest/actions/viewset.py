@@ -7,6 +7,7 @@ from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
@@ -218,7 +219,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return Response({"results": answers}, status=200 if succeeded or self.command.many else 400)
 
     def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], payload: dict[str, Any]) -> Any:
-        row = self.resource(self.kwargs["pk"]) if self.detail else None
+        row: Any = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
             self.check_keys(payload)
             if self.running.detail:
@@ -227,6 +228,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return seeing_others(act, row, payload)
         except APIException as error:
             return refuse(row, payload, error)
+        except ObjectDoesNotExist as error:
+            if not isinstance(error, getattr(row, "DoesNotExist", ())):
+                raise
+            return refuse(row, payload, NotFound(type(row).__name__, row.pk))
 
     def _refuse(self, row: Any, payload: dict[str, Any], error: APIException) -> Answer:
         if self.detail or not (self.command.many or isinstance(error, NotFound)):

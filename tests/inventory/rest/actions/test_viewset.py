@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import Provider, Task
+from tests import cast as actors
 from tests.cast import Cast
 
 REFRESH = "Refreshing provider acme"
@@ -151,3 +152,30 @@ def test_a_patch_array_adds_edits_and_removes(admin_client: Client, cast: Cast) 
     answer = admin_client.patch(url, changes, content_type="application/json")
     assert answer.status_code == HTTPStatus.OK
     assert [answer.json()[name] for name in ("project", "name", "hostname")] == ["p", "renamed", None]
+
+
+class TestGoneMeanwhile:
+    """A row that is deleted after it was looked up, and before the action gets to it."""
+
+    @pytest.fixture(autouse=True)
+    def deleted_meanwhile(self, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+        def edit(*, provider: Provider, **changes: Any) -> None:
+            if provider.pk == cast.acme.pk:
+                raise Provider.DoesNotExist
+
+        monkeypatch.setattr("inventory.api.providers.edit_provider", edit)
+
+    def test_it_is_404(self, admin_client: Client, cast: Cast) -> None:
+        answer = admin_client.patch(
+            f"/api/providers/{cast.acme.pk}", {"provider_region": "here"}, content_type="application/json"
+        )
+        assert answer.status_code == HTTPStatus.NOT_FOUND
+        assert answer.json()["error"]["message"] == f"Couldn't find Provider with 'id'={cast.acme.pk}"
+
+    def test_of_many_it_does_not_hurt_the_others(self, admin_client: Client, cast: Cast) -> None:
+        other = actors.provider("other")
+        resources = [{"id": row.pk, "provider_region": "here"} for row in (other, cast.acme)]
+        answer = post(admin_client, "/api/providers", {"action": "edit", "resources": resources})
+        edited, gone = answer.json()["results"]
+        assert edited["id"] == str(other.pk)
+        assert gone == {"success": False, "message": f"Couldn't find Provider with 'id'={cast.acme.pk}"}
