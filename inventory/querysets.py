@@ -1,4 +1,4 @@
-"""The reads of this app, by name. Each read on behalf of a user starts with `visible_to` or `scope_of`."""
+"""The querysets of this app. Each read on behalf of a user starts with `visible_to` or `scope_of`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inventory.db.statements import Param
 from inventory.drivers.values import Instance
 from inventory.restrictions import User, restriction_of
 
-#: As Django's own aggregates, which however work out a query in a query.
+#: Like Django's own aggregates, but without a subquery.
 ROWS = Func(template="COUNT(*)", output_field=models.BigIntegerField())
 SUM = Func(
     "number",
@@ -30,23 +30,23 @@ SUM = Func(
 
 
 def scope_of(user: User, model: type[Model]) -> Condition:
-    """What holds for the rows of a model that there are for this user; `ResourceQuerySet.scope_of`."""
+    """The condition for rows of a model that this user may see; see `ResourceQuerySet.scope_of`."""
     scope: Condition = model._default_manager.all().scope_of(user)  # type: ignore[attr-defined]
     return scope
 
 
 class ResourceQuerySet(models.QuerySet[Any]):
-    """Rows that users see. What is read for one of them starts with `visible_to` or `scope_of`."""
+    """Rows that users can see."""
 
     #: The lookups that lead to the provider and to the tenant of a row.
     provider: ClassVar[str | None] = None
     tenant: ClassVar[str | None] = None
 
     def scope_of(self, user: User) -> Condition:
-        """What holds for the rows that there are for this user, who may be restricted to what some providers have.
+        """The condition for rows within the user's restriction.
 
-        That they may look at such rows at all is a permission, which views ask: whoever may add a group to an
-        instance can name one, and need not be able to list them.
+        It doesn't check the permission to view the model, because a user who may add a group to an instance can
+        name a group without the permission to list groups. Views check it.
         """
         return self._restricted(user, self.provider, self.tenant)
 
@@ -55,11 +55,11 @@ class ResourceQuerySet(models.QuerySet[Any]):
         return restriction.condition(provider, tenant) if restriction and provider else EVERYTHING
 
     def visible_to(self, user: User) -> Self:
-        """These rows as far as there are any for this user."""
+        """Only the rows within the user's restriction."""
         return self.filter(self.scope_of(user).q())
 
     def number_of_each(self, lookup: str) -> Subquery:
-        """How many different of these rows a lookup leads from to a row: an expression in a query of such rows."""
+        """An expression for queries of the owners: the number of these rows whose `lookup` leads to each owner."""
         links, row, owner = links_of(self.model, lookup)
         if row == "pk":
             return Subquery(self.filter(**{owner: OuterRef("pk")}).counted())
@@ -69,25 +69,25 @@ class ResourceQuerySet(models.QuerySet[Any]):
         return Subquery(links.values_list(_different(row)))
 
     def counted(self) -> models.QuerySet[Any, Any]:
-        """One row with one value, how many these are; not of what is sliced, grouped or distinct."""
+        """A query for the number of these rows, which must not be sliced, grouped or distinct."""
         stored = self.stored_count_query()
         return self.order_by().values_list(ROWS) if stored is None else stored
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
-        """The same, where it needs no counting."""
+        """The same query without counting, if the database maintains the number; otherwise None."""
         return None
 
     def count(self) -> int:
-        """Without what the rows bring with them, whose columns Django would work out and not use."""
+        """Count without `select_related`, because Django would prepare its columns for nothing."""
         if self.query.select_related and self._result_cache is None:
             return self.select_related(None).defer(None).count()
         return super().count()
 
 
 class OwnedQuerySet(ResourceQuerySet):
-    """Rows that belong to a provider, and are gone to everybody once its deletion is accepted."""
+    """Rows that belong to a provider. They are hidden from everybody once its deletion is accepted."""
 
-    #: The foreign key to the provider, or to what belongs to one.
+    #: The foreign key to the provider, or to a row that belongs to a provider.
     owner: ClassVar[str] = "provider"
     provider = "provider"
     tenant: ClassVar[str | None] = "cloud_tenant"
@@ -96,29 +96,29 @@ class OwnedQuerySet(ResourceQuerySet):
         return super().visible_to(user).connected()
 
     def connected(self) -> Self:
-        """Without what only waits to be deleted; the same queryset if that is said of it already."""
+        """Exclude rows that wait for their deletion. Returns the same queryset if it already excludes them."""
         return self if self._is_connected() else self.filter(**{f"{self.owner}__connected": True})
 
     def _is_connected(self) -> bool:
         return has_lookup(self.query, Connected)
 
     def deleted(self) -> Self:
-        """What only waits to be deleted."""
+        """The rows that wait for their deletion."""
         return self.exclude(**{f"{self.owner}__connected": True})
 
     def as_values(self) -> Iterator[Any]:
-        """These rows in the words of the drivers, in their order."""
+        """These rows as the drivers' values, in their order."""
         mapping = self.model.mapping
         return map(mapping.value, self.values_list(*mapping.paths.values()).iterator())
 
 
 class TalliedQuerySet(OwnedQuerySet):
-    """Rows of a table whose number is kept (`inventory.db.tallies`), by these attributes."""
+    """Rows of a table whose number the database maintains by `count_partition`; see `inventory.db.tallies`."""
 
     count_partition: ClassVar[tuple[str, ...]] = ("provider_id",)
 
     def count(self) -> int:
-        """Of the whole table, or of a provider, from what is kept: a million rows take no longer than one."""
+        """Read the maintained number for a whole table or one provider, however many rows there are."""
         stored = self.stored_count_query() if self._result_cache is None else None
         return super().count() if stored is None else int(stored.get()[0])
 
@@ -134,7 +134,7 @@ class TalliedQuerySet(OwnedQuerySet):
         return tallies.order_by().values_list(SUM)
 
     def tallies(self) -> models.QuerySet[Any]:
-        """What the number of all rows of the table is the sum of."""
+        """The tallies whose sum is the number of rows of the table."""
         rows: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
         return rows.filter(table=self.model._meta.db_table)
 
@@ -144,7 +144,7 @@ class ProviderQuerySet(OwnedQuerySet):
     tenant = None
 
     def deleted(self) -> Self:
-        """Those whose deletion was accepted."""
+        """The providers whose deletion was accepted."""
         return self.filter(deleted_on__isnull=False)
 
     def enabled(self) -> Self:
@@ -171,9 +171,9 @@ class TaskQuerySet(ResourceQuerySet):
     tenant = "vm__cloud_tenant"
 
     def scope_of(self, user: User) -> Condition:
-        """A user's own tasks, or everybody's with the permission to view tasks; within the user's restriction.
+        """A user's own tasks, or with the permission to view tasks everybody's, within the user's restriction.
 
-        A task outlives its provider: of what is gone one still sees one's own.
+        A task outlives its provider. Restricted users still see their own tasks of deleted providers.
         """
         reached = super().scope_of(user)
         if reached is not EVERYTHING:
@@ -184,15 +184,15 @@ class TaskQuerySet(ResourceQuerySet):
         return self.exclude(state="Finished")
 
     def of_queue(self, queue: str | Param) -> Self:
-        """What is to be done for one queue, in the order in which it was accepted."""
+        """The unfinished tasks of one queue, in the order in which they were accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
 
     def waiting_in(self, queue: str) -> Self:
-        """What of a queue has failed and waits for its next attempt."""
+        """The tasks of a queue that have failed and wait for their next attempt."""
         return self.of_queue(queue).filter(next_attempt_on__isnull=False)
 
     def deletions(self) -> Self:
-        """The deletions of providers, as `arguments.ProviderDeletion` says of itself."""
+        """The deletions of providers, whose arguments are `arguments.ProviderDeletion`."""
         return self.filter(arguments__deletion=True)
 
 
@@ -202,17 +202,17 @@ class CallRateQuerySet(OwnedQuerySet):
 
 class LeaseQuerySet(ResourceQuerySet):
     def scope_of(self, user: User) -> Condition:
-        """All; for who is restricted none, because a lease does not say whose it is."""
+        """All leases, but none for restricted users, because a lease has no provider."""
         return EVERYTHING if restriction_of(user) is None else NOTHING
 
 
 class UserQuerySet(ResourceQuerySet):
     def scope_of(self, user: User) -> Condition:
-        """Oneself, or everybody with the permission to view users."""
+        """The user, or with the permission to view users everybody."""
         return _own_unless(user, "auth.view_user", "pk")
 
     def described(self) -> Self:
-        """With the name that people know them by, null for an address that is not given, and their first group."""
+        """Add each user's full name, their address (null if empty) and their first group."""
         name = Trim(Concat("first_name", Value(" "), "last_name"))
         memberships = self.model.groups.through.objects.filter(user=OuterRef("pk")).order_by("group")
         return self.annotate(
@@ -224,7 +224,7 @@ class UserQuerySet(ResourceQuerySet):
 
 class GroupQuerySet(ResourceQuerySet):
     def scope_of(self, user: User) -> Condition:
-        """One's own groups, or all with the permission to view groups."""
+        """The user's own groups, or with the permission to view groups all."""
         return _own_unless(user, "auth.view_group", "user")
 
 
@@ -235,7 +235,7 @@ class InstanceManager(models.Manager.from_queryset(VmQuerySet)):  # type: ignore
 
 
 def _own_unless(user: User, permission: str, lookup: str) -> Condition:
-    """What a lookup leads to a user from; everything for who has the permission."""
+    """The rows whose lookup leads to the user, or with the permission everything."""
     if isinstance(user, PermissionsMixin) and user.has_perm(permission):
         return EVERYTHING
     return NOTHING if user.pk is None else compare(lookup, user.pk)

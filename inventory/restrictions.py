@@ -1,7 +1,7 @@
-"""What a user is restricted to, of all that belongs to providers.
+"""The providers and tenants that a user is restricted to.
 
-Everything that is read for a user starts from `scope_of` of a queryset, which asks here. Grants are to say what
-`restriction_of` answers; until there are any nobody is restricted.
+Every read on behalf of a user starts with `scope_of` of a queryset, which calls `restriction_of`. Grants will
+decide its answer. So far there are none, and nobody is restricted.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ User = AbstractBaseUser | AnonymousUser
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """To these providers with all that they have, and to what is of these tenants."""
+    """Restricts a user to these providers, with everything in them, and to these tenants."""
 
     providers: tuple[int, ...] = ()
     tenants: tuple[int, ...] = ()
 
     def condition(self, provider: str, tenant: str | None) -> Condition:
-        """What holds for the rows from which these lookups lead to one of them.
+        """The condition that one of these lookups leads to an allowed provider or tenant.
 
-        All ids together are one value, so that the statement is the same whatever they are.
+        All ids are one value, so users with different restrictions share one statement.
         """
         of_providers = compare(f"{provider}__among", Numbers(self.providers))
         if not (tenant and self.tenants):
@@ -35,5 +35,5 @@ class Restriction:
 
 
 def restriction_of(user: User) -> Restriction | None:
-    """None for a user who sees what all providers have."""
+    """The user's restriction; None if the user may see everything."""
     return None

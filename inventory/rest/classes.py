@@ -15,14 +15,14 @@ from inventory.db.expressions import ByCodePoint, fold
 from inventory.models import Provider
 
 _PREFIX, _SEPARATOR = "ManageIQ::Providers::", "::"
-#: What a condition on the name of a class calls it, and resources too.
+#: The name of the class in conditions and in resources.
 TYPE = "type"
 
 
 class ClassNames(dict[str, str]):
-    """What ManageIQ calls the resources of each vendor; all names of a collection have the same `ending`.
+    """The class names of a collection by vendor. All of them have the same `ending`.
 
-    A row that an older version wrote may have a class name of another form, which stands in place of its vendor.
+    A row from an older version may have another class name in place of its vendor. It is shown unchanged.
     """
 
     def __init__(self, ending: str) -> None:
@@ -35,14 +35,14 @@ class ClassNames(dict[str, str]):
         return self[vendor]
 
     def vendors(self) -> dict[str, str]:
-        """The vendors that have a driver, by their class names."""
+        """The vendors that have a driver, by class name."""
         return {self[vendor]: vendor for vendor in settings.DRIVERS}
 
     def settled(self, condition: Condition) -> Condition:
-        """A condition on `TYPE` as one on the vendor, so that nothing is compared row by row.
+        """Turn a condition on `TYPE` into one on the vendor, which needs no comparison of class names in each row.
 
-        Every vendor is that of a provider, and those are few: the database is asked which of them it holds for,
-        by the same lookups as for any other text.
+        Every vendor belongs to a provider, and there are few providers. So the database evaluates the condition
+        for them, with the same lookups as for any other text.
         """
         word = Concat(Upper(Substr("vendor", 1, 1)), Substr("vendor", 2))
         name = Concat(Value(_PREFIX), word, Value(_SEPARATOR + self.ending))
@@ -51,7 +51,7 @@ class ClassNames(dict[str, str]):
         return any_of([compare("vendor", vendor) for vendor in _vendors_of(providers.filter(condition.q()))])
 
     def order(self, *, ignore_case: bool) -> Combinable:
-        """What sorts rows by their class names: the vendor itself, where that gives the same order."""
+        """An expression that sorts rows by class name. It is the vendor itself if that gives the same order."""
         by_name = fold if ignore_case else str
         vendors = sorted(_vendors_of(Provider.objects.all()), key=lambda vendor: by_name(self[vendor]))
         if vendors == sorted(vendors):
@@ -60,22 +60,23 @@ class ClassNames(dict[str, str]):
 
 
 def _vendors_of(providers: QuerySet[Provider]) -> Iterable[str]:
-    """Each once."""
+    """The vendors of these providers, without duplicates."""
     return providers.order_by().values_list("vendor", flat=True).distinct()
 
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """What ManageIQ calls the resources of a collection, beside the class of each vendor.
+    """ManageIQ's class names for the resources of a collection, in addition to those of the vendors.
 
-    `everything` are the names of what all of them are, the collection's own class first; `parts` those of some.
+    `everything` has the classes of all resources, with the collection's own class first. `parts` has the classes
+    of some resources.
     """
 
     everything: tuple[str, ...]
     parts: Mapping[str, Condition] = field(default_factory=dict)
 
     def conditions(self, names: ClassNames | None) -> dict[str, Condition]:
-        """Each name with what holds for its resources."""
+        """Maps each class name to the condition that its resources meet."""
         vendors = {} if names is None else names.vendors()
         of_vendors = {name: compare("vendor", vendor) for name, vendor in vendors.items()}
         return dict.fromkeys(self.everything, EVERYTHING) | dict(self.parts) | of_vendors

@@ -1,4 +1,4 @@
-"""What a resource is: a value that query language, reading, schema and routers share, and that knows no view."""
+"""Resource types, which the query language, reading, schema and routers share. They know no views."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from inventory.querysets import scope_of
 from inventory.rest.classes import ClassNames
 from inventory.restrictions import User
 
-#: Makes computed attributes of a page's ids, for a user: what each has by name. Those of one share its query.
+#: Computes attributes for the ids of a page, on behalf of a user. Returns their values by id and name. Attributes
+#: with the same function share its query.
 Load = Callable[[Sequence[int], User], Mapping[int, Mapping[str, Any]]]
-#: A computed attribute: an expression in the page's own query, or what a function makes of the page.
+#: A computed attribute: an expression in the page's own query, or a function that computes it for the page.
 Computed = Combinable | Load
 
 
 class RelatedCount(Expression):
-    """How many different rows a relation of a model leads to, of those in a scope."""
+    """The number of distinct rows in a scope that a model's relation leads to."""
 
     def __init__(self, model: type[Model], relation: str, scope: Condition = EVERYTHING) -> None:
         super().__init__(output_field=BigIntegerField())
         self.model, self.relation, self.scope = model, relation, scope
 
     def visible_to(self, user: User) -> Self:
-        """Of those that there are for this user."""
+        """Count only rows that this user may see."""
         return self.within(scope_of(user, self._target))
 
     def within(self, scope: Condition) -> Self:
@@ -53,7 +54,7 @@ class RelatedCount(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where a plain attribute comes from, and how its value is shown: of a vendor as one of the `class_names`."""
+    """The source of a plain attribute and the form of its value. `class_names` are set if it shows a vendor."""
 
     source: str
     is_id: bool
@@ -62,7 +63,7 @@ class Column:
 
     @property
     def selected(self) -> str | Combinable:
-        """What a query selects for it: the database makes text of an id faster than a loop over the rows."""
+        """The expression to select. The database converts ids to text faster than a loop over the rows."""
         if self.is_id:
             return Cast(F(self.source), TextField())
         return UuidAsText(F(self.source)) if self.is_uuid else self.source
@@ -171,13 +172,13 @@ def _declared_by(viewset: str) -> ResourceType:
 
 
 class Viewer:
-    """A user, as what is read on their behalf asks what they may see."""
+    """Decides which resources a user may see."""
 
     def __init__(self, user: Any) -> None:
         self.user = user
 
     def scope(self, resource_type: ResourceType) -> Condition:
-        """What holds for the resources that the user may see: none without the permission that the type asks."""
+        """The condition for resources that the user may see. Without the type's permissions, there are none."""
         if not self.user.has_perms(resource_type.view_permissions):
             return NOTHING
         scope: Condition = resource_type.queryset.scope_of(self.user)

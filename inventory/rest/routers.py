@@ -18,7 +18,7 @@ _ON_ONE = {"get": "retrieve", "post": "act", "put": "update", "patch": "partial_
 
 
 class CollectionRouter(SimpleRouter):
-    """A POST runs the action that its body names; one of a whole collection has an address of its own too."""
+    """Routes a POST to the action in its body. Actions on a whole collection also have their own addresses."""
 
     routes = [
         Route(r"^{prefix}$", {"get": "list", "post": "act"}, "{basename}-list", False, {}),
@@ -30,7 +30,7 @@ class CollectionRouter(SimpleRouter):
         super().__init__(trailing_slash=False)
 
     def get_routes(self, viewset: Any) -> list[Any]:
-        """Where an action has an address of its own, that names it as a body does."""
+        """The address of an action implies its name, as if the body had it."""
         names = {action.__name__: action.url_path for action in viewset.declared_actions()}
         return [
             route._replace(mapping={"post": "act"}, initkwargs={"named_action": names[name]})
@@ -41,19 +41,19 @@ class CollectionRouter(SimpleRouter):
 
 
 class SubcollectionRouter(NestedMixin, CollectionRouter):
-    """The same below one resource, whose id comes as the keyword argument `<parent_collection>_pk`."""
+    """Routes below a parent resource. Its id is the keyword argument `<parent_collection>_pk`."""
 
     def __init__(self, parent_router: CollectionRouter, parent_collection: str) -> None:
         super().__init__(parent_router, parent_collection, lookup=parent_collection)
 
     def get_routes(self, viewset: Any) -> list[Any]:
-        """The views also learn what they stand below."""
+        """Tell the views their parent's collection."""
         above = {"parent_collection": self.parent_prefix}
         return [route._replace(initkwargs=route.initkwargs | above) for route in super().get_routes(viewset)]
 
 
 class _PrefixPattern(RoutePattern):
-    """Lets pass, whole, what begins with a name: one look instead of one at each address of a collection."""
+    """Matches paths that begin with a name, and consumes nothing. So other collections' patterns aren't tried."""
 
     def __init__(self, name: str) -> None:
         super().__init__("")

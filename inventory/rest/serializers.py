@@ -1,4 +1,4 @@
-"""Serializers with which a collection declares its plain attributes and the input of its actions."""
+"""Serializers, which declare the plain attributes of a collection and the input of its actions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class IdField(serializers.Field):  # type: ignore[type-arg]
 
 
 class ClassNameField(serializers.CharField):
-    """ManageIQ's name of a resource's class, made of the vendor of its row; `ending` as of `ClassNames`."""
+    """ManageIQ's class name for a resource, derived from its vendor. `ending` is as in `ClassNames`."""
 
     def __init__(self, ending: str) -> None:
         super().__init__(max_length=255)
@@ -40,11 +40,11 @@ class ClassNameField(serializers.CharField):
 class ResourceSerializer(serializers.ModelSerializer[Any]):
     """Declares the plain attributes of a resource, in their order, without `id` and `href`.
 
-    It never serializes rows: they are read by a projection that is made from these fields once.
+    It never serializes rows. They are read by a projection, which is made from these fields once.
     """
 
     def build_property_field(self, field_name: str, model_class: Any) -> tuple[Any, dict[str, Any]]:
-        """`cloud_tenant_id` is a foreign key's column, which DRF takes for a property."""
+        """Use `IdField` for columns like `cloud_tenant_id`, which DRF takes for properties."""
         if field_name.endswith("_id"):
             return IdField, {}
         return super().build_property_field(field_name, model_class)
@@ -83,7 +83,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     Text keeps the spaces around it.
     """
 
-    #: Attributes that ManageIQ's clients may send instead of ours, each with ours and its schema.
+    #: Attributes that ManageIQ's clients may send instead of ours. Each maps to our attribute and its own schema.
     stand_ins: ClassVar[Mapping[str, tuple[str, Schema]]] = {}
     #: The schemas of resources that need none of those attributes.
     without: ClassVar[Sequence[Schema]] = ()
@@ -115,7 +115,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:
         """The validated values of one resource of the body, without its id or href. Raises 400.
 
-        With an `instance`, only those of its attributes that are given.
+        With an `instance`, only the attributes in the body.
         """
         serializer = cls(instance, data=without(resource, *ADDRESS), partial=instance is not None)
         serializer.is_valid(raise_exception=True)
@@ -139,8 +139,8 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _check_texts(self, data: Mapping[str, Any]) -> None:
-        """A text may be a whole number in JSON. Floats are refused, because they were changed by parsing: 1.10
-        became 1.1, and too many digits became 1.8446744073709552e+19."""
+        """Accept whole numbers of JSON as text, but refuse floats, because parsing changed them: 1.10 became 1.1,
+        and a number with too many digits became 1.8446744073709552e+19."""
         texts = (name for name, field in self.fields.items() if isinstance(field, serializers.CharField))
         if inexact := [name for name in texts if isinstance(data.get(name), float)]:
             raise serializers.ValidationError(dict.fromkeys(inexact, "Not a valid string."))

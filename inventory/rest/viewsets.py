@@ -1,4 +1,4 @@
-"""What a collection can do by being declared."""
+"""The base class of all collections, which answers requests from their declarations."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ from inventory.rest.serializers import columns_of
 
 
 class CollectionViewSet(ActionViewSet):
-    """A collection of the API, declared by its subclass; below a parent it is a subcollection.
+    """A collection of the API, or a subcollection below a parent. Subclasses declare it.
 
-    `settings.COLLECTIONS` and the parents' `subcollections` say where it stands. Its actions are DRF's extra
+    `settings.COLLECTIONS` and the parents' `subcollections` give its addresses. Its actions are DRF's extra
     actions: `POST {"action": "refresh"}` runs the one whose `url_path` is `refresh`.
     """
 
     queryset: ClassVar[Any]
     serializer_class: ClassVar[type[Serializer[Any]]]
-    #: What ManageIQ calls the resources; None if that is as the model is called.
+    #: ManageIQ's class names for the resources; None if it uses the model's name.
     classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
-    #: The computed ones that are lists of texts, to be filtered by.
+    #: The computed attributes that are lists of texts, for filters.
     lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
-    #: What a user needs to see any; without, the permission to view the model.
+    #: The permissions to see any of the resources; None means the model's view permission.
     view_permissions: ClassVar[tuple[str, ...] | None] = None
     lookup_value_regex = "[^/]+"
     parameters = {"list": LISTING, "retrieve": SELECTING, "query": SELECTING}
@@ -63,7 +63,7 @@ class CollectionViewSet(ActionViewSet):
     @classproperty
     @cache
     def resource_type(cls) -> ResourceType:
-        """What its declarations say of its resources."""
+        """The type of its resources, from its declarations."""
         model, permissions = cls.queryset.model, cls.view_permissions
         columns = columns_of(cls.serializer_class())
         class_names = columns[TYPE].class_names if TYPE in columns else None
@@ -95,19 +95,19 @@ class CollectionViewSet(ActionViewSet):
     @classmethod
     @cache
     def understood(cls, action: str) -> Collection[str]:
-        """The query parameters of an action; of a list also those of its attributes."""
+        """The query parameters of an action. A list also has one for each filterable attribute."""
         parameters = cls.parameters.get(action, ())
         return {*parameters, *cls.filterset().base_filters} if action == "list" else parameters
 
     def metadata(self) -> dict[str, Any]:
-        """What OPTIONS says beside the names that the collection declares."""
+        """Additional entries for the answer to OPTIONS."""
         return {}
 
-    # --- Where it stands ---
+    # --- Addresses and permissions ---
 
     @cached_property
     def parent(self) -> Parent | None:
-        """The resource above that the address names, if there is one: where nothing is found, ask."""
+        """The parent that the address names, if any. It may not exist: see `require_parent`."""
         name = self.parent_collection
         if name is None:
             return None
@@ -121,13 +121,13 @@ class CollectionViewSet(ActionViewSet):
             raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
     def _not_found(self, pk: object) -> NoReturn:
-        """404 that names what is missing: the parent, or this."""
+        """Raise a 404 that names the missing resource: the parent or this one."""
         self.require_parent()
         raise NotFound(self.resource_type.label, pk)
 
     @cached_property
     def above(self) -> Any:
-        """The row of the parent of a viewset that only ever stands below one, else 404."""
+        """The parent's row, for viewsets that are only used below a parent. Raises 404 if there is none."""
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
@@ -147,13 +147,13 @@ class CollectionViewSet(ActionViewSet):
 
     @cached_property
     def base(self) -> Hrefs:
-        """Makes the addresses of this collection's resources: below its parent, if it has one."""
+        """The root for addresses of this collection's resources, which is below the parent if there is one."""
         if self.parent is None:
             return self.hrefs
         return self.hrefs.within(self.parent.resource_type.name, self.parent.pk)
 
     def needed_permissions(self) -> tuple[str, ...]:
-        """Those to see what is on the way here, then that of what is asked for here."""
+        """The permissions to see the parent, then those for the action or for reading."""
         above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
         if self.running and (permission := self.running.kwargs.get("permission")):
             return (*above, permission)
@@ -165,15 +165,15 @@ class CollectionViewSet(ActionViewSet):
 
     @cached_property
     def chosen(self) -> RowQuery:
-        """What the caller may see here; below a parent, of that."""
+        """The rows that the caller may see here; below a parent, only those that belong to it."""
         return self.reader.chosen(self.resource_type, self.parent)
 
     def rows(self) -> QuerySet[Any]:
-        """The same as a queryset."""
+        """`chosen` as a queryset."""
         return self.chosen.rows()
 
     def of_class(self, rows: RowQuery) -> RowQuery:
-        """Those of these rows that are of the `collection_class` that the request asks for, if it does."""
+        """Restrict rows to the `collection_class` of the request, if it has one."""
         name = self.request.query_params.get("collection_class")
         if name is None:
             return rows
@@ -183,7 +183,7 @@ class CollectionViewSet(ActionViewSet):
         return replace(rows, scope=rows.scope & condition)
 
     def matching(self, rows: RowQuery) -> RowQuery:
-        """Those of these rows that the request's filters leave; the same without any."""
+        """Apply the request's filters. Returns the same object if there are none."""
         query = self.request.query_params
         condition = parameters_of(self.resource_type, self.filterset(), query)
         filters = [text for text in query.getlist("filter[]") if text.strip()]
@@ -217,9 +217,9 @@ class CollectionViewSet(ActionViewSet):
         raise BadInput(messages.UNNAMED)
 
     def shown(self, row: Any, selection: Selection | None = None) -> Resource:
-        """A row as a full resource, to who has just made or changed it, and may not see any.
+        """The resource of a row that the caller has just created or changed, even without permission to view it.
 
-        404 if somebody else has deleted it since.
+        Raises 404 if somebody else has deleted it since.
         """
         selection = selection or Selection(tuple(self.resource_type.columns))
         rows = RowQuery(self.resource_type, EVERYTHING).filter(compare("pk", row.pk))
@@ -258,7 +258,7 @@ class CollectionViewSet(ActionViewSet):
         )
 
     def _alone(self, pk: object, selection: Selection) -> Resource:
-        """A resource as it is read alone, else 404."""
+        """A single resource with its actions. Raises 404 if there is none."""
         resources = self.reader.read(self.resource_type, _named(self.chosen, pk), selection, self.base)
         if not resources:
             self._not_found(pk)
@@ -282,5 +282,5 @@ class CollectionViewSet(ActionViewSet):
 
 
 def _named(rows: RowQuery, pk: object) -> RowQuery:
-    """The one of these rows that an id or an address of their collection names, if it is there."""
+    """The row with this id or address, if it is among these rows."""
     return rows.filter(compare("pk", id_in(pk, rows.resource_type.name) or 0))

@@ -1,1 +1,1 @@
-"""What a request asks to be done, and doing it."""
+"""Actions: reading them from requests and running them."""

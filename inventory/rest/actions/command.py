@@ -1,4 +1,4 @@
-"""Actions: what the body of a POST asks for, and the results that answer it."""
+"""Reads the action that a request's body names, and builds its results."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import without
 
-#: What an action answers for one resource: a `result`, or the resource itself.
+#: An action's answer for one resource: a `result`, or the resource itself.
 Answer = dict[str, Any]
-#: What clients call a POST without an action.
+#: The action of a POST that names none.
 DEFAULT = "create"
-#: What a PUT or PATCH is.
+#: The action of a PUT or PATCH.
 EDIT = "edit"
-#: What a body has that says its resources by themselves.
+#: The keys of a body that keeps its resources apart from the action.
 ENVELOPE = ("action", "resource", "resources")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The body of a POST: an action and the resources it is for; `many` if they came as a list."""
+    """An action and its resources. `many` says that the body had a list of them."""
 
     action: str
     resources: tuple[dict[str, Any], ...]
@@ -33,7 +33,7 @@ class Command:
 
     @classmethod
     def parse(cls, data: object, action: str | None = None) -> Self:
-        """Read a body; `action` where the URL names it. `BadInput` says what is wrong with it."""
+        """Parse a body. `action` is the one that the URL names, if it does. Raises `BadInput`."""
         if not isinstance(data, Mapping):
             raise BadInput(messages.NO_OBJECT)
         if isinstance(data, QueryDict) and len(data.getlist("action")) > 1:
@@ -55,7 +55,7 @@ class Command:
 
 
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the body says beside the action: the resource itself."""
+    """The body without the action, which is the resource."""
     return without(data, "action", *(["csrfmiddlewaretoken"] if isinstance(data, QueryDict) else []))
 
 
@@ -76,7 +76,7 @@ def _object(resource: object) -> dict[str, Any]:
 
 
 def edited_attributes(data: object) -> dict[str, Any]:
-    """The body of a PUT or PATCH: an object of attributes, what a POST of `edit` has, or a list of changes."""
+    """The attributes in the body of a PUT or PATCH: an object, the body of an `edit`, or a list of changes."""
     if not isinstance(data, list):
         command = Command.parse(data if isinstance(data, QueryDict) else _object(data), EDIT)
         if command.many:
@@ -92,7 +92,7 @@ def _edit(change: dict[str, Any]) -> tuple[str, Any]:
     if unknown := sorted(change.keys() - {"action", "path", "value"}):
         raise BadInput(messages.unknown_change_keys(unknown))
     action, path = change.get("action"), change.get("path")
-    if action not in ("edit", "add", "remove"):  # no set: anything can stand here, also what has no hash
+    if action not in ("edit", "add", "remove"):  # no set: the value may be unhashable
         raise BadInput(messages.unsupported_change(action))
     if not isinstance(path, str) or not path:
         raise BadInput(messages.NO_PATH)
@@ -102,5 +102,5 @@ def _edit(change: dict[str, Any]) -> tuple[str, Any]:
 
 
 def result(success: bool, message: str, **links: Any) -> Answer:
-    """What became of an action on one resource, with the addresses that go with it."""
+    """The outcome of an action on one resource. `links` are added to it."""
     return {"success": success, "message": message, **links}

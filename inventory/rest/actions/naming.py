@@ -1,4 +1,4 @@
-"""Which resource a body means: the one of an id, of an address, or of what else tells it from others."""
+"""Finds the resource that a body names by its id, its address or another unique attribute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inventory.rest.resources import ResourceType
 
 
 class Named:
-    """What these resources of a body name among some rows, in one query for each of the other ways to name one."""
+    """The rows that the resources of a body name, found with one query for each attribute in `identified_by`."""
 
     def __init__(
         self, resource_type: ResourceType, rows: QuerySet[Any], resources: Iterable[Mapping[str, Any]]
@@ -31,11 +31,11 @@ class Named:
                 self._found.setdefault((name, value), set()).add(pk)
 
     def pks(self) -> set[int]:
-        """The ids of all that are named in any way."""
+        """The ids of all rows that are named in any way."""
         return {pk for resource in self._resources for pks in self._said(resource) for pk in pks}
 
     def pk(self, resource: Mapping[str, Any]) -> int:
-        """The id of what is all that this one says; 0, which none has, if there is none."""
+        """The id of the row that matches every name in this resource; 0, which no row has, if none does."""
         candidates = self._said(resource)
         pks = sorted(reduce(and_, candidates)) if candidates else []
         if len(pks) > 1:
@@ -43,7 +43,7 @@ class Named:
         return pks[0] if pks else 0
 
     def _said(self, resource: Mapping[str, Any]) -> list[set[int]]:
-        """The ids that each of its names can mean."""
+        """For each name in the resource, the ids that it matches."""
         addresses = [
             {id_in(resource[name], self._resource_type.name) or 0} for name in ADDRESS if name in resource
         ]
@@ -51,7 +51,7 @@ class Named:
         return addresses + [self._found.get((name, self._value(resource, name)), set()) for name in others]
 
     def _value(self, resource: Mapping[str, Any], name: str) -> object:
-        """What the resource says, as the rows have it; None if no row can have it."""
+        """The value as it is stored in rows; None if no row can have it."""
         value = resource.get(name)
         if self._resource_type.columns[name].is_uuid:
             return parse_uuid(value)

@@ -27,28 +27,28 @@ from inventory.rest.http.views import ApiView
 from inventory.rest.parameters import check_parameters
 from inventory.rest.serializers import EmptyInput, without
 
-#: The methods that stand for an action on one resource, beside a POST that names it.
+#: The HTTP methods that run an action on one resource, in addition to POST.
 METHODS = {"edit": ("put", "patch"), "delete": ("delete",)}
 _BY_METHOD = {method.upper(): action for action, methods in METHODS.items() for method in methods}
 
 
 class ActionViewSet(ViewSetMixin, ApiView):
-    """What can be done to a collection: DRF's extra actions, and nothing else.
+    """Runs the actions of a collection, which are DRF's extra actions.
 
-    One with `detail=False` is for the whole collection, one with `detail=True` for one resource, or for each that
-    a POST to the collection names. Their `permission` is the Django permission that they ask, their
-    `serializer_class` what the body may have.
+    An action with `detail=False` is for the whole collection. An action with `detail=True` is for one resource, or
+    for each resource that a POST to the collection names. `permission` is the Django permission that an action
+    requires. `serializer_class` declares its input.
     """
 
     collection: ClassVar[str]
-    #: Which plain attributes, beside the id, tell one resource from the others.
+    #: The plain attributes that identify a resource, in addition to its id.
     identified_by: ClassVar[tuple[str, ...]] = ()
-    #: Whether this address is of one resource; the router says.
+    #: Whether this is the address of one resource; set by the router.
     detail: bool
     action_map: dict[str, str]
-    #: The collection of the resource that this address is below; the router says.
+    #: The collection of the parent resource, below a parent; set by the router.
     parent_collection: str | None = None
-    #: The action that the address names, of those that are for a whole collection; the router says.
+    #: The collection's action that the address names, if it does; set by the router.
     named_action: str | None = None
 
     @classmethod
@@ -57,7 +57,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return tuple(cls.get_extra_actions())
 
     def resource(self, pk: object) -> Any:
-        """The row of an id, from what the caller may see here, else 404."""
+        """The row with this id, if the caller may see it here. Otherwise 404."""
         raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -67,14 +67,14 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     @property
     def command(self) -> Command:
-        """What the request asks for: by its method, its address or its body. `BadInput` for what is none."""
+        """The command from the request's method, address or body. Raises `BadInput` for an invalid one."""
         if isinstance(self._command, APIException):
             raise self._command
         return self._command
 
     @cached_property
     def _command(self) -> Command | APIException:
-        """Read once: after an error DRF takes the body to be empty."""
+        """Cached with its error, because DRF treats the body as empty after one."""
         try:
             return self._read_command()
         except APIException as error:
@@ -84,8 +84,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         request = self.request
         self.check_length(request)
         if not is_form(request):
-            request.body  # noqa: B018 - which can't be had any more once DRF has read it
-        if request.stream is None:  # DRF makes an empty object of it
+            request.body  # noqa: B018 - it is not available after DRF has read the stream
+        if request.stream is None:  # no body, for which DRF would return an empty object
             if request.method == "DELETE":
                 return Command("delete", ({},), many=False)
             raise BadInput(messages.NO_BODY)
@@ -98,26 +98,26 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     @property
     def is_action(self) -> bool:
-        """Whether the request is to run an action: it is no reading, and its method can be used here."""
+        """Whether the request runs an action: it does not just read, and its method is allowed here."""
         method = str(self.request.method)
         return method not in SAFE_METHODS and method.lower() in self.action_map
 
     @cached_property
     def running(self) -> Any:
-        """The declared action that the request runs; None for a reading, and for what asks for none."""
+        """The declared action that the request runs; None if it only reads or names no action of this address."""
         if not self.is_action:
             return None
         return self._actions_at(self.detail).get(self._addressed or getattr(self._command, "action", None))
 
     @property
     def _addressed(self) -> str | None:
-        """The action that the address or the method says, whatever is in the body."""
+        """The action that the address or the method implies, whatever the body says."""
         return self.named_action or _BY_METHOD.get(str(self.request.method))
 
     @classmethod
     @cache
     def _actions_at(cls, detail: bool) -> Mapping[str | None, Any]:
-        """By their names the actions at the address of one resource, or of the collection."""
+        """The actions at the address of a resource or of the collection, by name."""
         return {
             name: action
             for action in cls.declared_actions()
@@ -126,7 +126,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         }
 
     def check_parameters(self, request: Request) -> None:
-        """Those of the action; of a request that names none its answer says what is wrong."""
+        """Check the parameters of the action. If the request names none, it is refused later."""
         if self.running:
             check_parameters(request.query_params, self.understood(self.running.__name__))
         elif self.action and request.method in SAFE_METHODS:
@@ -142,10 +142,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return self.running is None or bool(self.running.kwargs.get("writes", True))
 
     def require_parent(self) -> None:
-        """404 if the address is below a resource that the caller does not see."""
+        """Raise 404 if the address is below a resource that the caller may not see."""
 
     def act(self, request: Request, **kwargs: Any) -> Response:
-        """Run the action that the request names, if it is one of this address."""
+        """Run the action that the request names, if this address has it."""
         run = partial(self._run, request, **kwargs)
         if request.method == "POST" and IDEMPOTENCY_KEY in request.META:
             return answer_once(request, self, run)
@@ -164,17 +164,17 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return run()
 
     def require_unchanged(self) -> None:
-        """412 if the resource of this address is not as `If-Match` says; the transaction keeps it so."""
+        """Raise 412 if the resource no longer matches `If-Match`. Locks it for the rest of the transaction."""
         raise NotImplementedError
 
     @property
     def allowed_methods(self) -> list[str]:
-        """Those that `Allow` names: a POST only where there is an action."""
+        """The methods for `Allow`. POST is only included if there is an action."""
         possible = [action for action in self.declared_actions() if action.detail or not self.detail]
         return [method for method in super().allowed_methods if method != "POST" or possible]
 
     def offered(self, *, detail: bool, href: str) -> list[dict[str, str]]:
-        """The actions that the caller may do here; on a collection also those of its resources."""
+        """The actions that the caller may run here. For a collection, this includes those of its resources."""
         return [
             {"name": action.url_path, "method": method, "href": href}
             for action in self.declared_actions()
@@ -188,7 +188,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return permission is None or bool(self.user.has_perm(permission))
 
     def actions_here(self) -> list[Any]:
-        """The actions that the caller may do at exactly this address, for the forms of the browsable API."""
+        """The actions that the caller may run at exactly this address, for the forms of the browsable API."""
         if "get" not in self.action_map:
             return []
         return [a for a in self.declared_actions() if a.detail == self.detail and self._may(a)]
@@ -202,14 +202,14 @@ class ActionViewSet(ViewSetMixin, ApiView):
         refuse: Callable[[Any, dict[str, Any], APIException], Any] | None = None,
         finish: Callable[[list[Any]], list[Answer]] | None = None,
     ) -> Response:
-        """Do to each resource of the body what an action does to one.
+        """Run an action on each resource of the body, and answer with the outcomes.
 
-        `act` gets its row, None in an action on a whole collection, and what the body says of it. It returns what
-        became of it. So does `refuse` of what is wrong: by default that is the answer if the body has one
-        resource, and the result of this one if it has several.
+        `act` takes the row (None in an action on the whole collection) and the attributes from the body, and
+        returns the outcome. `refuse` also takes the error of an invalid resource. By default the error is raised
+        if the body has one resource, and becomes a failed result if it has a list.
 
-        Where a service takes all of them together, `act` and `refuse` return what it is to get, and `finish` makes
-        the results, in the same order.
+        If a service takes all resources together, `act` and `refuse` return its input, and `finish` turns the list
+        of them into results in the same order.
         """
         outcomes = [self._outcome(act, refuse or self._refuse, payload) for payload in self.command.resources]
         answers = finish(outcomes) if finish else outcomes
@@ -243,11 +243,11 @@ class ActionViewSet(ViewSetMixin, ApiView):
     @classmethod
     @cache
     def named_by(cls, action: Any) -> tuple[str, ...]:
-        """How a resource of the body says which it is, for an action that asks that."""
+        """The keys by which a resource of the body is identified, if the action needs that."""
         return (*ADDRESS, *cls.identified_by) if action.detail or action.kwargs.get("names_rows") else ()
 
     def check_keys(self, resource: dict[str, Any]) -> None:
-        """`BadInput` for what the action does not take, and at the address of a resource for another's name."""
+        """Raise `BadInput` for unknown keys, or if the body and the address name different resources."""
         taken = self.running.kwargs.get("serializer_class", EmptyInput)
         creates, named_by = self.running.url_path == DEFAULT, self.named_by(self.running)
         taken.check_keys(resource, *(ADDRESS if self.detail or creates else named_by))
@@ -258,7 +258,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
             raise BadInput(messages.DIFFERENT_RESOURCES)
 
     def named(self, resource: dict[str, Any]) -> Any:
-        """The row that a resource of the body names, by `id` or `href`."""
+        """The row that a resource of the body names by `id` or `href`."""
         if resource.keys().isdisjoint(ADDRESS):
             raise BadInput(messages.UNNAMED)
         address = resource.get("id", resource.get("href"))
@@ -266,7 +266,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
 
 class EditMixin(ActionViewSet):
-    """PUT and PATCH are the action `edit`."""
+    """Makes PUT and PATCH run the action `edit`."""
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         return self.act(request, **kwargs)
@@ -276,7 +276,7 @@ class EditMixin(ActionViewSet):
 
 
 class DeleteMixin(ActionViewSet):
-    """DELETE is the action `delete`, without an answer where there is nothing more to say."""
+    """Makes DELETE run the action `delete`, and answer 204 if it is done."""
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         answer = self.act(request, **kwargs)

@@ -1,1 +1,1 @@
-"""How rows are chosen, selected and made resources of answers."""
+"""Reads rows, and turns them into the resources of an answer."""

@@ -1,4 +1,4 @@
-"""What is embedded in resources: of each at most a page, and in one answer at most `API_EMBEDDED_LIMIT` in all."""
+"""Embeds related resources: at most a page in each resource, and `API_EMBEDDED_LIMIT` in one answer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from inventory.rest.reading.projection import Projection, Resource
 from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import ResourceType, Subcollection, ToMany
 
-#: Of each owner that has more than a page the id of the first row behind it.
+#: For each owner with more than a page of rows, the id of the first row after that page.
 Ends = Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What stands under a name in each of some resources: a page of those rows whose `link` leads back to it.
+    """Resources to embed under a name. Each owner gets a page of the rows whose `link` leads to it.
 
-    `prefix` begins the addresses of what one resource has; `every` is where all of it is listed, to which
-    parameters are added.
+    `prefix` takes an owner and returns the beginning of the addresses of its rows. `every` takes an owner and
+    returns the address that lists all of its rows, ready for more parameters.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Embedded:
     every: Callable[[Any], str]
 
     def put_into(self, resources: Mapping[int, Resource], ends: Ends, limit: int) -> int:
-        """Put it into each resource, each row once, and `limit` of them in all; returns how many were read."""
+        """Embed each row once in each of its owners, `limit` in all. Returns the number of rows read."""
         projection = Projection.of(self.target, Selection(tuple(self.target.columns)))
         children: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
         pairs = list(projection.owned(self._pages(resources, ends)[: limit + 1], self.link.lookup, self.prefix))
-        # In their order by id each resource then has the first of its own.
+        # The rows are in order of their ids, so each owner keeps its first ones.
         end = int(pairs[-1][1]["id"]) if len(pairs) > limit else None
         for owner, child in pairs:
             if end is None or int(child["id"]) < end:
@@ -54,7 +54,7 @@ class Embedded:
         return len(pairs)
 
     def _cut(self, resources: Mapping[int, Resource], cut: set[int]) -> None:
-        """Leave a page to each, and say where the rest is, also of those that were `cut` already."""
+        """Leave a page in each resource, and link to the rest. Resources in `cut` always get a link."""
         for pk, resource in resources.items():
             children = resource[self.name]
             resource[self.name] = shown = children[: settings.API_PAGE_LIMIT]
@@ -62,7 +62,7 @@ class Embedded:
                 resource.setdefault("more", {})[self.name] = f"{self.every(pk)}offset={len(shown)}"
 
     def _owners_behind(self, owners: Iterable[int], end: int) -> set[int]:
-        """Those that have more from this row on."""
+        """The owners that have this row or later ones."""
         rows = self.rows.filter(**{f"{self.link.lookup}__among": Numbers(owners)}, pk__gte=end).order_by()
         return set(rows.values_list(self.link.lookup, flat=True).distinct())
 
@@ -72,7 +72,7 @@ class Embedded:
         return self.rows.filter(reduce(or_, begun, whole)).order_by("pk")
 
     def behind_a_page(self) -> Subquery:
-        """In a query of the owners: the id of the first row that is not on the page."""
+        """The id of the first row after the page, for a query of the owners."""
         links, row, owner = links_of(self.rows.model, self.link.lookup)
         if row == "pk":
             owned = self.rows.filter(**{owner: OuterRef("pk")})
@@ -84,10 +84,10 @@ class Embedded:
 
 
 def embed(rows: QuerySet[Any], resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:
-    """Put all of these into resources, which are of these rows.
+    """Embed all of these in resources, which were read from `rows`.
 
-    One query asks who has more than a page of anything. Where no owner has many it is not asked: to read some rows
-    too many is then quicker.
+    One query finds the owners with more than a page of anything. Links with `few` are left out of it, because
+    reading a few rows too many is faster.
     """
     many = [entry for entry in embedded if not entry.link.few]
     columns = {f"_behind_{number}": entry.behind_a_page() for number, entry in enumerate(many)}

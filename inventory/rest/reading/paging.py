@@ -21,10 +21,10 @@ _PLACE = {"limit", "offset", "after"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`limit` resources from the place `offset` on.
+    """A page of `limit` resources that starts at `offset`.
 
-    In the order by id it can begin behind an id instead, `after`, wherever that is by now: whatever is made and
-    deleted meanwhile, who goes from page to page sees each resource once, and nothing is skipped again for each.
+    In order of the ids, it can start after the id `after` instead. Then a client that follows the links sees each
+    resource once, even if others are created and deleted in between, and the database needs to skip no rows.
     """
 
     limit: int
@@ -47,21 +47,22 @@ class Page:
         return -(-total // self.limit)
 
     def of(self, rows: RowQuery) -> RowQuery:
-        """Those of the rows that are on this page.
+        """The rows on this page.
 
-        Behind an id it is one more, if there is one: `offset` tells how far the client has come, not where it is.
+        After an id, this includes one more row if there is one, to tell whether there is a next page. `offset`
+        can't tell, because rows before it may have been created or deleted.
         """
         if self.after is not None:
             return replace(rows.filter(compare("pk__gt", self.after)), limit=self.limit + 1)
         return replace(rows, offset=self.offset, limit=self.limit)
 
     def total(self, ids: Sequence[int]) -> int | None:
-        """How many there are on all pages, if this one shows it: by having the last."""
+        """The number of rows on all pages, if this page shows that it is the last; otherwise None."""
         has_the_last = self.after is None and len(ids) < self.limit and (ids or not self.offset)
         return self.offset + len(ids) if has_the_last else None
 
     def following(self, ids: Sequence[int], total: int) -> Self | None:
-        """The next page, if there is one: `ids` are those that were found for this one, of `total` rows."""
+        """The next page, if there is one. `ids` are the ids that were read for this page, of `total` rows."""
         goes_on = self.offset + self.limit < total if self.after is None else len(ids) > self.limit
         if not goes_on:
             return None
@@ -69,7 +70,7 @@ class Page:
         return replace(self, offset=self.offset + self.limit, after=last)
 
     def links(self, href: str, query: QueryDict, total: int, following: Self | None) -> dict[str, str]:
-        """Where to go from here; every link keeps the other parameters of the query."""
+        """The links to other pages. They keep the other parameters of the query."""
         last = max(self.pages(total) - 1, 0) * self.limit
         pages = {"self": self, "first": self._at(0), "last": self._at(last)}
         if following:

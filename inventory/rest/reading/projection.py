@@ -1,4 +1,4 @@
-"""How rows become resources: what a query selects for one shape of a resource, worked out once."""
+"""Turns rows into resources. The columns to select are determined once for each selection."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import RelatedCount, ResourceType, ToOne
 
 Resource = dict[str, Any]
-#: Rows in one fetch: a page has at most as many.
+#: Rows per fetch; a page has no more.
 CHUNK = 1000
 
 
 class Projection:
-    """The names of a resource's values, and what a query selects for them; of a to-one relation that is the id.
+    """The names of a resource's attributes, and the columns to select for them: for a to-one relation, its id.
 
-    `class_names` are of the attributes that show a vendor by the name of its class.
+    `class_names` has the attributes that show the vendor as a class name.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Projection:
         return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
     def visible_to(self, user: Any) -> Projection:
-        """The same, that counts what there is for this user."""
+        """The same projection, with counts of only what this user may see."""
         if not any(isinstance(source, RelatedCount) for source in self.sources):
             return self
         sources = (one.visible_to(user) if isinstance(one, RelatedCount) else one for one in self.sources[1:])
         return Projection(dict(zip(self.names[2:], sources, strict=True)))
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
-        """The resources of these rows, in their order; `prefix` and its id is the address of each."""
+        """The resources of these rows, in their order. Each address is `prefix` and the id."""
         names = self.names
         resources = [dict(zip(names, (prefix + row[0], *row), strict=False)) for row in self._read(rows)]
         for name, class_names in self.class_names:
@@ -56,7 +56,7 @@ class Projection:
     def owned(
         self, rows: QuerySet[Any], owner: str, prefix: Callable[[Any], str]
     ) -> Iterator[tuple[Any, Resource]]:
-        """Each resource after its value of `owner`, which also says the prefix of its address."""
+        """Pairs of the value of `owner` and a resource. `prefix` takes that value."""
         names = self.names
         for value, *row in rows.values_list(owner, *self.sources).iterator(CHUNK):
             resource = dict(zip(names, (prefix(value) + row[0], *row), strict=True))
@@ -65,14 +65,14 @@ class Projection:
             yield value, resource
 
     def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
-        """Of each row the id as text, and then the values in the order of `names`; a page's may have its total."""
+        """Rows of the id as text and the values in the order of `names`. A page's may end with the total."""
         if isinstance(rows, RowQuery):
             values = rows.values(self.sources)
             return rows.rows().values_list(*self.sources) if values is None else values
         return rows.values_list(*self.sources)
 
 
-@lru_cache(maxsize=1000)  # of the many that clients can ask for
+@lru_cache(maxsize=1000)  # bounded, because clients choose the attributes
 def _projection(
     resource_type: ResourceType, plain: tuple[str, ...], computed: tuple[str, ...], relations: tuple[str, ...]
 ) -> Projection:

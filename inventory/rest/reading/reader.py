@@ -1,4 +1,4 @@
-"""From querysets to the resources of an answer: rows straight into dictionaries, in a fixed number of queries."""
+"""Reads the resources of an answer, from rows straight to dictionaries, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, Viewer, 
 
 
 class Reader(Viewer):
-    """Reads resources for one user, with addresses under one root."""
+    """Reads resources for one user. `hrefs` makes their addresses."""
 
     def __init__(self, user: Any, hrefs: Hrefs) -> None:
         super().__init__(user)
         self.hrefs = hrefs
 
     def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
-        """All of them; below a parent, of that."""
+        """All rows that the user may see; below a parent, only those that belong to it."""
         return RowQuery(resource_type, self.scope(resource_type), parent)
 
     def read(
@@ -35,7 +35,7 @@ class Reader(Viewer):
         selection: Selection,
         hrefs: Hrefs | None = None,
     ) -> list[Resource]:
-        """The resources of these rows, in their order; `hrefs` where they do not stand at the root."""
+        """The resources of these rows, in their order. Pass `hrefs` if their addresses are below a parent."""
         prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
         resources = Projection.of(resource_type, selection).visible_to(self.user).resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
@@ -65,7 +65,7 @@ class Reader(Viewer):
             resource[name] = {key: related[key] for key in attributes} if related and attributes else related
 
     def _related(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
-        """The relations to many."""
+        """The selected to-many relations."""
         for name in selection.relations:
             if isinstance(relation := resource_type.relations[name], ToMany):
                 target = get_resource_type(relation.collection)
@@ -74,7 +74,7 @@ class Reader(Viewer):
                 yield Embedded(name, target, self.visible(target), relation, partial(_same, prefix), every)
 
     def _below(self, resource_type: ResourceType, selection: Selection) -> Iterator[Embedded]:
-        """The subcollections, with the addresses that their resources have below each resource."""
+        """The selected subcollections, whose resources have addresses below their owner."""
         for name in selection.embedded:
             subcollection = resource_type.subcollections[name]
             target = subcollection.resource_type
@@ -90,7 +90,7 @@ class Reader(Viewer):
     def _listing(
         self, resource_type: ResourceType, name: str, relation: ToMany | None = None
     ) -> Callable[[Any], str]:
-        """Where all of what a resource has is listed, for more parameters."""
+        """Returns the address that lists everything under this name for a resource, ready for more parameters."""
         if relation is None or name in resource_type.subcollections:
             return lambda pk: f"{self.hrefs.resource(resource_type.name, pk)}/{name}?"
         every, back = f"{self.hrefs.collection(relation.collection)}?", relation.back
@@ -98,12 +98,12 @@ class Reader(Viewer):
 
 
 def _same(prefix: str, pk: Any) -> str:
-    """The same prefix whatever a resource is embedded in."""
+    """The prefix, whatever the owner is."""
     return prefix
 
 
 def _loads(resource_type: ResourceType, selection: Selection) -> dict[Load, list[str]]:
-    """The functions that make computed attributes, and which of those that are wanted each makes."""
+    """The functions that compute the selected attributes, each with the names that it computes."""
     by_load: dict[Load, list[str]] = {}
     for name in selection.computed:
         if callable(load := resource_type.computed.get(name)):

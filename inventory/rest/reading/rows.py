@@ -1,4 +1,4 @@
-"""Which rows a read is of. The same is asked again and again with other values, so its SQL is made once."""
+"""Queries for the rows of a read. Clients repeat the same queries with other values, so their SQL is kept."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from inventory.db.statements import CompiledQuery
 from inventory.rest.query.sorting import BY_ID
 from inventory.rest.resources import RelatedCount, ResourceType, Subcollection
 
-#: What a query selects, as `values_list()` takes it.
+#: The columns that a query selects, as `values_list()` takes them.
 Sources = tuple[str | Combinable, ...]
 
-#: Instead of values, how many there are, and instances.
+#: Select the number of rows, or instances, instead of values.
 _COUNTED: Sources = ("count",)
 _INSTANCES: Sources = ("instances",)
 
-#: What tells one row from others, or few. In the tables that grow with the inventory those that share one stand in
-#: its index in the order of pages (`inventory.models.base`), so that the plan for few is also the one for many.
+#: The attributes whose values one row has, or a few rows share. In tables that grow with the inventory, the index
+#: on such an attribute also has the order of pages (`inventory.models.base`), so one plan suits few rows and many.
 _TELLING = frozenset({"pk", "guid", "ems_ref", "uid_ems", "name", "mac_address"})
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What stands above a subcollection: the resource of this id, if it is in the `scope` of the user."""
+    """The parent of a subcollection: the resource with this id, if it is in the user's `scope`."""
 
     resource_type: ResourceType
     scope: Condition
@@ -43,12 +43,12 @@ class Parent:
         return rows.filter(pk=self.pk)
 
     def below(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of these rows that belong to it, whether or not it is there."""
+        """Restrict rows to those that belong to the parent. Doesn't check that the parent exists."""
         return self.subcollection.of(rows, self.pk)
 
 
 class Total:
-    """How many rows there are, on all pages; a page that is read for it brings that along, where it is kept."""
+    """The number of rows on all pages. Reading a page also reads the number, if the database maintains it."""
 
     def __init__(self, rows: RowQuery) -> None:
         self._rows = rows
@@ -60,10 +60,9 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class RowQuery:
-    """Rows of a type: those in a user's `scope`, below a parent, under a condition, in an order, so many.
+    """A query for rows of a type, in a user's `scope` and below a parent. Without the parent, there are no rows.
 
-    There are none below a parent that is not there. Where it is given, `total` is told the number of those without
-    the condition.
+    `total` receives the number of rows without the condition, if the query returns it.
     """
 
     resource_type: ResourceType
@@ -76,17 +75,17 @@ class RowQuery:
     total: Total | None = None
 
     def filter(self, condition: Condition) -> Self:
-        """Those of which this holds too."""
+        """The same query with one more condition."""
         return replace(self, where=self.where & condition)
 
     def rows(self) -> QuerySet[Any]:
-        """As a queryset."""
+        """The query as a queryset."""
         rows = self._on_all_pages().order_by(*self.order)
         if self.parent:
             rows = rows.filter(Exists(self.parent.rows()))
         if not self.offset:
             return rows[: self.limit]
-        # First the ids alone: what is skipped then costs an entry of an index, and no row.
+        # Select the ids first, so that a skipped row costs only an index entry.
         ids = rows[self.offset : self.offset + self.limit if self.limit else None].values("pk")
         everything: QuerySet[Any] = self.resource_type.queryset
         return everything.filter(pk__in=ids).order_by(*self.order)
@@ -98,17 +97,17 @@ class RowQuery:
         return rows.filter(self.where.q())
 
     def count(self) -> int:
-        """How many there are, on all pages; the parent is taken to be there."""
+        """The number of rows on all pages. Doesn't check that the parent exists."""
         compiled = self._kept(_COUNTED)
         if compiled is None:
             return self._on_all_pages().count()
         query, values = compiled
-        return sum(number for (number,) in query(**values))  # of what no row can be not even that is asked
+        return sum(number for (number,) in query(**values))  # no rows if the condition can't match
 
     def values(self, sources: Sources) -> Iterable[Sequence[Any]] | None:
-        """Their values, by a query that is kept; None where it is not of the kind that comes again.
+        """The values of the rows, read by a kept query; None if the query is not worth keeping.
 
-        Each may have one more, the total.
+        The total may follow as an additional value.
         """
         compiled = None if self.offset or self.order != BY_ID else self._kept(sources)
         if compiled is None:
@@ -127,7 +126,7 @@ class RowQuery:
         return list(self.rows().values_list("pk", flat=True)) if rows is None else [row[0] for row in rows]
 
     def one(self) -> Any:
-        """The instance of a single row; None if there is none."""
+        """The instance of the first row, or None."""
         compiled = self._kept(_INSTANCES)
         if compiled is None:
             return self.rows().first()
@@ -135,7 +134,7 @@ class RowQuery:
         return next(iter(query.instances(**values)), None)
 
     def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
-        """What reads this, and with which values; None for what is not expected to come again."""
+        """The kept query for these rows, with its values; None if the query is unlikely to be repeated."""
         if not (self.scope.recurs and self.where.recurs and (self.parent is None or self.parent.scope.recurs)):
             return None
         params = Params()
@@ -151,9 +150,9 @@ class RowQuery:
         return _compiled(replace(rows, limit=limit), sources, self.total is not None), params.values
 
 
-@lru_cache(maxsize=1000)  # of the many that clients can ask for
+@lru_cache(maxsize=1000)  # bounded, because clients choose the filters
 def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQuery:
-    """What reads these rows, in which params stand for the values."""
+    """The query for these rows, which have params in place of values."""
 
     def make() -> QuerySet[Any, Any]:
         if sources is _INSTANCES:
@@ -165,18 +164,18 @@ def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQue
         return rows.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     few = rows.parent is None or rows.parent.subcollection.few
-    # Of a row that is named, it is looked at last whether it is in the scope.
+    # If the condition names a row, its scope is checked last, so any scope suits the plan.
     any_scope = _tells(rows.scope.shape) or _names(rows.where.shape)
     return CompiledQuery(make, planned=few and any_scope and _tells(rows.where.shape))
 
 
 def _as_text(number: QuerySet[Any, Any]) -> Combinable:
-    """Of a number Django would make another for each row."""
+    """Select a number as text, because Django would convert a number in each row."""
     return Cast(Subquery(number), TextField())
 
 
 def _tells(shape: Shape) -> bool:
-    """Whether it asks for no more than what tells a row, or for what comes after one: all are read alike."""
+    """Whether the condition only names rows, or rows after an id. One plan suits all of these."""
     match shape:
         case Junction(parts=parts):
             return all(map(_tells, parts))
@@ -186,7 +185,7 @@ def _tells(shape: Shape) -> bool:
 
 
 def _names(shape: Shape) -> bool:
-    """Whether it asks for what has one value that tells a row."""
+    """Whether the condition requires a value that one row has, or a few."""
     match shape:
         case Junction(connector="AND", parts=parts):
             return any(map(_names, parts))

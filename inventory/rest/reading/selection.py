@@ -1,4 +1,4 @@
-"""What a request wants to see of each resource: `expand`, `attributes` and `hide`."""
+"""Parses the parameters that select what an answer shows: `expand`, `attributes` and `hide`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inventory.rest.errors import BadInput
 from inventory.rest.parameters import names_in
 from inventory.rest.resources import ResourceType, ToOne, get_resource_type
 
-#: What `attributes` can name beside the attributes of a collection; `all` are the plain ones.
+#: The names in `attributes` that are not attributes of a collection. `all` means the plain ones.
 _APART = frozenset({"id", "href", "actions", "all"})
 
 
@@ -21,8 +21,9 @@ _APART = frozenset({"id", "href", "actions", "all"})
 class Selection:
     """The attributes of a resource that an answer shows.
 
-    `relations` maps each relation to the attributes wanted of it, None for all; `embedded` are subcollections.
-    A list shows them where it is `expanded`, else the addresses alone, and where it is `hidden` not even these.
+    `relations` maps each relation to its selected attributes, or to None for all plain ones. `embedded` are
+    subcollections. A list shows resources if it is `expanded`, and only their addresses otherwise. If it is
+    `hidden`, it shows neither.
     """
 
     plain: tuple[str, ...]
@@ -35,7 +36,7 @@ class Selection:
 
     @classmethod
     def of_related(cls, resource_type: ResourceType, names: tuple[str, ...] | None) -> Self:
-        """These attributes of what a relation leads to; None for all plain ones."""
+        """Select these attributes of a related resource; None selects all plain ones."""
         if names is None:
             return cls(tuple(resource_type.columns))
         plain, computed = resource_type.columns, resource_type.computed_names
@@ -43,7 +44,7 @@ class Selection:
 
     @classmethod
     def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
-        """Read the parameters; `BadInput` names what the collection does not have."""
+        """Parse the parameters. Raises `BadInput` for names that the collection doesn't have."""
         expand = names_in(query, "expand", {"resources", *resource_type.subcollections})
         attributes = names_in(query, "attributes")
         plain = tuple(name for name in attributes if name in resource_type.columns)
@@ -69,7 +70,7 @@ class Selection:
 
 
 def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:
-    """`cloud_tenant.name` as its two parts, if that is an attribute of a to-one relation."""
+    """The two parts of a name like `cloud_tenant.name`, if it is an attribute of a to-one relation."""
     relation, _, attribute = name.partition(".")
     link = resource_type.relations.get(relation)
     if isinstance(link, ToOne) and attribute in attributes_of(get_resource_type(link.collection)):
@@ -78,7 +79,7 @@ def _dotted(name: str, resource_type: ResourceType) -> tuple[str, str] | None:
 
 
 def attributes_of(resource_type: ResourceType) -> list[str]:
-    """What can be asked of the resource that a relation to one leads to."""
+    """The attributes that can be selected of a to-one relation's resource."""
     return ["href", "id", *resource_type.columns, *sorted(resource_type.computed_names)]
 
 
