@@ -1,4 +1,4 @@
-"""What Django does not do with a database: lookups, statements that are compiled once, bulk writes, row counts.
+"""What Django lacks for databases: lookups, statements that are compiled once, bulk writes and row counts.
 
-It knows no model. What rests on Django's private parts is in here and nowhere else.
+This package knows no model. Only code in it may use Django's private parts.
 """

@@ -12,17 +12,17 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 Item = TypeVar("Item")
-#: The values of some fields, in their order.
+#: The values of a row's fields, in their order.
 Values = Sequence[Any]
 
-#: Rows or keys in one statement; every SQLite takes three times as many.
+#: Rows or keys in one statement. Every version of SQLite allows three times as many.
 BATCH = 10_000
 
 
 def copy_rows(model: type[models.Model], field_names: Sequence[str], rows: Iterable[Values]) -> None:
-    """Insert rows, each the values of these fields (of a foreign key the id); those not named have their defaults.
+    """Insert rows of values for these fields (ids for foreign keys). Other fields get their defaults.
 
-    They are streamed, never held. No signal is sent. Raises what an INSERT would; no rows are no statement.
+    Rows are streamed, and no signals are sent. Raises the same errors as an INSERT. Does nothing without rows.
     """
     rows = iter(rows)
     if (first := next(rows, None)) is None:
@@ -43,9 +43,9 @@ def copy_rows(model: type[models.Model], field_names: Sequence[str], rows: Itera
 
 
 def update_rows(model: type[models.Model], field_names: Sequence[str], rows: Iterable[Values]) -> None:
-    """Set these fields of rows that exist; each of `rows` is a primary key and their values, as above.
+    """Set these fields of existing rows. Each of `rows` is a primary key and the values.
 
-    As `save` does, it notes the time where a field has `auto_now`.
+    Sets fields with `auto_now`, as `save` does.
     """
     stamped = [field for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]
     fields: list[Any] = [model._meta.pk, *(model._meta.get_field(name) for name in field_names), *stamped]
@@ -57,9 +57,9 @@ def update_rows(model: type[models.Model], field_names: Sequence[str], rows: Ite
 
 
 def new_ids(model: type[models.Model], count: int) -> Sequence[int]:
-    """Reserve this many keys of the automatic field `id`.
+    """Reserve this many values of the automatic field `id`.
 
-    On SQLite, where only a row takes its key, that holds until the end of the transaction or the next call.
+    SQLite can't reserve keys, so there they are only valid until the next call or the end of the transaction.
     """
     table = model._meta.db_table
     if not count:
@@ -89,9 +89,9 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def analyze(*models: type[models.Model]) -> None:
-    """Tell PostgreSQL what its tables now hold; outside a transaction also that all may see it.
+    """Update PostgreSQL's statistics. Outside a transaction, also vacuum the tables, for index-only scans.
 
-    Until then it plans for what was there before, and autovacuum comes by only once a minute.
+    Otherwise PostgreSQL plans with old statistics until autovacuum runs, which is once a minute at most.
     """
     if connection.vendor != "postgresql":
         return
@@ -107,7 +107,7 @@ def _columns(model: type[models.Model], fields: Iterable[Any]) -> str:
 
 
 def _completion(model: type[models.Model], fields: Sequence[Any]) -> tuple[list[Any], Callable[[Values], Values]]:
-    """The fields that a new row has a value of though they are not named, and what adds these to a row."""
+    """The other fields that have values in a new row, and a function that appends their values to a row."""
     blank = model()
     other_fields = [
         field for field in model._meta.concrete_fields if field not in fields and not field.primary_key
@@ -125,7 +125,7 @@ def _completion(model: type[models.Model], fields: Sequence[Any]) -> tuple[list[
 
 
 def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
-    """The rows as the database takes them: on PostgreSQL most values are as they are."""
+    """Convert the values for the database. On PostgreSQL, most need no conversion."""
     differing = [(index, field) for index, field in enumerate(fields) if _differs(field)]
 
     def adapted(row: Values) -> Values:
@@ -138,12 +138,12 @@ def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
 
 
 def _differs(field: Any) -> bool:
-    """Whether the database may store another value than Python's; on PostgreSQL such a field converts it."""
+    """Whether the database may store a different value. On PostgreSQL, only fields with a conversion do."""
     return connection.vendor != "postgresql" or hasattr(field, "from_db_value")
 
 
 def _update_from_arrays(cursor: Any, table: str, fields: Sequence[Any], rows: Sequence[Values]) -> None:
-    """Pass each field's values as an array of its type without the length, because a cast with it would cut."""
+    """Pass each field's values as an array. The type has no length, because a cast to one would truncate."""
     quote = connection.ops.quote_name
     arrays = ", ".join(f"%s::{field.db_type(connection).partition('(')[0]}[]" for field in fields)
     key, *columns = (quote(field.column) for field in fields)

@@ -1,4 +1,4 @@
-"""Conditions on rows, as a shape and its values. A shape is compiled once, whatever its values."""
+"""Conditions on rows. Each has a shape and values, and a shape is compiled once for all values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIVEN = (str, int, tuple, Numbers, Texts)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compares one value: with an expression by a lookup's class, or as the keyword argument of `filter`."""
+    """Compares a value with an expression. A lookup that is text is a keyword argument of `filter`."""
 
     lookup: str | type[Lookup[Any]]
     expression: Combinable | None = None
@@ -33,7 +33,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Has no values."""
+    """A condition without values."""
 
     condition: Q
 
@@ -43,7 +43,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """All of these, or any. Without any, `AND` matches every row, and `OR` none."""
+    """Joins parts. Without parts, `AND` matches every row and `OR` matches none."""
 
     connector: Literal["AND", "OR"]
     parts: tuple[Shape, ...]
@@ -67,9 +67,9 @@ Shape = Comparison | Fixed | Junction | Negation
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What holds for some rows. `values` are in the order in which they stand in the shape.
+    """A condition on rows. `values` are in the order of their places in the shape.
 
-    `recurs` says whether others of its shape are to be expected: then what is compiled for it is worth keeping.
+    `recurs` says that conditions of the same shape are expected, so the compiled query is worth keeping.
     """
 
     shape: Shape
@@ -140,7 +140,7 @@ class Params:
         self.values: dict[str, Any] = {}
 
     def of(self, condition: Condition) -> Condition:
-        """The same condition, with params."""
+        """The same condition, with params in place of its values."""
         if not condition.values:
             return condition
         return Condition(condition.shape, tuple(map(self.add, condition.values)))

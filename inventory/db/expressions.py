@@ -1,7 +1,7 @@
 """Comparisons of text that mean the same on every database: bytes on SQLite, and the collation "C" on PostgreSQL.
 
-SQLite's own LIKE knows no case and has no regular expressions; PostgreSQL orders text by the language of the
-database. Both know no common way to ignore case beyond ASCII.
+SQLite's LIKE ignores case, and SQLite has no regular expressions. PostgreSQL sorts text by the language of the
+database. The two have no common way to ignore case beyond ASCII.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FOR_LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
 
 class Like(Lookup[bool]):
-    """Whether a text consists of these literal pieces, with anything between them: `("web", "")` is a prefix."""
+    """Whether a text consists of these pieces with anything between them: `("web", "")` matches a prefix."""
 
     prepare_rhs = False
     rhs: tuple[str, ...] | Param
@@ -43,7 +43,7 @@ class Like(Lookup[bool]):
 
 
 class HasLike(Like):
-    """Whether one of the texts in a JSON array does."""
+    """Whether one of the texts in a JSON array consists of these pieces."""
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
@@ -153,7 +153,7 @@ def give_sqlite_its_functions(connection: BaseDatabaseWrapper, **kwargs: Any) ->
 
 
 class Collected(Subquery):
-    """The values of a subquery of one column, as a list: one query where there would be two."""
+    """The values of a subquery of one column, as a list. It saves a second query."""
 
     template = "(SELECT json_group_array(%(column)s) FROM (%(subquery)s))"
     output_field = JSONField()

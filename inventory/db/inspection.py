@@ -1,4 +1,4 @@
-"""What a query asks for, read from where Django keeps it."""
+"""Inspects the conditions of a query in Django's private attributes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from inventory.db.statements import Param
 
 
 def has_lookup(query: Query, kind: type[Lookup[Any]]) -> bool:
-    """Whether the query is filtered by a lookup of this kind, whatever else it asks."""
+    """Whether the query is filtered by a lookup of this kind."""
     return any(isinstance(condition, kind) for condition in query.where.children)
 
 
 def is_filtered(query: Query) -> bool:
-    """Whether the query leaves out any row."""
+    """Whether the query has any condition."""
     return bool(query.where.children)
 
 
 def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str, str, Any]] | None:
-    """What each attribute must be equal to or among, as its name, a lookup and its value.
+    """The comparisons of a query on one table, each with the attribute's name, a lookup and a value.
 
-    None for a query that asks anything else of its one table. Lookups of the kind `ignoring` are passed over.
+    None if the query joins, groups or slices, or has any other condition. Skips lookups of the kind `ignoring`.
     """
     joined = sum(map(bool, query.alias_refcount.values())) > 1 or query.extra_tables
     if joined or query.group_by is not None or query.distinct or query.is_sliced or query.combinator:

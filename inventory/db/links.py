@@ -1,4 +1,4 @@
-"""Where the links between the rows of two tables stand."""
+"""Finds the table that links the rows of two models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import Model, QuerySet
 
 
 class Links(NamedTuple):
-    """The table in which a lookup's links stand, with the names in it of the ids of the row and of its owner."""
+    """The table with a relation's links, and its columns with the ids of the row and of the owner."""
 
     rows: QuerySet[Any]
     row: str
@@ -16,9 +16,9 @@ class Links(NamedTuple):
 
 
 def links_of(model: type[Model], lookup: str) -> Links:
-    """Where it says which rows of a model a lookup leads to which owners from.
+    """The links from rows of a model to their owners by a lookup.
 
-    To ask it alone is quick; Django's own lookups would join the tables at both of its ends once more.
+    A query of the links alone is fast. Django's own lookups would also join the tables at both ends.
     """
     relation: Any = model._meta.get_field(lookup)
     if not relation.many_to_many:

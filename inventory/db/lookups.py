@@ -16,24 +16,24 @@ from inventory.db.statements import adapt_param
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The values of `among`; opaque, so that Django does not process each of them."""
+    """Numbers for `among`. Django treats them as one value and doesn't process each."""
 
     numbers: Iterable[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The same for text."""
+    """Texts for `among`."""
 
     texts: Collection[str]
 
 
-@ForeignObject.register_lookup  # which does not have those of every field
+@ForeignObject.register_lookup  # which doesn't inherit the lookups of `Field`
 @Field.register_lookup
 class Among(Lookup[Any]):
-    """`pk__among=Numbers(...)` is `pk__in` with one parameter however many they are, `name__among=Texts(...)` too.
+    """`pk__among=Numbers(...)` is `pk__in` with a single parameter, and `name__among=Texts(...)` is `name__in`.
 
-    Django prepares, and the database parses, each parameter of an `in` on its own.
+    With `in`, Django prepares each value and the database parses each parameter.
     """
 
     lookup_name = "among"
@@ -53,9 +53,9 @@ class Among(Lookup[Any]):
 @ForeignObject.register_lookup
 @Field.register_lookup
 class Connected(Lookup[Any]):
-    """`provider__connected=True` leaves out what is of a provider whose deletion was accepted.
+    """`provider__connected=True` excludes rows of providers whose deletion was accepted.
 
-    The database asks once whether there is any such provider, which is rare, and else looks at no row's.
+    The database first checks once whether there is such a provider, which is rare. If not, it checks no rows.
     """
 
     lookup_name = "connected"
@@ -67,13 +67,13 @@ class Connected(Lookup[Any]):
         return f"(NOT EXISTS ({providers}) OR {lhs} {among % rows})", tuple(params)
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        """As an array where they are few: the planner counts what NOT IN asks again for each row that it joins."""
+        """Use an array if the owners are few, because the planner expects NOT IN to run again for each row."""
         are_few = self._owner._meta.label_lower == "inventory.provider"
         return self.as_sql(compiler, connection, **({"among": "<> ALL (ARRAY(%s))"} if are_few else {}))
 
     @property
     def _owner(self) -> type[Model]:
-        """The model of which the left side has a key."""
+        """The model that the left side's key belongs to."""
         key = self.lhs.target
         owner: type[Model] = key.related_model or key.model
         return owner
@@ -81,7 +81,7 @@ class Connected(Lookup[Any]):
 
 @cache
 def _deleted(model: type[Model]) -> str:
-    """What finds the ids of those rows of a model that only wait to be deleted."""
+    """The SQL for the ids of a model's rows that wait for their deletion."""
     rows: Any = model._default_manager
     return str(rows.deleted().order_by().values("pk").query)
 

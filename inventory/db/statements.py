@@ -1,4 +1,4 @@
-"""Queries that are compiled once and run with different values: compiling takes Django longer than running."""
+"""Queries that are compiled once and run with different values, because compiling takes longer than running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unchanged(value: Any) -> Any:
 
 
 class Param(Expression):
-    """Where a compiled query takes the value of this name: as it is given, or as `adapt` makes it."""
+    """The place of a named value in a compiled query. `adapt` converts the value."""
 
     def __init__(self, name: str, adapt: Callable[[Any], Any] = unchanged) -> None:
         super().__init__()
@@ -55,10 +55,10 @@ class _Compiled(NamedTuple):
 
 
 class CompiledQuery:
-    """A queryset with `Param`s, which is made and compiled at its first use; each call gives their values.
+    """A queryset with `Param`s. It is compiled at its first use, and each call passes values.
 
-    With `planned` PostgreSQL keeps its plan too, which it makes without knowing the values. That suits reads by a
-    key, of which each is like the other; what leads to one row here and to a million there needs a plan for each.
+    With `planned`, PostgreSQL also keeps its plan, which it makes without the values. That suits reads by key. A
+    query that may match one row or a million needs a new plan each time.
     """
 
     def __init__(self, make: Callable[[], QuerySet[Any, Any]], *, planned: bool = True) -> None:
@@ -106,12 +106,12 @@ class CompiledQuery:
         except EmptyResultSet:
             return None
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        compiler.connection = None  # that of this thread, which must not outlive it
+        compiler.connection = None  # it belongs to this thread, and must not outlive it
         return _Compiled(rows, compiler, sql, parameters, converters)
 
 
 def _of(connection: Any, compiled: _Compiled) -> SQLCompiler:
-    """What this connection makes values with."""
+    """A copy of the compiler for this connection, with the converters that are already known."""
     compiler = copy(compiled.compiler)
     compiler.connection = connection
     compiler.get_converters = lambda expressions: compiled.converters  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Row counts that the database's triggers maintain, whoever writes."""
+"""Row counts, maintained by triggers for every writer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from inventory.db.triggers import TriggerOperation
 #: The table of `inventory.models.Tally`.
 _TALLY = "inventory_tally"
 
-#: By vendor, what makes the triggers. `{columns}` are those that a table is tallied by, `{old}` and `{new}` their
-#: values in the row that is written, `{is_old}` and `{is_new}` say which rows of the tally have these.
+#: The statements that create the triggers, by vendor. `{columns}` are the columns that a table is tallied by.
+#: `{old}` and `{new}` are their values in the written row. `{is_old}` and `{is_new}` match the tally's rows with
+#: these values.
 _MAKE = {
-    # A statement appends one row for each provider that it wrote to. An update is followed row by row, because
-    # PostgreSQL would keep both versions of everything that is updated: here it looks only where a column changed.
+    # A statement appends one row for each provider that it wrote to. Updates have a trigger for each row, which
+    # only runs if a column changed. A trigger for statements would store both versions of every updated row.
     "postgresql": (
         """
         CREATE FUNCTION {table}_tally() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -51,7 +52,7 @@ _MAKE = {
         FOR EACH STATEMENT EXECUTE FUNCTION {table}_tally()
         """,
     ),
-    # One writer at a time, and triggers for rows only: it counts in one row, which `flush` may have deleted first.
+    # SQLite has one writer at a time, so it counts in one row. The row may be missing after `flush`.
     "sqlite": (
         "CREATE TRIGGER {table}_tally_insert AFTER INSERT ON {table} BEGIN {add}; END",
         "CREATE TRIGGER {table}_tally_delete AFTER DELETE ON {table} BEGIN {subtract}; END",

@@ -11,10 +11,10 @@ from django.db.migrations.state import ProjectState
 
 
 class TriggerOperation(Operation, ABC):
-    """Make triggers on the table of a model; backwards, drop them.
+    """Create triggers on the table of a model. Reversed, drop them.
 
-    On SQLite, Django makes a table anew to alter it, and its triggers are gone: a migration that does so ends with
-    this operation again. So `create` also drops what is there.
+    On SQLite, Django alters a table by recreating it, without its triggers. Such a migration must end with this
+    operation again, so `create` also drops existing triggers.
     """
 
     reduces_to_sql = True
@@ -32,7 +32,7 @@ class TriggerOperation(Operation, ABC):
         """The statements that drop the triggers, if they exist."""
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Triggers don't change the state of models."""
+        """Do nothing, because triggers don't change the state of models."""
 
     def database_forwards(
         self,

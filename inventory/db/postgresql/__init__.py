@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, with less work for each request."""
+"""Django's PostgreSQL backend with less overhead for each request."""

@@ -1,4 +1,4 @@
-"""What `settings.DATABASES` names as the engine: `base.DatabaseWrapper` is where Django looks for it."""
+"""The engine in `settings.DATABASES`. Django requires `DatabaseWrapper` in a module called `base`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from psycopg.abc import AdaptContext, Loader
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 
-#: For how many seconds after a `SELECT 1` a connection is believed to be good while the server says nothing.
+#: For how long a connection is trusted after a `SELECT 1` unless the server sends something, in seconds.
 TRUSTED = 1.0
 
 _of_psycopg = cast("type[Loader]", psycopg.adapters.get_loader(base.TIMESTAMPTZ_OID, Format.TEXT))
 
 
 class TimeLoader(BaseTzLoader):
-    """psycopg's own loader, which is C and in a session in UTC makes what Django wants.
+    """Makes psycopg's own loader, which is written in C and returns the right values if the session uses UTC.
 
-    Django's is Python and called for each value, of which a page has thousands.
+    Django's loader is written in Python and called for each of the thousands of values of a page.
     """
 
-    timezone = UTC  # which Django asks before it uses one
+    timezone = UTC  # Django checks it before it registers its own loader
 
     def __new__(cls, oid: int, context: AdaptContext | None = None) -> Any:
         return _of_psycopg(oid, context)
@@ -43,7 +43,7 @@ def _with_our_loader(context: AdaptersMap) -> AdaptersMap:
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    """What is shown of a query has its values also where those went to the server beside it."""
+    """Shows queries with their values, even if these were sent to the server separately."""
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         if isinstance(cursor, base.ServerBindingCursor):
@@ -52,10 +52,10 @@ class DatabaseOperations(operations.DatabaseOperations):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A kept connection is asked once a second, not in each request, whether it is still good.
+    """Checks a persistent connection once a second at most, instead of once a request.
 
-    A server that ends a connection says so, and then something is there to be read; what ends without a word
-    is found by asking, where the last answer is older than `TRUSTED`.
+    If the server closes the connection, there is something to read from it. If the connection breaks silently, the
+    next check finds out, at most `TRUSTED` seconds after the last one.
     """
 
     ops_class = DatabaseOperations
@@ -63,9 +63,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _is_direct = False
 
     def init_connection_state(self) -> None:
-        """Learn whether a pooler stands between, which gives each transaction the connection that is free.
+        """Detect a connection pooler, which may use another server connection for each transaction.
 
-        It tells its clients of a process that no server has.
+        A pooler reports a process id to its clients that differs from the server's.
         """
         super().init_connection_state()
         with self.connection.cursor() as cursor:
@@ -74,9 +74,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @contextmanager
     def planned_cursor(self) -> Iterator[Any]:
-        """A cursor of whose statements PostgreSQL keeps what it made of them, where the connection stays ours.
+        """A cursor for prepared statements, unless a pooler may switch the connection.
 
-        Only of these: psycopg would remember the text of each other statement, however long, should it come again.
+        Other cursors don't prepare statements, because psycopg would keep the text of each, however long.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()
