@@ -1,7 +1,7 @@
-"""What a cloud driver is: the interface that it implements.
+"""The interface of cloud drivers.
 
-A driver knows no model, no request and no task. It takes and returns `values`, and raises only `exceptions`.
-Each request to its cloud is sent by its `rate_limiter`, once.
+A driver knows no models, requests or tasks. It takes and returns `values`, and raises only `exceptions`. It sends
+each request to its cloud once, through its `rate_limiter`.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from inventory.drivers.values import Check, Connection, Group, Instance, Invento
 
 
 class Driver(ABC):
-    """One connected cloud account. Safe to make and throw away; an SDK is loaded when the first call needs it."""
+    """A connected cloud account. Creating one is cheap, because the first call loads the SDK."""
 
-    #: The short name of the cloud, as `settings.DRIVERS` has it.
+    #: The short name of the cloud, its key in `settings.DRIVERS`.
     vendor: ClassVar[str]
-    #: What people call it.
+    #: The name of the cloud for people.
     title: ClassVar[str]
-    #: The attributes of a provider that a form asks for to connect one, and whether it can't do without.
+    #: The attributes of a provider that the form to connect one asks for, and whether each is required.
     asked_for: ClassVar[Mapping[str, bool]]
-    #: Whether there is somebody to be at the cloud: else a provider needs no `credentials`.
+    #: Whether a provider needs `credentials`.
     needs_credentials: ClassVar[bool] = True
-    #: Whether groups can be added to and removed from instances; asked before anything is queued.
+    #: Whether groups can be added to and removed from instances. Checked before a task is queued.
     supports_security_groups: ClassVar[bool] = True
-    #: Whether name and description of a group can be changed; asked before anything is queued.
+    #: Whether a group's name and description can be changed. Checked before a task is queued.
     supports_group_edits: ClassVar[bool] = True
-    #: Whether a group is made in a network (EC2: a VPC), and not in a tenant alone.
+    #: Whether a group is created in a network (EC2: a VPC) and not just in a tenant.
     groups_have_networks: ClassVar[bool] = False
-    #: Whether deleting a group deletes the rules of other groups that name it.
+    #: Whether deleting a group also deletes other groups' rules that refer to it.
     rules_end_with_their_source: ClassVar[bool] = False
-    #: The port of an endpoint that is given by its host alone; None is that of its protocol.
+    #: The default port of an endpoint; None means the protocol's.
     default_port: ClassVar[int | None] = None
-    #: Fewest groups that the cloud leaves on a port.
+    #: Minimum number of groups on a port.
     minimum_groups_per_port: ClassVar[int] = 0
 
-    #: Whether its lists may leave out instances that are there: it is told before it reads which are known.
+    #: Whether its lists may omit existing instances. If so, `remember` is called before it reads.
     leaves_out_instances: ClassVar[bool] = False
-    #: What the inventory has, by ref: an instance that the cloud says little or nothing about stays as it is here.
+    #: The inventory's instances by ref. They fill in for instances that the cloud omits or says little about.
     known_instances: Mapping[str, Instance] = {}
 
     def __init__(self, connection: Connection, rate_limiter: RateLimiter = UNLIMITED) -> None:
@@ -48,96 +48,96 @@ class Driver(ABC):
         self.rate_limiter = rate_limiter
 
     def remember(self, instances: Mapping[str, Instance]) -> None:
-        """Take the instances that the inventory has, by ref, before `inventory` or `inventory_of`."""
+        """Set `known_instances`. Called before `inventory` and `inventory_of`."""
         self.known_instances = instances
 
     @abstractmethod
     def verify(self) -> tuple[Check, ...]:
-        """What these credentials may do here, asked of the cloud anew and without changing anything.
+        """Check what these credentials may do, with new requests that change nothing.
 
-        Raises `CredentialsRefused` where they are none, and whatever keeps the cloud from being asked.
+        Raises `CredentialsRefused` for invalid credentials, and other errors if the cloud can't be reached.
         """
 
     @abstractmethod
     def inventory(self) -> Inventory:
-        """Read everything, with as few and as large pages as the cloud allows."""
+        """Read everything, in pages as large as the cloud allows."""
 
     def inventory_of(self, scope: Scope) -> Inventory:
-        """Read one thing with what belongs to it: nothing if it is not there any more.
+        """Read one thing and everything that belongs to it, or nothing if it no longer exists.
 
-        This reads everything. A cloud that can be asked for less has a driver that does.
+        The default reads everything. Drivers override it if their cloud can return less.
         """
         return self.inventory().within(scope)
 
     def inventory_of_ports(self, refs: Collection[str]) -> Inventory:
-        """Read those of these ports that exist, whosever they are, and nothing else. As above."""
+        """Read those of these ports that exist, of any instance. The default reads everything."""
         return Inventory(ports=tuple(port for port in self.inventory().ports if port.ref in refs))
 
     def shows(self, tenant_ref: str | None) -> bool:
-        """Whether what a tenant owns is shown to these credentials: else it is not gone for not being found."""
+        """Whether these credentials can see a tenant's things. If not, a thing may exist without being found."""
         return True
 
     @abstractmethod
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
-        """Read the ports of one instance as they are now; `InstanceGone` if there is no such instance."""
+        """Read the current ports of one instance. Raises `InstanceGone` if it doesn't exist."""
 
     def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
-        """The same of an instance that was there a moment ago, which some clouds say in fewer requests."""
+        """The same for an instance that existed a moment ago. Some clouds need fewer requests for that."""
         return self.ports(instance_ref)
 
     @abstractmethod
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
-        """The groups of that name that these ports could be given, as the cloud knows them now."""
+        """Read the groups with that name that these ports could have."""
 
     @abstractmethod
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
-        """Those of these groups that exist."""
+        """Read those of these groups that exist."""
 
     @abstractmethod
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
-        """Make `group_refs` the port's whole list of groups; returns the cloud's request id.
+        """Replace the port's groups with `group_refs`. Returns the cloud's request id.
 
-        Raises `CloudRefused` or `GroupNotFound` when the cloud says no and `Outdated` when the port has changed
-        since it was read (then nothing was written), and `CloudUnavailable` when that is unknown.
+        Raises `CloudRefused` or `GroupNotFound` if the cloud refuses, and `Outdated` if the port has changed since
+        it was read. In these cases nothing was written. Raises `CloudUnavailable` if that is unknown.
         """
 
-    # Groups and rules themselves. Each write is one request that is sent once: whoever asks for it has to see to
-    # a lost answer (`CloudUnavailable`). It returns the cloud's request id, after what it made.
+    # Groups and rules. Each write is one request, sent once. Callers must handle a lost answer
+    # (`CloudUnavailable`). A write returns the cloud's request id, after the thing that it created.
 
     @abstractmethod
     def placed(self, group: Group) -> Group:
-        """A group that is to be made, with the tenant and network that the cloud would choose where none is said.
+        """Complete a new group with the tenant and network that the cloud would choose.
 
-        Raises `CloudRefused` where there is none to choose, or where the two don't belong together.
+        Raises `CloudRefused` if there is nothing to choose, or if the two don't belong together.
         """
 
     @abstractmethod
     def namesakes(self, group: Group) -> tuple[Group, ...]:
-        """The groups of that name in the tenant and network in which a `placed` group is to be made."""
+        """Read the groups that have the name, tenant and network of a `placed` group."""
 
     @abstractmethod
     def create_group(self, group: Group) -> tuple[Group, str | None]:
-        """Make a `placed` group; it comes back with its ref. `AlreadyThere` where names are unique."""
+        """Create a `placed` group. Returns it with its ref. Raises `AlreadyThere` if names are unique."""
 
     @abstractmethod
     def edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str | None]:
-        """Give a group another name or description, None leaves it; returns the group as it is then."""
+        """Change a group's name or description; None leaves it. Returns the changed group."""
 
     @abstractmethod
     def delete_group(self, ref: str) -> str | None:
-        """Delete a group with its rules; `CloudRefused` while it is in use, `GroupNotFound` once it is gone."""
+        """Delete a group with its rules. Raises `CloudRefused` if it is in use, `GroupNotFound` if it is gone."""
 
     @abstractmethod
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
-        """The rules of one group, as they are now; none for a group that does not exist."""
+        """Read the rules of one group. A group that doesn't exist has none."""
 
     @abstractmethod
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
-        """Let something through; the rule comes back with its ref, in the form in which the cloud keeps it.
+        """Create a rule. Returns it with its ref, as the cloud stores it.
 
-        Raises `AlreadyThere`, or `GroupNotFound` for the rule's own group and for its source.
+        Raises `AlreadyThere`, and `GroupNotFound` for the rule's own group or its source.
         """
 
     @abstractmethod
     def delete_rule(self, rule: Rule) -> str | None:
-        """Take a rule out of its group; `RuleNotFound` or `GroupNotFound` if there is no such rule any more."""
+        """Delete a rule. Raises `RuleNotFound` or `GroupNotFound` if it no longer exists."""

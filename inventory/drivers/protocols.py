@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-#: From 0; `-` has no keyword. Two keywords have spaces, which are underscores here.
+#: Starts at 0; `-` stands for a number without a keyword. Spaces in two keywords are underscores here.
 _KEYWORDS = """
     hopopt icmp igmp ggp ipv4 st tcp cbt egp igp bbn-rcc-mon nvp-ii pup argus emcon xnet chaos udp mux
     dcn-meas hmp prm xns-idp trunk-1 trunk-2 leaf-1 leaf-2 rdp irtp iso-tp4 netblt mfe-nsp merit-inp dccp 3pc
@@ -25,7 +25,7 @@ _NAMES = MappingProxyType(
     {number: word.replace("_", " ") for number, word in enumerate(_KEYWORDS.split()) if word != "-"}
 )
 NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in _NAMES.items()})
-#: What people and clouds say instead.
+#: Other names that people and clouds use.
 _ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "icmp6": "icmpv6",
@@ -36,16 +36,16 @@ _ALIASES: Mapping[str, str] = MappingProxyType(
         "ospf": "ospfigp",
     }
 )
-#: What stands for all protocols; not 0, which is one of them.
+#: Names for all protocols. 0 isn't one, because it is a protocol of its own.
 ANY = frozenset({"-1", "all", "any"})
-#: Those whose `port` and `end_port` are a range of ports.
+#: The protocols whose `port` and `end_port` are a range of ports.
 WITH_PORTS = frozenset({"tcp", "udp", "dccp", "sctp", "udplite"})
-#: Those whose `port` and `end_port` are a type and a code.
+#: The protocols whose `port` and `end_port` are a type and a code.
 WITH_TYPES = frozenset({"icmp", "icmpv6"})
 
 
 def protocol_named(text: str | None) -> str | None:
-    """The one spelling of a protocol, however it is said; None for any protocol, which an empty text is not."""
+    """Normalize the name of a protocol. Returns None for any protocol; an empty text doesn't mean that."""
     if text is None or (name := text.strip().lower()) in ANY:
         return None
     if name.isascii() and name.isdigit() and len(name) <= len("255"):

@@ -11,7 +11,7 @@ from inventory.models.provider import Provider
 
 
 class Nothing(models.Manager[Any]):
-    """What `dumpdata` takes: nothing, for the rows count themselves when they are loaded."""
+    """Makes `dumpdata` skip tallies, because loading the rows counts them again."""
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().none()
@@ -20,8 +20,8 @@ class Nothing(models.Manager[Any]):
 class TallyManager(models.Manager["Tally"]):
     @transaction.atomic
     def fold(self) -> None:
-        """Put together what was appended, to a row for each number, whatever others write meanwhile."""
-        # Rows that another fold has locked it puts together itself.
+        """Merge appended rows into one row for each number. Others may write at the same time."""
+        # Another fold merges the rows that it has locked.
         locked = self.select_for_update(skip_locked=True)
         sums: Counter[tuple[Any, ...]] = Counter()
         pks = []
@@ -39,18 +39,18 @@ def _rows(sums: Counter[tuple[Any, ...]]) -> Iterator[Tally]:
 
 
 class Tally(models.Model):
-    """How many rows of a table are of a provider, kept by the triggers that `inventory.db.tallies` makes.
+    """The number of a provider's rows in a table, maintained by the triggers of `inventory.db.tallies`.
 
-    The number is the sum over all rows that say the same. On PostgreSQL a writer appends what it added and changes
-    no row of anybody else: nobody waits for anybody.
+    The number is the sum of all rows with the same key. On PostgreSQL, writers only append rows, so they never
+    wait for each other.
     """
 
     table = models.CharField(max_length=63)
-    #: No reference that the database watches: a provider goes together with what is counted here.
+    #: Without a constraint in the database. A provider is deleted together with the rows that are counted here.
     provider = models.ForeignKey(
         Provider, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
-    #: As `Vm.cloud`; null for tables that have no such column.
+    #: As `Vm.cloud`; null for tables without this column.
     cloud = models.BooleanField(null=True)
     number = models.IntegerField()
 

@@ -13,7 +13,7 @@ from inventory.querysets import InstanceManager, VmQuerySet
 
 
 class Vm(Kept, Timestamped):
-    """A virtual machine of any kind of provider; one of a cloud is an `Instance`."""
+    """A virtual machine of any provider. In a cloud it is an `Instance`."""
 
     class PowerState(models.TextChoices):
         ON = "on"
@@ -54,7 +54,7 @@ class Vm(Kept, Timestamped):
             index_of_many("provider", "vm_provider"),
             index_of_many("cloud_tenant", "vm_cloud_tenant"),
             index_of_many("power_state", "vm_power_state"),
-            # By which the pages of VMs, and of instances, are found without looking at rows.
+            # For pages of VMs and instances, without reading rows.
             models.Index(fields=["id", "provider"], name="vm_pages"),
             models.Index(fields=["id", "provider"], condition=models.Q(cloud=True), name="vm_instances"),
         ]

@@ -43,7 +43,7 @@ class Ec2Driver(Driver):
 
     @cached_property
     def _client(self) -> Client:
-        # Not at the top: boto3 with the model of EC2 costs half a second and 60 MB; many processes never call it.
+        # Not at the top: boto3 with the model of EC2 takes half a second and 60 MB. Many processes don't need it.
         from inventory.drivers.ec2.client import Client
 
         return Client(self.connection, self.rate_limiter)
@@ -54,8 +54,8 @@ class Ec2Driver(Driver):
         return tuple(verifying.checks(self._client))
 
     def inventory(self) -> Inventory:
-        # What refers is read before what it refers to, so that something made meanwhile is not referred to in
-        # vain. Rules are the exception: a group that is listed must not be without them.
+        # Read references before their targets, because a target created in between would be missing. Rules are
+        # the exception: a group that is listed must not be without them.
         ports = self._ports({})
         instances = self._instances(self._client.read("describe_instances", "Reservations"))
         groups = self._groups({}, self._associations({}))
@@ -65,7 +65,7 @@ class Ec2Driver(Driver):
             for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
         networks = self._vpcs({})
-        # No tenants: EC2 lists no accounts. Each is known by what it owns.
+        # No tenants, because EC2 doesn't list accounts. They are known from the things that they own.
         return self._as_told(
             Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
         )
@@ -73,7 +73,7 @@ class Ec2Driver(Driver):
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:
             case "cloud_tenant":
-                return super().inventory_of(scope)  # the account: everything, but for what others share with it
+                return super().inventory_of(scope)  # the account owns everything, except things shared by others
             case "instance":
                 return self._inventory_of_instance(scope.ref)
             case "security_group":
@@ -100,7 +100,7 @@ class Ec2Driver(Driver):
         return self._ports_of(instance_ref)
 
     def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
-        # One that is gone has none; EC2 does not say so, it finds nothing.
+        # If there are no ports, the instance may be gone. `ports` then raises.
         return self._ports_of(instance_ref) or self.ports(instance_ref)
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
@@ -120,7 +120,7 @@ class Ec2Driver(Driver):
 
     def change_groups(self, port: Port, group_refs: Sequence[str]) -> str | None:
         if not group_refs:
-            # An empty list leaves no trace in a request of the EC2 protocol, which would then ask for nothing.
+            # EC2's protocol omits empty lists, so the request would change nothing.
             raise CloudRefused(f"The network interface {port.ref} must keep at least one security group.")
         response = self._client.call(
             "modify_network_interface_attribute", NetworkInterfaceId=port.ref, Groups=list(group_refs)
@@ -133,11 +133,11 @@ class Ec2Driver(Driver):
             raise CloudRefused(f"The VPC {group.network_ref} no longer exists.")
         if vpc is None:
             raise CloudRefused("The account has no default VPC in this region. Specify a network.")
-        # Whose VPC it is does not matter: a participant makes groups of its own in one that is shared with it.
+        # The VPC may belong to another account. Participants of a shared VPC create their own groups in it.
         account = self._account() if group.tenant_ref else None
         if account and account != group.tenant_ref:
             raise CloudRefused(f"These credentials create groups in account {account}, not in {group.tenant_ref}.")
-        # EC2 wants a description, and keeps it for good.
+        # EC2 requires a description, and it can't be changed later.
         return replace(group, description=group.description or group.name, network_ref=vpc.ref)
 
     def namesakes(self, group: Group) -> tuple[Group, ...]:
@@ -195,7 +195,7 @@ class Ec2Driver(Driver):
         return _request_id(response)
 
     def _instance(self, ref: str) -> tuple[Instance]:
-        # By id, because EC2 then returns an error for an unknown one. A filter would just find nothing.
+        # By id, because EC2 then returns an error for an unknown one. With a filter it would return nothing.
         response = self._client.call("describe_instances", "Reservations", InstanceIds=[ref])
         instances = self._instances(response["Reservations"])
         if not instances:
@@ -251,7 +251,7 @@ class Ec2Driver(Driver):
         return next((owner for reservation in reservations if (owner := reservation.get("OwnerId"))), None)
 
     def _users(self, ref: str) -> str:
-        """What prevents the deletion of a group: interfaces that have it, groups with rules that refer to it."""
+        """A sentence with what prevents the deletion of a group: interfaces, and rules of other groups."""
         try:
             interfaces = sorted(port.ref for port in self._ports({"group-id": [ref]}))
             referrers = (self._groups({name: [ref]}) for name in NAMING)

@@ -106,7 +106,7 @@ class Client:
         except AnswerTooLarge as error:
             if operation.startswith("describe_"):
                 raise
-            raise CloudUnavailable(error.message) from error  # whether it was done is unknown
+            raise CloudUnavailable(error.message) from error  # it is unknown whether it was done
         if not response["ResponseMetadata"].get("RequestId") or (key and key not in response):
             # botocore parses any other page as an empty answer.
             raise ForeignAnswer(FOREIGN)

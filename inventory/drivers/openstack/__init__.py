@@ -18,12 +18,12 @@ from inventory.drivers.values import Check, Group, Instance, Inventory, Network,
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
 
-#: Most ids in the address of one request.
+#: Maximum number of ids in the address of a request.
 CHUNK = 100
 
 
 class OpenStackDriver(Driver):
-    """One user's view of an OpenStack cloud in one region: of every project, or of its own."""
+    """An OpenStack cloud in one region, as one user sees it: every project, or only the user's own."""
 
     vendor: ClassVar[str] = "openstack"
     title: ClassVar[str] = "OpenStack"
@@ -44,7 +44,7 @@ class OpenStackDriver(Driver):
 
     @cached_property
     def _client(self) -> Client:
-        # Not at the top: the SDK costs most of a second; many processes never call it.
+        # Not at the top: importing the SDK takes most of a second, and many processes never need it.
         from inventory.drivers.openstack.client import client
 
         return self.rate_limiter.send("log in", partial(client, self.connection)).at(self.rate_limiter)
@@ -53,12 +53,12 @@ class OpenStackDriver(Driver):
         from inventory.drivers.openstack import verifying
         from inventory.drivers.openstack.client import Client
 
-        # Not the client that is kept: its login may be older than the end of the password.
+        # Not the cached client, because its login may outlive the password.
         return tuple(verifying.checks(Client(self.connection)))
 
     def inventory(self) -> Inventory:
-        # What refers is read before what it refers to, so that something made meanwhile is not referred to in
-        # vain. Rules are the exception: a group that is listed must not be without them.
+        # Read references before their targets, because a target created in between would be missing. Rules are
+        # the exception: a group that is listed must not be without them.
         ports = self._ports()
         instances = self._instances()
         groups = self._groups()
@@ -88,7 +88,7 @@ class OpenStackDriver(Driver):
     def _inventory_of_project(self, scope: Scope) -> Inventory:
         ports = self._ports(project_id=scope.ref)
         instances = self._instances(project_id=scope.ref)
-        # Never with a filter by project: Neutron makes the default group of a project that is listed so.
+        # Never filter groups by project, because Neutron then creates the project's default group.
         all_groups = self._groups()
         self._view.look_at(all_groups)
         groups = parsers.owned(all_groups, scope.ref)
@@ -127,22 +127,22 @@ class OpenStackDriver(Driver):
         return self._ports_of(instance)
 
     def ports_again(self, instance_ref: str) -> tuple[Port, ...]:
-        # A server never changes its project. One that is gone has no ports.
+        # A server never changes its project. A deleted one has no ports.
         instance = self._seen.get(instance_ref)
         return (self._ports_of(instance) if instance else ()) or self.ports(instance_ref)
 
     @cached_property
     def _view(self) -> View:
-        """What is shown to this user."""
+        """The visibility for this user."""
         return View(self._client.project_ref)
 
     @cached_property
     def _seen(self) -> dict[str, Instance]:
-        """The instances that Nova was asked for."""
+        """The instances that were read from Nova."""
         return {}
 
     def groups_named(self, name: str, ports: Sequence[Port]) -> tuple[Group, ...]:
-        # Never with a filter by project: Neutron makes the default group of a project that is listed so.
+        # Never filter groups by project, because Neutron then creates the project's default group.
         return tuple(group for group in self._groups(name=name) if any(map(group.fits, ports)))
 
     def groups_by_ref(self, refs: Collection[str]) -> tuple[Group, ...]:
@@ -196,7 +196,7 @@ class OpenStackDriver(Driver):
         return self._client.read("network", f"/{collection}", collection.replace("-", "_"), **parameters)
 
     def _ports(self, **parameters: Any) -> list[dict[str, Any]]:
-        """Ports as Neutron has them, which become ours once it is known whose servers they name."""
+        """Ports as Neutron returns them. Converting them requires the projects of their servers."""
         return list(self._neutron("ports", fields=parsers.PORT_FIELDS, **parameters))
 
     def _ports_of(self, instance: Instance) -> tuple[Port, ...]:
@@ -204,7 +204,7 @@ class OpenStackDriver(Driver):
         return tuple(port for port in ports if port.instance_ref)
 
     def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
-        """The ports that have a group; only servers of a port's own project can have it."""
+        """The ports that have a group. A port's server is only valid if it is in the port's project."""
         items = self._ports(security_groups=group_ref)
         projects = parsers.texts(item.get("project_id") for item in items if item.get("device_id"))
         instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
@@ -221,7 +221,7 @@ class OpenStackDriver(Driver):
     def _shares(self) -> dict[str, list[str]]:
         try:
             return parsers.shares(self._neutron("rbac-policies", object_type="security_group"))
-        except ABSENT:  # an extension, which a cloud may lack
+        except ABSENT:  # the cloud lacks this extension
             self._view.untold.add("shared_with")
             return {}
 
@@ -235,15 +235,15 @@ class OpenStackDriver(Driver):
         try:
             instances = self._read(list_servers(all_tenants=1, **parameters))
         except CredentialsRefused:
-            self._view.partial.add(Instance)  # no administrator: those of the own project
+            self._view.partial.add(Instance)  # not an administrator: only the user's own project
             instances = self._read(list_servers())
         return (*instances, *self._left_out(instances, parameters.get("project_id")))
 
     def _left_out(self, instances: Iterable[Instance], project: str | None) -> Iterator[Instance]:
-        """The known servers, of one project or of all, that Nova left out and does not say are gone.
+        """The known servers, of one project or of all, that Nova omitted although they may exist.
 
-        It leaves out those of a cell that is down: with a filter, on all pages but the first, and before 2.69. One
-        of which nothing is to be learned is the last that is asked for: of the others there would not be either.
+        Nova omits servers of a cell that is down: with a filter, after the first page, and before 2.69. Each
+        omitted server is requested until one gives no information. Then the others would give none either.
         """
         seen_refs = parsers.texts(instance.ref for instance in instances) | {
             instance.ref for instance in self._view.hidden(self.known_instances)
@@ -277,11 +277,11 @@ class OpenStackDriver(Driver):
                 map(parsers.tenant, self._client.read("identity", "/projects", "projects", on_cut=mark_partial))
             )
         except CredentialsRefused:
-            mark_partial()  # no administrator
+            mark_partial()  # not an administrator
             return [parsers.tenant(self._client.own_project())]
 
     def _instance(self, ref: str) -> Instance | None:
-        """A server that is there to stay."""
+        """A server; None if it is gone or being deleted."""
         try:
             server = self._client.get("compute", f"/servers/{ref}", "server")
         except InstanceGone:
@@ -289,7 +289,7 @@ class OpenStackDriver(Driver):
         return next(iter(self._read([server])), None)
 
     def _users(self, group_ref: str) -> str:
-        """Which ports keep a group from being deleted."""
+        """A sentence with the ports that prevent the deletion of a group, if there are any."""
         try:
             ports = self._ports_with(group_ref)
         except CloudError:

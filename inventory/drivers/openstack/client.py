@@ -1,8 +1,7 @@
-"""OpenStack's APIs as one connection sees them: what the machine's environment and files say is not looked at.
+"""A client for OpenStack's APIs made only from a `Connection`, ignoring the machine's environment and files.
 
-The only modules that import keystoneauth are this one, `errors`, `login` and `session`, and so the driver imports
-them late. Answers are taken as the JSON that they are: resources of the SDK cost ten times as much, and an
-inventory has many.
+Only this module, `errors`, `login` and `session` import keystoneauth, so the driver imports them late. Answers
+stay plain JSON, because an inventory has many resources and the SDK's objects cost ten times as much.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ Read = TypeVar("Read")
 
 #: The major version of each API.
 VERSIONS: Mapping[Service, str] = {"identity": "3", "compute": "2", "network": "2"}
-#: Resources in one page of Neutron.
+#: Resources in a page of Neutron.
 PAGE_SIZE = 1000
-#: Of Nova: with the first, a server has its description and the name of its flavor (in every release since Pike,
-#: 2017); with the second, servers of a cell that is down are listed as well (since Stein, 2019).
+#: Microversions of Nova. With the first, a server has its description and the name of its flavor (since Pike,
+#: 2017). With the second, Nova also lists servers of a cell that is down (since Stein, 2019).
 OLD_COMPUTE, COMPUTE = (2, 47), (2, 69)
 
 
 class Client:
-    """The APIs of one project's view; safe to share between threads. Raises nothing but `CloudError`."""
+    """OpenStack's APIs, scoped to one project. Threads can share it. Raises only `CloudError`."""
 
     _rate_limiter = UNLIMITED
 
@@ -61,13 +60,13 @@ class Client:
             self.region: str | None = catalog.endpoint_data_for("network", **self._where).region_name
 
     def at(self, rate_limiter: RateLimiter) -> Self:
-        """The same login, at this pace."""
+        """A client with the same login and this rate limiter."""
         limited = copy(self)
         limited._rate_limiter = rate_limiter
         return limited
 
     def get(self, service: Service, path: str, key: str, **parameters: Any) -> Item:
-        """The one thing that the answer has under `key`."""
+        """The thing under `key` of the answer."""
         return self._ask(service, path, partial(decoding.item, key=key), parameters)
 
     def read(
@@ -79,7 +78,7 @@ class Client:
         on_cut: Callable[[], object] = lambda: None,
         **parameters: Any,
     ) -> Iterator[Item]:
-        """What all pages of a list have under `key`; `on_cut` is called where the cloud leaves the rest out."""
+        """The things under `key` of all pages of a list. Calls `on_cut` if the cloud omits the rest."""
         if service == "network":
             parameters = {"limit": PAGE_SIZE, **parameters}
         pages = Pages(key, self._connection)
@@ -101,9 +100,9 @@ class Client:
         key: str | None = None,
         **headers: str,
     ) -> tuple[Item, str | None]:
-        """Change something at Neutron, with a request that is sent once; what its answer has under `key`, its id.
+        """Write to Neutron with one request, sent once. Returns the thing under `key` and the request id.
 
-        Without a `key` the answer has to be empty.
+        Without a `key`, the answer must be empty.
         """
         send = partial(self._send, "network", method, path, {"json": body, "headers": headers})
         decode = partial(decoding.item, key=key) if key else decoding.nothing
@@ -112,13 +111,13 @@ class Client:
             try:
                 response = send()
             except AnswerTooLarge as error:
-                raise CloudUnavailable(error.message) from error  # whether it was done is unknown
+                raise CloudUnavailable(error.message) from error  # it is unknown whether it was done
             return decode(response), response.headers.get("X-Openstack-Request-Id")
 
         return self._rate_limiter.send(_action("network", method, path), written)
 
     def own_project(self) -> Mapping[str, Any]:
-        """The project that these credentials are scoped to."""
+        """The project of the login."""
         with cloud_errors():
             projects = reachable(self._session, self._keystone)
         default = {"id": self.project_ref, "name": self.project_ref}
@@ -127,7 +126,7 @@ class Client:
     def _ask(
         self, service: Service, path: str, decode: Callable[[Response], Read], parameters: Mapping[str, Any]
     ) -> Read:
-        """What there is to `decode` in the answer to a request that changes nothing."""
+        """The decoded answer to a GET."""
         return self._rate_limiter.send(
             _action(service, "GET", path),
             lambda: decode(self._send(service, "GET", path, {"params": parameters})),
@@ -136,13 +135,13 @@ class Client:
     def _send(self, service: Service, method: str, path: str, options: Mapping[str, Any]) -> Response:
         with cloud_errors():
             adapter = self._adapter(service)
-            # No repetition here: who asks has its own patience, and a write may have been done.
+            # No retries here, because callers retry themselves and a write may have been done.
             response: Response = adapter.request(path, method, raise_exc=False, connect_retries=0, **options)
         raise_for(response)
         return response
 
     def _adapter(self, service: Service) -> Adapter:
-        """Where a service is; kept once it has told its versions, so that no answer that was none is kept."""
+        """The adapter for a service. It is only cached if the service listed its versions."""
         if service in self._adapters:
             return self._adapters[service]
         major = VERSIONS[service]
@@ -163,10 +162,10 @@ class Client:
 
 @lru_cache(maxsize=128)
 def client(connection: Connection) -> Client:
-    """The client of a connection, one for the whole process: logging in and discovery are five requests."""
+    """The client of a connection. The process shares it, because login and discovery take five requests."""
     return Client(connection)
 
 
 def _action(service: Service, method: str, path: str) -> str:
-    """By what the calls of a cloud are limited: `PUT network/ports`."""
+    """The name of a request for the rate limiter, such as `PUT network/ports`."""
     return f"{method} {service}/{path.strip('/').partition('/')[0]}"

@@ -15,7 +15,7 @@ Item = dict[str, Any]
 
 @understood
 def item(response: Response, key: str) -> Item:
-    """The one thing under `key`."""
+    """The thing under `key`."""
     return identified(response.json()[key])
 
 
@@ -29,9 +29,9 @@ class Page(NamedTuple):
 
 @understood
 def page(response: Response, key: str) -> Page:
-    """The list of things under `key`. Keystone says so where it ends it at its `list_limit`.
+    """The list of things under `key`. Keystone says if it cuts the list at its `list_limit`.
 
-    What a thing has is for the boundary, its id included: one odd thing is no reason to know none of the others.
+    The boundary checks the things, including their ids, so one malformed thing doesn't spoil the others.
     """
     body = response.json()
     items = body[key]
@@ -39,14 +39,14 @@ def page(response: Response, key: str) -> Page:
         raise TypeError(key)
     links = body.get(f"{key}_links") or ()
     next_hrefs = [link["href"] for link in links if link["rel"] == "next"]
-    # Of the address only the marker: behind a proxy its host may be one that nobody can reach.
+    # Only use the marker. Behind a proxy, the host of the address may be unreachable.
     marker = dict(parse_qsl(urlsplit(next_hrefs[0]).query))["marker"] if next_hrefs else None
     return Page(list(map(_thing, items)), marker, is_cut=bool(body.get("truncated")))
 
 
 @understood
 def nothing(response: Response) -> Item:
-    """What the deletion of something is answered with: by Neutron alone, for a proxy has no reason for it."""
+    """Check the answer to a deletion. An empty answer comes from Neutron, because a proxy would send a page."""
     if response.status_code != HTTPStatus.NO_CONTENT or response.content:
         raise ValueError("no content expected")
     return {}
@@ -54,7 +54,7 @@ def nothing(response: Response) -> Item:
 
 @understood
 def identified(value: Any) -> Item:
-    """Require an id, without which a thing can't be identified."""
+    """Require that a thing has an id."""
     if not isinstance(_thing(value)["id"], str) or not value["id"]:
         raise TypeError("a thing with its id expected")
     return _thing(value)

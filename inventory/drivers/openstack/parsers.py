@@ -1,4 +1,4 @@
-"""From what Nova, Neutron and Keystone answer to our values; no SDK and no network."""
+"""Converts answers of Nova, Neutron and Keystone to our values, without SDK and network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inventory.drivers.values import (
 
 Item = Mapping[str, Any]
 
-#: The fields to ask Neutron for: without them a list of groups has all of their rules.
+#: The fields to request from Neutron. Otherwise a list of groups includes all of their rules.
 GROUP_FIELDS = ("id", "name", "description", "project_id", "stateful", "shared")
 PORT_FIELDS = (
     "id",
@@ -39,7 +39,7 @@ PORT_FIELDS = (
 )
 NETWORK_FIELDS = ("id", "name", "project_id")
 
-#: States of a server that is nobody's any longer.
+#: The states of deleted servers.
 GONE = frozenset({"DELETED", "SOFT_DELETED"})
 #: The state of a server whose cell is down.
 UNKNOWN = "UNKNOWN"
@@ -51,7 +51,7 @@ POWER_STATES: dict[str, PowerState] = {
     "PAUSED": "paused",
     "SUSPENDED": "suspended",
 }
-#: What Neutron says in a sense of its own: to it protocol 0 is all protocols.
+#: Protocol names with a special meaning in Neutron. There, protocol 0 means all protocols.
 PROTOCOLS: dict[str, str | None] = {"0": None, "ip": None, "ipip": "ipv4"}
 DIRECTIONS: dict[str, str] = {"ingress": "inbound", "egress": "outbound"}
 ETHERTYPES: dict[str, str] = {"IPv4": "IPV4", "IPv6": "IPV6"}
@@ -67,7 +67,7 @@ def tenant(project: Item) -> Tenant:
 
 @understood
 def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
-    """Of each network the range of its first subnet."""
+    """The range of each network's first subnet."""
     by_network: dict[str, str] = {}
     for subnet in subnets:
         by_network.setdefault(subnet["network_id"], subnet["cidr"])
@@ -76,7 +76,7 @@ def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
 
 @understood
 def network(item: Item, cidrs: Mapping[str, str]) -> Network:
-    """`cidrs` has the first subnet's of each network."""
+    """`cidrs` has the range of each network's first subnet."""
     return Network(
         ref=item["id"],
         name=item.get("name") or item["id"],
@@ -89,7 +89,8 @@ def network(item: Item, cidrs: Mapping[str, str]) -> Network:
 def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reader: str | None = None) -> Group:
     """`shares` are the tenants that each group is shared with.
 
-    Who is no administrator doesn't see what others share: `shared` tells of the `reader`, a tenant, alone.
+    Users who aren't administrators can't see what others share. For them, `shared` only means the `reader`, their
+    own tenant.
     """
     tenants = of(shares or {}, item["id"]) or ()
     if reader and item.get("shared") and not tenants:
@@ -116,7 +117,7 @@ def shares(policies: Iterable[Item]) -> dict[str, list[str]]:
 
 @understood
 def rule(item: Item) -> Rule:
-    """A rule without any source lets everybody in, which is said as the range that it is."""
+    """A rule without a source allows everybody, so it gets the range of all addresses."""
     return Rule(
         ref=item["id"],
         group_ref=item["security_group_id"],
@@ -132,13 +133,13 @@ def rule(item: Item) -> Rule:
 
 
 def unknown(instance: Instance) -> Instance:
-    """A server that is there, of which the cloud can't say how it is."""
+    """The same instance with an unknown state, because its cell is down."""
     return replace(instance, power_state="unknown", raw_power_state=UNKNOWN)
 
 
 @understood
 def instance(server: Item, region: str | None, remembered: Instance | None = None) -> Instance:
-    """A server; of one whose cell is down Nova says little, and what was `remembered` before stays."""
+    """If the server's cell is down, Nova returns little, and the rest comes from `remembered`."""
     if "name" not in server and server.get("status", UNKNOWN) == UNKNOWN:
         base = remembered or Instance(server["id"], server["id"], "unknown", UNKNOWN, location=region)
         return unknown(replace(base, tenant_ref=server.get("tenant_id") or base.tenant_ref))
@@ -157,7 +158,7 @@ def instance(server: Item, region: str | None, remembered: Instance | None = Non
 
 
 def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, ...]:
-    """Ports, each with its instance if that is among these."""
+    """Ports, with their instances if these are in the list."""
     projects = {instance.ref: instance.tenant_ref for instance in instances if isinstance(instance.ref, str)}
     return tuple(port(item, projects) for item in items)
 
@@ -166,7 +167,8 @@ def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, .
 def port(item: Item, projects: Mapping[str, str | None]) -> Port:
     """`projects` has the project of each server.
 
-    Whoever owns a port may write any server into its `device_id`: it is the server's only if its project is.
+    The owner of a port can set its `device_id` to any server. So the port only counts as the server's if both have
+    the same project.
     """
     revision, project, server = item.get("revision_number"), item.get("project_id"), item.get("device_id")
     return Port(
@@ -185,12 +187,12 @@ def port(item: Item, projects: Mapping[str, str | None]) -> Port:
 
 
 def texts(values: Iterable[Any]) -> set[str]:
-    """Those that are a text: what is none is for the boundary, and nothing to ask for."""
+    """The values that are text. Other values can't be requested, and the boundary refuses them."""
     return {value for value in values if isinstance(value, str) and value}
 
 
 def owned(groups: Iterable[Group], project: str) -> tuple[Group, ...]:
-    """Those of a project, and those whose project is none: they may be its own, and the boundary has to say so."""
+    """The groups of a project. Includes those with a malformed project, for the boundary to refuse."""
     return tuple(
         group for group in groups if group.tenant_ref == project or not isinstance(group.tenant_ref, str | None)
     )
@@ -201,18 +203,18 @@ def group_refs(ports: Iterable[Port]) -> set[str]:
 
 
 def of(by_ref: Mapping[str, Any], ref: Any) -> Any:
-    """What is known of a ref; nothing of one that is no text."""
+    """The entry for a ref; None if the ref is not text."""
     return by_ref.get(ref) if isinstance(ref, str) else None
 
 
 def _once(tenants: Iterable[Any]) -> tuple[str, ...]:
-    """Each once, in order; one that is no text is at the end."""
+    """The tenants, sorted and without duplicates. Malformed ones are last."""
     malformed = (tenant for tenant in tenants if not isinstance(tenant, str))
     return (*sorted(texts(tenants)), *malformed)
 
 
 def _addresses(fixed_ips: Any) -> tuple[str, ...]:
-    """As `_listed`, of each entry its address."""
+    """The address of each entry. Anything but a list stays unchanged, as in `_listed`."""
     if fixed_ips is None:
         return ()
     if not isinstance(fixed_ips, list) or not all(isinstance(entry, dict) for entry in fixed_ips):
@@ -221,12 +223,12 @@ def _addresses(fixed_ips: Any) -> tuple[str, ...]:
 
 
 def _word(value: Any, translations: Mapping[str, str]) -> Any:
-    """A word that is not known stays what it is, which the boundary then refuses: null would mean any."""
+    """Translate a word. An unknown word stays, and the boundary refuses it; None would mean any."""
     return translations.get(value, value) if isinstance(value, str) else value
 
 
 def _listed(value: Any) -> tuple[str, ...]:
-    """A list as the values have it; anything else stays what it is, which the boundary then refuses."""
+    """Convert a list to a tuple. Anything else stays unchanged, and the boundary refuses it."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -239,17 +241,17 @@ def _protocol(item: Item) -> str | None:
     if isinstance(protocol, int) and not isinstance(protocol, bool):
         protocol = str(protocol)
     if not isinstance(protocol, str):
-        return cast(None, protocol)  # none, or no protocol at all
+        return cast(None, protocol)  # None, or a malformed value for the boundary to refuse
     name = protocol_named(PROTOCOLS.get(protocol, protocol))
-    # To Neutron, too, ICMP of IPv6 is ICMPv6.
+    # Neutron also treats ICMP over IPv6 as ICMPv6.
     return "icmpv6" if name == "icmp" and item.get("ethertype") == "IPv6" else name
 
 
 def _range(item: Item) -> str | None:
-    """What is null alone is not said. Anything else that is no range is none, and not everybody."""
+    """Only null means that there is no source. Malformed values stay, and don't become everybody."""
     if item.get("remote_group_id") is not None:
         return None
-    # An address group is neither a range nor a group of ours: it keeps its id.
+    # An address group is neither a range nor a security group. Keep its id.
     sources = (item.get("remote_ip_prefix"), item.get("remote_address_group_id"))
     anywhere = ANYWHERE.get(str(item.get("ethertype")))
     return next((source for source in sources if source is not None), anywhere)

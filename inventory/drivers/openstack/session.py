@@ -42,7 +42,7 @@ class GuardedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = guarded(manager.pool_classes_by_scheme, self._connection)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """The answer with its content. `requests` would read it later, without a limit."""
+        """Send a request and read the answer. `requests` would read it later, without a limit."""
         response = super().send(*args, **kwargs)
         content = bytearray()
         try:
@@ -65,7 +65,8 @@ def session(connection: Connection) -> Session:
     http = requests.Session()
     for scheme in ("http://", "https://"):
         http.mount(scheme, GuardedAdapter(connection))
-    # Without it, `requests` uses no proxies, which lead off this machine, and no other certificates and passwords.
+    # For loopback, ignore the environment. Its proxies lead off this machine, and its certificates and passwords
+    # are for other hosts.
     http.trust_env = not is_loopback(connection.url)
     keystone = Session(
         session=http,

@@ -1,4 +1,4 @@
-"""Which things OpenStack shows: everything to administrators, their own project to others."""
+"""The visibility of things in OpenStack. Administrators see everything, and others their own project."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ NEUTRON = frozenset({Network, Group, Rule, Port})
 
 @dataclass
 class View:
-    """What a read has learned about its visibility. The project `own` is always visible."""
+    """The visibility of things for a user, learned while reading. The project `own` is always visible."""
 
     own: str
-    #: The types whose things of other projects are not visible.
+    #: The types of which other projects' things are not visible.
     partial: set[type] = field(default_factory=set)
     untold: set[str] = field(default_factory=set)
 
     def look_at(self, groups: Iterable[Group]) -> None:
-        """Learn from a list of all groups. Neutron refuses nobody, but omits what they may not see.
+        """Learn from a list of all groups. Neutron omits groups that a user may not see, without an error.
 
         So only an unshared group of another project proves that everything is visible.
         """
