@@ -1,4 +1,4 @@
-"""Configuration of Portcullis. The Celery application is loaded with it, so that `shared_task` finds it."""
+"""Settings of Portcullis. Loads the Celery application, which `shared_task` needs."""
 
 from settings.celery import app as celery_app
 

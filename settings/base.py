@@ -1,6 +1,6 @@
-"""The settings of every installation: they work from a fresh clone and are changed by the environment.
+"""The settings of all installations. They work in a fresh clone, and environment variables change them.
 
-`docs/settings.md` lists the variables. All of them stand here, to be read in one place.
+`docs/settings.md` lists the variables. This module reads all of them.
 """
 
 import tomllib
@@ -24,12 +24,12 @@ env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
-#: What an installation keeps beside its database: keys, the embedded broker, lock and pid files.
+#: The folder for files of an installation: keys, the embedded broker, lock and pid files.
 VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or kept(VAR / "secret_key", get_random_secret_key)
-#: Fernet keys for the credentials of providers: the first encrypts, all decrypt.
+#: Fernet keys for the credentials of providers. The first one encrypts, and all decrypt.
 CREDENTIALS_KEYS: list[str] = env.list("CREDENTIALS_KEY", default=[]) or [
     kept(VAR / "credentials_key", lambda: Fernet.generate_key().decode())
 ]
@@ -55,7 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # so early that what is refused below has it too
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # early, so that refusals below have it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "inventory.rest.http.middleware.ApiMiddleware",
     "inventory.rest.http.middleware.SessionMiddleware",
@@ -85,38 +85,38 @@ TEMPLATES = [
 
 # --- Database ---
 
-with warnings.catch_warnings(action="ignore"):  # what is wrong with the URL is said below, as an error
+with warnings.catch_warnings(action="ignore"):  # an invalid URL is an error below
     DATABASES: dict[str, dict[str, Any]] = {
         "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR / 'portcullis.sqlite3'}")
     }
 if "ENGINE" not in DATABASES["default"]:
     raise ImproperlyConfigured("DATABASE_URL must be like postgres://user:password@host:5432/name")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Web, worker and scheduler write to one file: readers don't block the writer (WAL), a writer waits for its
-    # turn instead of failing, and takes the lock when its transaction begins, so that it can't lose it half way.
+    # Web, worker and scheduler write to one file. With WAL, readers don't block the writer. Writers wait for their
+    # turn, and take the lock at the start of a transaction, because SQLite may refuse it later.
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         transaction_mode="IMMEDIATE", timeout=30, init_command="PRAGMA journal_mode=WAL;"
     )
 else:
-    DATABASES["default"]["ENGINE"] = "inventory.db.postgresql"  # Django's own, with less work for each request
-    # No cursor outlives its transaction, so that PgBouncer may give the connection to somebody else in between.
+    DATABASES["default"]["ENGINE"] = "inventory.db.postgresql"  # Django's own with less overhead for each request
+    # No cursor outlives its transaction, so PgBouncer may switch connections between transactions.
     DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True, DISABLE_SERVER_SIDE_CURSORS=True)
-    # A host that is gone answers nothing: nobody waits for it for more than some seconds.
+    # Give up after some seconds if the host is gone and doesn't answer.
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 2,
         "tcp_user_timeout": 20_000,  # milliseconds
-        # Statements here take milliseconds; to compile one that PostgreSQL takes for large takes a hundred. And a
-        # page is read by an index where disks don't turn, not by passing over a million rows to find its thousand.
-        # What is planned once (`planned_cursor`) is what one plan suits: PostgreSQL need not look for better ones.
+        # No JIT, because statements here take milliseconds, and compiling one takes a hundred. The cost of random
+        # pages is that of SSDs, so PostgreSQL reads a page by an index instead of scanning a million rows. The
+        # statements of `planned_cursor` suit a generic plan, so PostgreSQL needn't look for better ones.
         "options": "-c jit=off -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan",
         **DATABASES["default"].get("OPTIONS", {}),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Work: the Task rows are the truth, Celery only wakes somebody up ---
+# --- Work: tasks are rows of the database, and Celery only wakes up workers ---
 
 _EMBEDDED_BROKER = "embedded://localhost/"  # inventory.broker
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_EMBEDDED_BROKER)
@@ -128,31 +128,31 @@ if CELERY_BROKER_URL == _EMBEDDED_BROKER:
         "polling_interval": 0.05,
     }
 else:
-    # A request waits for a broker that is down only as long as one attempt takes: the sweep makes up for it.
+    # If the broker is down, a request waits for one attempt only. The sweep finds the task later.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
-#: The queue of this installation at the broker: two that share a broker must not take each other's messages.
+#: The name of this installation's queue at the broker. Installations that share a broker need different names.
 CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="portcullis")
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_PUBLISH_RETRY = False  # the scheduler finds what was not sent; a request must not wait for the broker
+CELERY_TASK_PUBLISH_RETRY = False  # a request must not wait; the sweep finds the task
 CELERY_BROKER_CONNECTION_TIMEOUT = 4
-CELERY_BROKER_HEARTBEAT = 10  # RabbitMQ soon gives the messages of a host that is gone to another
+CELERY_BROKER_HEARTBEAT = 10  # RabbitMQ soon redelivers the messages of a host that is gone
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=8)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-#: It keeps no file: what is due stands in the database.
+#: It needs no file, because the database says what is due.
 CELERY_BEAT_SCHEDULER = "inventory.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 
 #: How often every enabled provider is refreshed; zero or less turns the schedule off.
 REFRESH_INTERVAL = timedelta(seconds=env.int("REFRESH_INTERVAL", default=600))
-#: A refresh that would remove more than this share of one kind of resource is stopped, and at least so many of it.
+#: A refresh stops if it would remove more than this share of one kind of resource, and at least this many.
 REFRESH_GUARD_SHARE = env.float("REFRESH_GUARD_SHARE", default=0.5)
 REFRESH_GUARD_MINIMUM = env.int("REFRESH_GUARD_MINIMUM", default=3)
-#: How long one change may keep trying while its cloud throttles, fails or can't be reached.
+#: How long a change is retried while its cloud throttles, fails or can't be reached.
 CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
-#: Most tasks that wait for one instance, or for one provider, at a time.
+#: Maximum number of tasks that wait for one instance or one provider.
 QUEUE_LIMIT = env.int("QUEUE_LIMIT", default=10_000)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
@@ -160,7 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
 
-#: What carries out the tasks of a queue, by the queue's kind.
+#: The handlers of tasks, by kind of queue.
 TASK_HANDLERS = {
     "providers": "inventory.deletion.handle_provider_tasks",
     "vms": "secgroups.changes.handle_membership_tasks",
@@ -169,22 +169,22 @@ TASK_HANDLERS = {
 
 # --- Clouds ---
 
-#: Vendor -> driver.
+#: The drivers, by vendor.
 DRIVERS = {
     "amazon": "inventory.drivers.ec2.Ec2Driver",
     "openstack": "inventory.drivers.openstack.OpenStackDriver",
     "file": "inventory.drivers.file.FileDriver",
 }
-#: The largest answer of a cloud, unpacked, in megabytes, and the longest time that one may take, in seconds.
+#: Maximum size of a cloud's answer, uncompressed, in megabytes, and its maximum duration, in seconds.
 CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)
 CLOUD_ANSWER_TIME = env.int("CLOUD_ANSWER_TIME", default=300)
-#: Most entries in one list of a cloud, on all of its pages.
+#: Maximum number of entries in a cloud's list, on all pages.
 CLOUD_LIST_SIZE = env.int("CLOUD_LIST_SIZE", default=1_000_000)
-#: The one folder in which providers of type file have their files.
+#: The folder for the files of providers of type file.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
-#: Most MiB of such a file.
+#: Maximum size of such a file, in MiB.
 INVENTORY_FILE_LIMIT = env.int("INVENTORY_FILE_LIMIT", default=100)
-#: The parts of a refresh, in order: each brings one kind of thing in.
+#: The parts of a refresh, in order. Each one writes one kind of thing.
 REFRESH_PARTS = [
     "inventory.refresh_parts.bring_in_tenants",
     "inventory.refresh_parts.bring_in_networks",
@@ -199,7 +199,7 @@ REFRESH_PARTS = [
 
 # --- API ---
 
-#: Collection -> viewset; the order is that of the routes.
+#: The viewsets by collection, in the order of their routes.
 COLLECTIONS = {
     "providers": "inventory.api.ProviderViewSet",
     "cloud_tenants": "inventory.api.CloudTenantViewSet",
@@ -214,24 +214,24 @@ COLLECTIONS = {
     "groups": "inventory.api.GroupViewSet",
     "zones": "inventory.api.ZoneViewSet",
 }
-#: Most resources in one page, and in one request.
+#: Maximum number of resources in a page and in a request.
 API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
-#: Most resources that are embedded in those of one answer, all together.
+#: Maximum number of embedded resources in an answer.
 API_EMBEDDED_LIMIT = env.int("API_EMBEDDED_LIMIT", default=100_000)
-#: Most requests with an `Idempotency-Key` that are kept of one user, and most bytes of one's answer.
+#: Maximum number of a user's stored requests with an `Idempotency-Key`, and maximum size of an answer, in bytes.
 IDEMPOTENCY_KEYS = env.int("IDEMPOTENCY_KEYS", default=10_000)
 IDEMPOTENCY_ANSWER = env.int("IDEMPOTENCY_ANSWER", default=1_000_000)
-#: Most requests of one process that wait for a task (`?wait=30`) at a time; others are answered at once.
+#: Maximum number of requests that wait for a task (`?wait=30`) in one process. Others are answered at once.
 API_WAITING = env.int("API_WAITING", default=2)
 
 KNOX_TOKEN_MODEL = "inventory.AuthToken"  # noqa: S105 - no password
-#: How long a token lives after its last use, by the type of who asks for it.
+#: How long a token lives after its last use, by requester type.
 TOKEN_TTL = {
     "api": timedelta(seconds=env.int("TOKEN_TTL", default=600)),
     "ui": timedelta(seconds=env.int("TOKEN_TTL_UI", default=3600)),
 }
 REST_KNOX = {"AUTO_REFRESH": True}
-#: Its one model is replaced by ours; its migrations would make the table all the same, with a key to the users.
+#: Our model replaces knox's only one. Its migrations would still create the table.
 MIGRATION_MODULES = {"knox": None}
 
 REST_FRAMEWORK = {
@@ -262,15 +262,15 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "The security groups of all connected clouds, in the dialect of the ManageIQ API.",
     "OAS_VERSION": "3.1.1",
     "DEFAULT_GENERATOR_CLASS": "inventory.rest.schema.document.Generator",
-    "POSTPROCESSING_HOOKS": [],  # choices stay where they are used: several attributes share a name
+    "POSTPROCESSING_HOOKS": [],  # choices stay inline, because several attributes have the same name
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATION_PARAMETERS": False,
-    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test and `make lint` look at the schema
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test and `make lint` check the schema
 }
 
 # --- Site ---
 
-#: Nobody sends files here; what is too large for the body of a request is not kept on disk either.
+#: Nobody uploads files. A body that is too large must not be written to disk either.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 LANGUAGE_CODE = "en-us"
@@ -279,7 +279,7 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # serves the packages' own files: there is no collecting step to forget
+WHITENOISE_USE_FINDERS = True  # serves files from the packages, without `collectstatic`
 
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "/api"
@@ -287,7 +287,7 @@ LOGIN_REDIRECT_URL = "/api"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
-#: Per process, never shared. `passwords` says of HTTP Basic's which were right less than a minute ago.
+#: Each process has its own caches. `passwords` remembers for a minute which logins by HTTP Basic were right.
 CACHES = {
     name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name, "TIMEOUT": 60}
     for name in ("default", "passwords")
@@ -312,7 +312,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
     "loggers": {
-        # That something is well again is news; of libraries it is noise.
+        # INFO for our own apps, which report recoveries. Libraries would be too noisy.
         **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
         "django.request": {"filters": ["worth"]},
     },

@@ -1,8 +1,8 @@
-"""The Celery application; its configuration is the `CELERY_*` part of the Django settings."""
+"""The Celery application, configured by the `CELERY_*` settings of Django."""
 
 import os
 
-import celery.app.amqp  # noqa: F401 - Celery imports it late, where a scheduler that is asked to stop would fail
+import celery.app.amqp  # noqa: F401 - Celery imports it late, which fails in a stopping scheduler
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 

@@ -1,4 +1,4 @@
-"""Keys that are made once where none is given, readable by their owner only."""
+"""Generates missing keys once, in files that only their owner can read."""
 
 import os
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from tempfile import NamedTemporaryFile
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
-    """The key in this file, which is made first if it is not there; processes that start together agree on one."""
+    """The key in this file, created if missing. Processes that start at the same time get the same key."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         with NamedTemporaryFile("w", encoding="ascii", dir=path.parent) as draft:  # readable by its owner only
             draft.write(make())
             draft.flush()
             os.fsync(draft.fileno())
-            with suppress(FileExistsError):  # another process was first: then its key is the key
+            with suppress(FileExistsError):  # another process was first, so use its key
                 os.link(draft.name, path)
     return path.read_text(encoding="ascii").strip()

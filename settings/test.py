@@ -1,4 +1,4 @@
-"""The settings of the test suite: those of an installation, in a folder of its own, and quick to log in."""
+"""The settings of the test suite, with a temporary folder and fast password hashes."""
 
 import atexit
 import os
@@ -14,6 +14,6 @@ from settings.base import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://localhost"
 
-#: A PostgreSQL database to make those of the tests of, for its locale.
+#: A PostgreSQL database to use as the template of test databases, for its locale.
 if template := env.str("TEST_TEMPLATE", default=""):  # noqa: F405
     DATABASES["default"]["TEST"] = {"TEMPLATE": template}  # noqa: F405

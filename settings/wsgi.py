@@ -1,4 +1,4 @@
-"""What a web server loads."""
+"""The WSGI application for web servers."""
 
 import gc
 import os
@@ -12,8 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
 application = Unchunked(get_wsgi_application())
 
-# What every request needs is loaded before a server that preloads makes its processes, so that they share it, and
-# the collector never looks at it again: that would stop a request for tens of milliseconds.
+# With preloading, worker processes share everything that is loaded here. Freezing it keeps the garbage collector
+# from scanning it, which would stop a request for tens of milliseconds.
 len(get_resolver().url_patterns)
 gc.collect()
 gc.freeze()
