@@ -1,7 +1,7 @@
-"""A company with an account at a cloud on loopback, EC2 or OpenStack, to try Portcullis on.
+"""A demonstration: a company with an account at a cloud on loopback, EC2 or OpenStack.
 
-It is a process of its own beside the service, which it meets as an account elsewhere would be met: connected as a
-provider, by the service's own functions. Nothing but `standalone --demo` knows of it.
+It runs in a separate process, and connects the account as a provider with the service's own functions. Only
+`standalone --demo` uses it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def ensure_installed(cloud: str) -> None:
 
 
 def program(cloud: str, url: str, name: str, password: str | None, lock: int) -> Program:
-    """The demonstration for the service at this address; a password that is known goes into what it prints."""
+    """The demonstration for the service at this address. If there is a password, it prints it."""
     account = {"DJANGO_SUPERUSER_USERNAME": name} | ({"DJANGO_SUPERUSER_PASSWORD": password} if password else {})
     return Program(
         "demonstration",

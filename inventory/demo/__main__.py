@@ -1,4 +1,4 @@
-"""`python -m inventory.demo CLOUD URL`: runs the company's cloud for the service at this address, until ended."""
+"""`python -m inventory.demo CLOUD URL` runs the company's cloud for the service at this address."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from inventory.demo.account import Account  # noqa: E402
 from inventory.models import Instance, Provider, Task  # noqa: E402
 from inventory.services import connect_provider, edit_provider, request_refresh  # noqa: E402
 
-#: The company's provider at each cloud, and what gives its account there.
+#: The name of the company's provider at each cloud, and the function that creates its account.
 ACCOUNTS = {
     "ec2": ("bookshop", "inventory.demo.endpoint.account"),
     "openstack": ("bookshop-openstack", "inventory.demo.openstack.company.account"),
 }
-#: How long the first refresh may take, in seconds; it takes one or two.
+#: How long the first refresh may take, in seconds. Usually it takes one or two.
 TIMEOUT = 60
-#: What the printed commands are about.
+#: The instance and the group in the printed commands.
 INSTANCE, GROUP = "production-web-1", "ssh-from-office"
 
 WORDS = """
@@ -57,19 +57,19 @@ def main(cloud: str, url: str) -> None:
     with open_account(existing.url if existing else None) as account:
         task = _connect(name, account, existing, user)
         _wait_for(task)
-        print(_words(url, name, account, user), flush=True)  # noqa: T201 - that is what it is for
+        print(_words(url, name, account, user), flush=True)  # noqa: T201 - its purpose
         connections.close_all()
         signal.pause()
 
 
 def _connect(name: str, account: Account, existing: Provider | None, user: User) -> Task:
-    """Connect the account, or the provider of an earlier start to it, and have it read."""
+    """Connect the account, or point the provider of an earlier start to it. Returns the task of the refresh."""
     attributes = {**account.attributes, "enabled": True}
     with transaction.atomic():
         provider = existing or connect_provider(user=user, name=name, **attributes)
         if existing:
             edit_provider(provider=existing, user=user, **attributes)
-        # By force: whatever is known of an earlier company, this one is the truth.
+        # Forced, because this company may replace an earlier one completely.
         return request_refresh(provider=provider, user=user, force=True)
 
 

@@ -1,4 +1,4 @@
-"""What the demonstration connects: an account at some cloud, in which the company is."""
+"""The cloud account of the company, which the demonstration connects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`attributes` are those of a provider; `told` says what kind of cloud is at its `url`."""
+    """`attributes` are for the provider. `told` describes the cloud at its `url`."""
 
     attributes: Mapping[str, Any]
     told: str

@@ -1,4 +1,4 @@
-"""The company: a book shop with its production, a staging copy of it, and what its operators need."""
+"""The company: a book shop with production, staging and operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPERATIONS = "10.30.0.0/16"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Inbound traffic that is let in; `source` is a CIDR or the name of a group in the same network."""
+    """Allows inbound traffic. `source` is a CIDR or the name of a group in the same network."""
 
     protocol: str
     first: int
@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Instances that are alike, numbered from 1."""
+    """Similar instances, numbered from 1."""
 
     role: str
     count: int
@@ -102,7 +102,7 @@ OPERATIONS_GROUPS = {
 
 WATCHED = ("monitoring", "ssh-from-bastion")
 
-#: With the default group of each, 40 groups; 60 instances.
+#: 40 groups, including the default groups, and 60 instances.
 NETWORKS = [
     Network(
         "production",

@@ -1,4 +1,4 @@
-"""Moto's server in this process, and the company's account on it."""
+"""Runs moto's server in this process, with the company's account."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import IpPermissionTypeDef, TagSpecificationTypeDef
 
 REGION = "us-east-1"
-#: The endpoint takes any.
+#: The endpoint accepts any key.
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
 @contextmanager
 def account(known_url: str | None) -> Iterator[Account]:
-    """The company's account, at the address that it had in an earlier start if that is free."""
+    """The company's account, at the address of an earlier start if that is free."""
     with endpoint(urlsplit(known_url).port if known_url else None) as url:
         yield Account(
             {
@@ -45,12 +45,12 @@ def account(known_url: str | None) -> Iterator[Account]:
 
 @contextmanager
 def endpoint(port: int | None) -> Iterator[str]:
-    """The address of an endpoint that has the company; on this port of loopback, if that is free.
+    """The address of an endpoint with the company, on this port of loopback if it is free.
 
-    It is filled before it can be reached there: what reads it early finds nobody, instead of half of a company.
-    The ids are the same each time, so that the inventory of an earlier start still fits.
+    The endpoint is filled before it listens there, so nobody reads half of a company. The ids are the same at
+    every start, so they match the inventory of an earlier one.
     """
-    # What moto does not have it answers with 500, and with a traceback on the console: the driver understands it.
+    # For unsupported actions, moto answers 500, which the driver understands, and prints a traceback.
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     with _serving(_listen(None)) as private_url:
         urlopen(Request(f"{private_url}/moto-api/seed?a=1", method="POST"))  # noqa: S310 - http on loopback
@@ -66,7 +66,7 @@ def client(url: str) -> EC2Client:
 
 
 def fill(ec2: EC2Client) -> None:
-    """Make the company's networks, groups and instances, in place of what every account begins with."""
+    """Replace the account's initial contents with the company's networks, groups and instances."""
     for vpc in ec2.describe_vpcs()["Vpcs"]:
         for subnet in ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]:
             ec2.delete_subnet(SubnetId=subnet["SubnetId"])
@@ -83,7 +83,7 @@ def fill(ec2: EC2Client) -> None:
 
 
 def _create_groups(ec2: EC2Client, vpc_id: str, network: Network) -> dict[str, str]:
-    """The id of each group of the network; rules come second, because they name other groups."""
+    """Create groups, then rules, which refer to other groups. Returns the groups' ids by name."""
     ids = {
         name: ec2.create_security_group(GroupName=name, Description=group.description, VpcId=vpc_id)["GroupId"]
         for name, group in network.groups.items()
@@ -109,7 +109,7 @@ def _launch(ec2: EC2Client, name: str, servers: Servers, subnet_id: str, groups:
         InstanceType=servers.flavor,
         MinCount=1,
         MaxCount=1,
-        # On the interfaces: this endpoint never lets go of a group that was given to the instance itself.
+        # Groups of interfaces, because moto never removes a group that was given to the instance itself.
         NetworkInterfaces=[
             {"DeviceIndex": index, "SubnetId": subnet_id, "Groups": groups} for index in range(servers.interfaces)
         ],
@@ -130,7 +130,7 @@ def _listen(port: int | None) -> socket.socket:
 
 @contextmanager
 def _serving(listening: socket.socket) -> Iterator[str]:
-    """Serve the account on a socket; every server in this process serves the same one."""
+    """Serve the account on a socket. All servers in this process have the same one."""
     with listening:
         port = listening.getsockname()[1]
         server = make_server(

@@ -1,4 +1,4 @@
-"""The company on OpenStack: a project for each of its networks, with the same names of groups in each."""
+"""The company on OpenStack. Each of its networks is a project, and group names repeat in all projects."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from inventory.demo.account import Account
 from inventory.demo.company import NETWORKS, Network, Rule, Servers
 from inventory.demo.openstack.plane import ControlPlane
 
-#: Servers that are made at a time.
+#: Number of servers to create at a time.
 HANDS = 4
-#: How long the servers of a project may take to be built, in seconds.
+#: How long building the servers of a project may take, in seconds.
 TIMEOUT = 120
 
 
 @contextmanager
 def account(known_url: str | None) -> Iterator[Account]:
-    """The account of the control plane's administrator; the control plane is started, and goes on afterwards."""
+    """The account of the control plane's administrator. Starts the control plane, and leaves it running."""
     folder = Path(os.environ.get("OPENSTACK") or settings.VAR / "openstack")
     access = ControlPlane(folder, lambda text: print(f"OpenStack: {text}", flush=True)).up()  # noqa: T201
     fill(access)
@@ -42,7 +42,7 @@ def account(known_url: str | None) -> Iterator[Account]:
 
 
 def fill(access: dict[str, str]) -> None:
-    """Make the company's projects, with everything in them, unless they are there."""
+    """Create the company's projects, with everything in them, unless they exist."""
     admin = _connect(access, access["project"])
     for network in NETWORKS:
         if not admin.identity.find_project(network.name):
@@ -52,7 +52,7 @@ def fill(access: dict[str, str]) -> None:
             _fill_project(_connect(access, network.name), network)
 
 
-def _connect(access: dict[str, str], project: str) -> Any:  # what it makes is typed as of every version at once
+def _connect(access: dict[str, str], project: str) -> Any:  # its type mixes all versions of the API
     return Connection(
         auth={
             "auth_url": f"{access['url']}/v3",
@@ -94,7 +94,7 @@ def _fill_project(cloud: Any, network: Network) -> None:
 
 
 def _create_groups(cloud: Any, network: Network) -> dict[str, str]:
-    """The id of each group of the network; rules come second, because they name other groups."""
+    """Create groups, then rules, which refer to other groups. Returns the groups' ids by name."""
     ids = {
         name: cloud.network.create_security_group(name=name, description=group.description).id
         for name, group in network.groups.items()

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 HOST = "127.0.0.1"
 REGION = "RegionOne"
-#: Who everything belongs to, and who the services are to each other; on loopback these are no secrets.
+#: The owner of everything, and the account that the services use. On loopback, this is no secret.
 ADMIN, ADMIN_PASSWORD = "admin", "admin"
 SERVICE, SERVICE_PASSWORD = "service", "service"
 
-#: The services, in the order in which they need each other, with the ports that they have by custom.
+#: The services with their usual ports, in the order of their dependencies.
 PORTS = {"keystone": 5000, "placement": 8778, "neutron": 9696, "glance": 9292, "nova": 8774}
 
 Sections = Mapping[str, Mapping[str, object]]
 
 
 class Layout(NamedTuple):
-    """Where the files of one control plane are, and which port each of its services has."""
+    """The paths and ports of a control plane."""
 
     state: Path
     #: The packages' own files, `<venv>/etc`.
@@ -47,7 +47,7 @@ def write(layout: Layout) -> None:
             parser.write(file)
     paste_files = {
         "neutron-paste.ini": "neutron/api-paste.ini",
-        "api-paste.ini": "nova/api-paste.ini",  # Nova looks for it under this name beside its configuration
+        "api-paste.ini": "nova/api-paste.ini",  # Nova expects this name beside its configuration
         "glance-paste.ini": "glance/glance-api-paste.ini",
     }
     for target, source in paste_files.items():
@@ -71,7 +71,7 @@ def _keystone(layout: Layout) -> Sections:
         "token": {"provider": "fernet", "expiration": 86400},
         "fernet_tokens": {"key_repository": layout.state / "fernet"},
         "credential": {"key_repository": layout.state / "credential"},
-        "identity": {"password_hash_rounds": 4},  # bcrypt's fewest
+        "identity": {"password_hash_rounds": 4},  # bcrypt's minimum
         "oslo_messaging_notifications": {"driver": "noop"},
     }
 
@@ -93,7 +93,7 @@ def _neutron(layout: Layout) -> Sections:
             "state_path": layout.state / "neutron",
             "transport_url": "fake:///",
             "rpc_workers": 0,
-            # Nobody is there who would listen.
+            # There are no agents.
             "dhcp_agent_notification": False,
             "notify_nova_on_port_status_changes": False,
             "notify_nova_on_port_data_changes": False,
@@ -107,7 +107,7 @@ def _neutron(layout: Layout) -> Sections:
         },
         "ml2_type_vxlan": {"vni_ranges": "1:100000"},
         "securitygroup": {"enable_security_group": True},
-        # What is measured here is a service, not a quota; tests of it set one.
+        # No quotas. Tests set them if they need one.
         "quotas": {
             f"quota_{name}": -1
             for name in ("network", "subnet", "port", "security_group", "security_group_rule", "rbac_policy")
@@ -137,7 +137,7 @@ def _nova(layout: Layout) -> Sections:
             "transport_url": "fake:///",
             "state_path": layout.state / "nova",
             "instances_path": layout.state / "nova" / "instances",
-            # Neutron tells nobody that a port is plugged in.
+            # Neutron doesn't report plugged ports.
             "vif_plugging_is_fatal": False,
             "vif_plugging_timeout": 0,
             "enabled_apis": "osapi_compute",
@@ -155,7 +155,7 @@ def _nova(layout: Layout) -> Sections:
 
 
 def _common(layout: Layout) -> dict[str, Mapping[str, object]]:
-    """What every service but Keystone has."""
+    """The sections of all services except Keystone."""
     return {
         "DEFAULT": {"use_stderr": True},
         "keystone_authtoken": _identity(layout)
@@ -171,7 +171,7 @@ def _common(layout: Layout) -> dict[str, Mapping[str, object]]:
 
 
 def _identity(layout: Layout) -> dict[str, object]:
-    """Who a service is to the others."""
+    """The options with which a service logs in to others."""
     return {
         "auth_type": "password",
         "auth_url": layout.url("keystone", "/v3"),
@@ -185,5 +185,5 @@ def _identity(layout: Layout) -> dict[str, object]:
 
 
 def _database(layout: Layout, name: str) -> dict[str, object]:
-    # Lost with the machine at worst: there is nothing in it that a new one would not have.
+    # Data may be lost if the machine crashes. A new control plane would have the same.
     return {"connection": layout.database(name), "sqlite_synchronous": False}

@@ -1,4 +1,4 @@
-"""Starting and ending a control plane; everything of it is in one folder."""
+"""Starts and stops a control plane, which is kept in one folder."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from inventory.demo.openstack.configuration import ADMIN, ADMIN_PASSWORD, HOST, 
 HERE = Path(__file__).parent
 INSIDE = HERE / "inside"
 REQUIREMENTS = HERE / "requirements.txt"
-#: What installs the packages, in a tenth of the time that pip takes.
+#: The installer of the packages, ten times as fast as pip.
 INSTALLER = "uv==0.13.9"
 
-#: How long a service may take to answer or to end, in seconds; it takes less than ten.
+#: How long a service may take to start or stop, in seconds. Usually it takes less than ten.
 TIMEOUT = 120
-#: How long the packages may take to be installed, in seconds; they take less than a minute.
+#: How long installing the packages may take, in seconds. Usually it takes less than a minute.
 INSTALLING = 900
-#: The processes, and the services that each runs. Nova's parts talk to each other through memory, so they are one.
+#: The services of each process. Nova's parts communicate through memory, so they share a process.
 PROCESSES = {
     "identity": ("keystone", "placement"),
     "network": ("neutron",),
@@ -41,11 +41,11 @@ DATABASES = ("keystone", "placement", "neutron", "glance", "nova")
 
 
 class NotUp(Exception):
-    """The control plane can't be started; `str()` says why, with the end of the log."""
+    """The control plane can't be started. The message has the reason and the end of the log."""
 
 
 class ControlPlane:
-    """The control plane of a folder: its packages in `venv`, everything else in `state`."""
+    """The control plane in a folder. `venv` has its packages, and `state` everything else."""
 
     def __init__(self, folder: Path, say: Callable[[str], object] = lambda text: None) -> None:
         self.folder = folder.resolve()
@@ -54,7 +54,7 @@ class ControlPlane:
         self._say = say
 
     def up(self) -> dict[str, str]:
-        """Install, make and start what is not there yet; returns how to reach it."""
+        """Install, set up and start what is missing. Returns how to reach the control plane."""
         for name in ("db", "etc", "images", "lock", "log", "nova/instances", "plugins", "run", "staging", "tasks"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
         self._install()
@@ -83,7 +83,7 @@ class ControlPlane:
         return access
 
     def down(self) -> None:
-        """End what was started here."""
+        """Stop all processes."""
         for pid in dict(self._running()).values():
             _signal(pid, signal.SIGTERM)
         _comes(lambda: not dict(self._running()))
@@ -93,7 +93,7 @@ class ControlPlane:
             self._pid_file(name).unlink(missing_ok=True)
 
     def wipe(self) -> None:
-        """Forget everything but the packages."""
+        """Stop, and delete everything but the packages."""
         self.down()
         shutil.rmtree(self.state, ignore_errors=True)
         (self.folder / "plane.json").unlink(missing_ok=True)
@@ -114,17 +114,17 @@ class ControlPlane:
         installed.write_text(requirements)
 
     def _ports(self) -> dict[str, int]:
-        """Those by custom, or the next that are free; kept from then on, because the catalog has them."""
+        """The usual ports, or the next free ones. They are kept, because the catalog has them."""
         file = self.state / "ports.json"
         if not file.exists():
-            with ExitStack() as stack:  # until each service has one, or two could be given the same
+            with ExitStack() as stack:  # hold each port, so that no two services get the same
                 sockets = {name: stack.enter_context(_next_free(port)) for name, port in PORTS.items()}
                 file.write_text(json.dumps({name: sock.getsockname()[1] for name, sock in sockets.items()}))
         ports: dict[str, int] = json.loads(file.read_text())
         return ports
 
     def _plug_in(self) -> None:
-        """Make Neutron find inside/binding.py, as it would an installed package."""
+        """Register inside/binding.py with Neutron, as if it were an installed package."""
         folder = self.state / "plugins" / "portcullis_plane-1.dist-info"
         folder.mkdir(exist_ok=True)
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: portcullis-plane\nVersion: 1\n")
@@ -133,7 +133,7 @@ class ControlPlane:
     # Processes
 
     def _once_each(self, steps: list[tuple[str, list[str]]]) -> None:
-        """Run these programs at a time, each once in the life of the state."""
+        """Run these programs in parallel, except those that have succeeded before."""
         waiting = []
         for name, arguments in steps:
             marker = self.state / "run" / f"{name}.done"
@@ -146,7 +146,7 @@ class ControlPlane:
                     raise NotUp(f"The {name} could not be made.\n{self._end_of_log(name)}")
                 marker.touch()
         finally:
-            for _, _, process in waiting:  # those that the failure of another has left
+            for _, _, process in waiting:  # those still running after another has failed
                 process.kill()
                 process.wait()
 
@@ -168,7 +168,7 @@ class ControlPlane:
     def _wait_for(self, process: str, url: str) -> None:
         if not _comes(lambda: _answers(url) or process not in dict(self._running())):
             raise NotUp(f"{url} does not answer.\n{self._end_of_log(process)}")
-        if process not in dict(self._running()):  # whoever answers, it is somebody else
+        if process not in dict(self._running()):  # another process answers
             raise NotUp(f"What was to answer at {url} has ended.\n{self._end_of_log(process)}")
 
     def _running(self) -> Iterator[tuple[str, int]]:
@@ -179,7 +179,7 @@ class ControlPlane:
                 yield name, int(pid)
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
-        """A program of inside/ with the packages' Python, in a session of its own and with a log."""
+        """Start a program of inside/ with the packages' Python, in its own session and with a log."""
         with self._log(name).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - ours
                 [str(self.venv / "bin" / "python"), str(INSIDE / arguments[0]), *arguments[1:]],
@@ -239,9 +239,9 @@ def _catalog(layout: Layout) -> dict[str, Any]:
 
 
 def _next_free(port: int) -> socket.socket:
-    """A listener on the first port, from this one on, that nobody has.
+    """A listener on the first free port, starting with this one.
 
-    Not on any that is free: the system gives those to connections, and a service could not come back to its own.
+    An ephemeral port won't do, because the system may use it for a connection before the service restarts.
     """
     for candidate in range(port, port + 1000):
         if sock := _listen(candidate):
@@ -257,10 +257,9 @@ def _listen(port: int) -> socket.socket | None:
 
 
 def _born(pid: int) -> str:
-    """When this process began, which tells it from a later one with its number; nothing once it has ended.
+    """The start time of a process, to distinguish it from a later one with the same id; empty if it has ended.
 
-    A process that nobody has waited for yet has ended as well, but not before the last of its threads: until then
-    it has its ports.
+    A zombie has ended too, but only after its last thread, because until then it holds its ports.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -286,7 +285,7 @@ def _answers(url: str) -> bool:
 
 
 def _comes(condition: Callable[[], bool]) -> bool:
-    """Whether something becomes true in time."""
+    """Whether the condition becomes true within `TIMEOUT`."""
     deadline = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""An ML2 mechanism driver for a Neutron without agents: every port is bound and active at once."""
+"""An ML2 mechanism driver for Neutron without agents. It binds and activates every port at once."""
 
 from neutron_lib import constants
 from neutron_lib.api.definitions import portbindings
@@ -6,12 +6,12 @@ from neutron_lib.plugins.ml2 import api
 
 
 class BoundAtOnce(api.MechanismDriver):
-    """Without it Nova would take a port that nobody binds for a failure."""
+    """Binds ports, because Nova treats an unbound port as a failure."""
 
     connectivity = portbindings.CONNECTIVITY_L2
 
     def initialize(self):
-        """There is nothing to prepare."""
+        """Do nothing; the method is required."""
 
     def bind_port(self, context):
         segment = context.segments_to_bind[0]

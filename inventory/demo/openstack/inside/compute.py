@@ -1,6 +1,6 @@
-"""`compute.py nova=PORT`: Nova's API, conductor, scheduler and compute in one process.
+"""`compute.py nova=PORT` runs Nova's API, conductor, scheduler and compute in one process.
 
-They talk through the transport `fake://`, which is the memory of this process.
+They communicate through the transport `fake://`, in memory.
 """
 
 from nova import monkey_patch
@@ -41,7 +41,7 @@ def start(binary, topic, **kwargs):
 
 
 def remind(hypervisor):
-    """Give the hypervisor, which has only its memory, the servers that it had before this start."""
+    """Restore the servers of the fake hypervisor, which only has them in memory."""
     for server in objects.InstanceList.get_by_host(context.get_admin_context(), nova.conf.CONF.host):
         hypervisor.instances[server.uuid] = fake.FakeInstance(server.name, server.power_state, server.uuid)
 
@@ -51,7 +51,7 @@ def main():
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     os_vif.initialize()
     objects.Service.enable_min_version_cache()
-    # The hypervisor would have another id at each start, which Nova refuses.
+    # Nova refuses a hypervisor whose id has changed, and this one would get a new id at each start.
     uuidsentinel._sentinels[f"node_{nova.conf.CONF.host}"] = node.get_local_node_uuid()
     services = [
         start("nova-conductor", conductor.RPC_TOPIC),
@@ -59,7 +59,7 @@ def main():
         start("nova-compute", compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT),
     ]
     cells = objects.CellMappingList.get_all(context.get_admin_context())
-    # Of the one that has hosts: another is down.
+    # The cell with hosts. Another one is down.
     [uuid] = [cell.uuid for cell in cells if cell.name == "cell1"]
     host_mapping.discover_hosts(context.get_admin_context(), cell_uuid=uuid)
     serve([("nova", PORT, wsgi_app.init_application(API, "nova"))])

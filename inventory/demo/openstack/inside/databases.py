@@ -1,4 +1,4 @@
-"""`databases.py SERVICE KEYSTONE_URL`: make the tables of a service, and what it can't start without."""
+"""`databases.py SERVICE KEYSTONE_URL` creates the tables of a service, with the rows that it needs to start."""
 
 import grp
 import os
@@ -46,7 +46,7 @@ def glance(url):
 
 
 def neutron(url):
-    """From its models: its migrations alter constraints, which SQLite can't."""
+    """Create the tables from the models, because the migrations alter constraints, which SQLite can't."""
     from neutron.db.migration.models import head
     from oslo_utils.uuidutils import generate_uuid
     from sqlalchemy import create_engine
@@ -54,7 +54,7 @@ def neutron(url):
     tables = head.get_metadata()
     with create_engine(f"sqlite:///{DATABASES}/neutron.db").begin() as connection:
         tables.create_all(connection)
-        # The one thing that a migration puts in: the rules that each new group begins with.
+        # The only rows that a migration inserts: the default rules of new groups.
         resources, rules = tables.tables["standardattributes"], tables.tables["securitygroupdefaultrules"]
         for direction in ("egress", "ingress"):
             for family in ("IPv4", "IPv6"):
@@ -65,7 +65,7 @@ def neutron(url):
                     "standard_attr_id": result.inserted_primary_key[0],
                     "direction": direction,
                     "ethertype": family,
-                    # Inbound, only the default group lets in its own members.
+                    # Only the default group has inbound rules, which allow its own members.
                     "remote_group_id": "PARENT" if direction == "ingress" else None,
                     "used_in_default_sg": True,
                     "used_in_non_default_sg": direction == "egress",
@@ -74,7 +74,7 @@ def neutron(url):
 
 
 def _nova():
-    """Nova as its own commands begin."""
+    """Initialize Nova as its own commands do."""
     from nova import monkey_patch
 
     monkey_patch.patch(backend="threading")
@@ -105,14 +105,14 @@ def nova(url):
 
     migration.db_sync(database="api")
     migration.db_sync(database="main")
-    # The cell of servers that were never scheduled has the same tables.
+    # cell0, for servers that were never scheduled, has the same tables.
     shutil.copy(DATABASES / "nova.db", DATABASES / "nova_cell0.db")
     _make_cell("cell0", objects.CellMapping.CELL0_UUID, "nova_cell0", "none:///")
     _make_cell("cell1", generate_uuid(), "nova", "fake:///")
 
 
 def cell(url):
-    """A cell that is down for good: it has a database without tables. Tests put servers into it."""
+    """Add a cell that is always down, because its database has no tables. Tests put servers into it."""
     _nova()
     from oslo_utils.uuidutils import generate_uuid
 
@@ -136,7 +136,7 @@ def main():
     SERVICES[service](url)
     for file in DATABASES.glob(f"{service}*.db"):
         connection = sqlite3.connect(file)
-        connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer at a time
+        connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
         connection.close()
 
 

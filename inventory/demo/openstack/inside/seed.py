@@ -1,4 +1,4 @@
-"""`seed.py catalog JSON`: what services have to know of each other; `seed.py images URL`: what servers need."""
+"""`seed.py catalog JSON` creates the service catalog. `seed.py images URL` creates what servers need."""
 
 import json
 import sys

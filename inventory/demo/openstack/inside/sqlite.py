@@ -1,9 +1,8 @@
 """Lets several threads write to one SQLite file through oslo.db.
 
-oslo.db begins each transaction as a reader. Two that read and then write can't both go on: SQLite refuses one at
-once, without the time-out, and with an error that no service knows to be worth another attempt. So here a
-transaction that is going to write takes its turn when it begins, and what is refused all the same is the error
-that services repeat.
+oslo.db begins each transaction as a reader. If two transactions read and then write, SQLite refuses one at once,
+without the timeout, and with an error that services don't retry. So here, writing transactions take the lock when
+they begin. If SQLite still refuses one, it raises the error that services retry.
 """
 
 from oslo_db.exception import DBDeadlock
