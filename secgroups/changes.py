@@ -1,4 +1,4 @@
-"""Running changes to security groups: the tasks of an instance become one write for each port."""
+"""Runs changes to security groups. The tasks of an instance become one write for each port."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Changes:
         self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
         retries = TaskRetries(self.tasks, vm.provider, lease)
         retries.unsure |= any(task.interrupted for task in self.tasks)
-        #: Whether an earlier attempt may have written something, which the notes say how to undo.
+        #: Whether an earlier attempt may have written something. The notes say how to undo it.
         self._resumed = retries.unsure
         self.cloud = PortWriter(self.driver, vm.ems_ref, lease, retries.backoff(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
@@ -142,7 +142,7 @@ class _Changes:
             self.outcomes[change.id] = self._refused(change.action, change.group.name, error)
 
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
-        """The change that a task requests. If there is no such group, None, with the outcome noted."""
+        """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
         try:
             group = self._group(change.group.name, change.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:

@@ -1,7 +1,7 @@
-"""The plan of a change to security groups. It is pure, so it can be shown and tested.
+"""Plans changes to security groups, without side effects.
 
-It follows the rules of the clouds: each port has its own groups, a write replaces the whole list of a port, a
-cloud may require a last group, and may confine a group to one network.
+A plan follows the rules of the clouds. Each port has its own groups, and a write replaces all groups of a port. A
+cloud may require at least one group on a port, and may confine a group to one network.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Plan:
-    """The outcome of each change, and for each port (ref) the groups (ref) that it must or must not have."""
+    """The outcome of each change, and the groups (refs) that each port (ref) must or must not have."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     wanted: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def writes(self, ports: Sequence[Port]) -> Iterator[tuple[Port, tuple[str, ...]]]:
-        """The ports that differ from the plan, each with its whole new list. Other groups on a port stay."""
+        """The ports that differ from the plan, each with its new list of groups. Other groups on a port stay."""
         for port in ports:
             desired = self.wanted.get(port.ref, {})
             kept = [ref for ref in port.group_refs if desired.get(ref, True)]

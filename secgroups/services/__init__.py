@@ -1,4 +1,4 @@
-"""The services of this app, which the API and the admin call."""
+"""The services of this app, called by the API and the admin."""
 
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.changes import GroupReference, request_changes

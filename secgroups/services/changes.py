@@ -116,9 +116,9 @@ class _Candidate(NamedTuple):
 
 @cache
 def _available(vendor: str, has_tenant: bool, scope: Condition) -> CompiledQuery:
-    """What reads the candidates for an instance at a provider of this vendor that is of a tenant, or of none.
+    """The query for the candidates of an instance, with or without a tenant, at a provider of this vendor.
 
-    `scope` has params for its values.
+    `scope` has params in place of its values.
     """
 
     def rows() -> QuerySet[Any, Any]:

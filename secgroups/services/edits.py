@@ -1,4 +1,4 @@
-"""Accepting edits of groups and rules. Each request becomes an `Edit`; many are queued together."""
+"""Accepts edits of groups and rules. Each request becomes an `Edit`, and many can be queued together."""
 
 from __future__ import annotations
 

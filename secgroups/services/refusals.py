@@ -1,4 +1,4 @@
-"""Why a change can't be asked of a cloud, as `secgroups.messages` says it."""
+"""Reasons why a change can't be sent to a cloud, in the words of `secgroups.messages`."""
 
 from __future__ import annotations
 

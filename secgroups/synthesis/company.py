@@ -1,9 +1,9 @@
 """The clouds of a made-up company, as values generated from a seed.
 
-Things are numbered within their cloud. Each group belongs to a service, and its number is the rank of the service
-by size: few services have most of a cloud's instances, and most have a handful (Zipf's law). The first groups
-belong to no service, and are on most instances of their cloud. An instance is in the tenant and the network of its
-service.
+Things are numbered within their cloud. Each group belongs to a service, and its number is the service's rank by
+size. A few services have most of a cloud's instances, and the others have a handful each (Zipf's law). The first
+groups belong to no service, and are on most instances of their cloud. An instance is in the tenant and the network
+of its service.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _YEARS = timedelta(days=3 * 365).total_seconds()
 
 
 class Size(NamedTuple):
-    """How many of each."""
+    """The number of things of each kind."""
 
     instances: int
     groups: int
@@ -122,7 +122,7 @@ class Cloud:
             yield Tenant(self.dialect.ref("tenant", random), _team(number))
 
     def networks(self) -> Iterator[Network]:
-        """One for each environment of each tenant."""
+        """A network for each environment of each tenant."""
         random = self._random("networks")
         for number in range(self.network_count):
             tenant, environment = divmod(number, len(ENVIRONMENTS))
@@ -146,7 +146,7 @@ class Cloud:
             )
 
     def rules(self) -> Iterator[Rule]:
-        """The same number for each group."""
+        """The rules, with the same number for each group."""
         random = self._random("rules")
         for number in range(self.size.rules):
             group = number % self.size.groups
@@ -225,14 +225,14 @@ class Cloud:
         return Random(f"{self.seed} {self.name} {kind}")  # noqa: S311 - reproducible, not secret
 
 
-#: Name, kind, region and share of the whole. The first groups of the first cloud are on half of all instances.
+#: Name, kind, region and share of the company. The first groups of the first cloud are on half of all instances.
 _CLOUDS = (
     ("private", OPENSTACK, "RegionOne", 0.7),
     ("aws-europe", AMAZON, "eu-central-1", 0.15),
     ("lab", OPENSTACK, "RegionLab", 0.1),
     ("aws-america", AMAZON, "us-east-1", 0.05),
 )
-#: The smallest cloud then has a service.
+#: With this many groups, the smallest cloud has a service.
 FEWEST_GROUPS = 60
 
 

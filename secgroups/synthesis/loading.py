@@ -1,4 +1,4 @@
-"""Writing a made-up company into the inventory."""
+"""Writes a made-up company into the inventory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from secgroups.synthesis.company import (
     company,
 )
 
-#: Instances in memory at a time.
+#: Number of instances in memory at a time.
 BATCH = 10_000
 
 _TENANT = ("provider", "ems_ref", "name", "enabled", "created_on", "updated_on")
