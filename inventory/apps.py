@@ -26,7 +26,7 @@ class InventoryConfig(AppConfig):
 
 
 def make_default_zone(using: str, apps: Any = global_apps, **kwargs: Any) -> None:
-    """As Django's sites have theirs: not by a migration, after which the tests' flush would delete it."""
+    """Create the zone as Django's sites does: not in a migration, because tests flush the database."""
     try:
         zones = apps.get_model("inventory", "Zone").objects
     except LookupError:

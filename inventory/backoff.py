@@ -23,7 +23,7 @@ class RestartRequested(ShutdownRequested):
 
 
 class ShutdownEvent:
-    """Whether the process was asked to stop. It wakes up those who sleep in it."""
+    """Whether the process was asked to stop. Setting it wakes up sleeping threads."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()

@@ -27,7 +27,7 @@ class MembershipQuerySet(OwnedQuerySet):
     tenant = "security_group__cloud_tenant"
 
     def scope_of(self, user: User) -> Condition:
-        """Those of which the user sees both ends."""
+        """Memberships whose group and port are both within the user's restriction."""
         return super().scope_of(user) & self._restricted(
             user, "network_port__provider", "network_port__cloud_tenant"
         )

@@ -30,7 +30,7 @@ def visible_rows(model: type[M], request: HttpRequest) -> QuerySet[M]:
 
 
 def with_named(rows: Rows, request: HttpRequest, *names: str) -> Rows:
-    """With what these foreign keys name. To who may not see that, they name nothing."""
+    """Fetch the rows that these foreign keys refer to, unless the user may not see them."""
     for name in names:
         target: Any = rows.model._meta.get_field(name).related_model
         named = target._default_manager.all()

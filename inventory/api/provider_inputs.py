@@ -46,17 +46,17 @@ class CredentialsSerializer(StrictSerializer):
 
 
 def types_of(vendors: Iterable[str]) -> list[str]:
-    """What clients call the types of providers of these vendors."""
+    """The names that clients may use for the types of these vendors' providers."""
     return [name for vendor in vendors for name in (CLASS_NAMES[vendor], vendor)]
 
 
 def vendor_of(name: str) -> str | None:
-    """The vendor that a type, or its own name, is of; None if no driver knows it."""
+    """The vendor with this class name or vendor name; None if no driver knows it."""
     vendor = CLASS_NAMES.vendors().get(name, name)
     return vendor if vendor in settings.DRIVERS else None
 
 
-#: The types of what is connected without.
+#: The types of providers without credentials.
 _WITHOUT_CREDENTIALS = types_of(
     vendor for vendor in settings.DRIVERS if not drivers.driver_class(vendor).needs_credentials
 )

@@ -1,4 +1,4 @@
-"""When the requests of a driver are sent."""
+"""Decides when a driver's requests are sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Answer = TypeVar("Answer")
 
 
 class RateLimiter:
-    """Each request at once and once: what comes of it is the business of who asked."""
+    """Sends each request once and without delay. Callers handle the errors."""
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
-        """Send a request once this action of the cloud may be called; raises the `CloudError` that came of it."""
+        """Send a request when this action of the cloud may be called. Raises the request's `CloudError`."""
         return request()
 
 

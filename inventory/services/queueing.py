@@ -119,7 +119,7 @@ _SHARED = [field for field in Task._meta.concrete_fields if field.name not in {"
 
 @cache
 def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...]) -> str:
-    """What inserts tasks if there is a row of each of these models, which then stays."""
+    """The statement that inserts tasks if a row of each of these models exists, and keeps these rows."""
     columns = ", ".join([*(str(field.column) for field in _SHARED), *_OF_SPEC])
     slots = ", ".join(_OWNER[vendor] if field.name == "owner" else "%s" for field in _SHARED)
     there = " AND ".join(f"EXISTS ({model.keeping()})" for model in kept) or "TRUE"

@@ -1,4 +1,4 @@
-"""What the actions that edit groups and rules share: each resource is accepted as a task or refused."""
+"""Common code of the actions that edit groups and rules. Each resource is accepted as a task or refused."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ class EditingViewSet(CollectionViewSet):
         decide: Callable[[Any, dict[str, Any]], Edit | Refused],
         href_of: Callable[[Any], str | None],
     ) -> Response:
-        """Queue together what is to be done to each resource of the body.
+        """Queue the edits of all resources of the body together.
 
-        `subject` is what messages call one. `href_of` its row, or of None, is the address in its result.
+        `subject` is the name of a resource in messages. `href_of` takes its row, or None, and returns the address
+        for its result.
         """
 
         def act(row: Any, payload: dict[str, Any]) -> tuple[Edit | Refused, str | None]:
@@ -62,7 +63,7 @@ class EditingViewSet(CollectionViewSet):
         return self.answer(act, refuse=refuse, finish=finish)
 
     def result_of(self, answer: Accepted | Refused, href: str | None) -> Answer:
-        """What a service answered, as the result of an action on what has this address."""
+        """Turn a service's answer into the result of an action on the resource with this address."""
         links = task_links(self.hrefs, answer.task) if isinstance(answer, Accepted) else {}
         if href:
             links["href"] = href

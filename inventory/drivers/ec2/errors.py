@@ -115,7 +115,7 @@ _BY_CODE: dict[str, Meaning] = {
     # ports and instances
     "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface no longer exists."),
     "InvalidInstanceID.NotFound": (InstanceGone, "The instance no longer exists."),
-    # who asks
+    # credentials
     "AuthFailure": (CredentialsRefused, "The access key or its secret is wrong, or may not be used for this."),
     "InvalidClientTokenId": _NO_SUCH_KEY,
     "InvalidAccessKeyId": _NO_SUCH_KEY,

@@ -1,7 +1,7 @@
-"""What an EC2 user may do, asked without doing it: a small page of each list, and each write with `DryRun`.
+"""Checks what an EC2 user may do, with a small page of each list and with `DryRun` for each write.
 
-An endpoint that only resembles EC2 may not know `DryRun`. So no write would change anything even if it were
-carried out: an interface gets the groups that it has, and all else names something that there can't be.
+An endpoint that only resembles EC2 may not know `DryRun`, so even a real write must change nothing. An interface
+gets the groups that it already has, and the other writes refer to things that can't exist.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ _BY_TYPE: Mapping[str, Meaning] = {
     "itemNotFound": (
         InstanceGone,
         "The instance no longer exists.",
-    ),  # the one thing that Nova is asked for
+    ),  # Portcullis only requests instances from Nova by id
     "RevisionNumberConstraintFailed": (Outdated, "Somebody else has changed it in the meantime."),
 }
 _BY_STATUS: Mapping[int, Meaning] = {

@@ -142,7 +142,7 @@ def _attempt(
     on_error: Callable[[Exception], Response],
     atomic: Callable[[], AbstractContextManager[object]],
 ) -> Response:
-    """The handler's answer, or that of an error, which rolls it back."""
+    """Run the handler in a transaction. An error rolls it back, and is answered by `on_error`."""
     try:
         with atomic():
             return handle()

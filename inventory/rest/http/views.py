@@ -85,7 +85,7 @@ class ApiView(APIView):
 
     @property
     def user(self) -> User:
-        """The caller, who is known: a view that wants to know answers nobody else."""
+        """The user of the request. Views that use it require authentication."""
         return cast(User, self.request.user)
 
     @cached_property

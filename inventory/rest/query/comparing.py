@@ -22,7 +22,7 @@ _ORDERS = {
     Operator.GREATER: GreaterThan,
     Operator.AT_LEAST: GreaterThanOrEqual,
 }
-#: What messages call a value of each kind that not every operator takes.
+#: The names in messages for values of kinds that not every operator takes.
 _CALLED = {Kind.NUMBER: "a number", Kind.TRUTH: "a boolean", Kind.TIME: "a time", Kind.UUID: "a UUID"}
 
 

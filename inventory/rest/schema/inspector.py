@@ -26,9 +26,9 @@ _READS = {"list", "retrieve"}
 
 
 class Inspector(AutoSchema):
-    """What one method of one address takes and answers.
+    """Describes the parameters, bodies and answers of a method of an address.
 
-    A collection's follow from its declaration; another view says what it answers by `extend_schema`.
+    For a collection, they follow from its declaration. Other views declare their answers with `extend_schema`.
     """
 
     view: Any
