@@ -41,7 +41,7 @@ class RefreshMixin(CollectionViewSet):
         task = self.request_refresh(row, RefreshInput.validated(payload)["force"])
         links = task_links(self.hrefs, task)
         tasks = [{"id": links["task_id"], "href": links["task_href"]}]
-        href = self.base.resource(self.collection, row.pk)
+        href = self.resource_hrefs.resource(self.collection, row.pk)
         return result(True, task.message, **links, tasks=tasks, href=href)
 
     def request_refresh(self, row: Any, force: bool) -> Task:

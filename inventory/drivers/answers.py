@@ -99,7 +99,7 @@ def _place(location: str | None) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme and parts.hostname else messages.OTHER_PATH
 
 
-def understood(parser: Callable[Given, Read]) -> Callable[Given, Read]:
+def parses_answer(parser: Callable[Given, Read]) -> Callable[Given, Read]:
     """Decorates a function that reads an answer: raises `ForeignAnswer` if the answer has another shape."""
 
     @wraps(parser)

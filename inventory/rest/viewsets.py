@@ -94,7 +94,7 @@ class CollectionViewSet(ActionViewSet):
 
     @classmethod
     @cache
-    def understood(cls, action: str) -> Collection[str]:
+    def allowed_parameters(cls, action: str) -> Collection[str]:
         """The query parameters of an action. A list also has one for each filterable attribute."""
         parameters = cls.parameters.get(action, ())
         return {*parameters, *cls.filterset().base_filters} if action == "list" else parameters
@@ -117,7 +117,7 @@ class CollectionViewSet(ActionViewSet):
 
     def require_parent(self) -> None:
         parent = self.parent
-        if parent and not self.reader.chosen(parent.resource_type).filter(compare("pk", parent.pk)).ids():
+        if parent and not self.reader.row_query(parent.resource_type).filter(compare("pk", parent.pk)).ids():
             raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
     def _not_found(self, pk: object) -> NoReturn:
@@ -126,19 +126,19 @@ class CollectionViewSet(ActionViewSet):
         raise NotFound(self.resource_type.label, pk)
 
     @cached_property
-    def above(self) -> Any:
+    def parent_row(self) -> Any:
         """The parent's row, for viewsets that are only used below a parent. Raises 404 if there is none."""
         name = self.parent_collection
         if name is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
         parent, pk = get_resource_type(name), self.kwargs[f"{name}_pk"]
-        row = _named(self.reader.chosen(parent), pk).one()
+        row = _named(self.reader.row_query(parent), pk).first()
         if row is None:
             raise NotFound(parent.label, pk)
         return row
 
     @property
-    def place(self) -> str:  # type: ignore[override]
+    def error_subject(self) -> str:  # type: ignore[override]
         return f"{'Sub-Collection' if self.parent_collection else 'Collection'} {self.collection}"
 
     @cached_property
@@ -146,7 +146,7 @@ class CollectionViewSet(ActionViewSet):
         return Reader(self.user, self.hrefs)
 
     @cached_property
-    def base(self) -> Hrefs:
+    def resource_hrefs(self) -> Hrefs:
         """The root for addresses of this collection's resources, which is below the parent if there is one."""
         if self.parent is None:
             return self.hrefs
@@ -155,22 +155,22 @@ class CollectionViewSet(ActionViewSet):
     def needed_permissions(self) -> tuple[str, ...]:
         """The permissions to see the parent, then those for the action or for reading."""
         above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
-        if self.running and (permission := self.running.kwargs.get("permission")):
+        if self.requested_action and (permission := self.requested_action.kwargs.get("permission")):
             return (*above, permission)
-        if self.is_action and not self.running:
+        if self.is_action and not self.requested_action:
             return above
         return above + self.resource_type.view_permissions
 
     # --- Reading ---
 
     @cached_property
-    def chosen(self) -> RowQuery:
+    def row_query(self) -> RowQuery:
         """The rows that the caller may see here; below a parent, only those that belong to it."""
-        return self.reader.chosen(self.resource_type, self.parent)
+        return self.reader.row_query(self.resource_type, self.parent)
 
     def rows(self) -> QuerySet[Any]:
-        """`chosen` as a queryset."""
-        return self.chosen.rows()
+        """`row_query` as a queryset."""
+        return self.row_query.rows()
 
     def of_class(self, rows: RowQuery) -> RowQuery:
         """Restrict rows to the `collection_class` of the request, if it has one."""
@@ -182,7 +182,7 @@ class CollectionViewSet(ActionViewSet):
             raise BadInput(messages.invalid_class(name, self.collection))
         return replace(rows, scope=rows.scope & condition)
 
-    def matching(self, rows: RowQuery) -> RowQuery:
+    def filtered(self, rows: RowQuery) -> RowQuery:
         """Apply the request's filters. Returns the same object if there are none."""
         query = self.request.query_params
         condition = parameters_of(self.resource_type, self.filterset(), query)
@@ -192,23 +192,24 @@ class CollectionViewSet(ActionViewSet):
         return rows.filter(condition & where(self.resource_type, filters, self.reader))
 
     def resource(self, pk: object) -> Any:
-        return _named(self.chosen, pk).one() or self._not_found(pk)
+        return _named(self.row_query, pk).first() or self._not_found(pk)
 
     @action(detail=False, methods=["post"], permission=None, shows=True, writes=False, names_rows=True)
     def query(self, request: Request, **kwargs: Any) -> Response:
         """Read the resources that the body names."""
         self.require_parent()
-        selection = Selection.asked_by(request.query_params, self.resource_type)
-        named = Named(self.resource_type, self.rows(), self.command.resources)
-        rows = self.rows().filter(pk__among=Numbers(named.pks()))
-        read = {int(row["id"]): row for row in self.reader.read(self.resource_type, rows, selection, self.base)}
-        return self.answer(lambda _, resource: read.get(named.pk(resource)) or self._no_row(resource))
+        selection = Selection.of_request(request.query_params, self.resource_type)
+        names = Named(self.resource_type, self.rows(), self.command.resources)
+        rows = self.rows().filter(pk__among=Numbers(names.pks()))
+        resources = self.reader.read(self.resource_type, rows, selection, self.resource_hrefs)
+        by_id = {int(resource["id"]): resource for resource in resources}
+        return self.answer(lambda _, payload: by_id.get(names.pk(payload)) or self._no_row(payload))
 
-    def named(self, resource: dict[str, Any]) -> Any:
+    def row_named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():
-            return super().named(resource)
+            return super().row_named(resource)
         pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
-        return self.chosen.filter(compare("pk", pk)).one() or self._no_row(resource)
+        return self.row_query.filter(compare("pk", pk)).first() or self._no_row(resource)
 
     def _no_row(self, resource: dict[str, Any]) -> NoReturn:
         for name in (*self.identified_by, *ADDRESS):
@@ -223,62 +224,64 @@ class CollectionViewSet(ActionViewSet):
         """
         selection = selection or Selection(tuple(self.resource_type.columns))
         rows = RowQuery(self.resource_type, EVERYTHING).filter(compare("pk", row.pk))
-        for resource in self.reader.read(self.resource_type, rows, selection, self.base):
+        for resource in self.reader.read(self.resource_type, rows, selection, self.resource_hrefs):
             return resource
         raise NotFound(self.resource_type.label, row.pk)
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
         query = request.query_params
-        page, everything = Page.asked_by(query), self.of_class(self.chosen)
-        matching, all_of_them = self.matching(everything), Total(everything)
-        ordered = replace(matching, order=order(self.resource_type, query, self.reader), total=all_of_them)
-        selection = Selection.asked_by(query, self.resource_type)
-        ids, shown = self._shown(page.of(ordered), selection)
+        page, everything = Page.of_request(query), self.of_class(self.row_query)
+        filtered, total_of_all = self.filtered(everything), Total(everything)
+        ordered = replace(filtered, order=order(self.resource_type, query, self.reader), total=total_of_all)
+        selection = Selection.of_request(query, self.resource_type)
+        ids, resources = self._shown(page.of(ordered), selection)
         if not ids:
             self.require_parent()
-        filtered, total = matching is not everything, page.total(ids)
+        is_filtered, total = filtered is not everything, page.total(ids)
         if total is None:
-            total = matching.count() if filtered else all_of_them.number()
-        counts = {"count": all_of_them.number(), "subquery_count": total} if filtered else {"count": total}
-        shown = shown[: page.limit]
-        answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(shown)}
+            total = filtered.count() if is_filtered else total_of_all.number()
+        counts = {"count": total_of_all.number(), "subquery_count": total} if is_filtered else {"count": total}
+        resources = resources[: page.limit]
+        answer: dict[str, Any] = {"name": self.collection, **counts, "subcount": len(resources)}
         answer["pages"] = page.pages(total)
         if not selection.hidden:
-            answer["resources"] = shown
-        href = self.base.collection(self.collection)
-        answer["actions"] = self.offered(detail=False, href=href)
+            answer["resources"] = resources
+        href = self.resource_hrefs.collection(self.collection)
+        answer["actions"] = self.available_actions(detail=False, href=href)
         answer["links"] = page.links(href, query, total, page.following(ids, total))
         return Response(answer)
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""
         return conditional_response(
-            request, self._alone(pk, Selection.asked_by(request.query_params, self.resource_type))
+            request, self._alone(pk, Selection.of_request(request.query_params, self.resource_type))
         )
 
     def _alone(self, pk: object, selection: Selection) -> Resource:
         """A single resource with its actions. Raises 404 if there is none."""
-        resources = self.reader.read(self.resource_type, _named(self.chosen, pk), selection, self.base)
+        resources = self.reader.read(
+            self.resource_type, _named(self.row_query, pk), selection, self.resource_hrefs
+        )
         if not resources:
             self._not_found(pk)
         resource = resources[0]
-        actions = self.offered(detail=True, href=resource["href"]) if selection.actions else []
+        actions = self.available_actions(detail=True, href=resource["href"]) if selection.actions else []
         return resource | ({"actions": actions} if actions else {})
 
     def require_unchanged(self) -> None:
         pk = self.kwargs["pk"]
         row = self.queryset.model._base_manager.filter(pk=id_in(pk, self.collection) or 0).order_by()
         list(row.select_for_update().values_list("pk"))
-        ensure_unchanged(self.request, self._alone(pk, Selection.asked_by(QueryDict(), self.resource_type)))
+        ensure_unchanged(self.request, self._alone(pk, Selection.of_request(QueryDict(), self.resource_type)))
 
     def _shown(self, rows: RowQuery, selection: Selection) -> tuple[Sequence[int], Sequence[Resource]]:
         """The ids and the resources of a page."""
         if selection.expanded:
-            resources = self.reader.read(self.resource_type, rows, selection, self.base)
+            resources = self.reader.read(self.resource_type, rows, selection, self.resource_hrefs)
             return [int(resource["id"]) for resource in resources], resources
-        base, ids = self.base, rows.ids()
-        return ids, [{"href": base.resource(self.collection, pk)} for pk in ids]
+        hrefs, ids = self.resource_hrefs, rows.ids()
+        return ids, [{"href": hrefs.resource(self.collection, pk)} for pk in ids]
 
 
 def _named(rows: RowQuery, pk: object) -> RowQuery:

@@ -47,9 +47,9 @@ class EditingViewSet(CollectionViewSet):
             return decide(row, payload), href_of(row)
 
         def refuse(row: Any, payload: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
-            if self.running.detail and row is None:
+            if self.requested_action.detail and row is None:
                 try:
-                    row = self.named(payload)
+                    row = self.row_named(payload)
                 except APIException as unnamed:
                     error = unnamed
             name = row or payload.get("name", payload.get("id", payload.get("href")))

@@ -129,10 +129,10 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
 
     @property
     def _address(self) -> str:
-        return self.hrefs.resource("security_groups", self.above.pk)
+        return self.hrefs.resource("security_groups", self.parent_row.pk)
 
     def _creation(self, row: None, payload: dict[str, Any]) -> Edit | Refused:
-        group, attributes = self.above, NewRuleInput.validated(payload)
+        group, attributes = self.parent_row, NewRuleInput.validated(payload)
         if attributes.pop("resource_id", str(group.pk)) != str(group.pk):
             raise BadInput(f"resource_id: these are the rules of security group {group.pk}")
         source = self.referenced(

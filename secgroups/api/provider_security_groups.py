@@ -50,7 +50,7 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
         return self.edits("delete", KIND, lambda group, _: group_deletion(group), self._address)
 
     def _address(self, group: SecurityGroup | None) -> str | None:
-        return self.base.resource(self.collection, group.pk) if group else None
+        return self.resource_hrefs.resource(self.collection, group.pk) if group else None
 
 
 class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
@@ -64,7 +64,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a security group on the cloud."""
-        href = self.hrefs.resource("providers", self.above.pk)
+        href = self.hrefs.resource("providers", self.parent_row.pk)
         return self.edits("create", KIND, self._creation, lambda _: href)
 
     @action(
@@ -80,7 +80,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
 
     def _creation(self, row: None, payload: dict[str, Any]) -> Edit | Refused:
         attributes = NewGroupInput.validated(payload)
-        provider = self.above
+        provider = self.parent_row
         for name, collection in (("cloud_tenant", "cloud_tenants"), ("cloud_network", "cloud_networks")):
             attributes[name] = place = self.referenced(collection, attributes.get(name), name)
             if place and place.provider_id != provider.pk:

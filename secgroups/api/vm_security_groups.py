@@ -58,7 +58,7 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
         return self._change("remove")
 
     def _change(self, action: Action) -> Response:
-        vm = self.above
+        vm = self.parent_row
         href = self.hrefs.resource(str(self.parent_collection), vm.pk)
 
         def refuse(row: None, payload: dict[str, Any], error: APIException) -> Refused:

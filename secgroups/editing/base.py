@@ -64,14 +64,14 @@ class RetryingWriter(RetryingCloud):
 class EditHandler(ABC, Generic[Arguments]):
     """Runs one edit. Afterwards `message` has the result."""
 
-    def __init__(self, task: Task, asked: Arguments, provider: Provider, cloud: RetryingWriter) -> None:
+    def __init__(self, task: Task, arguments: Arguments, provider: Provider, cloud: RetryingWriter) -> None:
         self.task = task
-        self.asked = asked
+        self.arguments = arguments
         self.provider = provider
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
-        self.message = messages.done(asked.verb, asked.subject)
+        self.message = messages.done(arguments.verb, arguments.subject)
 
     @abstractmethod
     def execute(self) -> None:
@@ -93,4 +93,4 @@ class EditHandler(ABC, Generic[Arguments]):
         """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
         if not self.cloud.unsure:
-            self.message = messages.is_noop(self.asked.subject, state)
+            self.message = messages.is_noop(self.arguments.subject, state)

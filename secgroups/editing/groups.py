@@ -53,7 +53,7 @@ class CreateGroup(EditHandler[GroupCreation]):
             pass  # the next refresh adds what is missing
 
     def _placed(self) -> PlacedGroup:
-        requested = _value(self.asked.group)
+        requested = _value(self.arguments.group)
         group = self.cloud.ask(lambda: self.driver.placed(requested))
         namesakes = self.cloud.ask(lambda: self.driver.namesakes(group))
         new_group = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
@@ -88,7 +88,7 @@ class EditGroup(EditHandler[GroupEdit]):
     edited: Group
 
     def execute(self) -> None:
-        ref, changes = self.asked.group.ems_ref, self.asked.attributes
+        ref, changes = self.arguments.group.ems_ref, self.arguments.attributes
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         self.edited, self.request_id = self.cloud.repeat(
             lambda: self.driver.edit_group(ref, changes.name, changes.description)
@@ -103,7 +103,7 @@ class EditGroup(EditHandler[GroupEdit]):
 
 class DeleteGroup(EditHandler[GroupDeletion]):
     def execute(self) -> None:
-        ref = self.asked.group.ems_ref
+        ref = self.arguments.group.ems_ref
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
         try:
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(ref))
@@ -112,7 +112,7 @@ class DeleteGroup(EditHandler[GroupDeletion]):
 
     def record(self) -> dict[str, Any]:
         """A refresh that read the cloud before this and writes after it restores the group until the next one."""
-        ref = self.asked.group.ems_ref
+        ref = self.arguments.group.ems_ref
         row = SecurityGroup.objects.select_for_update().filter(provider=self.provider, ems_ref=ref).first()
         if row:
             if self.driver.rules_end_with_their_source:

@@ -34,7 +34,7 @@ class RuleEdit(EditHandler[AnyRule]):
 
     @property
     def rule(self) -> Rule:
-        return Rule(**{"ref": "", **asdict(self.asked.rule)})
+        return Rule(**{"ref": "", **asdict(self.arguments.rule)})
 
     def group(self) -> SecurityGroup | None:
         row: SecurityGroup | None = SecurityGroup.objects.filter(

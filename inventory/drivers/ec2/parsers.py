@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
-from inventory.drivers.answers import understood
+from inventory.drivers.answers import parses_answer
 from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule
 
@@ -25,7 +25,7 @@ PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
 
 
-@understood
+@parses_answer
 def network(vpc: Item) -> Network:
     return Network(
         ref=vpc["VpcId"],
@@ -35,7 +35,7 @@ def network(vpc: Item) -> Network:
     )
 
 
-@understood
+@parses_answer
 def group(item: Item, associations: Associations | None = None) -> Group:
     return Group(
         ref=item["GroupId"],
@@ -47,7 +47,7 @@ def group(item: Item, associations: Associations | None = None) -> Group:
     )
 
 
-@understood
+@parses_answer
 def associations(items: Iterable[Item]) -> Associations:
     """The other VPCs in which each group may be used."""
     vpcs: dict[str, set[str]] = {}
@@ -63,7 +63,7 @@ def account(arn: str | None) -> str | None:
     return parts[4] or None if len(parts) > 4 else None
 
 
-@understood
+@parses_answer
 def rule(item: Item, groups: Collection[str]) -> Rule:
     """`groups` are the ids of the inventory's groups. Any other source group is stored as a name."""
     protocol = protocol_named(item["IpProtocol"])
@@ -83,7 +83,7 @@ def rule(item: Item, groups: Collection[str]) -> Rule:
     )
 
 
-@understood
+@parses_answer
 def instances(reservation: Item, region: str) -> list[Instance]:
     """The instances of a reservation, except terminating ones."""
     return [
@@ -93,7 +93,7 @@ def instances(reservation: Item, region: str) -> list[Instance]:
     ]
 
 
-@understood
+@parses_answer
 def port(interface: Item) -> Port:
     return Port(
         ref=interface["NetworkInterfaceId"],

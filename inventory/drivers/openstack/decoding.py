@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from requests import Response
 
-from inventory.drivers.answers import understood
+from inventory.drivers.answers import parses_answer
 
 Item = dict[str, Any]
 
 
-@understood
+@parses_answer
 def item(response: Response, key: str) -> Item:
     """The thing under `key`."""
     return identified(response.json()[key])
@@ -27,7 +27,7 @@ class Page(NamedTuple):
     is_cut: bool
 
 
-@understood
+@parses_answer
 def page(response: Response, key: str) -> Page:
     """The list of things under `key`. Keystone says if it cuts the list at its `list_limit`.
 
@@ -44,7 +44,7 @@ def page(response: Response, key: str) -> Page:
     return Page(list(map(_thing, items)), marker, is_cut=bool(body.get("truncated")))
 
 
-@understood
+@parses_answer
 def nothing(response: Response) -> Item:
     """Check the answer to a deletion. An empty answer comes from Neutron, because a proxy would send a page."""
     if response.status_code != HTTPStatus.NO_CONTENT or response.content:
@@ -52,7 +52,7 @@ def nothing(response: Response) -> Item:
     return {}
 
 
-@understood
+@parses_answer
 def identified(value: Any) -> Item:
     """Require that a thing has an id."""
     if not isinstance(_thing(value)["id"], str) or not value["id"]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from inventory.drivers.answers import understood
+from inventory.drivers.answers import parses_answer
 from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import (
     EVERYBODY,
@@ -58,14 +58,14 @@ ETHERTYPES: dict[str, str] = {"IPv4": "IPV4", "IPv6": "IPV6"}
 ANYWHERE: dict[str, str] = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
-@understood
+@parses_answer
 def tenant(project: Item) -> Tenant:
     return Tenant(
         ref=project["id"], name=project.get("name", project["id"]), description=project.get("description") or None
     )
 
 
-@understood
+@parses_answer
 def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
     """The range of each network's first subnet."""
     by_network: dict[str, str] = {}
@@ -74,7 +74,7 @@ def cidrs(subnets: Iterable[Item]) -> dict[str, str]:
     return by_network
 
 
-@understood
+@parses_answer
 def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     """`cidrs` has the range of each network's first subnet."""
     return Network(
@@ -85,7 +85,7 @@ def network(item: Item, cidrs: Mapping[str, str]) -> Network:
     )
 
 
-@understood
+@parses_answer
 def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reader: str | None = None) -> Group:
     """`shares` are the tenants that each group is shared with.
 
@@ -105,7 +105,7 @@ def group(item: Item, shares: Mapping[str, Collection[str]] | None = None, reade
     )
 
 
-@understood
+@parses_answer
 def shares(policies: Iterable[Item]) -> dict[str, list[str]]:
     """The tenants that each group is shared with, from Neutron's RBAC policies."""
     by_group: dict[str, list[str]] = {}
@@ -115,7 +115,7 @@ def shares(policies: Iterable[Item]) -> dict[str, list[str]]:
     return by_group
 
 
-@understood
+@parses_answer
 def rule(item: Item) -> Rule:
     """A rule without a source allows everybody, so it gets the range of all addresses."""
     return Rule(
@@ -137,7 +137,7 @@ def unknown(instance: Instance) -> Instance:
     return replace(instance, power_state="unknown", raw_power_state=UNKNOWN)
 
 
-@understood
+@parses_answer
 def instance(server: Item, region: str | None, remembered: Instance | None = None) -> Instance:
     """If the server's cell is down, Nova returns little, and the rest comes from `remembered`."""
     if "name" not in server and server.get("status", UNKNOWN) == UNKNOWN:
@@ -163,7 +163,7 @@ def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, .
     return tuple(port(item, projects) for item in items)
 
 
-@understood
+@parses_answer
 def port(item: Item, projects: Mapping[str, str | None]) -> Port:
     """`projects` has the project of each server.
 

@@ -103,7 +103,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         return method not in SAFE_METHODS and method.lower() in self.action_map
 
     @cached_property
-    def running(self) -> Any:
+    def requested_action(self) -> Any:
         """The declared action that the request runs; None if it only reads or names no action of this address."""
         if not self.is_action:
             return None
@@ -127,19 +127,19 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def check_parameters(self, request: Request) -> None:
         """Check the parameters of the action. If the request names none, it is refused later."""
-        if self.running:
-            check_parameters(request.query_params, self.understood(self.running.__name__))
+        if self.requested_action:
+            check_parameters(request.query_params, self.allowed_parameters(self.requested_action.__name__))
         elif self.action and request.method in SAFE_METHODS:
-            check_parameters(request.query_params, self.understood(self.action))
+            check_parameters(request.query_params, self.allowed_parameters(self.action))
 
     @classmethod
-    def understood(cls, action: str) -> Collection[str]:
+    def allowed_parameters(cls, action: str) -> Collection[str]:
         """The query parameters of an action."""
         return cls.parameters.get(action, ())
 
     def may_write(self) -> bool:
         """Whether this request may write to the database."""
-        return self.running is None or bool(self.running.kwargs.get("writes", True))
+        return self.requested_action is None or bool(self.requested_action.kwargs.get("writes", True))
 
     def require_parent(self) -> None:
         """Raise 404 if the address is below a resource that the caller may not see."""
@@ -153,10 +153,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def _run(self, request: Request, **kwargs: Any) -> Response:
         name = self.command.action
-        if self.running is None:
+        if self.requested_action is None:
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
             raise BadInput(messages.unsupported_action(name, f"{self.collection} {kind}"))
-        run: Callable[[], Response] = partial(getattr(self, self.running.__name__), request, **kwargs)
+        run: Callable[[], Response] = partial(getattr(self, self.requested_action.__name__), request, **kwargs)
         if IF_MATCH not in request.META:
             return run()
         with transaction.atomic():
@@ -173,7 +173,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
         possible = [action for action in self.declared_actions() if action.detail or not self.detail]
         return [method for method in super().allowed_methods if method != "POST" or possible]
 
-    def offered(self, *, detail: bool, href: str) -> list[dict[str, str]]:
+    def available_actions(self, *, detail: bool, href: str) -> list[dict[str, str]]:
         """The actions that the caller may run here. For a collection, this includes those of its resources."""
         return [
             {"name": action.url_path, "method": method, "href": href}
@@ -222,8 +222,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         row: Any = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
             self.check_keys(payload)
-            if self.running.detail:
-                row = row or self.named(payload)
+            if self.requested_action.detail:
+                row = row or self.row_named(payload)
                 payload = without(payload, *self.identified_by)
             return seeing_others(act, row, payload)
         except APIException as error:
@@ -242,22 +242,22 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     @classmethod
     @cache
-    def named_by(cls, action: Any) -> tuple[str, ...]:
+    def identifying_keys(cls, action: Any) -> tuple[str, ...]:
         """The keys by which a resource of the body is identified, if the action needs that."""
         return (*ADDRESS, *cls.identified_by) if action.detail or action.kwargs.get("names_rows") else ()
 
     def check_keys(self, resource: dict[str, Any]) -> None:
         """Raise `BadInput` for unknown keys, or if the body and the address name different resources."""
-        taken = self.running.kwargs.get("serializer_class", EmptyInput)
-        creates, named_by = self.running.url_path == DEFAULT, self.named_by(self.running)
-        taken.check_keys(resource, *(ADDRESS if self.detail or creates else named_by))
+        taken = self.requested_action.kwargs.get("serializer_class", EmptyInput)
+        creates, keys = self.requested_action.url_path == DEFAULT, self.identifying_keys(self.requested_action)
+        taken.check_keys(resource, *(ADDRESS if self.detail or creates else keys))
         if creates and not resource.keys().isdisjoint(ADDRESS):
             raise BadInput(messages.address_in_creation(self.collection))
         here = ids_in({"id": self.kwargs["pk"]}, self.collection) if self.detail else set()
-        if named_by and len(here | ids_in(resource, self.collection)) > 1:
+        if keys and len(here | ids_in(resource, self.collection)) > 1:
             raise BadInput(messages.DIFFERENT_RESOURCES)
 
-    def named(self, resource: dict[str, Any]) -> Any:
+    def row_named(self, resource: dict[str, Any]) -> Any:
         """The row that a resource of the body names by `id` or `href`."""
         if resource.keys().isdisjoint(ADDRESS):
             raise BadInput(messages.UNNAMED)

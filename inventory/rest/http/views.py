@@ -40,7 +40,7 @@ class ApiView(APIView):
     """A view that knows its API version and can make addresses."""
 
     #: What errors call this address.
-    place = "Collection"
+    error_subject = "Collection"
     #: The query parameters of each method; in a viewset, of each action.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
 
@@ -81,7 +81,7 @@ class ApiView(APIView):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
-        raise BadInput(messages.unsupported_method(method, self.place))
+        raise BadInput(messages.unsupported_method(method, self.error_subject))
 
     @property
     def user(self) -> User:
@@ -96,7 +96,7 @@ class ApiView(APIView):
 class Auth(ApiView):
     """Tokens for `X-Auth-Token`."""
 
-    place = "Collection auth"
+    error_subject = "Collection auth"
     parameters = {"get": ("requester_type",)}
 
     @extend_schema(
@@ -135,7 +135,7 @@ PRODUCT = {
 class ProductInfo(ApiView):
     """The product, which clients show before a login."""
 
-    place = "Product Info"
+    error_subject = "Product Info"
     authentication_classes = ()
     permission_classes = ()
 
@@ -148,7 +148,7 @@ class ProductInfo(ApiView):
 class EntryPoint(ApiView):
     """The entry point: the caller and the collections."""
 
-    place = "Entry Point"
+    error_subject = "Entry Point"
     parameters = {"get": ("attributes",)}
 
     @extend_schema(

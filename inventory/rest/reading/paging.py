@@ -33,7 +33,7 @@ class Page:
     by_id: bool = True
 
     @classmethod
-    def asked_by(cls, query: QueryDict) -> Self:
+    def of_request(cls, query: QueryDict) -> Self:
         limit = digits(query, "limit", default=settings.API_PAGE_LIMIT)
         if limit == 0:
             raise BadInput(messages.LIMIT_TOO_SMALL)

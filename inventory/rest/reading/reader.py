@@ -24,7 +24,7 @@ class Reader(Viewer):
         super().__init__(user)
         self.hrefs = hrefs
 
-    def chosen(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
+    def row_query(self, resource_type: ResourceType, parent: Parent | None = None) -> RowQuery:
         """All rows that the user may see; below a parent, only those that belong to it."""
         return RowQuery(resource_type, self.scope(resource_type), parent)
 

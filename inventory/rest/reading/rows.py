@@ -125,7 +125,7 @@ class RowQuery:
         rows = self.values(BY_ID)
         return list(self.rows().values_list("pk", flat=True)) if rows is None else [row[0] for row in rows]
 
-    def one(self) -> Any:
+    def first(self) -> Any:
         """The instance of the first row, or None."""
         compiled = self._kept(_INSTANCES)
         if compiled is None:
@@ -144,7 +144,8 @@ class RowQuery:
         rows = RowQuery(self.resource_type, params.of(self.scope), parent, params.of(self.where))
         if any(isinstance(source, RelatedCount) for source in sources):
             sources = tuple(
-                one.within(params.of(one.scope)) if isinstance(one, RelatedCount) else one for one in sources
+                source.within(params.of(source.scope)) if isinstance(source, RelatedCount) else source
+                for source in sources
             )
         limit = None if sources is _COUNTED else self.limit
         return _compiled(replace(rows, limit=limit), sources, self.total is not None), params.values

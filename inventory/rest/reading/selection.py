@@ -43,7 +43,7 @@ class Selection:
         return cls(tuple(filter(plain.__contains__, names)), tuple(filter(computed.__contains__, names)))
 
     @classmethod
-    def asked_by(cls, query: QueryDict, resource_type: ResourceType) -> Self:
+    def of_request(cls, query: QueryDict, resource_type: ResourceType) -> Self:
         """Parse the parameters. Raises `BadInput` for names that the collection doesn't have."""
         expand = names_in(query, "expand", {"resources", *resource_type.subcollections})
         attributes = names_in(query, "attributes")

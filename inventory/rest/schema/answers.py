@@ -64,7 +64,7 @@ class Resources:
         return self.component("ActionResult", lambda: RESULT)
 
     @property
-    def offered(self) -> Schema:
+    def available_actions(self) -> Schema:
         return listed(self.component("Action", lambda: OFFERED))
 
     def resource(self, resource_type: ResourceType) -> Schema:
@@ -86,7 +86,7 @@ class Resources:
         if names := {*resource_type.subcollections, *to_many}:
             rest = dict.fromkeys(sorted(names), HREF)
             properties["more"] = closed(rest, description="Links to the rest of what was cut after a page.")
-        return closed({**properties, "actions": self.offered}, description=resource_type.description)
+        return closed({**properties, "actions": self.available_actions}, description=resource_type.description)
 
     def _plain(self, resource_type: ResourceType) -> dict[str, Schema]:
         """The plain attributes. Whether one can be null follows from its column, if it has one."""
@@ -130,7 +130,7 @@ class Resources:
                     "subquery_count": WHOLE | {"description": "Resources that match; only with a filter."},
                     "pages": WHOLE,
                     "resources": listed(self.resource(resource_type)),
-                    "actions": self.offered,
+                    "actions": self.available_actions,
                     "links": self.component("Links", lambda: LINKS),
                 },
                 "name",

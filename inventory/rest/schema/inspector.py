@@ -154,7 +154,7 @@ class Inspector(AutoSchema):
         name = f"{self.viewset.resource_type.label}{action.url_path.capitalize()}"
         if action.url_path == EDIT:
             shape = shape.partial()
-        if not self.view.detail and (names := self.viewset.named_by(action)):
+        if not self.view.detail and (names := self.viewset.identifying_keys(action)):
             shape, name = shape.named(names), f"Named{name}"
         resource = self.resources.component(name, shape.schema)
         if self.method in {"PUT", "PATCH"}:

@@ -121,7 +121,7 @@ def page(query: Query) -> list[int]:
     asked["sort_order"] = ",".join("desc" if descending else "asc" for _, descending in query.orders)
     asked["sort_options"] = "ignore_case" if query.ignore_case else ""
     texts = [one.text for one in query.filters]
-    chosen = RowQuery(
+    row_query = RowQuery(
         ProviderViewSet.resource_type,
         EVERYTHING,
         order=order(ProviderViewSet.resource_type, asked if query.orders else QueryDict(), SUPERVISOR),
@@ -129,5 +129,5 @@ def page(query: Query) -> list[int]:
         limit=query.limit,
     )
     if texts:
-        chosen = chosen.filter(where(ProviderViewSet.resource_type, texts, SUPERVISOR))
-    return chosen.ids()
+        row_query = row_query.filter(where(ProviderViewSet.resource_type, texts, SUPERVISOR))
+    return row_query.ids()

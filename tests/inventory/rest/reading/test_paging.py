@@ -11,13 +11,13 @@ from inventory.rest.reading.paging import Page
 
 
 def page(query: str) -> Page:
-    return Page.asked_by(QueryDict(query))
+    return Page.of_request(QueryDict(query))
 
 
 def links(query: str, total: int, ids: Sequence[int] = ()) -> dict[str, str]:
     """The links of a page for which these ids were found."""
     asked = QueryDict(query)
-    shown = Page.asked_by(asked)
+    shown = Page.of_request(asked)
     return shown.links("/api/vms", asked, total, shown.following(ids, total))
 
 
@@ -36,7 +36,7 @@ def test_anything_but_digits_is_refused(name: str, value: str) -> None:
     query = QueryDict(mutable=True)
     query[name] = value
     with pytest.raises(BadInput, match=f"Non numeric parameter: {name}"):
-        Page.asked_by(query)
+        Page.of_request(query)
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -83,5 +83,5 @@ def test_that_of_a_subcollection_of_which_no_parent_has_many_is_kept(
     reader, above = Reader(admin_user, Hrefs("/api")), get_resource_type(collection)
     below = above.subcollections[name]
     parent = Parent(above, reader.scope(above), below, 7)
-    assert plans_kept_of(reader.chosen(below.resource_type, parent)) == kept
-    assert plans_kept_of(reader.chosen(below.resource_type, parent).filter(compare("description", "x"))) == 0
+    assert plans_kept_of(reader.row_query(below.resource_type, parent)) == kept
+    assert plans_kept_of(reader.row_query(below.resource_type, parent).filter(compare("description", "x"))) == 0
