@@ -6,11 +6,9 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from inventory.rest.http.chunks import Unchunked
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
-application = Unchunked(get_wsgi_application())
+application = get_wsgi_application()
 
 # With preloading, worker processes share everything that is loaded here. Freezing it keeps the garbage collector
 # from scanning it, which would stop a request for tens of milliseconds.

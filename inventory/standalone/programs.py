@@ -21,13 +21,12 @@ def python_path() -> dict[str, str]:
 
 
 def web(socket: int, lock: int) -> Program:
-    """Gunicorn, on a socket that already listens."""
+    """The web server, on a socket that already listens."""
     options = {
         "bind": f"fd://{socket}",
-        "worker-class": "gthread",
+        "worker-class": "inventory.webserver.BufferingWorker",
         "workers": "2",
         "threads": "8",
-        "limit-request-line": "8190",  # its maximum, because filters may be long
         "graceful-timeout": str(GRACE - 5),
         "log-level": "warning",
     }

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from tests.e2e.bad_clients import KINDS, bad_clients, ping
 from tests.e2e.service import Service, running, until
 from tests.live.ec2 import Cast
 from tests.live.faults import FaultProxy
@@ -224,3 +225,10 @@ def run(command: str) -> str:
     return subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=True
     ).stdout
+
+
+def test_it_answers_beside_clients_that_never_come_to_an_end(service: Service) -> None:
+    service.start()
+    for kind in KINDS:
+        with bad_clients(service.url, kind, 500):
+            assert [ping(service.url, seconds=10) for _ in range(5)] == ["pong"] * 5, kind

@@ -45,9 +45,7 @@ def serving(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening, (folder / "server.log").open("wb") as log:
         host, port = listening.getsockname()
         gunicorn = ["gunicorn", "tests.fuzz.wsgi", f"--bind=fd://{listening.fileno()}", f"--threads={THREADS}"]
-        gunicorn += [
-            "--limit-request-line=0"
-        ]  # an address that the web server refuses says nothing of the service
+        gunicorn.append("--worker-class=inventory.webserver.BufferingWorker")
         server = subprocess.Popen([sys.executable, "-m", *gunicorn], pass_fds=[listening.fileno()], stderr=log)
         try:
             yield f"http://{host}:{port}"

@@ -1,0 +1,120 @@
+"""The web server, on a socket."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from threading import Event, Thread
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from django.conf import settings
+from gunicorn.config import Config
+
+from inventory.webserver import BufferingWorker
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The body, with the length that was told of it, and who asked."""
+    body = environ["wsgi.input"].read()
+    kept = ("CONTENT_LENGTH", "REMOTE_ADDR", "wsgi.url_scheme")
+    headers = [(f"X-{name}", str(environ.get(name))) for name in kept]
+    start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+    return [body]
+
+
+@contextmanager
+def serving(application: Application, **options: Any) -> Iterator[tuple[int, BufferingWorker, Thread]]:
+    """A worker on one thread: its port, itself, and the thread of its loop."""
+    configuration = Config()
+    for name, value in {"threads": 1, "graceful_timeout": 30, **options}.items():
+        configuration.set(name, value)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        worker = BufferingWorker(1, os.getpid(), [SimpleNamespace(sock=listening)], None, 30, configuration, None)
+        worker.ppid, worker.wsgi = os.getppid(), application
+        loop = Thread(target=worker.run, daemon=True)
+        loop.start()
+        try:
+            yield listening.getsockname()[1], worker, loop
+        finally:
+            worker.alive = False
+            loop.join(timeout=30)
+            worker.tmp.close()
+
+
+class Response(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(port: int, method: str = "GET", **arguments: Any) -> Response:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, "/", **arguments)
+        response = connection.getresponse()
+        return Response(response.status, response.headers, response.read())
+
+
+def test_a_client_who_sends_half_a_body_takes_no_thread() -> None:
+    with serving(echo) as (port, _, _), socket.create_connection(("127.0.0.1", port)) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf ")
+        assert ask(port, "POST", body=b"whole").body == b"whole"
+        slow.sendall(b"of it")
+        assert slow.recv(1000).endswith(b"half of it")
+
+
+def test_a_body_in_chunks_has_a_length() -> None:
+    with serving(echo) as (port, _, _):
+        response = ask(port, "POST", body=iter([b"in ", b"chunks"]), encode_chunked=True)
+        assert (response.body, response.headers["X-CONTENT_LENGTH"]) == (b"in chunks", "9")
+
+
+def test_a_body_that_is_far_too_long_is_not_read() -> None:
+    with serving(echo) as (port, _, _), socket.create_connection(("127.0.0.1", port)) as client:
+        length = 4 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+        client.sendall(f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"), [("127.0.0.1", ("192.0.2.7", "https")), ("10.0.0.0/8", ("127.0.0.1", "http"))]
+)
+def test_a_proxy_is_believed_if_it_is_trusted(proxies: str, seen: tuple[str, str]) -> None:
+    said = {"X-Forwarded-For": "198.51.100.1, 192.0.2.7", "X-Forwarded-Proto": "https"}
+    with serving(echo, forwarded_allow_ips=proxies) as (port, _, _):
+        headers = ask(port, headers=said).headers
+        assert (headers["X-REMOTE_ADDR"], headers["X-wsgi.url_scheme"]) == seen
+
+
+def test_what_was_asked_is_answered_before_it_stops() -> None:
+    begun, go_on = Event(), Event()
+
+    def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun.set()
+        assert go_on.wait(30)
+        return echo(environ, start_response)
+
+    with serving(slow) as (port, worker, loop), ThreadPoolExecutor(1) as pool:
+        response = pool.submit(ask, port)
+        assert begun.wait(30)
+        worker.alive = False
+        go_on.set()
+        assert response.result().status == HTTPStatus.OK
+        loop.join(timeout=30)
+        assert not loop.is_alive()
+
+
+def test_it_stops_when_its_master_is_gone() -> None:
+    with serving(echo) as (_, worker, loop):
+        worker.ppid = -1
+        loop.join(timeout=30)
+        assert not loop.is_alive()
