@@ -195,6 +195,57 @@ class RabbitMQ(Server):
         self._await(self.port)
 
 
+class Nginx(Server):
+    """Before a web server on the same host, with the site of `deploy/`, which ends TLS."""
+
+    loss = "restart of nginx"
+
+    def __init__(self, folder: Path, web: str, enter: Sequence[str] = (), host: str = LOOPBACK) -> None:
+        """`web` is the address of the web server, `enter` what a command begins with that runs on that host."""
+        super().__init__(folder)
+        self.host, self.enter = host, enter
+        self.certificate = self.folder / "tls.crt"
+        site = (DEPLOY / "nginx" / "portcullis.conf").read_text()
+        for theirs, ours in {
+            "server 127.0.0.1:8000;": f"server {web};",
+            "listen 80;": f"listen {host}:{free_port()};",
+            "listen 443 ssl;": f"listen {host}:{self.port} ssl;",
+            "listen [::]:80;": "",
+            "listen [::]:443 ssl;": "",
+            "/etc/portcullis/": f"{self.folder}/",
+        }.items():
+            assert theirs in site
+            site = site.replace(theirs, ours)
+        (self.folder / "site.conf").write_text(site)
+        (self.folder / "nginx.conf").write_text(
+            f"daemon off; error_log stderr; pid {self.folder}/pid; user root;\n"
+            "events { worker_connections 4096; }\n"
+            f"http {{ access_log off; include {self.folder}/site.conf; }}\n"
+        )
+        make = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=portcullis",
+        ]
+        make += ["-addext", f"subjectAltName=IP:{host}", "-keyout", "tls.key", "-out", "tls.crt"]
+        subprocess.run(make, cwd=self.folder, check=True, capture_output=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SSL_CERT_FILE": str(self.certificate)}
+
+    def start(self) -> None:
+        self._run(*self.enter, "/usr/sbin/nginx", "-c", self.folder / "nginx.conf", "-p", self.folder)
+        self._await(self.port)
+
+
 class Redis(Server):
     loss = "loss of Redis' content"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 _FORM = (
@@ -26,22 +28,30 @@ KINDS: Mapping[str, str] = {
 
 
 @contextmanager
-def bad_clients(url: str, kind: str, number: int) -> Iterator[None]:
+def bad_clients(url: str, kind: str, number: int, certificate: Path | None = None) -> Iterator[None]:
     """So many clients of a kind, while the block runs."""
     address = urlsplit(url)
     words = KINDS[kind].format(host=address.netloc).encode()
     with ExitStack() as stack:
         for _ in range(number):
             client = stack.enter_context(socket.create_connection((str(address.hostname), address.port or 80)))
+            if certificate:
+                context = ssl.create_default_context(cafile=certificate)
+                client = stack.enter_context(context.wrap_socket(client, server_hostname=address.hostname))
             client.sendall(words)
         yield
 
 
-def ping(url: str, *, seconds: float) -> str:
+def ping(url: str, *, seconds: float, certificate: Path | None = None) -> str:
     """What is answered to one more client, who waits for at most so many seconds."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=seconds)
-    try:
+    host = urlsplit(url).netloc
+    if certificate:
+        context = ssl.create_default_context(cafile=certificate)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, timeout=seconds, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(host, timeout=seconds)
+    with closing(connection):
         connection.request("GET", "/api/ping")
         return connection.getresponse().read().decode()
-    finally:
-        connection.close()

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -64,6 +65,8 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
     group: int = 0
     url: str = ""
+    #: That of a proxy with TLS, which is trusted.
+    certificate: Path | None = None
     _started: int = field(default=0, repr=False)
 
     def start(self, *, port: int = 0) -> None:
@@ -164,7 +167,8 @@ class Service:
     def _request(self, request: Request, *, raw: bool = False) -> Any:
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
+        context = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        with urlopen(request, timeout=30, context=context) as answer:  # noqa: S310
             text = answer.read().decode()
         return text if raw else json.loads(text)
 

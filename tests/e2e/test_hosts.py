@@ -16,12 +16,13 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.e2e import units
+from tests.e2e.bad_clients import KINDS, bad_clients, ping
 from tests.e2e.network import Host, hosts
 from tests.e2e.service import PASSWORD, USER, Service, clean_environment, until
 from tests.e2e.test_standalone import connect, interfaces
 from tests.live.ec2 import Cast
 from tests.live.faults import FaultProxy, running
-from tests.servers import PgBouncer, PostgreSQL, RabbitMQ, free_port
+from tests.servers import LOOPBACK, Nginx, PgBouncer, PostgreSQL, RabbitMQ, free_port
 
 pytestmark = pytest.mark.hosts
 
@@ -132,7 +133,8 @@ def site(ec2_url: str, ec2_api: Any) -> Iterator[Site]:
         for server in (postgresql, pgbouncer := PgBouncer(folder, postgresql), rabbitmq):
             stack.callback(server.end)
             server.start()
-        port = free_port()
+        web = f"{LOOPBACK}:{free_port()}"
+        nginx = Nginx(folder, web, web_host.enter, web_host.address)
         environment = clean_environment(
             **units.example_environment()
             | pgbouncer.environment
@@ -141,7 +143,7 @@ def site(ec2_url: str, ec2_api: Any) -> Iterator[Site]:
                 "SECRET_KEY": "of all hosts",
                 "CREDENTIALS_KEY": Fernet.generate_key().decode(),
                 "ALLOWED_HOSTS": web_host.address,
-                "WEB_BIND": f"{web_host.address}:{port}",
+                "WEB_BIND": web,
                 "DJANGO_SUPERUSER_USERNAME": USER,
                 "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             }
@@ -149,7 +151,8 @@ def site(ec2_url: str, ec2_api: Any) -> Iterator[Site]:
         service = Service(folder, environment | {"PORTCULLIS_VAR": str(folder / "admin")})
         service.manage("migrate", "--verbosity=0")
         service.manage("createsuperuser", "--no-input", "--email=admin@example.org")
-        service.url = f"http://{web_host.address}:{port}"
+        service.url = f"https://{web_host.address}:{nginx.port}"
+        service.certificate = nginx.certificate
         others = [
             Unit("portcullis-web.service", web_host, environment, folder / "web"),
             Unit("portcullis-scheduler.service", web_host, environment, folder / "scheduler"),
@@ -162,6 +165,8 @@ def site(ec2_url: str, ec2_api: Any) -> Iterator[Site]:
         for unit in (*workers, *others):
             stack.callback(unit.kill)
             unit.start()
+        stack.callback(nginx.end)
+        nginx.start()
         until(lambda: _answers(service))
         yield Site(service, workers, others, cloud)
 
@@ -238,3 +243,14 @@ def test_a_worker_that_is_to_stop_does_not_wait_for_a_cloud_that_says_nothing(
         assert worker.ended(within=seconds) == 0
     other.start()
     assert site.outcomes(tasks) == {"Ok"}
+
+
+def test_addresses_are_those_of_the_proxy(site: Site) -> None:
+    assert site.service.get("/api")["collections"][0]["href"].startswith(f"{site.service.url}/api/")
+
+
+def test_others_are_answered_beside_clients_that_never_come_to_an_end(site: Site) -> None:
+    url, certificate = site.service.url, site.service.certificate
+    for kind in KINDS:
+        with bad_clients(url, kind, 500, certificate):
+            assert [ping(url, seconds=10, certificate=certificate) for _ in range(5)] == ["pong"] * 5, kind
