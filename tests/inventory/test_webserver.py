@@ -66,10 +66,11 @@ def ask(port: int, method: str = "GET", **arguments: Any) -> Response:
 
 def test_a_client_who_sends_half_a_body_takes_no_thread() -> None:
     with serving(echo) as (port, _, _), socket.create_connection(("127.0.0.1", port)) as slow:
-        slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf ")
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhalf ")
         assert ask(port, "POST", body=b"whole").body == b"whole"
         slow.sendall(b"of it")
-        assert slow.recv(1000).endswith(b"half of it")
+        with slow.makefile("rb") as response:
+            assert response.read().endswith(b"\r\n\r\nhalf of it")
 
 
 def test_a_body_in_chunks_has_a_length() -> None:
