@@ -315,5 +315,6 @@ LOGGING = {
         # INFO for our own apps, which report recoveries. Libraries would be too noisy.
         **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
         "django.request": {"filters": ["worth"]},
+        "waitress.queue": {"level": "ERROR"},  # it warns of every request that waits for a thread
     },
 }
