@@ -105,11 +105,14 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Raises `BadInput` for keys other than these attributes and those in `named_by`."""
         # A browser's form has `credentials.userid` for what is nested in JSON.
         names = {key.partition(".")[0] for key in resource} if isinstance(resource, QueryDict) else resource.keys()
-        if unknown := sorted(names - cls.keys() - set(named_by)):
-            raise BadInput(messages.invalid_attributes(unknown))
-        fields = resource.lists() if isinstance(resource, QueryDict) else ()
-        if repeated := sorted(name for name, values in fields if len(values) > 1 and name not in cls.lists()):
-            raise BadInput(messages.repeated_keys(repeated))
+        if unknown := names - cls.keys() - set(named_by):
+            raise BadInput(messages.invalid_attributes(sorted(unknown)))
+        if isinstance(resource, QueryDict):
+            repeated = sorted(
+                name for name, values in resource.lists() if len(values) > 1 and name not in cls.lists()
+            )
+            if repeated:
+                raise BadInput(messages.repeated_keys(repeated))
 
     @classmethod
     def validated(cls, resource: Mapping[str, Any], instance: Any = None) -> dict[str, Any]:
@@ -141,8 +144,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     def _check_texts(self, data: Mapping[str, Any]) -> None:
         """Accept whole numbers of JSON as text, but refuse floats, because parsing changed them: 1.10 became 1.1,
         and a number with too many digits became 1.8446744073709552e+19."""
-        texts = (name for name, field in self.fields.items() if isinstance(field, serializers.CharField))
-        if inexact := [name for name in texts if isinstance(data.get(name), float)]:
+        floats = [name for name, value in data.items() if isinstance(value, float)]
+        if inexact := [name for name in floats if isinstance(self.fields.get(name), serializers.CharField)]:
             raise serializers.ValidationError(dict.fromkeys(inexact, "Not a valid string."))
 
 
