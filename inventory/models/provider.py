@@ -113,12 +113,12 @@ class Provider(Kept, Timestamped):
 
     @property
     def supports_security_groups(self) -> bool:
-        return self.driver_class is not None and self.driver_class.supports_security_groups
+        return (driver := self.driver_class) is not None and driver.supports_security_groups
 
     @property
     def confines_groups(self) -> bool:
         """Whether the cloud confines each security group to networks."""
-        return self.driver_class is not None and self.driver_class.groups_have_networks
+        return (driver := self.driver_class) is not None and driver.groups_have_networks
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
         """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor."""

@@ -85,11 +85,7 @@ class _Ports:
     """The ports that the request names by id or ems_ref, read in one query."""
 
     def __init__(self, vm: Vm, ports: set[str], user: User) -> None:
-        queryset = NetworkPort.objects.visible_to(user).filter(
-            Q(pk__among=Numbers({int(port) for port in ports if _is_id(port)})) | Q(ems_ref__among=Texts(ports)),
-            provider=vm.provider_id,
-        )
-        rows = list(queryset.values_list("pk", "ems_ref", "vm")) if ports else []
+        rows = list(_ports(vm, ports, user)) if ports else []
         self._refs = {name: ref for pk, ref, owner in rows if owner == vm.pk for name in (str(pk), ref)}
         self._others = {name for pk, ref, owner in rows if owner != vm.pk for name in (str(pk), ref)}
 
@@ -100,6 +96,12 @@ class _Ports:
     def foreign(self, ports: Sequence[str]) -> list[str]:
         """Those that the instance does not have: ports of other instances, and unknown ids."""
         return [port for port in ports if port not in self._refs and (port in self._others or _is_id(port))]
+
+
+def _ports(vm: Vm, ports: set[str], user: User) -> QuerySet[Any, Any]:
+    ids = Numbers({int(port) for port in ports if _is_id(port)})
+    rows = NetworkPort.objects.visible_to(user).filter(Q(pk__among=ids) | Q(ems_ref__among=Texts(ports)))
+    return rows.filter(provider=vm.provider_id).values_list("pk", "ems_ref", "vm")
 
 
 def _is_id(port: str) -> bool:
