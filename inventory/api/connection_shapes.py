@@ -40,13 +40,20 @@ _CONNECTION: Schema = {
 }
 _CREDENTIALS = closed({name: _AUTHENTICATION["properties"][name] for name in ("userid", "password", "auth_type")})
 _CREDENTIALS["required"] = ["userid", "password"]
-_ZONE = any_of([ANY_ID, {"type": "object", "properties": {"id": ANY_ID, "name": TEXT, "href": TEXT}}])
+_NAMED_ZONE = closed({"id": ANY_ID, "name": TEXT, "href": TEXT}, minProperties=1, maxProperties=1)
+_ZONE = any_of([ANY_ID, _NAMED_ZONE])
 _SWITCH: Schema = {"type": ["boolean", "null"]}
 
 
 def _of_roles(schema: Schema) -> Schema:
     """A list whose entries have a role, or an object with the roles as keys."""
-    by_role: Schema = {"type": "object", "additionalProperties": schema, "minProperties": 1}
+    # What other roles have is not looked at.
+    by_role: Schema = {
+        "type": "object",
+        "properties": {DEFAULT: schema},
+        "additionalProperties": {"type": "object"},
+        "minProperties": 1,
+    }
     return any_of([listed(schema) | {"minItems": 1}, by_role])
 
 
