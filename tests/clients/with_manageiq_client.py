@@ -174,7 +174,7 @@ def it_connects_edits_refreshes_and_removes_providers(api):
     for one in (*both, made):
         one.wait_not_exists(timeout=30, delay=0.2)
     refused(
-        lambda: providers.action.create(name="x", type="nonsense", credentials={}), "type: nonsense is none of"
+        lambda: providers.action.create(name="x", type="nonsense", credentials={}), "type: nonsense is not one of"
     )
     refused(lambda: providers.action.create(name="cloud", **CLOUD), "already exists")
 
