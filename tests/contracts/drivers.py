@@ -212,7 +212,7 @@ class DriverContract:
         site.read()
         [task] = site.change(instance, "add", GroupReference(ems_ref=site.foreign_group("foreign")))
         assert task.status == "Error"
-        assert "belongs to" in task.message
+        assert "belongs" in task.message
         assert site.groups_of(site.ports(instance)[0]) == {web}
         assert site.faults.count(site.write) == 0
 
@@ -257,7 +257,7 @@ class DriverContract:
         site.read()
         [task] = site.change(instance, "add", "quick")
         assert task.status == "Error"
-        assert "it has stateful groups, and quick is stateless" in task.message
+        assert "has stateful groups, but quick is stateless" in task.message
         assert site.faults.count(site.write) == 0
 
     def stateless_group(self, site: Site, name: str) -> str:

@@ -92,7 +92,7 @@ def test_each_project_has_its_own_groups(
     made_since = project.group("made-since")
     [task] = operator.change(groups, "add", {"ems_ref": made_since})
     assert task["status"] == "Error"
-    assert f"belongs to {project.ref} alone" in task["message"]
+    assert f"belongs only to {project.ref}" in task["message"]
 
     other.end(servers[other.ref])
     [task] = operator.change(groups, "add", {"name": "db"})

@@ -197,7 +197,7 @@ class TestGroupsAndRules:
         web = project.group("web")
         port = project.port(web)
         server = project.server(port)
-        with pytest.raises(InUse, match=f"It is on the ports: {port} of {server}"):
+        with pytest.raises(InUse, match=f"It is attached to the ports: {port} of {server}"):
             plane.driver().delete_group(web)
 
     @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ class TestLoggingIn:
 
     def test_a_project_out_of_reach_is_told(self, plane: Plane) -> None:
         connection = Connection(url=plane.url, userid="admin", password=plane.password, project="nowhere")
-        with pytest.raises(CredentialsRefused, match=r"no role in a project nowhere; it has one in: .*admin"):
+        with pytest.raises(CredentialsRefused, match=r"no role in a project nowhere\. It has one in: .*admin"):
             OpenStackDriver(connection).inventory()
 
     def test_a_region_that_is_not_there_is_told(self, plane: Plane) -> None:

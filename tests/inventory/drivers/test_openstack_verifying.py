@@ -50,7 +50,7 @@ def test_a_reader_may_change_nothing_and_is_told_why(plane: Plane, project: Proj
 def test_what_there_is_nothing_to_try_on_is_not_known(project: Project) -> None:
     found = {check.name: check for check in project.driver().verify()}
     assert found[CHANGES[0]].allowed is None
-    assert found[CHANGES[0]].message.endswith("there are no ports to try it on.")
+    assert found[CHANGES[0]].message.endswith("there are no ports to test it on.")
 
 
 def test_a_wrong_password_is_refused(plane: Plane) -> None:
