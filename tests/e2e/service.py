@@ -12,13 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 USER, PASSWORD = "admin", "correct horse"
+LOGIN = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 
 Found = TypeVar("Found")
 
@@ -149,6 +153,15 @@ class Service:
     def post(self, path: str, body: object) -> Any:
         return self._request(Request(self.url + path, json.dumps(body).encode()))  # noqa: S310
 
+    def post_chunks(self, path: str, content_type: str, *chunks: bytes) -> tuple[int, Any]:
+        """The status and the answer to a body in these chunks."""
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        headers = {"Authorization": LOGIN, "Content-Type": content_type, "Transfer-Encoding": "chunked"}
+        with closing(connection):
+            connection.request("POST", path, iter(chunks), headers, encode_chunked=True)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
     def task(self, task_id: str) -> dict[str, Any]:
         """The task, once it is finished."""
 
@@ -165,8 +178,7 @@ class Service:
         return found[1] if found else None
 
     def _request(self, request: Request, *, raw: bool = False) -> Any:
-        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        request.add_header("Authorization", f"Basic {login}")
+        request.add_header("Authorization", LOGIN)
         context = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
         with urlopen(request, timeout=30, context=context) as answer:  # noqa: S310
             text = answer.read().decode()

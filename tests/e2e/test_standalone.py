@@ -7,10 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings
 
 from tests.e2e.bad_clients import KINDS, bad_clients, ping
 from tests.e2e.service import Service, running, until
@@ -232,3 +234,21 @@ def test_it_answers_beside_clients_that_never_come_to_an_end(service: Service) -
     for kind in KINDS:
         with bad_clients(service.url, kind, 500):
             assert [ping(service.url, seconds=10) for _ in range(5)] == ["pong"] * 5, kind
+
+
+def test_bodies_in_chunks_are_read_like_others(service: Service) -> None:
+    service.start()
+    part = b'--b\r\nContent-Disposition: form-data; name="action"\r\n\r\nrefresh\r\n--b--\r\n'
+    half = b"x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2)
+    json, form = "application/json", "multipart/form-data; boundary=b"
+
+    assert service.post_chunks("/api/tasks", json, b'{"action": "que', b'ry", "resources": [{"id": 0}]}') == (
+        HTTPStatus.OK,
+        {"results": [{"success": False, "message": "Couldn't find Task with 'id'=0"}]},
+    )
+    status, answer = service.post_chunks("/api/tasks", json)
+    assert (status, answer["error"]["message"]) == (HTTPStatus.BAD_REQUEST, "The request must have a body")
+    status, answer = service.post_chunks("/api/tasks", json, half, half, b"x")
+    assert (status, answer["error"]["kind"]) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload_too_large")
+    status, answer = service.post_chunks("/api/providers/0", form, part[:20], part[20:])
+    assert (status, answer["error"]["message"]) == (HTTPStatus.NOT_FOUND, "Couldn't find Provider with 'id'=0")

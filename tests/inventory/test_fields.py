@@ -65,7 +65,7 @@ def test_without_its_key_a_secret_is_unreadable_and_the_error_says_what_to_do(
     acme: Provider, settings: Any
 ) -> None:
     settings.CREDENTIALS_KEYS = [NEW]
-    with pytest.raises(UnreadableSecret, match="encrypted with another key") as raised:
+    with pytest.raises(UnreadableSecret, match=r"encrypted with another key\. Set CREDENTIALS_KEY\.") as raised:
         Provider.objects.get()
     assert "AKIDEXAMPLE" not in str(raised.value)
 

@@ -80,7 +80,11 @@ def test_a_name_that_fits_stays(name: str) -> None:
         (replace(INSTANCE, tenant_ref=["t-1"]), "tenant_ref", "is not a text but of type list"),
         (replace(INSTANCE, ref=""), "ref", "is empty"),
         (replace(INSTANCE, ref=None), "ref", "is missing"),
-        (replace(INSTANCE, power_state="x"), "power_state", "is not one of on, off, paused, suspended, unknown"),
+        (
+            replace(INSTANCE, power_state="fire"),
+            "power_state",
+            "is not one of on, off, paused, suspended, unknown",
+        ),
         (replace(PORT, group_refs=None), "group_refs", "is missing"),
         (replace(PORT, group_refs="sg-1"), "group_refs", "is not a list but of type str"),
         (replace(PORT, group_refs=("sg-1", 5)), "group_refs", "has an entry that is not a text but of type int"),

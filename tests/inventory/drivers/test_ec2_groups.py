@@ -59,7 +59,7 @@ class TestGroups:
         ec2_proxy.answer(
             "DescribeVpcs", "<DescribeVpcsResponse><requestId>1</requestId><vpcSet/></DescribeVpcsResponse>"
         )
-        with pytest.raises(CloudRefused, match="no default VPC in this region"):
+        with pytest.raises(CloudRefused, match=r"no default VPC in this region\. Specify a network\."):
             driver_of(ec2_proxy.url).placed(Group("", "new"))
 
     def test_a_network_that_is_gone_is_refused(self, driver: Ec2Driver) -> None:
