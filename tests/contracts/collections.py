@@ -107,6 +107,15 @@ class CollectionContract:
             assert answer.status_code == HTTPStatus.OK
             assert name in answer.json()
 
+    def test_an_attribute_is_the_same_whatever_is_asked_for_beside_it(
+        self, admin_client: Client, first: dict[str, Any]
+    ) -> None:
+        resource_type = get_resource_type(self.collection)
+        everything = ",".join([*resource_type.columns, *resource_type.computed_names, *resource_type.relations])
+        url = f"{self.url}?expand=resources&limit=1&attributes={everything}"
+        [resource] = admin_client.get(url).json()["resources"]
+        assert {name: resource[name] for name in first} == first
+
     def test_every_subcollection_can_be_read_and_embedded(
         self, admin_client: Client, first: dict[str, Any]
     ) -> None:

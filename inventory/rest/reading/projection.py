@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -41,8 +42,11 @@ class Projection:
         """The same projection, with counts of only what this user may see."""
         if not any(isinstance(source, RelatedCount) for source in self.sources):
             return self
-        sources = (one.visible_to(user) if isinstance(one, RelatedCount) else one for one in self.sources[1:])
-        return Projection(dict(zip(self.names[2:], sources, strict=True)))
+        visible = copy(self)
+        visible.sources = tuple(
+            source.visible_to(user) if isinstance(source, RelatedCount) else source for source in self.sources
+        )
+        return visible
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
         """The resources of these rows, in their order. Each address is `prefix` and the id."""
