@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 from gunicorn.workers.base import Worker
@@ -20,87 +21,115 @@ from waitress import create_server
 from waitress.channel import HTTPChannel
 from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
-from waitress.wasyncore import close_all, loop
+from waitress.wasyncore import close_all, dispatcher, loop
 
-#: Seconds between two looks whether this process is to stop.
-TURN = 1
-#: Descriptors of a process that are not for its clients: the database, the broker, files of long bodies.
-RESERVED = 256
-#: Bytes of the request line and all headers: a filter may be long.
+#: How often a process looks whether it must stop.
+POLL_SECONDS = 1.0
+#: A connection without traffic is closed after this many seconds.
+IDLE_TIMEOUT = 60
+#: Bytes of the request line and all headers. Filters may be long.
 MAX_HEADERS = 64 * 1024
-#: After so many seconds without a byte a connection is closed.
-IDLE = 60
+#: File descriptors for everything but clients: the database, the broker, logs.
+RESERVED_DESCRIPTORS = 256
+#: A client may need a socket, and a temporary file for each of a long body and a long response.
+DESCRIPTORS_PER_CLIENT = 3
 
 
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+class Client(HTTPChannel):
+    """A connection. It takes no further requests once its server is stopping."""
+
+    def readable(self) -> bool:
+        return not getattr(self.server, "is_stopping", False) and bool(super().readable())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered, or its response is not sent yet."""
+        return bool(self.requests or self.total_outbufs_len)
 
 
 class BufferingWorker(Worker):
-    """A process that begins to answer a request when all of it is there, in `--threads` threads."""
+    """A process that hands a request to one of its `--threads` threads when all of it has arrived."""
 
     def run(self) -> None:
         dispatchers: dict[int, Any] = {}
         server = create_server(
-            self._behind_proxies(self.wsgi),
+            self._application(),
             map=dispatchers,
             sockets=[listener.sock for listener in self.sockets],
             threads=self.cfg.threads,
             backlog=self.cfg.backlog,
-            connection_limit=_connection_limit(),
-            channel_timeout=IDLE,
-            cleanup_interval=IDLE // 4,
+            connection_limit=max((_all_descriptors() - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CLIENT, 100),
+            channel_timeout=IDLE_TIMEOUT,
+            cleanup_interval=IDLE_TIMEOUT // 4,
             max_request_header_size=MAX_HEADERS,
-            # What is a little too long is refused in the words of the API; for that it has to be read.
+            # To refuse a body in the words of the API it has to be read, if it is not far too long.
             max_request_body_size=4 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             asyncore_use_poll=True,
             ident=None,
-            clear_untrusted_proxy_headers=False,  # see _behind_proxies
+            clear_untrusted_proxy_headers=False,  # which _application does
         )
+        servers = [listener for listener in dispatchers.values() if isinstance(listener, BaseWSGIServer)]
+        for listener in servers:
+            listener.channel_class = Client
         while self.alive and self.ppid == os.getppid():
-            self._serve(dispatchers, TURN)
-        self._finish(dispatchers)
+            self._serve(dispatchers, POLL_SECONDS)
+        self._finish(servers, dispatchers)
         server.task_dispatcher.shutdown()
         close_all(dispatchers)
 
-    def _behind_proxies(self, application: Application) -> Application:
-        """Believe what the proxies of `--forwarded-allow-ips` say of a client, and nobody else."""
-        behind = proxy_headers_middleware(
-            application, trusted_proxy="*", trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"}
-        )
-        direct = proxy_headers_middleware(application)
-        networks, everybody = self.cfg.forwarded_allow_networks(), "*" in self.cfg.forwarded_allow_ips
-
-        def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            address = ip_address(environ["REMOTE_ADDR"])
-            trusted = everybody or any(address in network for network in networks)
-            response: Iterable[bytes] = (behind if trusted else direct)(environ, start_response)
-            return response
-
-        return respond
-
     def _serve(self, dispatchers: dict[int, Any], seconds: float) -> None:
-        """Do what is due within so many seconds, and tell the master that this process is alive."""
+        """Read and send whatever is due within so many seconds, and tell the master that this process is alive."""
         self.notify()
         loop(seconds, use_poll=True, map=dispatchers, count=1)
 
-    def _finish(self, dispatchers: dict[int, Any]) -> None:
-        """Answer what was asked, and take no more."""
-        for dispatcher in dispatchers.values():
-            if isinstance(dispatcher, BaseWSGIServer):
-                dispatcher.accepting = False
-        ends = time.monotonic() + self.cfg.graceful_timeout
-        while any(map(_is_busy, dispatchers.values())) and time.monotonic() < ends:
-            self._serve(dispatchers, 0.1)
+    def _finish(self, servers: list[Any], dispatchers: dict[int, Any]) -> None:
+        """Stop listening, finish the requests that have arrived, and close all connections."""
+        for listener in servers:
+            listener.is_stopping = True
+            dispatcher.close(listener)  # its own close() would also close what threads wake the loop with
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while time.monotonic() < deadline:
+            clients = [client for client in list(dispatchers.values()) if isinstance(client, Client)]
+            if not clients:
+                return
+            for client in clients:
+                client.will_close = client.will_close or not client.is_busy
+            self._serve(dispatchers, min(POLL_SECONDS, 0.1))
+
+    def _application(self) -> WSGIApplication:
+        """The application as clients see it: the scheme is that of a trusted proxy, and HEAD has no body.
+
+        Trusted are the proxies of `--forwarded-allow-ips`, and all on a Unix socket.
+        """
+        trusting = proxy_headers_middleware(
+            self.wsgi, trusted_proxy="*", trusted_proxy_headers={"x-forwarded-proto"}
+        )
+        distrusting = proxy_headers_middleware(self.wsgi)
+
+        def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            application = trusting if self._trusts(environ["REMOTE_ADDR"]) else distrusting
+            response: Iterable[bytes] = application(environ, start_response)
+            if environ["REQUEST_METHOD"] != "HEAD":
+                return response
+            getattr(response, "close", lambda: None)()
+            return ()
+
+        return respond
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return True  # a Unix socket, whose clients have no address
+        if isinstance(peer, IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        networks = self.cfg.forwarded_allow_networks()
+        return "*" in self.cfg.forwarded_allow_ips or any(peer in network for network in networks)
 
 
-def _is_busy(dispatcher: Any) -> bool:
-    """Whether it is a client's, who waits for an answer or for the rest of one."""
-    return isinstance(dispatcher, HTTPChannel) and bool(dispatcher.requests or dispatcher.total_outbufs_len)
-
-
-def _connection_limit() -> int:
-    """As many clients as the process may have descriptors for; it takes all that it is allowed."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors = 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, most))
-    return max(descriptors - RESERVED, 100)
+def _all_descriptors() -> int:
+    """Raise the limit of file descriptors as far as this process may, and return it."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = 65_536 if allowed == resource.RLIM_INFINITY else min(allowed, 65_536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, allowed))
+    return descriptors

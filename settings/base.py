@@ -1,6 +1,6 @@
 """The settings of all installations. They work in a fresh clone, and environment variables change them.
 
-`docs/settings.md` lists the variables. This module reads all of them.
+`docs/settings.md` lists the variables. This module reads those of the service itself.
 """
 
 import tomllib

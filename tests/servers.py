@@ -239,7 +239,7 @@ class Nginx(Server):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"SSL_CERT_FILE": str(self.certificate)}
+        return {}
 
     def start(self) -> None:
         self._run(*self.enter, "/usr/sbin/nginx", "-c", self.folder / "nginx.conf", "-p", self.folder)

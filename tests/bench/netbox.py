@@ -55,7 +55,7 @@ def _paths(ids: list[int], instances: int) -> dict[str, list[str]]:
 
 
 def _web(socket: int) -> Program:
-    """As production has Portcullis."""
+    """With as many processes and threads as Portcullis."""
     options = ["--workers=2", "--worker-class=gthread", "--threads=8", "--preload", "--no-control-socket"]
     command = [_python(), "-P", "-m", "gunicorn", "netbox.wsgi", f"--bind=fd://{socket}", *options]
     return Program("NetBox", command, {}, [socket])

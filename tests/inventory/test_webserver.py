@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from http import HTTPStatus
 from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from wsgiref.types import WSGIApplication
 
 import pytest
 from django.conf import settings
 from gunicorn.config import Config
 
+from inventory import webserver
 from inventory.webserver import BufferingWorker
-
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -31,8 +30,14 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [body]
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webserver, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: None)
+
+
 @contextmanager
-def serving(application: Application, **options: Any) -> Iterator[tuple[int, BufferingWorker, Thread]]:
+def serving(application: WSGIApplication, **options: Any) -> Iterator[tuple[int, BufferingWorker, Thread]]:
     """A worker on one thread: its port, itself, and the thread of its loop."""
     configuration = Config()
     for name, value in {"threads": 1, "graceful_timeout": 30, **options}.items():
@@ -86,30 +91,71 @@ def test_a_body_that_is_far_too_long_is_not_read() -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 413")
 
 
-@pytest.mark.parametrize(
-    ("proxies", "seen"), [("127.0.0.1", ("192.0.2.7", "https")), ("10.0.0.0/8", ("127.0.0.1", "http"))]
-)
-def test_a_proxy_is_believed_if_it_is_trusted(proxies: str, seen: tuple[str, str]) -> None:
-    said = {"X-Forwarded-For": "198.51.100.1, 192.0.2.7", "X-Forwarded-Proto": "https"}
+@pytest.mark.parametrize(("proxies", "scheme"), [("127.0.0.1", "https"), ("10.0.0.0/8", "http")])
+def test_a_proxy_is_believed_if_it_is_trusted(proxies: str, scheme: str) -> None:
     with serving(echo, forwarded_allow_ips=proxies) as (port, _, _):
+        said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}
         headers = ask(port, headers=said).headers
-        assert (headers["X-REMOTE_ADDR"], headers["X-wsgi.url_scheme"]) == seen
+        assert (headers["X-wsgi.url_scheme"], headers["X-REMOTE_ADDR"]) == (scheme, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "trusted"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),  # of a socket for both families
+        ("localhost", True),  # of a Unix socket
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+    ],
+)
+def test_a_peer_is_trusted_by_its_address(address: str, trusted: bool) -> None:
+    with serving(echo) as (_, worker, _):
+        assert worker._trusts(address) is trusted
+
+
+def test_a_response_to_head_has_no_body() -> None:
+    """On a connection that is kept it would be taken for the next response."""
+
+    def pong(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"pong"]
+
+    with serving(pong) as (port, _, _), socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with client.makefile("rb") as responses:
+            head = list(iter(responses.readline, b"\r\n"))
+            assert b"Content-Length: 4\r\n" in head
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert responses.read().startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_what_was_asked_is_answered_before_it_stops() -> None:
-    begun, go_on = Event(), Event()
+    """In full, also where the client is slow to read. Connections that wait for nothing are closed."""
+    begun, go_on, size = Event(), Event(), 32 * 1024 * 1024
 
     def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/kept":
+            return echo(environ, start_response)
         begun.set()
         assert go_on.wait(30)
-        return echo(environ, start_response)
+        start_response("200 OK", [("Content-Length", str(size))])
+        return [bytes(1024 * 1024)] * (size // (1024 * 1024))
 
-    with serving(slow) as (port, worker, loop), ThreadPoolExecutor(1) as pool:
-        response = pool.submit(ask, port)
-        assert begun.wait(30)
-        worker.alive = False
-        go_on.set()
-        assert response.result().status == HTTPStatus.OK
+    with serving(slow) as (port, worker, loop), socket.create_connection(("127.0.0.1", port), timeout=30) as kept:
+        kept.sendall(b"GET /kept HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert kept.recv(1000)
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert begun.wait(30)
+            worker.alive = False
+            assert kept.recv(1000) == b""
+            with pytest.raises(ConnectionRefusedError):
+                ask(port)
+            go_on.set()
+            with client.makefile("rb") as response:
+                assert response.read().partition(b"\r\n\r\n")[2] == bytes(size)
         loop.join(timeout=30)
         assert not loop.is_alive()
 
