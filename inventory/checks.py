@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import FieldError
 from django.utils.module_loading import import_string
 
-from inventory.querysets import OwnedQuerySet
+from inventory.querysets import OwnedQuerySet, ResourceQuerySet
 
 
 @register
@@ -48,8 +48,10 @@ def rows_can_be_scoped(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
 
 
 def _scope_problem(rows: Any) -> str:
+    if not isinstance(rows, ResourceQuerySet):
+        return "is no ResourceQuerySet, so it has no scope"
     for name in ("provider", "tenant"):
-        lookup = getattr(rows, name, None)
+        lookup = getattr(rows, name)
         try:
             rows.filter(**{f"{lookup}__isnull": False} if lookup else {})
         except FieldError:
@@ -62,7 +64,7 @@ def _scope_problem(rows: Any) -> str:
 
 def _action_problem(declared: dict[str, Any], permissions: set[str]) -> str:
     if "permission" not in declared:
-        return "names no permission. Without one, whoever may log in may run it. If you mean that: permission=None"
+        return "names no permission. Without one, whoever may view the resources may run it: permission=None"
     if declared["permission"] not in {None, *permissions}:
         return f"requires {declared['permission']}, a permission that no model has"
     serializer_class = declared.get("serializer_class")
@@ -80,19 +82,21 @@ def _permissions() -> Iterator[str]:
 
 
 def _viewsets() -> set[Any]:
-    paths = {
-        path for origin, path in _paths() if "COLLECTIONS" in origin or origin.startswith("The subcollection")
-    }
-    return {import_string(path) for path in paths if not _problem(path)}
+    return {import_string(path) for _, path in _viewset_paths() if not _problem(path)}
 
 
 def _paths() -> Iterator[tuple[str, str]]:
-    for setting in ("DRIVERS", "TASK_HANDLERS", "COLLECTIONS"):
+    for setting in ("DRIVERS", "TASK_HANDLERS"):
         for key, path in getattr(settings, setting).items():
             yield f"settings.{setting}[{key!r}]", path
     for path in settings.REFRESH_PARTS:
         yield "settings.REFRESH_PARTS", path
+    yield from _viewset_paths()
+
+
+def _viewset_paths() -> Iterator[tuple[str, str]]:
     for collection, path in settings.COLLECTIONS.items():
+        yield f"settings.COLLECTIONS[{collection!r}]", path
         viewset = None if _problem(path) else import_string(path)
         for subcollection, declared in getattr(viewset, "subcollections", {}).items():
             yield f"The subcollection {subcollection} of {collection}", declared.viewset

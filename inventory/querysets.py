@@ -13,7 +13,7 @@ from django.db.models import Func, Model, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare
-from inventory.db.inspection import comparisons, has_lookup, is_filtered
+from inventory.db.inspection import comparisons, has_lookup
 from inventory.db.links import links_of
 from inventory.db.lookups import Connected
 from inventory.db.statements import Param
@@ -51,8 +51,9 @@ class ResourceQuerySet(models.QuerySet[Any]):
         return self._restricted(user, self.provider, self.tenant)
 
     def _restricted(self, user: User, provider: str | None, tenant: str | None) -> Condition:
-        restriction = restriction_of(user) if provider else None
-        return restriction.condition(provider, tenant) if restriction and provider else EVERYTHING
+        if provider is None or (restriction := restriction_of(user)) is None:
+            return EVERYTHING
+        return restriction.condition(provider, tenant)
 
     def visible_to(self, user: User) -> Self:
         """Only the rows within the user's restriction."""
@@ -64,9 +65,9 @@ class ResourceQuerySet(models.QuerySet[Any]):
         if row == "pk":
             return Subquery(self.filter(**{owner: OuterRef("pk")}).counted())
         links = links.filter(**{owner: OuterRef("pk")}).order_by()
-        if is_filtered(self.query):
+        if self.query.where:
             links = links.filter(**{f"{row}__in": self.order_by().values("pk")})
-        return Subquery(links.values_list(_different(row)))
+        return Subquery(links.values_list(_count_distinct(row)))
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """A query for the number of these rows, which must not be sliced, grouped or distinct."""
@@ -123,11 +124,11 @@ class TalliedQuerySet(OwnedQuerySet):
         return super().count() if stored is None else int(stored.get()[0])
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
-        asked = comparisons(self.query, ignoring=Connected)
-        if asked is None or not {name for name, *_ in asked} <= set(self.count_partition):
+        conditions = comparisons(self.query, ignoring=Connected)
+        if conditions is None or not {name for name, *_ in conditions} <= set(self.count_partition):
             return None
         tallies = self.tallies().using(self.db)
-        for name, lookup, value in asked:
+        for name, lookup, value in conditions:
             tallies = tallies.filter(**{f"{name}__{lookup}": value})
         if self._is_connected():
             tallies = tallies.filter(provider__connected=True)
@@ -173,12 +174,13 @@ class TaskQuerySet(ResourceQuerySet):
     def scope_of(self, user: User) -> Condition:
         """A user's own tasks, or with the permission to view tasks everybody's, within the user's restriction.
 
-        A task outlives its provider. Restricted users still see their own tasks of deleted providers.
+        Their own tasks need not lead to where a restricted user may look: a task may have no instance, and it
+        outlives its provider.
         """
-        reached = super().scope_of(user)
-        if reached is not EVERYTHING:
-            reached |= compare("provider__isnull", True) & compare("owner", user.pk)
-        return reached & _own_unless(user, "inventory.view_task", "owner")
+        scope = super().scope_of(user)
+        if scope is not EVERYTHING and user.pk is not None:
+            scope |= compare("owner", user.pk)
+        return scope & _own_unless(user, "inventory.view_task", "owner")
 
     def unfinished(self) -> Self:
         return self.exclude(state="Finished")
@@ -241,5 +243,5 @@ def _own_unless(user: User, permission: str, lookup: str) -> Condition:
     return NOTHING if user.pk is None else compare(lookup, user.pk)
 
 
-def _different(column: str) -> Func:
+def _count_distinct(column: str) -> Func:
     return Func(column, template="COUNT(DISTINCT %(expressions)s)", output_field=models.BigIntegerField())

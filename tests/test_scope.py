@@ -29,7 +29,7 @@ from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.restrictions import Restriction
-from secgroups.models import Membership
+from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, plant
 
 #: A provider that nobody has. A statement that has this number asked for the scope.
@@ -69,6 +69,7 @@ def kept(reader: User) -> Planted:
     """What the reader is to see."""
     planted = plant("kept")
     Task.objects.create(name="kept", queue="vms/1", provider=planted.provider, vm=planted.vm, state="Finished")
+    Task.objects.create(name="own", queue="vms/1", provider=planted.provider, owner=reader, state="Finished")
     return planted
 
 
@@ -207,6 +208,7 @@ def test_every_answer_is_as_without_what_lies_outside_and_asks_for_the_scope(
     walk: Any, client: Client, reader: User, others: Callable[[], Planted]
 ) -> None:
     without = {url: text_of(answer) for url, answer in walk(client, reader)}
+    assert [url for url, text in without.items() if not text.startswith("200 ")] == []
     others()
     different, elsewhere, walked = [], set(), walk(client, reader)
     while True:
@@ -283,6 +285,36 @@ def test_no_change_names_what_lies_outside(client: Client, kept: Planted, others
             assert [one["success"] for one in answer.json()["results"]] == [False], answer.json()
         assert "meadow" not in answer.content.decode()
     assert not Task.objects.filter(state="Queued").exists()
+
+
+def test_own_tasks_are_there_wherever_they_lead(client: Client, kind: str) -> None:
+    resources = client.get("/api/tasks?expand=resources&attributes=name").json()["resources"]
+    assert {resource["name"] for resource in resources} == {"kept", "own"}
+
+
+def test_an_operator_of_a_tenant_can_change_and_refresh_in_the_admin(
+    client: Client, kind: str, kept: Planted
+) -> None:
+    url = page_of(Vm, "add_groups", ids=kept.vm.pk)
+    assert client.post(url, {"groups": [kept.db.pk]}).status_code == HTTPStatus.FOUND
+    chosen = {"action": "refresh", "_selected_action": [kept.vm.pk]}
+    assert client.post(page_of(Vm, "changelist"), chosen).status_code == HTTPStatus.FOUND
+    queued = Task.objects.filter(state="Queued").order_by("pk").values_list("queue", flat=True)
+    assert list(queued) == [f"vms/{kept.vm.pk}", f"providers/{kept.provider.pk}"]
+
+
+def test_no_list_of_the_admin_tells_what_belongs_to_what_lies_outside(
+    client: Client, kept: Planted, others: Callable[[], Planted]
+) -> None:
+    """`meadow.vm` has the reader's `db`, which a list filtered by it would show."""
+    meadow = others()
+    Membership.objects.filter(security_group=kept.db, network_port=meadow.port).update(vm=meadow.vm)
+    found = {
+        row.pk: client.get(page_of(SecurityGroup, "changelist", vms__id__exact=row.pk)).context["cl"].result_count
+        for row in (kept.vm, meadow.vm)
+    }
+    assert found[kept.vm.pk] > 0
+    assert found[meadow.vm.pk] == 0
 
 
 def test_a_number_is_kept_for_providers_and_counted_for_tenants(kept: Planted, reader: User) -> None:

@@ -91,6 +91,12 @@ class LinkFilter(admin.RelatedFieldListFilter):
     def has_output(self) -> bool:
         return self.lookup_val is not None
 
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Nothing, if the user may not see the object: otherwise the list would tell what belongs to it."""
+        if len(self.lookup_choices) < len(self.lookup_val or []):
+            return queryset.none()
+        return super().queryset(request, queryset)
+
     def field_choices(
         self, field: Field[Any, Any], request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, Any]]:

@@ -43,7 +43,8 @@ class RefreshableAdmin(LinkedAdmin[M]):
         return self._refresh(request, rows, force=True)
 
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
-        selected = list(rows[: MAX_SELECTED + 1])
+        # A refresh depends on the provider, whether or not the list may show it.
+        selected = list(rows.prefetch_related(None)[: MAX_SELECTED + 1])
         if len(selected) > MAX_SELECTED:
             notices.error(request, messages.too_many_selected(MAX_SELECTED))
             return None

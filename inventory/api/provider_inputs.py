@@ -186,8 +186,7 @@ class ProviderInput(StrictSerializer, serializers.ModelSerializer[Provider]):
         url, path = self._resulting(attrs, "url"), self._resulting(attrs, "path")
         if "path" in provided and url:
             raise serializers.ValidationError({"path": "It requires a hostname. A url has its own path."})
-        driver_class = Provider(vendor=self._resulting(attrs, "vendor")).driver_class
-        openstack = driver_class is not None and driver_class.vendor == "openstack"
+        openstack = self._resulting(attrs, "vendor") == "openstack"
         for name, address in (("url", url), ("path", path)):
             if openstack and KEYSTONE_V2.search(address or ""):
                 raise serializers.ValidationError({name: "Only version 3 of Keystone's API is supported."})

@@ -19,11 +19,6 @@ def has_lookup(query: Query, kind: type[Lookup[Any]]) -> bool:
     return any(isinstance(condition, kind) for condition in query.where.children)
 
 
-def is_filtered(query: Query) -> bool:
-    """Whether the query has any condition."""
-    return bool(query.where.children)
-
-
 def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str, str, Any]] | None:
     """The comparisons of a query on one table, each with the attribute's name, a lookup and a value.
 
@@ -34,15 +29,15 @@ def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str,
         return None
     if query.where.negated or query.where.connector != AND:
         return None
-    found: list[tuple[str, str, Any]] = []
+    values: list[tuple[str, str, Any]] = []
     for condition in query.where.children:
         match condition:
             case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value):
-                found.append((field.attname, "exact", value))
+                values.append((field.attname, "exact", value))
             case Exact(lhs=Col(target=field), rhs=ResolvedOuterRef() as outer):
-                found.append((field.attname, "exact", OuterRef(outer.name)))  # type: ignore[attr-defined]
+                values.append((field.attname, "exact", OuterRef(outer.name)))  # type: ignore[attr-defined]
             case Among(lhs=Col(target=field), rhs=ids):
-                found.append((field.attname, "among", ids))
+                values.append((field.attname, "among", ids))
             case _ if not isinstance(condition, ignoring):
                 return None
-    return found
+    return values

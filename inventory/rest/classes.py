@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Concat, Substr, Upper
 
 from inventory.db.conditions import EVERYTHING, Condition, any_of, compare
 from inventory.db.expressions import ByCodePoint, fold
@@ -28,6 +27,8 @@ class ClassNames(dict[str, str]):
     def __init__(self, ending: str) -> None:
         super().__init__()
         self.ending = ending
+        for vendor in settings.DRIVERS:
+            self[vendor]  # so that those of two endings are never equal
 
     def __missing__(self, vendor: str) -> str:
         word = vendor[:1].upper() + vendor[1:]
@@ -44,10 +45,8 @@ class ClassNames(dict[str, str]):
         Every vendor belongs to a provider, and there are few providers. So the database evaluates the condition
         for them, with the same lookups as for any other text.
         """
-        word = Concat(Upper(Substr("vendor", 1, 1)), Substr("vendor", 2))
-        name = Concat(Value(_PREFIX), word, Value(_SEPARATOR + self.ending))
-        whole = When(vendor__contains=_SEPARATOR, then=F("vendor"))
-        providers = Provider.objects.alias(**{TYPE: Case(whole, default=name, output_field=CharField())})
+        names = [When(vendor=vendor, then=Value(self[vendor])) for vendor in _vendors_of(Provider.objects.all())]
+        providers = Provider.objects.alias(**{TYPE: Case(*names, output_field=CharField())})
         return any_of([compare("vendor", vendor) for vendor in _vendors_of(providers.filter(condition.q()))])
 
     def order(self, *, ignore_case: bool) -> Combinable:

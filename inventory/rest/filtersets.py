@@ -159,7 +159,7 @@ def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query
         filter_ = filterset.base_filters[name]
         try:
             condition = _condition(filter_, _cleaned(filter_.field, query, name))
-            column = resource_type.columns.get(str(filter_.field_name))
+            column = resource_type.columns.get(name.partition("__")[0])
             if column is not None and column.class_names is not None:
                 condition = column.class_names.settled(condition)
             conditions.append(condition)

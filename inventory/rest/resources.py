@@ -39,7 +39,7 @@ class RelatedCount(Expression):
         return self.within(scope_of(user, self._target))
 
     def within(self, scope: Condition) -> Self:
-        return type(self)(self.model, self.relation, scope)
+        return self if scope is self.scope else type(self)(self.model, self.relation, scope)
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         relation: Any = self.model._meta.get_field(self.relation)

@@ -116,9 +116,8 @@ class CollectionViewSet(ActionViewSet):
         return Parent(parent, self.reader.scope(parent), parent.subcollections[self.collection], pk)
 
     def require_parent(self) -> None:
-        parent = self.parent
-        if parent and not self.reader.row_query(parent.resource_type).filter(compare("pk", parent.pk)).ids():
-            raise NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
+        if self.parent and not self._parent_query(self.parent).ids():
+            raise self._no_parent(self.parent)
 
     def _not_found(self, pk: object) -> NoReturn:
         """Raise a 404 that names the missing resource: the parent or this one."""
@@ -128,14 +127,18 @@ class CollectionViewSet(ActionViewSet):
     @cached_property
     def parent_row(self) -> Any:
         """The parent's row, for viewsets that are only used below a parent. Raises 404 if there is none."""
-        name = self.parent_collection
-        if name is None:
+        if self.parent is None:
             raise LookupError(f"{type(self).__name__} stands below nothing")
-        parent, pk = get_resource_type(name), self.kwargs[f"{name}_pk"]
-        row = _named(self.reader.row_query(parent), pk).first()
+        row = self._parent_query(self.parent).first()
         if row is None:
-            raise NotFound(parent.label, pk)
+            raise self._no_parent(self.parent)
         return row
+
+    def _parent_query(self, parent: Parent) -> RowQuery:
+        return self.reader.row_query(parent.resource_type).filter(compare("pk", parent.pk))
+
+    def _no_parent(self, parent: Parent) -> NotFound:
+        return NotFound(parent.resource_type.label, self.kwargs[f"{self.parent_collection}_pk"])
 
     @property
     def error_subject(self) -> str:  # type: ignore[override]
@@ -154,12 +157,12 @@ class CollectionViewSet(ActionViewSet):
 
     def needed_permissions(self) -> tuple[str, ...]:
         """The permissions to see the parent, then those for the action or for reading."""
-        above = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
+        of_parent = get_resource_type(self.parent_collection).view_permissions if self.parent_collection else ()
         if self.requested_action and (permission := self.requested_action.kwargs.get("permission")):
-            return (*above, permission)
+            return (*of_parent, permission)
         if self.is_action and not self.requested_action:
-            return above
-        return above + self.resource_type.view_permissions
+            return of_parent
+        return of_parent + self.resource_type.view_permissions
 
     # --- Reading ---
 

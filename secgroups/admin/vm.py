@@ -92,10 +92,12 @@ class VmAdmin(base.VmAdmin):
         vms = self.get_queryset(request).filter(pk__in=pks).prefetch_related(prefetch)
         if not vms:
             raise Http404
+        # Changes depend on the provider, whether or not the page may show it.
+        targets = visible_rows(self.model, request).filter(pk__in=pks).select_related("provider")
         data = request.POST if request.method == "POST" else None
-        form = FORMS[action](_choices(request, action, vms), data)
+        form = FORMS[action](_choices(request, action, targets), data)
         if form.is_valid():
-            return self._request_changes(request, action, vms, form.cleaned_data["groups"])
+            return self._request_changes(request, action, targets, form.cleaned_data["groups"])
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action} security groups".capitalize(),

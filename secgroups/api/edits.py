@@ -47,11 +47,6 @@ class EditingViewSet(CollectionViewSet):
             return decide(row, payload), href_of(row)
 
         def refuse(row: Any, payload: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
-            if self.requested_action.detail and row is None:
-                try:
-                    row = self.row_named(payload)
-                except APIException as unnamed:
-                    error = unnamed
             name = row or payload.get("name", payload.get("id", payload.get("href")))
             about = f"{subject} {name}" if row or isinstance(name, str | int) else f"a {subject}"
             return Refused(cannot(verb, about, message_of(error))), href_of(row)

@@ -45,7 +45,7 @@ def test_an_action_may_be_declared_so(declared: dict[str, Any], monkeypatch: pyt
 @pytest.mark.parametrize(
     ("declared", "problem"),
     [
-        ({}, "names no permission. Without one, whoever may log in may run it"),
+        ({}, "names no permission. Without one, whoever may view the resources may run it: permission=None"),
         ({"permission": "inventory.paint_zone"}, "requires inventory.paint_zone, a permission that no model has"),
         ({"permission": None, "serializer_class": Loose}, "takes Loose, which is no StrictSerializer"),
     ],

@@ -221,9 +221,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
     def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], payload: dict[str, Any]) -> Any:
         row: Any = self.resource(self.kwargs["pk"]) if self.detail else None
         try:
-            self.check_keys(payload)
             if self.requested_action.detail:
                 row = row or self.row_named(payload)
+            self.check_keys(payload)
+            if self.requested_action.detail:
                 payload = without(payload, *self.identified_by)
             return seeing_others(act, row, payload)
         except APIException as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db.models import Q
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 
@@ -14,7 +16,7 @@ from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
-from inventory.rest.resources import Viewer
+from inventory.rest.resources import RelatedCount, Viewer
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -35,15 +37,18 @@ def compared(attribute: Attribute, filter_: Filter, viewer: Viewer) -> Condition
     if attribute.kind is Kind.LIST:
         return list_condition(attribute.name, attribute.expression, filter_, viewer)
     condition = _compared(attribute, filter_)
+    if isinstance(attribute.expression, RelatedCount) and attribute.expression.scope.values:
+        # The ids of a restriction are in its shape, which no other user's filter has.
+        return replace(condition, recurs=False)
     return condition if attribute.class_names is None else attribute.class_names.settled(condition)
 
 
-def _compared(attribute: Attribute, parsed: Filter) -> Condition:
-    opposite = parsed.operator.opposite
-    found = _positive(attribute, opposite or parsed.operator, parsed.operand)
+def _compared(attribute: Attribute, filter_: Filter) -> Condition:
+    opposite = filter_.operator.opposite
+    condition = _positive(attribute, opposite or filter_.operator, filter_.operand)
     if not opposite:
-        return found
-    return ~found | compare_by(IsNull, attribute.expression, True) if not _has_null(parsed) else ~found
+        return condition
+    return ~condition if _has_null(filter_) else ~condition | compare_by(IsNull, attribute.expression, True)
 
 
 def holds_for_null(filter_: Filter) -> bool:

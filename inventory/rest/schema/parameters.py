@@ -33,12 +33,7 @@ def selecting(resource_type: ResourceType) -> list[OpenApiParameter]:
         if isinstance(relation, ToOne)
         for attribute in attributes_of(get_resource_type(relation.collection))
     ]
-    attributes = [
-        *_attributes(resource_type),
-        *sorted(resource_type.computed_names),
-        *resource_type.relations,
-        *relations,
-    ]
+    attributes = [*attributes_of(resource_type), *resource_type.relations, *relations]
     return [
         _names(
             "expand",
@@ -51,10 +46,6 @@ def selecting(resource_type: ResourceType) -> list[OpenApiParameter]:
             "Shows only these, `href` and `id`. Computed attributes and relations must be named to be shown.",
         ),
     ]
-
-
-def _attributes(resource_type: ResourceType) -> list[str]:
-    return ["href", "id", *resource_type.columns]
 
 
 def listing(resource_type: ResourceType) -> list[OpenApiParameter]:
