@@ -94,6 +94,7 @@ class VmAdmin(base.VmAdmin):
             raise Http404
         # Changes depend on the provider, whether or not the page may show it.
         targets = visible_rows(self.model, request).filter(pk__in=pks).select_related("provider")
+        targets = targets.defer("provider__credentials")
         data = request.POST if request.method == "POST" else None
         form = FORMS[action](_choices(request, action, targets), data)
         if form.is_valid():
