@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -13,6 +14,7 @@ from django.db.models.functions import Concat
 
 from inventory.db.expressions import Collected, Folded, fold
 from inventory.db.statements import CompiledQuery, Param
+from inventory.logins import Login
 
 _in_any_case = CompiledQuery(
     lambda: User.objects.alias(folded=Folded("username")).filter(folded=Param("name")).values_list("username")
@@ -47,8 +49,12 @@ class AccountBackend(ModelBackend):
     def authenticate(
         self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
+        """The user with this password, or None. Raises `TooManyLogins`, if a request tries too often."""
         userid = username and userid_of(username)
-        return super().authenticate(request, username=userid, password=password, **kwargs)
+        if request is None or userid is None or password is None:  # not from a client
+            return super().authenticate(request, username=userid, password=password, **kwargs)
+        check = partial(super().authenticate, request, username=userid, password=password, **kwargs)
+        return Login.of_name(request, userid).limit(check)
 
     @staticmethod
     def hand_over(user: User, permissions: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from math import ceil
 
 # Providers
 
@@ -43,6 +44,15 @@ def deleting_rows(name: str, done: int, total: int) -> str:
 
 def deleted(name: str) -> str:
     return f"Deleted provider {name}."
+
+
+# Logins
+
+TOO_MANY_CHECKS = "Too many logins at the same time. Retry in a second."
+
+
+def too_many_logins(seconds: int) -> str:
+    return f"Too many failed logins. Retry in {ceil(seconds / 60)} min."
 
 
 # Testing a connection

@@ -10,7 +10,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
-from inventory import overdue, runner
+from inventory import logins, overdue, runner
 from inventory.backoff import stop
 from inventory.leases import LeaseLost
 from inventory.models import AuthToken, Tally
@@ -63,7 +63,11 @@ def queue_due_refreshes() -> None:
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, idempotency keys and rate limits, sum up tallies, and retry failed deletions."""
+    """Delete expired tokens, and old login failures, idempotency keys and rate limits.
+
+    Also sum up tallies, and retry failed deletions.
+    """
+    logins.forget_old_failures()
     AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
     idempotency.forget_old_keys()
     forget_old_rates()

@@ -224,6 +224,11 @@ IDEMPOTENCY_ANSWER = env.int("IDEMPOTENCY_ANSWER", default=1_000_000)
 #: Maximum number of requests that wait for a task (`?wait=30`) in one process. Others are answered at once.
 API_WAITING = env.int("API_WAITING", default=2)
 
+#: How many logins of an account at one address, and of an address, may fail within this time.
+LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5)
+LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=100)
+LOGIN_FAILURE_WINDOW = timedelta(seconds=env.int("LOGIN_FAILURE_WINDOW", default=900))
+
 KNOX_TOKEN_MODEL = "inventory.AuthToken"  # noqa: S105 - no password
 #: How long a token lives after its last use, by requester type.
 TOKEN_TTL = {
@@ -293,6 +298,13 @@ CACHES = {
     for name in ("default", "passwords")
 }
 AUTHENTICATION_BACKENDS = ["inventory.accounts.AccountBackend"]
+#: The first one hashes. The others are of older releases: their passwords are hashed anew at the next login.
+PASSWORD_HASHERS = [
+    "inventory.hashers.PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")

@@ -106,6 +106,7 @@ ELSEWHERE = {
     },
     "inventory/rest/http/authentication.py": {
         "AuthToken.objects.filter": "who is asking is not known yet, or their own token",
+        "LoginFailure.objects.filter": "who is asking is not known yet",
         "User.objects.filter": "who is asking is not known yet",
         "GroupMember.objects.filter": "the user who is asking",
         "Permission.objects.order_by": "permissions are everybody's",

@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from inventory.admin.auth_token import AuthTokenAdmin
 from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
+from inventory.admin.login_failure import LoginFailureAdmin
 from inventory.admin.provider import ProviderAdmin
 from inventory.admin.task import CallRateAdmin, LeaseAdmin, TaskAdmin
 
@@ -16,6 +17,7 @@ __all__ = [
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
     "LeaseAdmin",
+    "LoginFailureAdmin",
     "NetworkPortAdmin",
     "PortInline",
     "ProviderAdmin",

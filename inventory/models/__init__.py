@@ -4,6 +4,7 @@ from inventory.models.account import AuthToken, Group, GroupMember, User
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
+from inventory.models.login_failure import LoginFailure
 from inventory.models.network_port import NetworkPort
 from inventory.models.provider import Provider
 from inventory.models.tally import Tally
@@ -21,6 +22,7 @@ __all__ = [
     "IdempotencyKey",
     "Instance",
     "Lease",
+    "LoginFailure",
     "NetworkPort",
     "Provider",
     "Tally",

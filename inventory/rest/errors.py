@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from inventory.faults import passes
+from inventory.logins import TooManyLogins
 from inventory.models import Provider, Vm
 from inventory.rest import messages
 from inventory.services import QueueFull
@@ -146,6 +147,13 @@ def _before_a_view(status: int, view_name: str) -> Any:
         return page
 
     return handler
+
+
+def refused_login(request: HttpRequest, error: TooManyLogins) -> HttpResponse:
+    """The answer to a login on a page that is refused."""
+    response = _error(request, error.status_code, message_of(error))
+    response.headers["Retry-After"] = str(error.wait)
+    return response
 
 
 def _error(request: HttpRequest, status: int, message: str) -> HttpResponse:

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.core.cache import caches
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model
+from django.db.models import Exists, Model
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from knox.auth import TokenAuthentication as KnoxAuthentication
@@ -24,7 +24,8 @@ from rest_framework.request import Request
 
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
-from inventory.models import AuthToken, GroupMember
+from inventory.logins import Login, client_network, window_start
+from inventory.models import AuthToken, GroupMember, LoginFailure
 from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
 
@@ -70,6 +71,7 @@ class TokenAuthentication(KnoxAuthentication):
             _check_text(token)
             user, auth_token = self.authenticate_credentials(token.strip().encode())
         except AuthenticationFailed:
+            Login.of_token(request, token).fail_once()
             raise AuthenticationFailed(messages.INVALID_TOKEN) from None
         if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
             _renew(auth_token)
@@ -103,19 +105,28 @@ class BasicAuthentication(authentication.BasicAuthentication):
 
     This process caches a keyed digest of the user, the password and its hash in the database. Each request still
     reads the user, so a changed password, an inactive or a deleted user take effect at once. Wrong passwords are
-    not cached.
+    not cached. They count before the cache is used, which would tell a right password from wrong ones otherwise.
     """
 
-    _users = CompiledQuery(lambda: User.objects.filter(username=Param("name")).values_list(*_columns(User)))
+    _users = CompiledQuery(
+        lambda: User.objects.filter(username=Param("name")).values_list(
+            Exists(LoginFailure.objects.filter(address=Param("address"), failed_on__gt=Param("since"))),
+            *_columns(User),
+        )
+    )
 
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
         _check_text(userid)
         password_cache = caches["passwords"]
-        for values in list(self._users(name=userid)) or self._users(name=userid_of(userid)):
+        client = {"address": client_network(request), "since": window_start()}
+        users = list(self._users(name=userid, **client)) or self._users(name=userid_of(userid), **client)
+        for has_failures, *values in users:
             user = _made(User, values)
             if user.is_active and password_cache.get(_digest(user, password)):
+                if has_failures:
+                    Login.of_user(request, user).succeed()
                 return user, None
         user, _ = super().authenticate_credentials(userid, password, request)
         if user.backend == ACCOUNTS:  # other backends may not use the hash

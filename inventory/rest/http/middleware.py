@@ -13,7 +13,8 @@ from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from inventory.rest.errors import is_api
+from inventory.logins import TooManyLogins
+from inventory.rest.errors import is_api, refused_login
 
 _SLASHES = re.compile("/{2,}")
 
@@ -55,7 +56,10 @@ class SessionMiddleware(_ForBrowsers, sessions.SessionMiddleware):
 
 
 class AuthenticationMiddleware(_ForBrowsers, auth.AuthenticationMiddleware):
-    pass
+    """Also answers logins on pages that are refused. The API has a handler of its own."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return refused_login(request, exception) if isinstance(exception, TooManyLogins) else None
 
 
 class MessageMiddleware(_ForBrowsers, messages.MessageMiddleware):
