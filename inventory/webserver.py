@@ -11,7 +11,6 @@ import os
 import resource
 import time
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -22,6 +21,8 @@ from waitress.channel import HTTPChannel
 from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
 from waitress.wasyncore import close_all, dispatcher, loop
+
+from inventory.proxies import Proxies, peer_address
 
 #: How often a process looks whether it must stop.
 POLL_SECONDS = 1.0
@@ -97,17 +98,19 @@ class BufferingWorker(Worker):
             self._serve(dispatchers, min(POLL_SECONDS, 0.1))
 
     def _application(self) -> WSGIApplication:
-        """The application as clients see it: the scheme is that of a trusted proxy, and HEAD has no body.
-
-        Trusted are the proxies of `--forwarded-allow-ips`, and all on a Unix socket.
-        """
+        """The application, with scheme and client as trusted proxies tell them, and without a body for HEAD."""
+        proxies = Proxies(self.cfg.forwarded_allow_networks(), everybody="*" in self.cfg.forwarded_allow_ips)
         trusting = proxy_headers_middleware(
             self.wsgi, trusted_proxy="*", trusted_proxy_headers={"x-forwarded-proto"}
         )
         distrusting = proxy_headers_middleware(self.wsgi)
 
         def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            application = trusting if self._trusts(environ["REMOTE_ADDR"]) else distrusting
+            peer = peer_address(environ["REMOTE_ADDR"])
+            trusted = proxies.include(peer)
+            client = proxies.client(peer, environ.get("HTTP_X_FORWARDED_FOR") if trusted else None)
+            environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = str(client)
+            application = trusting if trusted else distrusting
             response: Iterable[bytes] = application(environ, start_response)
             if environ["REQUEST_METHOD"] != "HEAD":
                 return response
@@ -115,16 +118,6 @@ class BufferingWorker(Worker):
             return ()
 
         return respond
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return True  # a Unix socket, whose clients have no address
-        if isinstance(peer, IPv6Address) and peer.ipv4_mapped:
-            peer = peer.ipv4_mapped
-        networks = self.cfg.forwarded_allow_networks()
-        return "*" in self.cfg.forwarded_allow_ips or any(peer in network for network in networks)
 
 
 def _all_descriptors() -> int:
