@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 
 from inventory import drivers
-from inventory.messages import ENTER_AGAIN
-from inventory.models import Provider
+from inventory.messages import ENTER_AGAIN, invalid_end
+from inventory.models import AuthToken, Provider
+from inventory.services import latest_end
 
 
 class WriteOnlyInput(forms.TextInput):
@@ -167,3 +171,44 @@ class ProviderTestForm(ConnectionForm):
     def _get_validation_exclusions(self) -> set[str]:
         """Skip the name, because nothing is saved."""
         return super()._get_validation_exclusions() | {"name"}
+
+
+class TokenForm(forms.ModelForm[AuthToken]):
+    """A new token of a user."""
+
+    #: The owner; set by the page.
+    user: ClassVar[Any]
+
+    name = forms.CharField(max_length=255)
+    addresses = LinesField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The networks from which it can be used, one in each line. Leave blank for all.",
+    )
+
+    class Meta:
+        model = AuthToken
+        fields = ["name", "read_only", "group", "addresses", "ends_on"]
+        help_texts = {
+            "read_only": "It can't change anything.",
+            "group": "It has the permissions of this group only. Leave blank for all of yours.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["group"].queryset = self.user.groups.all()  # type: ignore[attr-defined]
+        self.fields["ends_on"].initial = latest_end()
+
+    def clean_addresses(self) -> list[str]:
+        lines = (self.cleaned_data["addresses"] or "").split()
+        try:
+            return [str(ip_network(line)) for line in lines]
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_ends_on(self) -> datetime:
+        ends_on: datetime = self.cleaned_data["ends_on"]
+        latest = latest_end()
+        if not timezone.now() < ends_on <= latest:
+            raise forms.ValidationError(invalid_end(latest))
+        return ends_on

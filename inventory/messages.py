@@ -55,6 +55,25 @@ def too_many_logins(seconds: int) -> str:
     return f"Too many failed logins. Retry in {ceil(seconds / 60)} min."
 
 
+TOKEN_OF_ANOTHER = "This token is another user's."  # noqa: S105 - no token
+
+
+def too_many_tokens(limit: int) -> str:
+    return f"You have {limit:,} valid tokens, which is the limit. Revoke some, or wait until one expires."
+
+
+def invalid_end(latest: datetime) -> str:
+    return f"It must be a time between now and {latest:%Y-%m-%dT%H:%M:%SZ}."
+
+
+def token_created(name: str) -> str:
+    return f"Created token {name}. It is shown only once."
+
+
+def token_revoked(name: str) -> str:
+    return f"Revoked token {name}."
+
+
 # Testing a connection
 
 CREDENTIALS_ACCEPTED = "The cloud responds and accepts the credentials."

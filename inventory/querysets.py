@@ -230,6 +230,17 @@ class GroupQuerySet(ResourceQuerySet):
         return _own_unless(user, "auth.view_group", "user")
 
 
+class AuthTokenQuerySet(ResourceQuerySet):
+    def scope_of(self, user: User) -> Condition:
+        """The user's own tokens, or with the permission to view tokens everybody's.
+
+        A user who is limited to a group sees those that are limited to it.
+        """
+        group = getattr(user, "group", None)
+        own = _own_unless(user, "inventory.view_authtoken", "user")
+        return own & compare("group", group.pk) if group else own
+
+
 class InstanceManager(models.Manager.from_queryset(VmQuerySet)):  # type: ignore[misc]
     def get_queryset(self) -> VmQuerySet:
         rows: VmQuerySet = super().get_queryset()

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from inventory import messages
-from inventory.services import QueueFull
+from inventory.services import QueueFull, TooManyTokens
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class AdminSite(admin.AdminSite):
 
 
 def telling(view: View) -> View:
-    """Wraps an admin view to handle full queues, concurrent changes and impossible values.
+    """Wraps an admin view to handle full queues, too many tokens, concurrent changes and impossible values.
 
     After a conflict with another user it runs the view again, which then sees their change. A view runs in one
     transaction, so nothing is left of the first run.
@@ -41,7 +41,7 @@ def telling(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except QueueFull as error:
+        except (QueueFull, TooManyTokens) as error:
             notices.error(request, messages.nothing_done(error))
             return redirect(request.get_full_path())
         except ObjectDoesNotExist as error:

@@ -211,6 +211,7 @@ COLLECTIONS = {
     "security_groups": "secgroups.api.DeletableSecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "users": "inventory.api.UserViewSet",
+    "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",
     "zones": "inventory.api.ZoneViewSet",
 }
@@ -235,6 +236,10 @@ TOKEN_TTL = {
     "api": timedelta(seconds=env.int("TOKEN_TTL", default=600)),
     "ui": timedelta(seconds=env.int("TOKEN_TTL_UI", default=3600)),
 }
+#: How long a token lives at most, however often it is used.
+TOKEN_MAX_TTL = timedelta(seconds=env.int("TOKEN_MAX_TTL", default=90 * 24 * 3600))
+#: Maximum number of valid tokens of a user.
+TOKEN_LIMIT = env.int("TOKEN_LIMIT", default=10_000)
 REST_KNOX = {"AUTO_REFRESH": True}
 #: Our model replaces knox's only one. Its migrations would still create the table.
 MIGRATION_MODULES = {"knox": None}

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
 from inventory.rate_limit import slow_down
+from inventory.services import create_token
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 #: Vendors, and the types of providers of theirs in the API.
@@ -79,6 +80,8 @@ def company(owner: User) -> Cast:
     for name in ("operators", "readers"):
         Group.objects.create(name=name).user_set.add(User.objects.create_user(f"one of {name}"))
     Zone.objects.create(name="other", description="Not in reality.")
+    for name in ("backup", "monitoring"):
+        create_token(user=owner, name=name)
     for number in (1, 2):
         Task.objects.create(
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"

@@ -108,7 +108,7 @@ ELSEWHERE = {
         "AuthToken.objects.filter": "who is asking is not known yet, or their own token",
         "LoginFailure.objects.filter": "who is asking is not known yet",
         "User.objects.filter": "who is asking is not known yet",
-        "GroupMember.objects.filter": "the user who is asking",
+        "LimitedUser.objects.filter": "the user who is asking",
         "Permission.objects.order_by": "permissions are everybody's",
     },
     "inventory/rest/http/idempotency.py": {
@@ -116,7 +116,6 @@ ELSEWHERE = {
         "IdempotencyKey.objects.bulk_create": "a write",
     },
     "inventory/rest/http/views.py": {
-        "AuthToken.objects.create": "a write",
         "AuthToken.objects.filter": "the token of the request",
     },
     "inventory/rest/query/lists.py": {"texts.model._default_manager.filter": "it filters by the scope too"},

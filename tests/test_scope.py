@@ -335,7 +335,7 @@ def test_every_table_of_the_inventory_is_read_by_scope() -> None:
     """A model that is new has a queryset that says how its rows lead to a provider, or stands here."""
     others = {
         "AuthToken",
-        "GroupMember",
+        "LimitedUser",
         "IdempotencyKey",
         "LoginFailure",
         "Tally",

@@ -6,6 +6,7 @@ from inventory.api.groups import GroupViewSet
 from inventory.api.network_ports import NetworkPortViewSet
 from inventory.api.providers import ProviderViewSet
 from inventory.api.tasks import TaskViewSet
+from inventory.api.tokens import TokenViewSet
 from inventory.api.users import UserViewSet
 from inventory.api.vms import InstanceViewSet, VmViewSet
 from inventory.api.zones import ZoneViewSet
@@ -18,6 +19,7 @@ __all__ = [
     "NetworkPortViewSet",
     "ProviderViewSet",
     "TaskViewSet",
+    "TokenViewSet",
     "UserViewSet",
     "VmViewSet",
     "ZoneViewSet",

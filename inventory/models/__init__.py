@@ -1,6 +1,6 @@
 """What exists in the clouds, and tasks."""
 
-from inventory.models.account import AuthToken, Group, GroupMember, User
+from inventory.models.account import AuthToken, Group, LimitedUser, User
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
@@ -18,10 +18,10 @@ __all__ = [
     "CloudNetwork",
     "CloudTenant",
     "Group",
-    "GroupMember",
     "IdempotencyKey",
     "Instance",
     "Lease",
+    "LimitedUser",
     "LoginFailure",
     "NetworkPort",
     "Provider",

@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib.auth import models as auth
 from django.db import models
 from knox.models import AbstractAuthToken
+from knox.settings import CONSTANTS
 
-from inventory.querysets import GroupQuerySet, UserQuerySet
+from inventory.querysets import AuthTokenQuerySet, GroupQuerySet, UserQuerySet
 
 
 class User(auth.User):  # type: ignore[django-manager-missing]
@@ -34,10 +35,11 @@ class Group(auth.Group):
         ordering = ["id"]
 
 
-class GroupMember(auth.User):  # type: ignore[django-manager-missing]
-    """A user who acts only as a member of one `group`, with only its permissions."""
+class LimitedUser(auth.User):  # type: ignore[django-manager-missing]
+    """A user who acts only as a member of one `group`, or who only reads."""
 
-    group: auth.Group
+    group: auth.Group | None = None
+    read_only = False
 
     class Meta:
         proxy = True
@@ -45,7 +47,12 @@ class GroupMember(auth.User):  # type: ignore[django-manager-missing]
 
     @cached_property
     def _permissions(self) -> set[str]:
-        permissions = self.group.permissions.order_by().values_list("content_type__app_label", "codename")
+        permissions = self._permissions_of_group(self.group) if self.group else super().get_all_permissions()
+        return {name for name in permissions if not self.read_only or name.partition(".")[2].startswith("view_")}
+
+    @staticmethod
+    def _permissions_of_group(group: auth.Group) -> set[str]:
+        permissions = group.permissions.order_by().values_list("content_type__app_label", "codename")
         return {f"{app}.{codename}" for app, codename in permissions}
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
@@ -59,9 +66,29 @@ class GroupMember(auth.User):  # type: ignore[django-manager-missing]
 
 
 class AuthToken(AbstractAuthToken):
-    """A token for a user. It expires at `expiry`, which use extends by `ttl`. Only its hash is stored."""
+    """A token for a user. It is valid until `expiry`. Only its hash is stored.
 
-    ttl = models.DurationField()
+    Use extends a token with a `ttl`, but never beyond `ends_on`. A token may be limited to reading, to one group
+    of its user, and to clients with `addresses`: a list of networks, which is empty if it is valid everywhere. A
+    token that another one issued is revoked with that one.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    digest = models.CharField(max_length=CONSTANTS.DIGEST_LENGTH, unique=True)
+    name = models.CharField(max_length=255, null=True, blank=True)
+    read_only = models.BooleanField(default=False)
+    group = models.ForeignKey(auth.Group, models.CASCADE, null=True, blank=True, related_name="+")
+    addresses = models.JSONField(default=list, blank=True)
+    expiry = models.DateTimeField()
+    ttl = models.DurationField(null=True)
+    ends_on = models.DateTimeField()
+    last_used_on = models.DateTimeField(null=True)
+    issued_by = models.ForeignKey("self", models.SET_NULL, null=True, related_name="issued")
+
+    objects = AuthTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.token_key}..."
+        return self.name or f"{self.token_key}..."

@@ -50,11 +50,18 @@ DATABASE_UNAVAILABLE = "The database is unavailable or overloaded. Retry in a mo
 EMPTY_TOKEN = "Empty Authentication Token (X-Auth-Token)"  # noqa: S105 - no token
 INVALID_TOKEN = "Invalid Authentication Token (X-Auth-Token)"  # noqa: S105
 INVALID_LOGIN = "Invalid username/password."
+READ_ONLY_TOKEN = "This token can only read."  # noqa: S105
+TOKEN_BY_TOKEN = "A token can't create tokens. Log in with a password."  # noqa: S105
+NO_KEY_FOR_TOKENS = "The answer has a secret, which is not stored for an Idempotency-Key. Omit the key."
 NO_TOKEN = "No token to revoke: the request has no X-Auth-Token"  # noqa: S105
 
 
 def invalid_group(name: str) -> str:
     return f"Invalid Authorization Group {name} specified"
+
+
+def not_your_group(value: str) -> str:
+    return f"You are not in group {value}, or limited to another one."
 
 
 def unsupported_requester(name: str, supported: Iterable[str]) -> str:

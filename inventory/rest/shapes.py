@@ -85,6 +85,7 @@ RESULT = closed(
                 }
             )
         ),
+        "auth_token": TEXT | {"description": "A new token, which is shown only once."},
         "href": HREF,
     },
     "success",

@@ -24,6 +24,14 @@ from inventory.services.tasks import (
     retry_task,
     save_all,
 )
+from inventory.services.tokens import (
+    TokenLogin,
+    TooManyTokens,
+    create_token,
+    issue_token,
+    latest_end,
+    revoke_token,
+)
 from inventory.services.verification import VERIFICATION_SECONDS, Verdict, verify_credentials
 
 __all__ = [
@@ -34,17 +42,22 @@ __all__ = [
     "TaskResult",
     "TaskRetries",
     "TaskSpec",
+    "TokenLogin",
+    "TooManyTokens",
     "Verdict",
     "begin",
     "cancel_task",
     "complete_tasks",
     "connect_provider",
+    "create_token",
     "delete_provider",
     "delete_task",
     "edit_provider",
     "ensure_same_connection",
     "finish",
+    "issue_token",
     "keep_refused",
+    "latest_end",
     "note",
     "put_back",
     "queue_work",
@@ -53,6 +66,7 @@ __all__ = [
     "request_refresh",
     "request_refresh_of",
     "retry_task",
+    "revoke_token",
     "save_all",
     "verify_credentials",
 ]

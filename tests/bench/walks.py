@@ -81,7 +81,7 @@ def walks() -> dict[str, Walk]:
     from django.contrib.auth.models import Permission, User
     from django.test import Client
 
-    from inventory.models import AuthToken
+    from inventory.services import issue_token
     from settings.base import TOKEN_TTL
     from tests.cast import enter
     from tests.contracts import everything_to_see
@@ -89,7 +89,7 @@ def walks() -> dict[str, Walk]:
     cast = enter()
     operator = everything_to_see(User.objects.create_user("operator"))
     operator.user_permissions.add(Permission.objects.get(codename="change_vm_security_groups"))
-    token = AuthToken.objects.create(user=operator, expiry=TOKEN_TTL["api"], ttl=TOKEN_TTL["api"])[1]
+    token = issue_token(user=operator, ttl=TOKEN_TTL["api"], group=None, by=None)[1]
     client = Client(headers={"X-Auth-Token": token})
     single = cast.production.single.pk
 

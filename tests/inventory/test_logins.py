@@ -19,7 +19,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from inventory import logins
-from inventory.models import AuthToken, LoginFailure
+from inventory.models import LoginFailure
+from inventory.services import issue_token
 from inventory.tasks import forget_what_is_over
 
 PASSWORD = "a good one"
@@ -86,8 +87,8 @@ def fail(number: int, username: str = "ada", address: str = HERE) -> None:
 
 
 def token_of(user: User) -> str:
-    _, text = AuthToken.objects.create(user=user, expiry=timedelta(hours=1), ttl=timedelta(hours=1))
-    return str(text)
+    _, text = issue_token(user=user, ttl=timedelta(hours=1), group=None, by=None)
+    return text
 
 
 def with_token(token: str, address: str = HERE) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -64,6 +64,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         super().initial(request, *args, **kwargs)
         if IF_MATCH in request.META and not self.detail and request.method not in SAFE_METHODS:
             raise BadInput(messages.IF_MATCH_OF_ONE)
+        if self.requested_action and not self._may_write(self.requested_action):
+            raise PermissionDenied(messages.READ_ONLY_TOKEN)
 
     @property
     def command(self) -> Command:
@@ -185,7 +187,11 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def _may(self, action: Any) -> bool:
         permission = action.kwargs.get("permission")
-        return permission is None or bool(self.user.has_perm(permission))
+        return self._may_write(action) and (permission is None or bool(self.user.has_perm(permission)))
+
+    def _may_write(self, action: Any) -> bool:
+        """Whether the caller's token allows this action, which may write. Some actions require no permission."""
+        return not (getattr(self.user, "read_only", False) and action.kwargs.get("writes", True))
 
     def actions_here(self) -> list[Any]:
         """The actions that the caller may run at exactly this address, for the forms of the browsable API."""

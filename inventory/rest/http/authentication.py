@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from hmac import compare_digest
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
-from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.cache import caches
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Exists, Model
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from knox.auth import TokenAuthentication as KnoxAuthentication
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
 from rest_framework import authentication
@@ -25,9 +25,10 @@ from rest_framework.request import Request
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
 from inventory.logins import Login, client_network, window_start
-from inventory.models import AuthToken, GroupMember, LoginFailure
+from inventory.models import AuthToken, LimitedUser, LoginFailure
 from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
+from inventory.services import TokenLogin
 
 M = TypeVar("M", bound=Model)
 
@@ -38,6 +39,8 @@ ACCOUNTS = f"{AccountBackend.__module__}.{AccountBackend.__qualname__}"
 CHALLENGE = "X-Auth-Token"
 #: The part of its lifetime after which a token is renewed, so that not every request writes.
 RENEWED_AFTER = 1 / 60
+#: The time of a token's last use is as exact as this, for the same reason.
+USE_KEPT_AFTER = timedelta(minutes=1)
 
 
 @cache
@@ -50,51 +53,43 @@ def _made(model: type[M], values: Sequence[Any]) -> M:
     return model.from_db(DEFAULT_DB_ALIAS, _columns(model), values)
 
 
-class TokenAuthentication(KnoxAuthentication):
-    """The token in `X-Auth-Token`. If a request has one, other credentials are ignored."""
+class TokenAuthentication(authentication.BaseAuthentication):
+    """The token in `X-Auth-Token`, which is knox's. If a request has one, other credentials are ignored."""
 
     _tokens = CompiledQuery(
         lambda: AuthToken.objects.filter(token_key=Param("key")).values_list(
-            AccountBackend.of_its_user,
-            *_columns(AuthToken),
-            *(f"user__{name}" for name in _columns(User)),
+            AccountBackend.of_its_user, *TokenLogin._fields, *(f"user__{name}" for name in _columns(User))
         )
     )
 
-    def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
-        token = request.META.get("HTTP_X_AUTH_TOKEN")
-        if token is None:
+    def authenticate(self, request: Request) -> tuple[User, TokenLogin] | None:
+        text = request.META.get("HTTP_X_AUTH_TOKEN")
+        if text is None:
             return None
-        if not token.strip():
+        if not text.strip():
             raise AuthenticationFailed(messages.EMPTY_TOKEN)
-        try:
-            _check_text(token)
-            user, auth_token = self.authenticate_credentials(token.strip().encode())
-        except AuthenticationFailed:
-            Login.of_token(request, token).fail_once()
-            raise AuthenticationFailed(messages.INVALID_TOKEN) from None
-        if request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true":
-            _renew(auth_token)
-        return user, auth_token
+        now = timezone.now()
+        login = None if "\0" in text else self._login(text.strip(), now)
+        if login is None or not login[1].is_valid_at(request.META.get("REMOTE_ADDR", "")):
+            Login.of_token(request, text).fail_once()
+            raise AuthenticationFailed(messages.INVALID_TOKEN)
+        renew = request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true"
+        _record_use(login[1], now, renew=renew)
+        return login
 
-    def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
+    def _login(self, text: str, now: datetime) -> tuple[User, TokenLogin] | None:
         """Read the user and their permissions in one query. A scheduled task deletes expired tokens."""
-        text = token.decode()
-        digest, now = hash_token(text), timezone.now()
+        digest, columns = hash_token(text), len(TokenLogin._fields)
         for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
-            token_width = len(_columns(AuthToken))
-            auth_token = _made(AuthToken, values[:token_width])
-            auth_token.user = _made(User, values[token_width:])
-            if (
-                compare_digest(digest, auth_token.digest)
-                and auth_token.expiry is not None
-                and auth_token.expiry > now
-            ):
-                user, token_of_user = self.validate_user(auth_token)
+            token = TokenLogin._make(values[:columns])
+            if compare_digest(digest, token.digest) and token.expiry > now:
+                user = _made(User, values[columns:])
+                if not user.is_active:
+                    return None
                 if not user.is_superuser:
                     AccountBackend.hand_over(user, permissions)
-                return user, token_of_user
-        raise AuthenticationFailed
+                return user, token
+        return None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
@@ -149,26 +144,41 @@ def _digest(user: User, password: str) -> str:
     return salted_hmac("inventory.rest.http.authentication", text, algorithm="sha256").hexdigest()
 
 
-def _renew(token: AuthToken) -> None:
-    """Renew a token by an update, which can't restore a token that was deleted in the meantime."""
-    expiry = timezone.now() + token.ttl
-    if token.expiry is None or expiry - token.expiry > token.ttl * RENEWED_AFTER:
-        AuthToken.objects.filter(pk=token.pk).update(expiry=expiry)
-        token.expiry = expiry
+def _record_use(token: TokenLogin, now: datetime, *, renew: bool) -> None:
+    """Renew a token and keep the time of its use, but not at each use. An update can't restore a deleted token."""
+    uses = {}
+    if renew and token.ttl is not None:
+        expiry = min(now + token.ttl, token.ends_on)
+        if expiry - token.expiry > token.ttl * RENEWED_AFTER:
+            uses["expiry"] = expiry
+    if uses or token.last_used_on is None or now - token.last_used_on > USE_KEPT_AFTER:
+        AuthToken.objects.filter(pk=token.pk).update(**uses, last_used_on=now)
 
 
-def limited_to_group(request: Request) -> User | AnonymousUser:
-    """The caller, limited to the group in `X-MIQ-Group`. Raises 401 if they are not in that group."""
-    user, header = request.user, request.META.get("HTTP_X_MIQ_GROUP")
-    if not header or isinstance(user, AnonymousUser):
-        return user
-    name = _unescaped(header)
-    group = None if "\0" in name else user.groups.filter(name=name).first()
-    member = group and GroupMember.objects.filter(pk=user.pk).first()
-    if not (group and member):
-        raise AuthenticationFailed(messages.invalid_group(name))
-    member.group = group
-    return member
+def limited(request: Request) -> User | AnonymousUser:
+    """The caller, limited to the group in `X-MIQ-Group` and as their token is. Raises 401 for another's group."""
+    header, token = request.META.get("HTTP_X_MIQ_GROUP"), request.auth
+    group_id, read_only = (token.group_id, token.read_only) if isinstance(token, TokenLogin) else (None, False)
+    if isinstance(request.user, AnonymousUser) or not (header or group_id or read_only):
+        return request.user
+    caller = LimitedUser.objects.filter(pk=request.user.pk).first()
+    if caller is None:  # deleted since
+        raise AuthenticationFailed(messages.INVALID_TOKEN)
+    caller.group = _group_of(request.user, header, group_id)
+    caller.read_only = read_only
+    return caller
+
+
+def _group_of(user: User, header: str | None, group_id: int | None) -> Group | None:
+    """The group that a header and a token limit a user to, if they do. Raises 401 if they don't match it."""
+    names = {"name": _unescaped(header)} if header else {}
+    keys = {"pk": group_id} if group_id else {}
+    if not (names or keys):
+        return None
+    group = None if "\0" in names.get("name", "") else user.groups.filter(**names, **keys).first()
+    if group is None:
+        raise AuthenticationFailed(messages.invalid_group(names["name"]) if names else messages.INVALID_TOKEN)
+    return group
 
 
 def _unescaped(header: str) -> str:
@@ -184,8 +194,9 @@ def identity(request: Request, hrefs: Hrefs) -> dict[str, Any]:
     """The caller in the entry point. `group` is the group of the request, or else their first group."""
     user = cast(User, request.user)  # all views require a login
     groups = list(user.groups.order_by("pk"))
-    current_group = user.group if isinstance(user, GroupMember) else next(iter(groups), None)
-    powerful = user.is_superuser and not isinstance(user, GroupMember)
+    group_of_request = user.group if isinstance(user, LimitedUser) else None
+    current_group = group_of_request or next(iter(groups), None)
+    powerful = user.is_superuser and not group_of_request
     return {
         "userid": user.get_username(),
         "name": user.get_full_name() or user.get_username(),

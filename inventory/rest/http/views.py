@@ -24,10 +24,11 @@ from inventory.models import AuthToken
 from inventory.rest import messages
 from inventory.rest.errors import BadInput, NotFound, error_body
 from inventory.rest.hrefs import Hrefs
-from inventory.rest.http.authentication import authorization, identity, limited_to_group
+from inventory.rest.http.authentication import authorization, identity, limited
 from inventory.rest.parameters import check_parameters, names_in
 from inventory.rest.resources import get_resource_type
 from inventory.rest.shapes import ENTRY_POINT, TOKEN
+from inventory.services import TokenLogin, issue_token, revoke_token
 
 
 def _break_reference_cycle(response: Any) -> None:
@@ -75,9 +76,9 @@ class ApiView(APIView):
         return answer
 
     def perform_authentication(self, request: Request) -> None:
-        """Also limit the caller to the group in `X-MIQ-Group`."""
+        """Also limit the caller to the group in `X-MIQ-Group`, and as their token is."""
         super().perform_authentication(request)
-        request.user = limited_to_group(request)
+        request.user = limited(request)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()
@@ -109,16 +110,23 @@ class Auth(ApiView):
         if requester not in settings.TOKEN_TTL:
             raise BadInput(messages.unsupported_requester(requester, settings.TOKEN_TTL))
         ttl = settings.TOKEN_TTL[requester]
-        token, text = AuthToken.objects.create(user=request.user, expiry=ttl, ttl=ttl)
+        token, text = issue_token(
+            user=self.user,
+            ttl=ttl,
+            group=getattr(self.user, "group", None),
+            by=request.auth if isinstance(request.auth, TokenLogin) else None,
+        )
+        ttl = token.ttl or ttl
         data = {"auth_token": text, "token_ttl": int(ttl.total_seconds()), "expires_on": token.expiry}
         return Response(data, headers={"Cache-Control": "no-store"})
 
     @extend_schema(responses={204: OpenApiResponse(description="Revoked")}, auth=[{"token": []}])  # type: ignore[list-item]
     def delete(self, request: Request, **kwargs: Any) -> Response:
         """Revoke the token of this request."""
-        if not isinstance(request.auth, AuthToken):
+        if not isinstance(request.auth, TokenLogin):
             raise BadInput(messages.NO_TOKEN)
-        AuthToken.objects.filter(pk=request.auth.pk).delete()
+        for token in AuthToken.objects.filter(pk=request.auth.pk):  # none, if it was revoked at the same time
+            revoke_token(token=token, user=self.user)
         return Response(status=204)
 
 

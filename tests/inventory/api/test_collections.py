@@ -34,6 +34,11 @@ class TestUsers(CollectionContract):
     asks_permission = False
 
 
+class TestTokens(CollectionContract):
+    collection = "tokens"
+    asks_permission = False
+
+
 class TestGroups(CollectionContract):
     collection = "groups"
     asks_permission = False

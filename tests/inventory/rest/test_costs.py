@@ -22,9 +22,10 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory import querysets
 from inventory.db.statements import CompiledQuery
-from inventory.models import AuthToken, NetworkPort, Vm
+from inventory.models import NetworkPort, Vm
 from inventory.rest.http.views import ApiView
 from inventory.restrictions import Restriction
+from inventory.services import issue_token
 from secgroups.models import Membership
 from settings.base import TOKEN_TTL
 from tests.cast import Cast
@@ -54,7 +55,7 @@ def inventory(cast: Cast) -> None:
 def get(inventory: None, client: Client, django_user_model: type[User]) -> Callable[[str], Any]:
     """A GET by token, of a user who may see everything and is no superuser."""
     reader = everything_to_see(django_user_model.objects.create_user("reader"))
-    token = AuthToken.objects.create(user=reader, expiry=TOKEN_TTL["api"], ttl=TOKEN_TTL["api"])[1]
+    token = issue_token(user=reader, ttl=TOKEN_TTL["api"], group=None, by=None)[1]
 
     def get(path: str) -> Any:
         answer = client.get(path, headers={"X-Auth-Token": token})
@@ -186,7 +187,7 @@ def test_what_was_read_is_gone_with_its_answer_and_not_when_the_collector_comes(
         return answer
 
     monkeypatch.setattr(ApiView, "finalize_response", finalize_response)
-    _, token = AuthToken.objects.create(user=admin_user, expiry=TOKEN_TTL["api"], ttl=TOKEN_TTL["api"])
+    _, token = issue_token(user=admin_user, ttl=TOKEN_TTL["api"], group=None, by=None)
     asked = RequestFactory().get("/api/instances?expand=resources", headers={"X-Auth-Token": token})
     gc.collect()
     gc.disable()

@@ -1,0 +1,119 @@
+"""Issuing tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+from math import ceil
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from knox.models import get_digest_token
+from knox.settings import CONSTANTS
+
+from inventory import messages
+from inventory.models import AuthToken
+
+
+class TokenLogin(NamedTuple):
+    """The token of a request: the columns of `AuthToken` that a login needs. It takes less time than an instance."""
+
+    pk: int
+    digest: str
+    read_only: bool
+    group_id: int | None
+    addresses: Sequence[str]
+    expiry: datetime
+    ttl: timedelta | None
+    ends_on: datetime
+    last_used_on: datetime | None
+
+    def is_valid_at(self, address: str) -> bool:
+        """Whether a client with this address may use it. An unknown address is in no network."""
+        if not self.addresses:
+            return True
+        try:
+            client = ip_address(address)
+        except ValueError:
+            return False
+        client = getattr(client, "ipv4_mapped", None) or client
+        return any(client in ip_network(network) for network in self.addresses)
+
+
+class TooManyTokens(Exception):
+    """The user has too many valid tokens. `wait` is the number of seconds until one expires."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(messages.too_many_tokens(settings.TOKEN_LIMIT))
+        self.wait = wait
+
+
+def issue_token(
+    *, user: User, ttl: timedelta, group: Group | None, by: TokenLogin | None
+) -> tuple[AuthToken, str]:
+    """Issue a token that use extends, to a user who logged in with a password, a session or a token.
+
+    By a token, it is limited as that one is, and lives no longer. Returns it with its text.
+    Raises `TooManyTokens`.
+    """
+    now = timezone.now()
+    limits: dict[str, Any] = {}
+    ends_on = now + settings.TOKEN_MAX_TTL
+    if by is not None:
+        limits = {"read_only": by.read_only, "addresses": by.addresses, "issued_by_id": by.pk}
+        ends_on = min(ends_on, by.ends_on)
+        ttl = min(ttl, by.ttl or ttl)
+    expiry = min(now + ttl, ends_on)
+    return _create(user, group=group, ttl=ttl, expiry=expiry, ends_on=ends_on, last_used_on=now, **limits)
+
+
+def create_token(
+    *,
+    user: User,
+    name: str,
+    read_only: bool = False,
+    group: Group | None = None,
+    addresses: Sequence[str] = (),
+    ends_on: datetime | None = None,
+) -> tuple[AuthToken, str]:
+    """Create a named token, which is valid until `ends_on` whether it is used or not.
+
+    Returns it with its text. Raises `TooManyTokens`.
+    """
+    ends_on = ends_on or latest_end()
+    limits = {"read_only": read_only, "group": group, "addresses": [*addresses]}
+    return _create(user, name=name, expiry=ends_on, ends_on=ends_on, **limits)
+
+
+def latest_end() -> datetime:
+    """How long a token that is created now can be valid."""
+    return timezone.now() + settings.TOKEN_MAX_TTL
+
+
+@transaction.atomic
+def revoke_token(*, token: AuthToken, user: User) -> None:
+    """Revoke a token, and those that it issued.
+
+    Raises `PermissionDenied` if it is another user's, unless this one may delete tokens.
+    """
+    if token.user_id != user.pk and not user.has_perm("inventory.delete_authtoken"):
+        raise PermissionDenied(messages.TOKEN_OF_ANOTHER)
+    for issued in token.issued.all():
+        revoke_token(token=issued, user=user)
+    token.delete()
+
+
+def _create(user: User, **attributes: Any) -> tuple[AuthToken, str]:
+    now = timezone.now()
+    valid = AuthToken.objects.filter(user=user.pk, expiry__gt=now)
+    if valid.count() >= settings.TOKEN_LIMIT:
+        wait = valid.earliest("expiry").expiry - now
+        raise TooManyTokens(max(ceil(wait.total_seconds()), 1))
+    digest, text = get_digest_token()
+    key = text[: CONSTANTS.TOKEN_KEY_LENGTH]
+    return AuthToken.objects.create(user_id=user.pk, digest=digest, token_key=key, **attributes), text
