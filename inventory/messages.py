@@ -14,8 +14,46 @@ from math import ceil
 
 NAME_TAKEN = "A provider with this name already exists."
 ENTER_AGAIN = "Stored credentials are not sent to a new address. Enter them again."
-UNREADABLE_CREDENTIALS = "The credentials were encrypted with another key. Set CREDENTIALS_KEY."
+UNREADABLE_CREDENTIALS = (
+    "The credentials were encrypted with another key. Set CREDENTIALS_KEY to include that key, or enter the "
+    "credentials again."
+)
+DAMAGED_CREDENTIALS = (
+    "The stored credentials are damaged, or were moved here from another provider. Enter them again."
+)
+UNBOUND_CREDENTIALS = (
+    "The credentials were stored by an earlier version, and could not be converted when Portcullis was upgraded. "
+    "Enter them again."
+)
 PROVIDER_DELETED = "The provider was deleted."
+
+
+def wrong_credentials_key(names: Iterable[str]) -> str:
+    return (
+        f"CREDENTIALS_KEY is wrong: it decrypts no stored credentials (of {', '.join(names)}). Set it to the key "
+        "that they were encrypted with. If that key is lost, see docs/keys.md."
+    )
+
+
+def rotated(done: int, total: int) -> str:
+    return f"Re-encrypted the credentials of {done} of {total} providers with the first key of CREDENTIALS_KEY."
+
+
+OTHER_KEYS_UNUSED = (
+    "No credentials need the other keys. Once every process runs with this first key, and another run re-encrypts "
+    "0, remove the other keys and restart."
+)
+
+
+def not_rotated(names: Iterable[str]) -> str:
+    return f"Keep the other keys: the credentials of {', '.join(names)} can't be read"
+
+
+def not_converted(names: Iterable[str]) -> str:
+    return (
+        f"The credentials of {', '.join(names)} can't be read: they are damaged, or their key is not in "
+        "CREDENTIALS_KEY. Enter them again."
+    )
 
 
 def provider_disabled(name: str) -> str:
@@ -268,10 +306,6 @@ def cannot_listen(host: str, port: int, reason: str) -> str:
 
 def cannot_use_database(name: object, reason: str) -> str:
     return f"Can't use the database {name}: {reason}"
-
-
-def bad_credentials_key(reason: object) -> str:
-    return f"CREDENTIALS_KEY is invalid: {reason}"
 
 
 def no_superuser(name: str) -> str:

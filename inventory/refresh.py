@@ -25,7 +25,6 @@ from inventory.drivers.exceptions import CloudError
 from inventory.drivers.limits import storable
 from inventory.drivers.values import Inventory, Port, Scope
 from inventory.faults import described, leave_to_others, seeing_others, unforeseen
-from inventory.fields import UnreadableSecret
 from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import QueueLease
@@ -153,7 +152,7 @@ def owners() -> Q:
 
 Part = Callable[[Refresh], None]
 #: Expected errors of a refresh, with messages for people.
-FORESEEN = (CloudError, TooManyGone, UnreadableSecret)
+FORESEEN = (CloudError, TooManyGone)
 #: The read, and each part of the write.
 STEPS = 1 + len(settings.REFRESH_PARTS)
 

@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from inventory import overdue
 from inventory.backoff import RestartRequested, ShutdownRequested, stop
+from inventory.encryption import UnreadableSecret
 from inventory.faults import unforeseen
-from inventory.fields import UnreadableSecret
 from inventory.leases import QueueLease, hold_lease
 from inventory.models import Task
 from inventory.services.queueing import wake

@@ -121,6 +121,12 @@ def provider(name: str, **attributes: Any) -> Provider:
     return Provider.objects.create(name=name, **{"vendor": AMAZON} | attributes)
 
 
+def give_credentials(provider: Provider, **credentials: Any) -> None:
+    """Store credentials, which are encrypted for their row."""
+    provider.credentials = credentials
+    provider.save(update_fields=["credentials"])
+
+
 def tenant(provider: Provider, name: str = "account") -> CloudTenant:
     return CloudTenant.objects.create(provider=provider, ems_ref=f"t-{name}", name=name)
 

@@ -45,7 +45,7 @@ TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m i
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 #: The statements that need not ask for the scope, and why.
 EXEMPT = {
-    r'SELECT "inventory_provider"."id", "inventory_provider"."credentials" FROM "inventory_provider" WHERE '
+    r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '
     r'"inventory_provider"."id" = \d+ LIMIT 21': "a deferred column of the provider that the page is of",
 }
 

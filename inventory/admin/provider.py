@@ -22,13 +22,12 @@ from django.utils.html import format_html
 from inventory.admin.columns import Counted, link_to
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.admin.task import show_tasks
-from inventory.fields import UnreadableSecret
+from inventory.encryption import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
 from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
     QueueFull,
-    Verdict,
     connect_provider,
     delete_provider,
     edit_provider,
@@ -192,15 +191,11 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             "title": f"Test of {provider or 'a new provider'}",
             "opts": self.opts,
             "form": form,
-            "verdict": self._verdict(cast(ProviderTestForm, form)) if form.is_valid() else None,
+            "verdict": verify_credentials(provider=cast(ProviderTestForm, form).described())
+            if form.is_valid()
+            else None,
         }
         return TemplateResponse(request, "admin/inventory/provider/verify.html", context)
-
-    def _verdict(self, form: ProviderTestForm) -> Verdict:
-        try:
-            return verify_credentials(provider=form.described())
-        except UnreadableSecret as error:
-            return Verdict(False, str(error))
 
     def request_refresh(self, row: Provider, user: User, force: bool) -> Task:
         return request_refresh(provider=row, user=user, force=force)

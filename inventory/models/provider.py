@@ -14,7 +14,8 @@ from inventory.drivers.boundary import Checked
 from inventory.drivers.exceptions import CloudError
 from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Connection, Interface
-from inventory.fields import EncryptedJSONField, UnreadableSecret
+from inventory.encryption import UnreadableSecret
+from inventory.fields import EncryptedJSONField
 from inventory.messages import NAME_TAKEN, PROVIDER_DELETED, provider_disabled
 from inventory.models.base import Kept, Timestamped
 from inventory.querysets import ProviderQuerySet
@@ -77,7 +78,9 @@ class Provider(Kept, Timestamped):
         help_text="Which endpoints of the catalog are used. Only OpenStack has several.",
     )
     enabled = models.BooleanField(default=True)
-    credentials = EncryptedJSONField(default=dict, blank=True, help_text="userid and password; never shown.")
+    credentials = EncryptedJSONField(
+        bound_to="guid", default=dict, blank=True, help_text="userid and password; never shown."
+    )
     last_refresh_date = models.DateTimeField(null=True, editable=False)
     last_refresh_error = models.TextField(null=True, editable=False)
     #: When its deletion was accepted. From then on only the task that deletes it can see it.

@@ -1,5 +1,6 @@
 """The services of this app, which the API, the admin and the commands call."""
 
+from inventory.services.keys import rotate_credentials, unreadable_credentials
 from inventory.services.providers import (
     connect_provider,
     delete_provider,
@@ -67,6 +68,8 @@ __all__ = [
     "request_refresh_of",
     "retry_task",
     "revoke_token",
+    "rotate_credentials",
     "save_all",
+    "unreadable_credentials",
     "verify_credentials",
 ]

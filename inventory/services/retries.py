@@ -15,6 +15,8 @@ from inventory import messages
 from inventory.arguments import Notes
 from inventory.backoff import Backoff, RestartRequested, Retries, Waiting
 from inventory.drivers.exceptions import CloudError
+from inventory.drivers.values import Connection
+from inventory.encryption import UnreadableSecret
 from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.rate_limit import RateLimited
@@ -35,8 +37,16 @@ logger = logging.getLogger(__name__)
 def ensure_same_connection(provider: Provider) -> None:
     """Raise `RestartRequested` if the provider's connection has changed since this was loaded."""
     current = Provider.objects.filter(pk=provider.pk).first()
-    if current is None or (current.vendor, current.connection) != (provider.vendor, provider.connection):
+    if current is None or (current.vendor, _connection(current)) != (provider.vendor, _connection(provider)):
         raise RestartRequested
+
+
+def _connection(provider: Provider) -> Connection | None:
+    """None if its credentials can't be read, which is an error only when they are used."""
+    try:
+        return provider.connection
+    except UnreadableSecret:
+        return None
 
 
 class ProviderRetries(Retries):

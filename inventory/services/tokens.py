@@ -21,7 +21,7 @@ from inventory.models import AuthToken
 
 
 class TokenLogin(NamedTuple):
-    """The token of a request: the columns of `AuthToken` that a login needs. It takes less time than an instance."""
+    """The token of a request: what a login needs of an `AuthToken`, in less time than an instance takes."""
 
     pk: int
     digest: str

@@ -40,15 +40,16 @@ def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECO
 
     Don't call this inside a transaction, which would last as long as the cloud takes.
     """
-    driver = drivers.driver_class(provider.vendor)(replace(provider.connection, timeout=TIMEOUT))
+    driver_class = drivers.driver_class(provider.vendor)
     try:
+        driver = driver_class(replace(provider.connection, timeout=TIMEOUT))
         checks = _within(seconds, driver.verify)
     except CloudError as error:
         return Verdict(False, str(error))
     except Exception:
         logger.exception("The test of a provider of %s failed", provider.vendor)
         return Verdict(False, messages.TEST_FAILED)
-    if not driver.needs_credentials:
+    if not driver_class.needs_credentials:
         return Verdict(True, messages.INVENTORY_READABLE, checks)
     denied = [check.message for check in checks if not check.allowed]
     if any(check.needed and not check.allowed for check in checks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,8 +14,7 @@ from django.db import Error, connection
 from django.utils.crypto import get_random_string
 
 from inventory import messages
-from inventory.fields import EncryptedJSONField, UnreadableSecret
-from inventory.models import Provider
+from inventory.services import unreadable_credentials
 from inventory.standalone import lock
 
 
@@ -46,15 +46,13 @@ def migrate() -> None:
         raise CommandError(messages.cannot_use_database(name, reason)) from error
 
 
-def check_credentials() -> None:
-    """Check now, rather than during a refresh, that the key is right."""
-    try:
-        EncryptedJSONField().get_prep_value({})
-        list(Provider.objects.values_list("credentials"))
-    except ValueError as error:
-        raise CommandError(messages.bad_credentials_key(error)) from error
-    except UnreadableSecret as error:
-        raise CommandError(str(error)) from error
+def check_credentials(report: Callable[[str], object]) -> None:
+    """Check now, rather than during a refresh, that the key is right. Reports which credentials can't be read."""
+    unreadable, stored = unreadable_credentials()
+    if unreadable and len(unreadable) == stored:
+        raise CommandError(messages.wrong_credentials_key(name for name, _ in unreadable))
+    for name, reason in unreadable:
+        report(f"{name}: {reason}")
 
 
 def admin_account() -> tuple[str, str | None]:

@@ -10,7 +10,6 @@ from django.db import transaction
 from inventory.backoff import Backoff
 from inventory.drivers.exceptions import CloudError
 from inventory.faults import seeing_others, unforeseen
-from inventory.fields import UnreadableSecret
 from inventory.leases import QueueLease
 from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
@@ -74,8 +73,6 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
         cloud.done = True
         lease.ensure()
         seeing_others(_record, task, provider, edit)
-    except UnreadableSecret:
-        raise  # affects all tasks: the runner handles it
     except CloudError as error:
         lease.ensure()
         _end(task, arguments, edit, str(error), request_id=error.request_id)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Provider, Task, Zone
+from tests import cast as actors
 from tests.cast import AMAZON, AMAZON_TYPE, OPENSTACK_TYPE, Cast
 from tests.clouds import MemoryCloud
 from tests.dialect.callers import ask, may, refusal
@@ -77,7 +78,8 @@ def test_the_openstack_example_of_old_is_refused(admin_client: Client) -> None:
 
 
 def test_a_provider_is_updated(admin_client: Client, cast: Cast) -> None:
-    Provider.objects.update(hostname="cloud102", credentials=LOGIN)
+    Provider.objects.update(hostname="cloud102")
+    actors.give_credentials(cast.acme, **LOGIN)
     body = {"action": "edit", "ipaddress": "100.64.0.112", "credentials": [METRICS]}
     answer = ask(admin_client, "post", f"/api/providers/{cast.acme.pk}", body)
     assert (answer["name"], answer["hostname"]) == ("acme", "cloud102")

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import Provider, Task, Zone
+from tests import cast as actors
 from tests.cast import AMAZON, AMAZON_TYPE, OPENSTACK, OPENSTACK_TYPE, Cast
 from tests.dialect.callers import ask, may, refusal
 
@@ -201,7 +202,8 @@ def test_an_edit_answers_what_is_kept_of_the_provider(editor: Client, cast: Cast
 
 @pytest.mark.on_purpose("Stored credentials are not sent to another port: an edit of it gives them again")
 def test_another_port_asks_for_the_credentials(editor: Client, cast: Cast) -> None:
-    Provider.objects.update(hostname="amazon.example.com", credentials=LOGIN)
+    Provider.objects.update(hostname="amazon.example.com")
+    actors.give_credentials(cast.acme, **LOGIN)
     body = {"action": "edit", "resource": {"port": "8080"}}
     assert "credentials: " in refusal(editor, "post", f"{URL}/{cast.acme.pk}", body)
 
@@ -220,7 +222,7 @@ def test_credentials_are_updated(editor: Client, cast: Cast) -> None:
 
 @pytest.mark.on_purpose("Credentials are given whole: half of them is no half of others")
 def test_half_of_the_credentials_is_refused(editor: Client, cast: Cast) -> None:
-    Provider.objects.update(credentials=LOGIN)
+    actors.give_credentials(cast.acme, **LOGIN)
     body = {"action": "edit", "resource": {"credentials": {"userid": "superadmin"}}}
     assert "password: " in refusal(editor, "post", f"{URL}/{cast.acme.pk}", body)
     assert Provider.objects.get().credentials == LOGIN
@@ -243,7 +245,7 @@ def test_the_same_endpoint_is_read_too(editor: Client, cast: Cast) -> None:
 
 
 def test_credentials_of_another_role_leave_the_cloud_s_as_they_are(editor: Client, cast: Cast) -> None:
-    Provider.objects.update(credentials=LOGIN)
+    actors.give_credentials(cast.acme, **LOGIN)
     body = {"action": "edit", "resource": {"name": "updated", "credentials": [METRICS]}}
     assert ask(editor, "post", f"{URL}/{cast.acme.pk}", body)["name"] == "updated"
     assert Provider.objects.get().credentials == LOGIN

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.test import Client
 
-from inventory.models import Provider
+from tests import cast as actors
 from tests.cast import Cast
 from tests.dialect.asking import Answer, get, vms
 
@@ -82,8 +82,7 @@ def test_so_has_an_expanded_one(admin_client: Client, below: str) -> None:
 
 
 def test_no_password_is_shown(admin_client: Client, cast: Cast) -> None:
-    credentials = {"auth_type": "password", "userid": "admin", "password": "super_password"}
-    Provider.objects.filter(pk=cast.acme.pk).update(credentials=credentials)
+    actors.give_credentials(cast.acme, auth_type="password", userid="admin", password="super_password")
     for query in ({}, {"expand": "resources"}):
         for path in ("/providers", f"/providers/{cast.acme.pk}"):
             assert "super_password" not in str(get(admin_client, path, **query))

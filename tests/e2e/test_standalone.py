@@ -183,7 +183,7 @@ def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) 
 
     refusal = service.refusal(CREDENTIALS_KEY=Fernet.generate_key().decode())
 
-    assert "The credentials were encrypted with another key" in refusal
+    assert "CREDENTIALS_KEY is wrong: it decrypts no stored credentials (of cloud)" in refusal
 
 
 def test_it_refuses_a_key_for_credentials_that_is_none(service: Service) -> None:

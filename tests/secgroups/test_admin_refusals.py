@@ -19,7 +19,7 @@ from django.utils import timezone
 from inventory.admin.provider import ProviderAdmin
 from inventory.models import Provider, Task
 from inventory.services import QueueFull
-from tests.cast import AMAZON, Cast, enter
+from tests.cast import AMAZON, Cast, enter, give_credentials
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,8 @@ MODULES = ("inventory.admin.provider", "inventory.admin.refreshable", "inventory
 @pytest.fixture
 def cast() -> Cast:
     entered = enter()
-    Provider.objects.update(provider_region="eu-west-1", credentials={"userid": "AKIA", "password": "secret"})
+    Provider.objects.update(provider_region="eu-west-1")
+    give_credentials(entered.acme, userid="AKIA", password="secret")
     return entered
 
 

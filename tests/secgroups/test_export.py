@@ -180,7 +180,7 @@ class TestCommand:
         assert refused(name) == f"There is no provider {name}"
 
     def test_no_secret_is_read_and_none_is_written(self, cast: Cast) -> None:
-        Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "hidden"})
+        actors.give_credentials(cast.acme, userid="me", password="hidden")
         with CaptureQueriesContext(
             connection,
         ) as queries:

@@ -15,6 +15,7 @@ from django.conf import settings as configured
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.test import override_settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -38,7 +39,8 @@ def upgraded_once(
     with django_db_blocker.unblock(), fresh_database(tmp_path_factory.mktemp("upgrade")) as name:
         with talking_to(name):
             load(Path(__file__).with_name(f"f3d7f62.{connection.vendor}.sql").read_text(encoding="utf-8"))
-        with talking_to(name):  # anew, for the dump sets what its session sees
+        with talking_to(name), override_settings(CREDENTIALS_KEYS=[KEY, *configured.CREDENTIALS_KEYS]):
+            # anew, for the dump sets what its session sees
             before = rows_by_table()
             call_command("migrate", verbosity=0)
         yield Upgraded(name, before)

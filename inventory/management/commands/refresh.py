@@ -12,7 +12,6 @@ from tqdm import tqdm
 from inventory import messages
 from inventory.backoff import RestartRequested
 from inventory.drivers.exceptions import CloudError
-from inventory.fields import UnreadableSecret
 from inventory.guard import TooManyGone
 from inventory.leases import LeaseLost, QueueLease, hold_lease
 from inventory.models import Provider
@@ -42,7 +41,7 @@ class Command(BaseCommand):
                 return False
             try:
                 result = self._refreshed(provider, lease, force)
-            except (CloudError, LeaseLost, TooManyGone, UnreadableSecret) as error:
+            except (CloudError, LeaseLost, TooManyGone) as error:
                 self.stderr.write(f"{provider.name}: {error}")
                 return False
         self.stdout.write(f"{provider.name}: {result.summary()}")

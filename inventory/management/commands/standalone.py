@@ -38,7 +38,7 @@ class Command(BaseCommand):
         lock = preparation.sole_service()
         with closing(preparation.listen(host, port)) as listening:
             preparation.migrate()
-            preparation.check_credentials()
+            preparation.check_credentials(self.stderr.write)
             name, password = preparation.admin_account()
             connections.close_all()
             url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"

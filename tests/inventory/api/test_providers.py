@@ -166,7 +166,7 @@ def test_a_provider_is_edited_in_every_way(admin_client: Client, cast: Cast, met
 def test_credentials_are_changed_as_a_whole(
     admin_client: Client, cast: Cast, given: dict[str, str], missing: str
 ) -> None:
-    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    actors.give_credentials(cast.acme, userid="me", password="secret")
     url = f"/api/providers/{cast.acme.pk}"
     changes = [{"action": "edit", "path": "credentials", "value": given}]
     for body in ({"credentials": given}, changes):
@@ -194,7 +194,7 @@ ELSEWHERE: list[dict[str, Any]] = [
 def test_stored_credentials_are_not_sent_to_another_address(
     admin_client: Client, cast: Cast, elsewhere: dict[str, Any]
 ) -> None:
-    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    actors.give_credentials(cast.acme, userid="me", password="secret")
     before, url = Provider.objects.values().get(pk=cast.acme.pk), f"/api/providers/{cast.acme.pk}"
     for answer in (
         admin_client.patch(url, elsewhere, content_type="application/json"),
@@ -215,7 +215,7 @@ def test_where_there_are_none_or_the_address_stays_none_are_asked_for(
 ) -> None:
     url = f"/api/providers/{cast.acme.pk}"
     assert admin_client.patch(url, elsewhere, content_type="application/json").status_code == HTTPStatus.OK
-    Provider.objects.filter(pk=cast.acme.pk).update(credentials={"userid": "me", "password": "secret"})
+    actors.give_credentials(cast.acme, userid="me", password="secret")
     assert admin_client.patch(url, elsewhere, content_type="application/json").status_code == HTTPStatus.OK
 
 
