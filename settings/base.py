@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from inventory.logs import is_worth_a_line
-from settings.keys import kept
+from settings.keys import fernet_keys, kept
 
 django_stubs_ext.monkeypatch()
 
@@ -29,10 +29,12 @@ VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or kept(VAR / "secret_key", get_random_secret_key)
+#: Earlier values of it, whose sessions and signatures are still accepted.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 #: Fernet keys for the credentials of providers. The first one encrypts, and all decrypt.
-CREDENTIALS_KEYS: list[str] = env.list("CREDENTIALS_KEY", default=[]) or [
-    kept(VAR / "credentials_key", lambda: Fernet.generate_key().decode())
-]
+CREDENTIALS_KEYS = fernet_keys(
+    env.str("CREDENTIALS_KEY", default="") or kept(VAR / "credentials_key", lambda: Fernet.generate_key().decode())
+)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -9,8 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
 
-from settings.keys import kept
+from settings.keys import fernet_keys, kept
 
 
 @pytest.fixture
@@ -71,3 +73,18 @@ def test_processes_that_start_together_agree_on_one_key(path: Path) -> None:
     with ProcessPoolExecutor(makers, mp_context=multiprocessing.get_context("spawn")) as pool:
         keys = list(pool.map(kept, [path] * makers, [secrets.token_hex] * makers))
     assert set(keys) == {path.read_text()}
+
+
+def test_keys_for_credentials_are_a_list() -> None:
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    assert fernet_keys(f"{first}, {second},") == [first, second]
+
+
+@pytest.mark.parametrize("invalid", ["short", "ü" * 44, ",", "CHANGE-ME", "A" * 45, "=" * 44])
+def test_a_key_that_is_none_stops_the_start_and_is_not_shown(invalid: str) -> None:
+    good = Fernet.generate_key().decode()
+    for text in (invalid, f"{good},{invalid}" if invalid != "," else invalid):
+        with pytest.raises(ImproperlyConfigured, match="CREDENTIALS_KEY is invalid") as raised:
+            fernet_keys(text)
+        assert invalid == "," or invalid not in str(raised.value)
+        assert good not in str(raised.value)

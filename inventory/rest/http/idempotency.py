@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from hashlib import sha256
+from hmac import compare_digest
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -20,6 +20,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.http.request import HttpHeaders
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -105,7 +106,7 @@ def _claim(request: Request) -> IdempotencyKey:
         _ensure_room(user, now)
         IdempotencyKey.objects.bulk_create([fresh], ignore_conflicts=True)
     claim = rows.first()
-    if claim and claim.fingerprint != fresh.fingerprint:
+    if claim and not _is_of(claim, request):
         raise BadInput(messages.key_of_other_request(HEADER, key))
     if claim is None or (claim.status is None and claim.attempt != fresh.attempt):  # None: it has just ended
         raise Conflict(messages.key_in_progress(HEADER, key))
@@ -122,11 +123,16 @@ def _ensure_room(user: int, now: datetime) -> None:
             raise TooManyKeys(keys.earliest("claimed_on").claimed_on + KEPT)
 
 
-def _fingerprint(request: Request) -> str:
-    digest = sha256(request.get_full_path().encode())
-    digest.update(b"\0")
-    digest.update(_body(request))
-    return digest.hexdigest()
+def _fingerprint(request: Request, secret: str | None = None) -> str:
+    """A digest that needs the key of the installation, because a body may have a password that can be guessed."""
+    text = request.get_full_path().encode() + b"\0" + _body(request)
+    return salted_hmac(__name__, text, secret=secret, algorithm="sha256").hexdigest()
+
+
+def _is_of(claim: IdempotencyKey, request: Request) -> bool:
+    """Whether the claim is of the same request, by the key of the installation or an earlier one."""
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(compare_digest(claim.fingerprint, _fingerprint(request, secret)) for secret in secrets)
 
 
 def _body(request: Request) -> bytes:
