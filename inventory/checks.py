@@ -1,4 +1,4 @@
-"""System checks of the dotted paths in settings and collections; `manage.py check` and every start run them."""
+"""System checks: dotted paths in settings and collections lead somewhere, and files are private."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth import get_permission_codename
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Advice
 from django.core.exceptions import FieldError
 from django.utils.module_loading import import_string
 
+from inventory.private_files import exposed_files
 from inventory.querysets import OwnedQuerySet, ResourceQuerySet
 
 
@@ -34,6 +36,15 @@ def actions_are_guarded(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
         for viewset in _viewsets()
         for action in viewset.get_extra_actions()
         if (problem := _action_problem(action.kwargs, permissions))
+    ]
+
+
+@register
+def files_are_private(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Nobody but the owner can read the database file, the keys and the broker."""
+    return [
+        Advice(f"Others may read {path}.", hint=f"chmod go= {path}", id="inventory.W001")
+        for path in exposed_files()
     ]
 
 

@@ -296,6 +296,10 @@ def refreshes_overdue(providers: Sequence[str]) -> str:
 # Starting the service
 
 
+def exposed(path: object) -> str:
+    return f"Others may read {path}, which belongs to another user. Make it readable by the service's user only."
+
+
 def already_running(process: int, folder: object) -> str:
     return f"Process {process} already runs the service in {folder}."
 

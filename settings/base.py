@@ -3,6 +3,7 @@
 `docs/settings.md` lists the variables. This module reads those of the service itself.
 """
 
+import os
 import tomllib
 import warnings
 from datetime import timedelta
@@ -21,6 +22,9 @@ from settings.keys import fernet_keys, kept
 django_stubs_ext.monkeypatch()
 
 env = environ.Env()
+
+# Whatever a process writes, only its owner can read: database, exports, dumps, messages of the embedded broker.
+os.umask(0o077)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]

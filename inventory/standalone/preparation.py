@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.utils.crypto import get_random_string
 
-from inventory import messages
+from inventory import messages, private_files
 from inventory.services import unreadable_credentials
 from inventory.standalone import lock
 
@@ -44,6 +44,12 @@ def migrate() -> None:
         reason = " ".join(str(error).split())  # drivers wrap their lines
         name = connection.settings_dict["NAME"]
         raise CommandError(messages.cannot_use_database(name, reason)) from error
+
+
+def keep_private(report: Callable[[str], object]) -> None:
+    """Hide the files of the installation from other users. Reports those that belong to somebody else."""
+    for path in private_files.make_private():
+        report(messages.exposed(path))
 
 
 def check_credentials(report: Callable[[str], object]) -> None:

@@ -37,6 +37,7 @@ class Command(BaseCommand):
             demonstration.ensure_installed(demo)
         lock = preparation.sole_service()
         with closing(preparation.listen(host, port)) as listening:
+            preparation.keep_private(self.stderr.write)
             preparation.migrate()
             preparation.check_credentials(self.stderr.write)
             name, password = preparation.admin_account()

@@ -54,10 +54,15 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that replaces this path once it is complete. Until then, readers see the old one."""
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with draft.open("xb") as file:
+        with open(draft, "xb", opener=_private) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    """An inventory tells an attacker which instances can be reached."""
+    return os.open(path, flags, 0o600)
