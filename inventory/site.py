@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from inventory import messages
+from inventory.guarded_lookups import GuardedLookups
 from inventory.services import QueueFull, TooManyTokens
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,12 @@ IMPOSSIBLE = (DataError, OverflowError, ValueError, AttributeError, TypeError)
 
 
 class AdminSite(admin.AdminSite):
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Guard the lookups of every list, also of Django's own."""
+        given = admin_class or admin.ModelAdmin
+        guarded = type(given.__name__, (GuardedLookups, given), {"__module__": given.__module__})
+        super().register(model_or_iterable, guarded, **options)
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(telling(view), cacheable)
 
