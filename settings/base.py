@@ -321,6 +321,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+#: Error pages with `DEBUG` show no values, which may be credentials.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFilter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
