@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
 from settings.keys import fernet_keys, kept
 
@@ -186,6 +187,14 @@ CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)
 CLOUD_ANSWER_TIME = env.int("CLOUD_ANSWER_TIME", default=300)
 #: Maximum number of entries in a cloud's list, on all pages.
 CLOUD_LIST_SIZE = env.int("CLOUD_LIST_SIZE", default=1_000_000)
+#: The addresses that clouds must not have, beside link-local ones and the like.
+try:
+    CLOUD_NETWORKS = Networks.parse(
+        refused=env.list("CLOUD_REFUSED_NETWORKS", default=[]),
+        allowed=env.list("CLOUD_ALLOWED_NETWORKS", default=[]),
+    )
+except ValueError as error:
+    raise ImproperlyConfigured(f"CLOUD_REFUSED_NETWORKS or CLOUD_ALLOWED_NETWORKS is invalid: {error}") from error
 #: The folder for the files of providers of type file.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
 #: Maximum size of such a file, in MiB.

@@ -2,7 +2,8 @@
 
 The libraries send the password along with a redirect, accept answers of any size, and only have timeouts for each
 read, so a server that sends a byte per second would block a worker for ever. Both libraries, `requests` and
-botocore, use urllib3, which uses `http.client`, whose connections create answers of `response_class`.
+botocore, use urllib3, which uses `http.client`, whose connections create answers of `response_class`. `pools` sets
+it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import io
 import socket
 import time
-from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from collections.abc import Callable
+from functools import wraps
 from http.client import HTTPResponse
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -76,17 +77,6 @@ class _Guarded(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
-
-
-def guarded(pools: Mapping[str, type[Any]], connection: Connection) -> dict[str, type[Any]]:
-    """urllib3's classes of connection pools by scheme, with guarded answers."""
-    attributes = {"response_class": partial(GuardedResponse, connection)}
-    return {scheme: _guarded_pool(pool, attributes) for scheme, pool in pools.items()}
-
-
-def _guarded_pool(pool: type[Any], attributes: dict[str, Any]) -> type[Any]:
-    connections = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), attributes)
-    return type(pool.__name__, (pool,), {"ConnectionCls": connections})
 
 
 def _place(location: str | None) -> str:

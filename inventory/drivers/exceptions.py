@@ -36,6 +36,10 @@ class CloudRefused(CloudError):
     """The cloud refused the request (a limit, another network, an invalid value) and changed nothing."""
 
 
+class AddressRefused(CloudRefused):
+    """The host has only addresses that Portcullis does not connect to. Nothing was sent."""
+
+
 class NotOffered(CloudRefused):
     """The cloud does not support this extension, action or address."""
 

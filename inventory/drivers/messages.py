@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # Connections
 
 
 def not_a_url(kind: str, url: str) -> str:
     return f"The provider's URL is not a valid URL of {kind} (https://host[:port]): {url}"
+
+
+def address_refused(host: str, address: str, kind: str) -> str:
+    return f"{_resolved(host, address, kind)} Portcullis never connects to those."
+
+
+def address_refused_by_setting(host: str, address: str, kind: str) -> str:
+    return f"{_resolved(host, address, kind)} CLOUD_REFUSED_NETWORKS and CLOUD_ALLOWED_NETWORKS do not allow it."
+
+
+def _resolved(host: str, address: str, kind: str) -> str:
+    subject = host if host == address else f"{host} resolves to {address}, which"
+    article = "an" if kind == "unspecified" else "a"
+    return f"{subject} is {article} {kind} address."
+
+
+def not_a_network(text: str, reason: str, words: Iterable[str]) -> str:
+    others = "".join(f", or {word}" for word in words)
+    return f"{text} is not a network ({reason}). Use a network such as 192.0.2.0/24{others}."
+
+
+def never_allowed(network: str, kind: str) -> str:
+    return f"{network} can't be allowed: Portcullis never connects to {kind} addresses."
 
 
 def not_a_certificate(error: object) -> str:

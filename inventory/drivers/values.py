@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Annotated, Literal, TypeVar
 
+from inventory.drivers.addresses import EVERY_NETWORK, Networks
 from inventory.drivers.limits import Between, Exact, Shown
 from inventory.drivers.protocols import protocol_named
 
@@ -65,6 +66,8 @@ class Connection:
     answer_size: int = 100
     #: Maximum number of entries in a list, over all pages.
     list_size: int = 1_000_000
+    #: The addresses that it must not lead to.
+    networks: Networks = EVERY_NETWORK
 
 
 @dataclass(frozen=True, slots=True)

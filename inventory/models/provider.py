@@ -143,6 +143,7 @@ class Provider(Kept, Timestamped):
             answer_time=settings.CLOUD_ANSWER_TIME,
             answer_size=settings.CLOUD_ANSWER_SIZE,
             list_size=settings.CLOUD_LIST_SIZE,
+            networks=settings.CLOUD_NETWORKS,
         )
 
     def sends_elsewhere(self, attributes: Mapping[str, Any]) -> bool:

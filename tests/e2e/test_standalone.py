@@ -170,6 +170,17 @@ def test_it_refuses_a_database_url_that_means_nothing(service: Service) -> None:
     assert "DATABASE_URL" in service.refusal(DATABASE_URL="nonsense")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CLOUD_REFUSED_NETWORKS", "private,intranet"), ("CLOUD_ALLOWED_NETWORKS", "169.254.169.254")],
+)
+def test_it_refuses_networks_that_are_none_or_never_allowed(service: Service, name: str, value: str) -> None:
+    refusal = service.refusal(**{name: value})
+
+    assert refusal.startswith("Portcullis is not configured: CLOUD_REFUSED_NETWORKS or CLOUD_ALLOWED_NETWORKS")
+    assert value.rpartition(",")[2] in refusal
+
+
 def test_it_refuses_to_start_twice_in_one_folder(service: Service) -> None:
     service.start()
 

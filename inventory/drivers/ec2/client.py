@@ -18,7 +18,6 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from inventory.drivers.answers import guarded
 from inventory.drivers.ec2.errors import FOREIGN, Unserved, cloud_errors, refuse_page
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 from inventory.drivers.exceptions import (
@@ -30,6 +29,7 @@ from inventory.drivers.exceptions import (
     NotOffered,
 )
 from inventory.drivers.lists import Pages
+from inventory.drivers.pools import guarded
 from inventory.drivers.rate_limit import RateLimiter
 from inventory.drivers.values import Connection
 

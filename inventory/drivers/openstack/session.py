@@ -9,9 +9,10 @@ import requests
 from keystoneauth1.session import Session
 from requests.adapters import HTTPAdapter
 
-from inventory.drivers.answers import check_size, guarded
+from inventory.drivers.answers import check_size
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 from inventory.drivers.exceptions import CloudRefused, CredentialsRefused
+from inventory.drivers.pools import guarded
 from inventory.drivers.values import Connection
 
 #: Timeout to connect, in seconds.
