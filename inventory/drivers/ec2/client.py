@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import BotoCoreError
+from botocore.tokens import TokenProviderChain
 
 from inventory.drivers.ec2.errors import FOREIGN, Unserved, cloud_errors, refuse_page
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
@@ -175,17 +177,24 @@ def _make(connection: Connection, verify: bool | str) -> EC2Client:
 def _session() -> boto3.Session:
     """The process's session. It caches the model of EC2, so the next client takes 10 ms instead of 150.
 
-    It has no profile, no files and no endpoints of the environment, and credentials are given to each client.
+    It has no profile, no files and no variables of the environment, and credentials are given to each client. If a
+    client had none, it would not look for others: on AWS, the metadata service would give it those of the machine.
     Clients are thread-safe, making them is not: hence `_making`.
     """
-    overrides = {
-        "profile": None,
+    # botocore's form: name in a configuration file, name in the environment, value without them, conversion
+    variables = {
+        name: (None, None, value, convert)
+        for name, (_, _, value, convert) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
+    for name, value in {
         "config_file": os.devnull,
         "credentials_file": os.devnull,
         "ignore_configured_endpoint_urls": True,
-    }
-    # botocore's form: name in a configuration file, name in the environment, value without them, conversion
-    core = botocore.session.Session({name: (None, None, value, None) for name, value in overrides.items()})
+    }.items():
+        variables[name] = (None, None, value, None)
+    core = botocore.session.Session(variables)
+    core.register_component("credential_provider", CredentialResolver([]))
+    core.register_component("token_provider", TokenProviderChain([]))
     return boto3.Session(botocore_session=core)
 
 

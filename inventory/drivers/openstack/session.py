@@ -56,6 +56,10 @@ class GuardedAdapter(HTTPAdapter):
         return response
 
 
+def _nothing_else(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def session(connection: Connection) -> Session:
     if not (connection.userid and connection.password):
         raise CredentialsRefused("The provider has no user (userid) or no password.")
@@ -69,6 +73,9 @@ def session(connection: Connection) -> Session:
     # For loopback, ignore the environment. Its proxies lead off this machine, and its certificates and passwords
     # are for other hosts.
     http.trust_env = not is_loopback(connection.url)
+    # Requests have a token, or the credentials in their body. Without this, `requests` would add passwords for the
+    # host that it finds in ~/.netrc, or in an address of the catalog.
+    http.auth = _nothing_else
     keystone = Session(
         session=http,
         verify=authority.name if authority else connection.verify_ssl,
