@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, ClassVar
@@ -15,12 +16,22 @@ from inventory.messages import ENTER_AGAIN, invalid_end
 from inventory.models import AuthToken, Provider
 from inventory.services import latest_end
 
+#: The user and the password in a URL or a host.
+_USERINFO = re.compile(r"^([^/]*//)?[^/?#]*@")
+
 
 class WriteOnlyInput(forms.TextInput):
     """A text field whose value is never sent back, not even beside an error."""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
+
+
+class AddressInput(forms.TextInput):
+    """A text field for a URL or a host, which is sent back without a user and a password."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, value and _USERINFO.sub(r"\1", str(value)), attrs)
 
 
 def clouds() -> list[tuple[str, str]]:
@@ -99,6 +110,7 @@ class ConnectionForm(AsTyped, forms.ModelForm[Provider]):
             "interface",
         ]
         field_classes = {"certificate_authority": LinesField}
+        widgets = {name: AddressInput(attrs={"class": "vTextField"}) for name in ("url", "hostname")}
         help_texts = {
             "url": "The endpoint. Leave blank for the cloud's default. For an exported inventory, file:///NAME.",
         }

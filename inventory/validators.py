@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from inventory.drivers.endpoints import FILE_URL
+from inventory.drivers.endpoints import FILE_URL, problem_of_url
 
 #: A path after host and port, without characters that could change the host or add a query.
 validate_path = RegexValidator(r"^[A-Za-z0-9._~/-]*\Z", "Enter a path of letters, digits and . _ ~ / -.")
+
+#: What can't be in a host: it would end it, or be a user and a password.
+validate_hostname = RegexValidator(
+    r"^[^/\\?#@]*\Z", "Enter a host name or an IP address, without credentials or a path."
+)
 
 
 def validate_endpoint(url: str) -> None:
@@ -21,10 +24,5 @@ def validate_endpoint(url: str) -> None:
                 "Enter file:///NAME, with the plain name of an exported inventory.", code="endpoint"
             )
         return
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ValidationError("Enter an http or https URL.", code="endpoint")
+    if problem := problem_of_url(url):
+        raise ValidationError(problem, code="endpoint")

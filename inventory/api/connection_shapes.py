@@ -10,12 +10,13 @@ from inventory.models import Provider
 from inventory.rest.shapes import ANY_ID, ENDPOINT, FILLED, TEXT, Schema, any_of, closed, listed
 
 _ROLE: Schema = TEXT | {"description": f"{DEFAULT}, or nothing, is the cloud. Other roles are not stored."}
+_HOST: Schema = {"type": "string", "pattern": "^[A-Za-z0-9._:-]*$"}
 _ENDPOINT = closed(
     {
         "role": _ROLE,
         "url": ENDPOINT,
-        "hostname": TEXT,
-        "ipaddress": TEXT,
+        "hostname": _HOST,
+        "ipaddress": _HOST,
         "port": {"type": "integer", "minimum": 0, "maximum": 65535},
         "path": {"type": "string", "pattern": "^/[a-z]*$"},
         "security_protocol": {"enum": Provider.SecurityProtocol.values},
@@ -63,7 +64,7 @@ STAND_INS: dict[str, tuple[str, Schema]] = {
     "connection_configurations": ("credentials", listed(_CONNECTION) | {"minItems": 1}),
     "authentications": ("credentials", _of_roles(_AUTHENTICATION)),
     "endpoints": ("url", _of_roles(_ENDPOINT)),
-    "ipaddress": ("hostname", FILLED),
+    "ipaddress": ("hostname", _HOST | {"minLength": 1}),
     "zone": ("zone", _ZONE),
     "zone_id": ("zone", _ZONE),
     "api_version": ("api_version", {"const": "v3"}),

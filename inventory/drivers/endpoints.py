@@ -16,15 +16,30 @@ from inventory.drivers.exceptions import CloudRefused
 FILE_URL = re.compile(r"file:///([A-Za-z0-9_-][A-Za-z0-9._-]{0,199})")
 
 
-def check_url(url: str, kind: str) -> None:
-    """Raises `CloudRefused` unless this is the URL of an endpoint; `kind` is for the message."""
+def problem_of_url(url: str) -> str | None:
+    """Why this is not the URL of an endpoint; None if it is one. The answer does not repeat the URL."""
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise CloudRefused(messages.not_a_url(kind, url))
+        return messages.NOT_A_URL
+    if "@" in parts.netloc:
+        return messages.CREDENTIALS_IN_URL
+    return None if is_valid else messages.NOT_A_URL
+
+
+def check_url(url: str, kind: str) -> None:
+    """Raises `CloudRefused` unless this is the URL of an endpoint; `kind` is for the message."""
+    match problem_of_url(url):
+        case messages.NOT_A_URL:
+            raise CloudRefused(messages.not_a_url(kind, without_credentials(url)))
+        case str(problem):
+            raise CloudRefused(problem)
+
+
+def without_credentials(url: str) -> str:
+    """What a message may say of a URL that is none, which may have credentials before an @."""
+    return url.rpartition("@")[2]
 
 
 def is_loopback(url: str) -> bool:

@@ -7,6 +7,13 @@ from collections.abc import Iterable
 # Connections
 
 
+NOT_A_URL = "Enter an http or https URL."
+CREDENTIALS_IN_URL = (
+    "A URL must not have a user or a password, because URLs are shown and logged. Enter the URL without them, and "
+    "the credentials separately."
+)
+
+
 def not_a_url(kind: str, url: str) -> str:
     return f"The provider's URL is not a valid URL of {kind} (https://host[:port]): {url}"
 

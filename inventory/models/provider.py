@@ -19,7 +19,7 @@ from inventory.fields import EncryptedJSONField
 from inventory.messages import NAME_TAKEN, PROVIDER_DELETED, provider_disabled
 from inventory.models.base import Kept, Timestamped
 from inventory.querysets import ProviderQuerySet
-from inventory.validators import validate_endpoint, validate_path
+from inventory.validators import validate_endpoint, validate_hostname, validate_path
 
 DriverClass = type[Driver]
 
@@ -50,7 +50,7 @@ class Provider(Kept, Timestamped):
     vendor = models.CharField(max_length=255)
     guid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider_region = models.CharField(max_length=255, null=True, blank=True)
-    hostname = models.CharField(max_length=255, null=True, blank=True)
+    hostname = models.CharField(max_length=255, null=True, blank=True, validators=[validate_hostname])
     port = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(65535)])
     path = models.CharField(
         max_length=255,

@@ -394,6 +394,34 @@ def test_the_site_has_our_name(admin_client):
     assert "Portcullis" in admin_client.get("/admin/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("field", "address"), [("url", "https://AKIA:top-secret@cloud"), ("hostname", "AKIA:top-secret@cloud")]
+)
+@pytest.mark.parametrize("place", ["add/", "verify/", "stored", "stored/verify/"])
+def test_credentials_in_an_address_are_refused_and_not_sent_back(admin_client, provider, place, field, address):
+    path = f"{PROVIDERS}{place}".replace("stored/", f"{provider.pk}/").replace("stored", f"{provider.pk}/change/")
+    form = typed(verify_ssl="on", userid="AKIA", password="other", name="new", **{field: address})
+    page = admin_client.post(path, form).content.decode()
+    assert "must not have a user or a password" in page or "without credentials or a path" in page
+    assert "top-secret" not in page
+    assert Provider.objects.filter(**{field: None}).count() == Provider.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ("https://AKIA:top-secret@cloud:5000/v3", "https://cloud:5000/v3"),
+        ("https://cloud/a@b", "https://cloud/a@b"),
+        ("https://cloud?a=b@c", "https://cloud?a=b@c"),
+    ],
+)
+def test_a_form_has_a_stored_url_without_credentials(admin_client, provider, stored, sent):
+    Provider.objects.update(url=stored)
+    body = admin_client.get(page(provider)).content.decode()
+    assert f'value="{sent}"' in body
+    assert "top-secret" not in body
+
+
 # --- Testing a connection ---
 
 

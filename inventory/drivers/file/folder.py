@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from inventory.drivers.endpoints import FILE_URL
+from inventory.drivers.endpoints import FILE_URL, without_credentials
 from inventory.drivers.exceptions import CloudRefused
 
 #: Maximum size of a file in bytes. 10,000 instances with 20,000 rules take ten million.
@@ -19,7 +19,8 @@ def file_named(url: str | None) -> str:
     """The file name in a provider's URL. Raises `CloudRefused` for any other URL."""
     match = FILE_URL.fullmatch(url or "")
     if match is None:
-        raise CloudRefused(f"The provider's URL must name an exported inventory (file:///name.json): {url}")
+        given = without_credentials(str(url))
+        raise CloudRefused(f"The provider's URL must name an exported inventory (file:///name.json): {given}")
     return match[1]
 
 

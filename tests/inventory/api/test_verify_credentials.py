@@ -173,3 +173,26 @@ def test_a_file_is_tested_without_credentials(admin_client: Client, tmp_path: Pa
         resources = [{"type": "file", "url": f"file:///{name}.json"}]
         [result] = post(admin_client, {"action": "verify", "resources": resources}).json()["results"]
         assert (result["success"], result["message"]) == (success, message)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address", [{"url": "https://AKIA:top-secret@cloud"}, {"hostname": "AKIA:top-secret@cloud"}]
+)
+def test_credentials_in_an_address_are_refused_without_being_repeated(
+    admin_client: Client, asked: list[Any], address: dict[str, str]
+) -> None:
+    provider = actors.provider("acme")
+    for path, body in (
+        ("/api/providers", {"action": "create", "resource": GIVEN | address | {"name": "new"}}),
+        ("/api/providers", {"action": "verify_credentials", "resource": GIVEN | address}),
+        ("/api/providers", {"action": "create", "resources": [GIVEN | address | {"name": "new"}]}),
+        ("/api/providers", GIVEN | {"name": "new", "endpoints": {"default": address}}),
+        (f"/api/providers/{provider.pk}", {"action": "edit", "resource": address}),
+    ):
+        answer = post(admin_client, body, path)
+        text = answer.content.decode()
+        assert "must not have a user or a password" in text or "without credentials" in text
+        assert "top-secret" not in text
+    assert not asked
+    assert Provider.objects.count() == 1

@@ -65,6 +65,22 @@ def test_a_certificate_that_does_not_do_is_told(
     assert error.message.startswith(words)
 
 
+@pytest.mark.parametrize("userinfo", ["AKIA:top-secret", ":top-secret", "top-secret", "AKIA:top-secret@AKIA"])
+def test_credentials_in_a_url_are_refused_without_being_repeated(driver: type[Driver], userinfo: str) -> None:
+    """Also in a row that was stored before they were."""
+    for url in (
+        f"https://{userinfo}@127.0.0.1:9",
+        f"//{userinfo}@127.0.0.1:9",
+        f"https://{userinfo}@[127.0.0.1:9",
+    ):
+        error = refusal(driver, url)
+        assert type(error) is CloudRefused
+        assert "top-secret" not in error.message
+    assert refusal(driver, f"https://{userinfo}@127.0.0.1:9").message.startswith(
+        "A URL must not have a user or a password"
+    )
+
+
 def test_an_endpoint_without_tls_is_told(driver: type[Driver], moto_url: str) -> None:
     error = refusal(driver, moto_url.replace("http://", "https://"))
     assert type(error) is CloudRefused

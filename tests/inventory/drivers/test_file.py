@@ -201,3 +201,8 @@ class TestFolder:
         assert read() == Inventory()
         (files / "acme.json").write_bytes(content + b" " * (2**20 - len(content) + 1))
         assert refusal() == "The file acme.json is larger than 1 MiB."
+
+
+def test_a_url_that_names_no_file_is_told_without_credentials() -> None:
+    with pytest.raises(CloudRefused, match=r"must name an exported inventory .*: cloud$"):
+        FileDriver(Connection(url="https://AKIA:top-secret@cloud")).inventory()

@@ -142,6 +142,7 @@ def asked_by(way: Schema) -> set[str]:
     [
         ("http://cloud:5000/v3", True),
         ("file:///acme-2026.json", True),
+        ("https://user:password@cloud", False),
         ("ftp://cloud", False),
         ("file:///a/b.json", False),
         ("file:///..", False),
