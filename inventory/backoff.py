@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from inventory import messages
 from inventory.drivers.exceptions import CloudError
 
 
@@ -51,10 +50,6 @@ class Waiting:
     attempts: int
     error: CloudError
     until: datetime
-
-    def __str__(self) -> str:
-        """The message of a waiting task."""
-        return messages.will_retry(self.attempts, self.until, self.error)
 
 
 class Retries:

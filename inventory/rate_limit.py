@@ -43,7 +43,7 @@ class RateLimited(Throttled):
     """The call has to wait for its turn."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(RATE_LIMITED, retry_after=seconds)
+        super().__init__(RATE_LIMITED, retry_after=seconds, general=RATE_LIMITED)
 
 
 class SharedRateLimiter(RateLimiter):

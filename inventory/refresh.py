@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import reduce
 from itertools import chain
 from operator import or_
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -32,7 +31,16 @@ from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.rate_limit import LowPriorityRateLimiter
 from inventory.reconcile import AnyThing, Row, ids_of, reconcile
-from inventory.services import ProviderRetries, TaskRetries, begin, ensure_same_connection, finish, put_back
+from inventory.services import (
+    Audience,
+    ProviderRetries,
+    TaskResult,
+    TaskRetries,
+    begin,
+    complete_tasks,
+    ensure_same_connection,
+    put_back,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -171,28 +179,31 @@ def handle_refresh_tasks(refreshes: Mapping[Task, ProviderRefresh], lease: Queue
         if not (tasks := begin(queued)):
             continue
         try:
-            status, message, context = _refreshed(provider, lease, {task: refreshes[task] for task in tasks})
+            results = _refreshed(provider, lease, {task: refreshes[task] for task in tasks})
         except Exception as error:
-            status, message, context = Task.Status.ERROR, unforeseen(error, f"The refresh of {provider}"), {}
+            message = unforeseen(error, f"The refresh of {provider}")
+            results = [TaskResult(task, Task.Status.ERROR, message) for task in tasks]
         lease.ensure()
-        for task in tasks:
-            finish(task, status, message, **context)
+        complete_tasks(results)
 
 
 def _refreshed(
     provider: Provider | None, lease: QueueLease, refreshes: Mapping[Task, ProviderRefresh]
-) -> tuple[Task.Status, str, dict[str, Any]]:
-    """The result for tasks with the same scope."""
+) -> list[TaskResult]:
+    """The results of tasks with the same scope."""
+    tasks, first = [*refreshes], next(iter(refreshes.values()))
     if provider is None:
-        return Task.Status.ERROR, messages.PROVIDER_DELETED, {}
-    first, retries = next(iter(refreshes.values())), TaskRetries([*refreshes], provider, lease)
+        return [TaskResult(task, Task.Status.ERROR, messages.PROVIDER_DELETED) for task in tasks]
+    retries = TaskRetries(tasks, provider, lease)
     force = any(arguments.force for arguments in refreshes.values())
     try:
         result = refresh(provider, lease, scope=first.within, force=force, retries=retries)
     except FORESEEN as error:
-        return Task.Status.ERROR, str(error), {}
+        audience = Audience(provider, tasks)
+        return [TaskResult(task, Task.Status.ERROR, str(audience.shown(task, error))) for task in tasks]
     status = Task.Status.WARN if result.findings.misfits or result.findings.unshown else Task.Status.OK
-    return status, result.told(first.subject or provider.name), result.findings.context()
+    told, context = result.told(first.subject or provider.name), result.findings.context()
+    return [TaskResult(task, status, told, context) for task in tasks]
 
 
 def refresh(

@@ -17,7 +17,7 @@ from inventory.leases import QueueLease
 from inventory.messages import PROVIDER_DELETED, provider_disabled, unrecorded
 from inventory.models import Task, Vm
 from inventory.rate_limit import SharedRateLimiter
-from inventory.services import TaskResult, TaskRetries, complete_tasks, note, readable, save_all
+from inventory.services import Audience, TaskResult, TaskRetries, complete_tasks, note, readable, save_all
 from secgroups import messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.models import SecurityGroup
@@ -52,8 +52,10 @@ class _Changes:
         self.vm = vm
         self.asked = asked
         self.tasks = [*asked]
+        self._by_pk = {task.pk: task for task in asked}
         self.lease = lease
         self.driver = vm.provider.driver(SharedRateLimiter(vm.provider))
+        self._shown = Audience(vm.provider, self.tasks).shown
         self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
         retries = TaskRetries(self.tasks, vm.provider, lease)
         retries.unsure |= any(task.interrupted for task in self.tasks)
@@ -139,20 +141,26 @@ class _Changes:
         try:
             self._apply([change])
         except (CloudRefused, GroupNotFound) as error:
-            self.outcomes[change.id] = self._refused(change.action, change.group.name, error)
+            task = self._by_pk[change.id]
+            self.outcomes[change.id] = self._refused(task, change.action, change.group.name, error)
 
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
         try:
             group = self._group(change.group.name, change.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
-            self.outcomes[task.pk] = self._refused(change.action, change.group.name, error)
+            self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
         return Change(task.pk, change.action, group, change.ports)
 
-    def _refused(self, action: Action, group: str, error: CloudError) -> Outcome:
-        message = messages.cannot(action, messages.change_of(action, group, self.vm.name), error)
-        return Outcome("Error", message, request_id=error.request_id)
+    def _refused(self, task: Task, action: Action, group: str, error: CloudError) -> Outcome:
+        shown = self._shown(task, error)
+        message = messages.cannot(action, messages.change_of(action, group, self.vm.name), shown)
+        return Outcome("Error", message, request_id=shown.request_id)
+
+    def _failed(self, task: Task, failure: CloudError | None) -> Outcome:
+        shown = failure and self._shown(task, failure)
+        return Outcome("Error", str(shown), request_id=shown.request_id if shown else None)
 
     def _group(self, name: str, ref: str | None) -> Group:
         """The group with this ref, from the inventory or the cloud, or with this name at the cloud."""
@@ -178,7 +186,8 @@ class _Changes:
         if len(groups) > 1:
             raise GroupNotFound(messages.several_at_cloud([group.ref for group in groups]))
         if name not in {groups[0].name, ref}:  # without a name in the request, the ref stands in its place
-            raise CloudRefused(messages.other_name_at_cloud(ref or "", groups[0].name))
+            message = messages.other_name_at_cloud(ref or "", groups[0].name)
+            raise CloudRefused(message, general=message)
         return groups[0]
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
@@ -204,7 +213,7 @@ class _Changes:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""
         endings = []
         for task in Task.objects.filter(pk__in=[task.pk for task in self.tasks]):
-            outcome = self.outcomes.get(task.pk) or _failed(failure)
+            outcome = self.outcomes.get(task.pk) or self._failed(task, failure)
             if outcome.written:
                 outcome = replace(outcome, status="Warn", message=unrecorded(outcome.message, reason))
             context = {"request_id": outcome.request_id}
@@ -229,7 +238,7 @@ class _Changes:
             self.groups |= dict.fromkeys(new) | {group.ref: group for group in rows.as_values()}
 
     def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> TaskResult:
-        outcome = self.outcomes.get(task.pk) or _failed(failure)
+        outcome = self.outcomes.get(task.pk) or self._failed(task, failure)
         context = seen | {"request_id": outcome.request_id}
         return TaskResult(task, Task.Status(outcome.status), outcome.message, context)
 
@@ -248,10 +257,6 @@ class _Changes:
         """The name of a group, or its ref if it is unknown."""
         group = self.groups.get(ref)
         return group.name if group else ref
-
-
-def _failed(failure: CloudError | None) -> Outcome:
-    return Outcome("Error", str(failure), request_id=failure.request_id if failure else None)
 
 
 def _groups_of(ports: Iterable[Port]) -> set[str]:

@@ -78,12 +78,13 @@ class PortWriter(RetryingCloud):
         except InstanceGone:
             raise  # also the reason for the refusal
         except CloudError as error:
-            reason = messages.not_undone(refusal.message, error.message)
-            raise CloudError(reason, request_id=refusal.request_id) from error
+            both = messages.not_undone(refusal.message, error.message)
+            general = messages.not_undone(refusal.in_general().message, error.in_general().message)
+            raise CloudError(both, request_id=refusal.request_id, general=general) from error
 
     def _write_until_there(self, plan: Plan) -> None:
         waited = False
-        doubt: CloudError = CloudUnavailable(messages.NOT_SHOWN)
+        doubt: CloudError = CloudUnavailable(messages.NOT_SHOWN, general=messages.NOT_SHOWN)
         while missing := [port.ref for port, _ in plan.writes(self._fresh())]:
             doubt = self._write(plan, missing) or doubt
             self.read()
@@ -107,7 +108,7 @@ class PortWriter(RetryingCloud):
         except GroupNotFound as error:
             if not self.waits_for_group():
                 raise
-            return CloudUnavailable(error.message, request_id=error.request_id)
+            return error.reworded(CloudUnavailable)
         except CloudError as error:
             if error.permanent:
                 raise

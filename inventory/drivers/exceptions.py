@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from inventory.drivers.messages import NOT_DONE
+
 #: Maximum length of a message.
 MAX_MESSAGE_LENGTH = 2000
 
@@ -10,6 +14,10 @@ class CloudError(Exception):
     """The cloud did not do it. `permanent` says that a retry will not help.
 
     `message` is for people. `str()` also has the request id, which helps the cloud's operators.
+
+    Both may say what answers at an address, and what it said there. People who may not see the provider must not
+    learn that: see `in_general`. This class itself is for reasons of Portcullis's own, the others are for those of
+    clouds.
     """
 
     permanent = True
@@ -18,13 +26,27 @@ class CloudError(Exception):
     #: Whether the request was done nevertheless.
     done = False
 
-    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+    def __init__(self, message: str, *, request_id: str | None = None, general: str | None = None) -> None:
         super().__init__(message)
         self.message = _storable(message)
         self.request_id = request_id and _storable(request_id)
+        self.general = general
 
     def __str__(self) -> str:
         return f"{self.message} (request {self.request_id})" if self.request_id else self.message
+
+    def in_general(self) -> CloudError:
+        """The error for people who may not see the provider: without what only the cloud can have said.
+
+        It has the message `general`, or the same one if it is known to be in our own words.
+        """
+        if self.general is not None:
+            return CloudError(self.general)
+        return self if type(self) is CloudError or isinstance(self, OF_RESOURCES) else CloudError(NOT_DONE)
+
+    def reworded(self, kind: type[CloudError], words: Callable[[str], str] = str) -> CloudError:
+        """The same as another kind of error, with both messages in other words."""
+        return kind(words(self.message), request_id=self.request_id, general=words(self.in_general().message))
 
 
 def _storable(text: str) -> str:
@@ -77,8 +99,8 @@ class Throttled(CloudError):
 
     permanent = False
 
-    def __init__(self, message: str, *, request_id: str | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message, request_id=request_id)
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: str | None) -> None:
+        super().__init__(message, **kwargs)
         self.retry_after = retry_after
 
 
@@ -113,3 +135,7 @@ class ForeignAnswer(CloudUnavailable):
 
 class AnswerTooLarge(CloudError):
     """The answer is larger than the settings allow, and was not read completely."""
+
+
+#: Errors about resources. Without a general message they are in the words of a driver.
+OF_RESOURCES = (AlreadyThere, GroupNotFound, InstanceGone, InUse, Outdated, RuleNotFound, Unfit)

@@ -45,6 +45,8 @@ def not_a_certificate(error: object) -> str:
     return f"The provider's certificate authority is not a PEM certificate: {error}"
 
 
+#: For people who may not see the provider.
+NOT_DONE = "It failed at the cloud. Ask somebody who may see the provider for the reason."
 NO_ANSWER = "The cloud did not answer in time. If this continues, contact its operators."
 
 

@@ -1,5 +1,6 @@
 """The services of this app, which the API, the admin and the commands call."""
 
+from inventory.services.audience import Audience, may_see
 from inventory.services.keys import rotate_credentials, unreadable_credentials
 from inventory.services.providers import (
     connect_provider,
@@ -37,6 +38,7 @@ from inventory.services.verification import VERIFICATION_SECONDS, Verdict, verif
 
 __all__ = [
     "VERIFICATION_SECONDS",
+    "Audience",
     "NotInTime",
     "ProviderRetries",
     "QueueFull",
@@ -59,6 +61,7 @@ __all__ = [
     "issue_token",
     "keep_refused",
     "latest_end",
+    "may_see",
     "note",
     "put_back",
     "queue_work",

@@ -20,6 +20,7 @@ from inventory.encryption import UnreadableSecret
 from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.rate_limit import RateLimited
+from inventory.services.audience import Audience
 from inventory.services.tasks import (
     FIRST_FAILURE,
     TIME,
@@ -67,6 +68,7 @@ class TaskRetries(ProviderRetries):
     def __init__(self, tasks: Sequence[Task], provider: Provider, lease: QueueLease) -> None:
         super().__init__(provider)
         self._tasks = tasks
+        self._audience = Audience(provider, tasks)
         self._lease = lease
         self.unsure = any(Notes.read(task.arguments).unsure for task in tasks)
         #: Whether they may have failed before this worker took them.
@@ -88,7 +90,8 @@ class TaskRetries(ProviderRetries):
         self._next = waiting.until
         set_next_attempt(self._tasks, self._next)
         for task in self._tasks:
-            task.message = str(waiting)
+            reason = self._audience.shown(task, waiting.error)
+            task.message = messages.will_retry(waiting.attempts, waiting.until, reason)
             task.context_data["attempts"] = waiting.attempts
             if is_failure:
                 task.status = Task.Status.WARN

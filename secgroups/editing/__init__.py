@@ -14,7 +14,7 @@ from inventory.leases import QueueLease
 from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
 from inventory.rate_limit import SharedRateLimiter
-from inventory.services import TaskRetries, begin, ensure_same_connection, finish, put_back, readable
+from inventory.services import Audience, TaskRetries, begin, ensure_same_connection, finish, put_back, readable
 from secgroups.arguments import (
     EditArguments,
     GroupCreation,
@@ -75,7 +75,8 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
         seeing_others(_record, task, provider, edit)
     except CloudError as error:
         lease.ensure()
-        _end(task, arguments, edit, str(error), request_id=error.request_id)
+        shown = Audience(provider, [task]).shown(task, error)
+        _end(task, arguments, edit, str(shown), request_id=shown.request_id)
         return error.permanent
     except Exception as error:
         reason = unforeseen(error, task)

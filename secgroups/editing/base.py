@@ -56,7 +56,7 @@ class RetryingWriter(RetryingCloud):
 
     def _meant(self, error: CloudError) -> CloudError:
         if isinstance(error, GroupNotFound) and not self.unsure and self.waits_for_group():
-            return CloudUnavailable(error.message, request_id=error.request_id)
+            return error.reworded(CloudUnavailable)
         self.unsure = self.unsure or isinstance(error, CloudUnavailable)
         return error
 
@@ -86,7 +86,7 @@ class EditHandler(ABC, Generic[Arguments]):
         rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=group_ref)
         for tenant in rows.values_list("cloud_tenant__ems_ref", flat=True):
             if not self.cloud.unsure and not self.cloud.ask(partial(self.driver.shows, tenant)):
-                raise CloudRefused(messages.hidden_tenant(error.message, tenant), request_id=error.request_id)
+                raise error.reworded(CloudRefused, partial(messages.hidden_tenant, tenant=tenant))
         self.mark_noop(error, messages.ALREADY_GONE)
 
     def mark_noop(self, error: CloudError, state: str) -> None:

@@ -74,8 +74,7 @@ class CreateGroup(EditHandler[GroupCreation]):
         except AlreadyThere as error:
             if placed.namesakes or not self.cloud.unsure:
                 raise
-            reason = messages.not_shown_yet(error.message)
-            raise CloudUnavailable(reason, request_id=error.request_id) from error
+            raise error.reworded(CloudUnavailable, messages.not_shown_yet) from error
 
     def record(self) -> dict[str, Any]:
         row = record_group(self.provider, self.made)

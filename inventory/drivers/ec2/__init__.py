@@ -164,7 +164,8 @@ class Ec2Driver(Driver):
         try:
             return _request_id(self._client.call("delete_security_group", GroupId=ref))
         except InUse as error:
-            raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
+            users = self._users(ref)
+            raise error.reworded(InUse, lambda text: f"{text} {users}".strip()) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         listing = self._client.read(

@@ -39,7 +39,7 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import NO_ANSWER, about_the_network, about_tls
+from inventory.drivers.messages import NO_ANSWER, NOT_DONE, about_the_network, about_tls
 
 
 class WouldWork(CloudRefused):
@@ -177,8 +177,15 @@ def _answered(error: ClientError) -> CloudError:
     metadata = response.get("ResponseMetadata", {})
     kind, text = _meaning(code, message, metadata.get("HTTPStatusCode", 0))
     return kind(
-        f"{text} EC2 said: {f'{message} ({code})' if message else code}", request_id=metadata.get("RequestId")
+        f"{text} EC2 said: {f'{message} ({code})' if message else code}",
+        request_id=metadata.get("RequestId"),
+        general=text if _is_of_ec2(code) and not issubclass(kind, CredentialsRefused) else NOT_DONE,
     )
+
+
+def _is_of_ec2(code: str) -> bool:
+    """Whether EC2 itself said so, and not something else at this address."""
+    return code in _BY_CODE or any(code == known_code for known_code, *_ in _BY_WORDS)
 
 
 def _meaning(code: str, message: str, status: int) -> Meaning:

@@ -174,7 +174,8 @@ class OpenStackDriver(Driver):
         try:
             return self._client.write("DELETE", f"/security-groups/{ref}")[1]
         except InUse as error:
-            raise InUse(f"{error.message} {self._users(ref)}".strip(), request_id=error.request_id) from error
+            users = self._users(ref)
+            raise error.reworded(InUse, lambda text: f"{text} {users}".strip()) from error
 
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         return self._rules(security_group_id=group_ref)

@@ -31,7 +31,7 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import FOREIGN, NO_ANSWER, about_the_network, about_tls
+from inventory.drivers.messages import FOREIGN, NO_ANSWER, NOT_DONE, about_the_network, about_tls
 
 Meaning = tuple[type[CloudError], str]
 
@@ -121,7 +121,8 @@ def _meaning(kind: str, status: int) -> Meaning:
 
 def _error(meaning: Meaning, message: str, request_id: str | None, retry_after: str | None) -> CloudError:
     kind, text = meaning
-    kwargs: dict[str, Any] = {"request_id": request_id}
+    is_typed = meaning in _BY_TYPE.values()  # said by Nova or Neutron, and not by something else at this address
+    kwargs: dict[str, Any] = {"request_id": request_id, "general": text if is_typed else NOT_DONE}
     if issubclass(kind, Throttled):
         pause = retry_after if retry_after and retry_after.isascii() and retry_after.isdigit() else None
         kwargs["retry_after"] = min(float(pause), LONGEST_PAUSE) if pause else None

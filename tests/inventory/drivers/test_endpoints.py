@@ -15,8 +15,11 @@ import pytest
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable
+from inventory.drivers.messages import NOT_DONE
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Connection
+from tests.inventory.drivers.test_answers import Always
+from tests.live.faults import Answer, running
 from tests.live.tls import self_signed
 
 pytestmark = pytest.mark.parametrize("driver", [Ec2Driver, OpenStackDriver])
@@ -105,3 +108,30 @@ def test_an_endpoint_that_does_not_answer_is_told(driver: type[Driver], silence:
     error = refusal(driver, f"http://{silence}", timeout=0.1)
     assert type(error) is CloudUnavailable
     assert error.message.startswith("The cloud did not answer in time")
+
+
+def test_who_may_not_see_a_provider_learns_nothing_of_its_address(
+    driver: type[Driver], silence: str, tmp_path: Path
+) -> None:
+    """Whether nobody listens, something else does, or nothing is said: it reads the same."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        closed = f"127.0.0.1:{held.getsockname()[1]}"
+        urls = [
+            f"http://{closed}",
+            f"http://{silence}",
+            f"https://{silence}",
+            "http://cloud.invalid",
+            "http://0.0.0.0",
+        ]
+        with (
+            running(Always(Answer(404, b'{"error": {"message": "BANNER"}}', "application/json"))) as json,
+            running(
+                Always(Answer(403, b"<Error><Code>AccessDenied</Code><Message>BANNER</Message></Error>"))
+            ) as xml,
+            running(Always(Answer(302, b"", headers={"Location": "http://banner.test"}))) as elsewhere,
+        ):
+            urls += [json.url, xml.url, elsewhere.url, xml.url.replace("http:", "https:")]
+            said = [refusal(driver, url, timeout=0.1) for url in urls]
+    assert len({str(error) for error in said}) == len(urls)
+    assert {str(error.in_general()) for error in said} == {NOT_DONE}
