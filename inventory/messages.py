@@ -122,8 +122,7 @@ TEST_FAILED = "Internal error in the test. See the Portcullis log for details."
 NO_TIME_LEFT = "Not tested: the time limit was reached. Test fewer providers per request."
 
 
-def too_many_tests(most: int) -> str:
-    return f"{most} tests are already running. Try again in a minute."
+TOO_MANY_TESTS = "Other connections are being tested. Try again in a few seconds"
 
 
 def test_timed_out(seconds: float) -> str:

@@ -22,6 +22,7 @@ from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
 from waitress.wasyncore import close_all, dispatcher, loop
 
+from inventory import capacity
 from inventory.proxies import Proxies, peer_address
 
 #: How often a process looks whether it must stop.
@@ -52,6 +53,7 @@ class BufferingWorker(Worker):
     """A process that hands a request to one of its `--threads` threads when all of it has arrived."""
 
     def run(self) -> None:
+        capacity.web_threads = self.cfg.threads
         dispatchers: dict[int, Any] = {}
         server = create_server(
             self._application(),

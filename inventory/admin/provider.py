@@ -28,6 +28,8 @@ from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
     QueueFull,
+    TooManyTests,
+    Verdict,
     connect_provider,
     delete_provider,
     edit_provider,
@@ -191,11 +193,16 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             "title": f"Test of {provider or 'a new provider'}",
             "opts": self.opts,
             "form": form,
-            "verdict": verify_credentials(provider=cast(ProviderTestForm, form).described())
-            if form.is_valid()
-            else None,
+            "verdict": self._verdict(cast(ProviderTestForm, form)) if form.is_valid() else None,
         }
         return TemplateResponse(request, "admin/inventory/provider/verify.html", context)
+
+    def _verdict(self, form: ProviderTestForm) -> Verdict:
+        try:
+            [verdict] = verify_credentials(providers=[form.described()])
+        except TooManyTests as error:
+            return Verdict(False, str(error))
+        return verdict
 
     def request_refresh(self, row: Provider, user: User, force: bool) -> Task:
         return request_refresh(provider=row, user=user, force=force)

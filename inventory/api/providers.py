@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from inventory.rest.resources import RelatedCount, Subcollection, ToMany
 from inventory.rest.serializers import ClassNameField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import (
-    VERIFICATION_SECONDS,
+    Verdict,
     connect_provider,
     delete_provider,
     edit_provider,
@@ -61,6 +60,10 @@ class ProviderSerializer(ResourceSerializer):
 
 def _told(check: Check) -> dict[str, Any]:
     return {"name": check.name, "allowed": check.allowed, "needed": check.needed, "message": check.message}
+
+
+def _answer(verdict: Verdict) -> Answer:
+    return result(verdict.success, verdict.message, checks=[_told(check) for check in verdict.checks])
 
 
 class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
@@ -143,16 +146,16 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     )
     def verify_credentials(self, request: Request, **kwargs: Any) -> Response:
         """Test a connection and its credentials. Nothing is saved."""
-        deadline = time.monotonic() + VERIFICATION_SECONDS
-        return self.answer(lambda _, payload: self._verify(payload, deadline - time.monotonic()))
+        return self.answer(lambda _, payload: Provider(**ProviderTest.validated(payload)), finish=self._verify)
 
     def _create(self, row: None, given: dict[str, Any]) -> Answer:
         return self.shown(connect_provider(user=self.user, **ProviderInput.validated(given)))
 
-    def _verify(self, payload: dict[str, Any], seconds: float) -> Answer:
-        provider = Provider(**ProviderTest.validated(payload))
-        verdict = verify_credentials(provider=provider, seconds=seconds)
-        return result(verdict.success, verdict.message, checks=[_told(check) for check in verdict.checks])
+    def _verify(self, tested: list[Provider | Answer]) -> list[Answer]:
+        """The results for providers, and for resources that are none the answers that they already have."""
+        providers = [provider for provider in tested if isinstance(provider, Provider)]
+        verdicts = iter(verify_credentials(providers=providers))
+        return [_answer(next(verdicts)) if isinstance(one, Provider) else one for one in tested]
 
     def _edit(self, provider: Provider, payload: dict[str, Any]) -> Answer:
         edit_provider(provider=provider, user=self.user, **ProviderEdit.validated(payload, provider))

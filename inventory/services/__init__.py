@@ -34,10 +34,9 @@ from inventory.services.tokens import (
     latest_end,
     revoke_token,
 )
-from inventory.services.verification import VERIFICATION_SECONDS, Verdict, verify_credentials
+from inventory.services.verification import TooManyTests, Verdict, verify_credentials
 
 __all__ = [
-    "VERIFICATION_SECONDS",
     "Audience",
     "NotInTime",
     "ProviderRetries",
@@ -46,6 +45,7 @@ __all__ = [
     "TaskRetries",
     "TaskSpec",
     "TokenLogin",
+    "TooManyTests",
     "TooManyTokens",
     "Verdict",
     "begin",

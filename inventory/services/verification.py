@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore, Thread
 
 from inventory import drivers, messages
+from inventory.capacity import NoThreadLeft, Quarter
 from inventory.drivers.exceptions import CloudError, CloudUnavailable
 from inventory.drivers.values import Check
 from inventory.models import Provider
 
 logger = logging.getLogger(__name__)
 
-#: Maximum seconds for a test.
+#: Maximum seconds for all tests of a request.
 VERIFICATION_SECONDS = 15.0
 #: Timeout for each part of an answer, so that a cloud that hangs is reported as such.
 TIMEOUT = 8.0
-#: Maximum number of tests in a process at a time, including abandoned ones.
+#: Maximum number of tests in a process at a time, including abandoned ones, for which no request waits.
 MAX_THREADS = 8
 
+_quarter = Quarter()
 _free = BoundedSemaphore(MAX_THREADS)
 Checks = tuple[Check, ...]
+
+
+class TooManyTests(Exception):
+    """So many requests already test something that this one was not begun; `str()` is for people."""
+
+    #: `Retry-After`, in seconds.
+    wait = int(VERIFICATION_SECONDS)
+
+    def __init__(self) -> None:
+        super().__init__(messages.TOO_MANY_TESTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +48,32 @@ class Verdict:
     checks: Checks = ()
 
 
-def verify_credentials(*, provider: Provider, seconds: float = VERIFICATION_SECONDS) -> Verdict:
-    """Test what the credentials of a provider may do, without changing anything. It may be unsaved.
+def verify_credentials(*, providers: Sequence[Provider], seconds: float = VERIFICATION_SECONDS) -> list[Verdict]:
+    """Test what the credentials of each provider may do, without changing anything. They may be unsaved.
 
-    Don't call this inside a transaction, which would last as long as the cloud takes.
+    All together take at most so many seconds. Raises `TooManyTests`, because the request waits for clouds, and
+    others need threads too. Don't call this inside a transaction, which would last as long.
     """
+    if not providers:
+        return []
+    deadline = time.monotonic() + seconds
+    try:
+        with _quarter.thread():
+            return [_verdict(provider, deadline - time.monotonic()) for provider in providers]
+    except NoThreadLeft:
+        raise TooManyTests from None
+
+
+def _verdict(provider: Provider, seconds: float) -> Verdict:
     driver_class = drivers.driver_class(provider.vendor)
     try:
-        driver = driver_class(replace(provider.connection, timeout=TIMEOUT))
+        connection = replace(provider.connection, timeout=TIMEOUT, answer_time=VERIFICATION_SECONDS)
+        driver = driver_class(connection)
         checks = _within(seconds, driver.verify)
     except CloudError as error:
         return Verdict(False, str(error))
+    except TooManyTests:
+        raise
     except Exception:
         logger.exception("The test of a provider of %s failed", provider.vendor)
         return Verdict(False, messages.TEST_FAILED)
@@ -63,13 +91,13 @@ def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
     if seconds <= 0:
         raise CloudUnavailable(messages.NO_TIME_LEFT)
     if not _free.acquire(blocking=False):
-        raise CloudUnavailable(messages.too_many_tests(MAX_THREADS))
+        raise TooManyTests
     future: Future[Checks] = Future()
     Thread(target=_run, args=(call, future), name="verify", daemon=True).start()
     try:
         return future.result(timeout=seconds)
     except TimeoutError:
-        raise CloudUnavailable(messages.test_timed_out(seconds)) from None
+        raise CloudUnavailable(messages.test_timed_out(round(seconds, 1))) from None
 
 
 def _run(call: Callable[[], Checks], future: Future[Checks]) -> None:

@@ -7,8 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from cryptography.fernet import Fernet
@@ -149,6 +152,28 @@ def test_a_part_that_dies_is_started_again(service: Service) -> None:
 
     until(lambda: (again := service.worker()) and again.pid != worker.pid)
     assert "The worker ended (signal 9). It restarts in 1 s." in service.complaints()
+
+
+def test_clouds_that_never_answer_take_a_quarter_of_the_threads(service: Service) -> None:
+    """Two processes have eight threads each, so of 16 tests at most four are waited for."""
+    service.start()
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent, ThreadPoolExecutor(16) as pool:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        cloud = {"type": "amazon", "url": url, "credentials": {"userid": "AKIDTEST", "password": "secret"}}
+        tests = [pool.submit(refused, service, cloud) for _ in range(16)]
+        done = [test.result() for test in islice(as_completed(tests, timeout=30), 12)]
+
+        assert [ping(service.url, seconds=5) for _ in range(8)] == ["pong"] * 8
+        assert not all(test.done() for test in tests)
+        assert done == [(HTTPStatus.TOO_MANY_REQUESTS, "15")] * 12
+
+
+def refused(service: Service, cloud: dict[str, Any]) -> tuple[int, str | None]:
+    """The status and the `Retry-After` of a test of this cloud, which does not succeed."""
+    with pytest.raises(HTTPError) as error:
+        service.post("/api/providers", {"action": "verify_credentials", "resource": cloud})
+    with error.value as answer:
+        return answer.code, answer.headers["Retry-After"]
 
 
 def test_it_refuses_a_port_that_is_taken(service: Service) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from threading import Event
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
 
+from inventory import capacity
+from inventory.capacity import NoThreadLeft, Quarter
 from inventory.drivers.exceptions import CloudUnavailable, CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import Provider
-from inventory.services import verification, verify_credentials
+from inventory.services import TooManyTests, Verdict, verification, verify_credentials
 from tests.cast import AMAZON, OPENSTACK
 from tests.clouds import MemoryCloud
 
@@ -22,6 +26,11 @@ BLIND = Check("list instances", False, "May not list instances: grant ec2:Descri
 CHANGE = Check("change", True, "May change.")
 KEEP = Check("change", False, "May not change: grant ec2:Change.")
 WHO_KNOWS = Check("change", None, "Whether it may change is not known.")
+
+
+def verdict_of(provider: Provider, **arguments: Any) -> Verdict:
+    [verdict] = verify_credentials(providers=[provider], **arguments)
+    return verdict
 
 
 @pytest.fixture
@@ -61,14 +70,14 @@ def raising(error: Exception) -> Any:
 )
 def test_what_may_be_done_is_told(says: Any, checks: tuple[Check, ...], success: bool, message: str) -> None:
     says(checks)
-    verdict = verify_credentials(provider=Provider(vendor=AMAZON))
+    verdict = verdict_of(Provider(vendor=AMAZON))
     assert (verdict.success, verdict.message, verdict.checks) == (success, message, checks)
 
 
 @pytest.mark.parametrize("error", [CredentialsRefused("No such key."), CloudUnavailable("The host is not known.")])
 def test_a_cloud_that_refuses_or_does_not_answer_is_told(says: Any, error: Exception) -> None:
     says(raising(error))
-    verdict = verify_credentials(provider=Provider(vendor=AMAZON))
+    verdict = verdict_of(Provider(vendor=AMAZON))
     assert (verdict.success, verdict.message, verdict.checks) == (False, str(error), ())
 
 
@@ -76,7 +85,7 @@ def test_a_failure_of_our_own_is_logged_and_told_without_its_words(
     says: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     says(raising(ZeroDivisionError("a secret")))
-    verdict = verify_credentials(provider=Provider(vendor=AMAZON))
+    verdict = verdict_of(Provider(vendor=AMAZON))
     assert (verdict.success, verdict.message) == (
         False,
         "Internal error in the test. See the Portcullis log for details.",
@@ -88,7 +97,7 @@ def test_the_credentials_reach_the_cloud_with_little_patience(says: Any) -> None
     asked = []
     says(lambda cloud: asked.append(cloud.connection) or (READ,))
     credentials = {"userid": "AKIA", "password": "secret"}
-    verify_credentials(provider=Provider(vendor=AMAZON, provider_region="eu-west-1", credentials=credentials))
+    verdict_of(Provider(vendor=AMAZON, provider_region="eu-west-1", credentials=credentials))
     [connection] = asked
     assert (connection.userid, connection.password, connection.region) == ("AKIA", "secret", "eu-west-1")
     assert connection.timeout == verification.TIMEOUT
@@ -107,7 +116,7 @@ def test_a_cloud_that_never_answers_is_not_waited_for(
 ) -> None:
     provider = Provider(vendor=kind, url=silence, credentials={"userid": "who", "password": "secret"})
     monkeypatch.setattr(verification, "TIMEOUT", 1.0)
-    verdict = verify_credentials(provider=provider, seconds=0.1)
+    verdict = verdict_of(provider, seconds=0.1)
     assert (verdict.success, verdict.message) == (
         False,
         "The cloud did not answer all requests within 0.1 seconds.",
@@ -130,14 +139,61 @@ def test_no_more_go_on_at_a_time_than_a_process_can_bear(says: Any, monkeypatch:
     release = free.release
     monkeypatch.setattr(free, "release", lambda: (release(), ended.set()))
     provider = Provider(vendor=AMAZON)
-    assert "did not answer" in verify_credentials(provider=provider, seconds=0.01).message
-    assert "already running" in verify_credentials(provider=provider, seconds=0.01).message
+    assert "did not answer" in verdict_of(provider, seconds=0.01).message
+    with pytest.raises(TooManyTests):
+        verdict_of(provider, seconds=0.01)
     end.set()
     assert ended.wait(timeout=30)
-    assert verify_credentials(provider=provider).success
+    assert verdict_of(provider).success
 
 
 def test_without_time_nobody_is_asked(says: Any) -> None:
     says(raising(AssertionError()))
-    verdict = verify_credentials(provider=Provider(vendor=AMAZON), seconds=0)
+    verdict = verdict_of(Provider(vendor=AMAZON), seconds=0)
     assert verdict.message == "Not tested: the time limit was reached. Test fewer providers per request."
+
+
+class TestThreads:
+    """Requests that wait for clouds leave threads to others."""
+
+    @pytest.mark.parametrize(("threads", "size"), [(1, 1), (4, 1), (8, 2), (11, 2), (16, 4)])
+    def test_a_quarter_may_wait(self, threads: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(capacity, "web_threads", threads)
+        quarter = Quarter()
+        with ExitStack() as stack:
+            for _ in range(size):
+                stack.enter_context(quarter.thread())
+            with pytest.raises(NoThreadLeft), quarter.thread():
+                pass
+        with quarter.thread():
+            pass
+
+    def test_a_thread_is_given_back_after_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(capacity, "web_threads", 4)
+        quarter = Quarter()
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError), quarter.thread():
+                raise ZeroDivisionError
+
+    def test_more_requests_are_refused_while_others_hang(self, says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(verification, "_quarter", Quarter())
+        end, begun = Event(), Semaphore(0)
+
+        def hang(cloud: MemoryCloud) -> tuple[Check, ...]:
+            begun.release()
+            end.wait(timeout=30)
+            return (READ,)
+
+        says(hang)
+        provider = Provider(vendor=AMAZON)
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(verdict_of, provider) for _ in range(2)]
+            try:
+                assert all(begun.acquire(timeout=30) for _ in range(2))
+                with pytest.raises(TooManyTests) as refused:
+                    verdict_of(provider)
+                assert refused.value.wait == verification.VERIFICATION_SECONDS
+            finally:
+                end.set()
+            assert [future.result(timeout=30).success for future in waiting] == [True, True]
+        assert verdict_of(provider).success

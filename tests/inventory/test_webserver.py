@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 from gunicorn.config import Config
 
-from inventory import webserver
+from inventory import capacity, webserver
 from inventory.webserver import BufferingWorker
 
 
@@ -109,6 +109,14 @@ def test_several_headers_are_one_list() -> None:
         proxy.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lists + b"\r\n")
         with proxy.makefile("rb") as response:
             assert b"X-Remote_addr: 198.51.100.1\r\n" in list(response)
+
+
+def test_a_process_knows_how_many_threads_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a quarter of them is one."""
+    monkeypatch.setattr(capacity, "web_threads", None)
+    with serving(echo, threads=4) as (port, _, _):
+        ask(port)
+        assert capacity.web_threads == 4
 
 
 def test_a_response_to_head_has_no_body() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
+from inventory.capacity import Quarter
 from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import IdempotencyKey, Provider, Task
+from inventory.services import verification
 from tests import cast as actors
 from tests.cast import AMAZON
 from tests.clouds import MemoryCloud
@@ -173,6 +177,61 @@ def test_a_file_is_tested_without_credentials(admin_client: Client, tmp_path: Pa
         resources = [{"type": "file", "url": f"file:///{name}.json"}]
         [result] = post(admin_client, {"action": "verify", "resources": resources}).json()["results"]
         assert (result["success"], result["message"]) == (success, message)
+
+
+@pytest.mark.django_db
+class TestWhileOthersAreTested:
+    """Each process lets a quarter of its threads wait for clouds."""
+
+    @pytest.fixture(autouse=True)
+    def busy(self, monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> Iterator[Quarter]:
+        monkeypatch.setattr(verification, "_quarter", quarter := Quarter())
+        with ExitStack() as stack:
+            for _ in range(quarter.size):
+                stack.enter_context(quarter.thread())
+            yield quarter
+        assert not asked
+
+    @pytest.mark.parametrize("body", [{"resource": GIVEN}, {"resources": [GIVEN, GIVEN]}])
+    def test_a_request_is_told_to_come_again(self, admin_client: Client, body: dict[str, Any]) -> None:
+        answer = post(admin_client, {"action": "verify_credentials", **body})
+        assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        assert answer.headers["Retry-After"] == "15"
+        assert answer.json() == {
+            "error": {
+                "kind": "too_many_requests",
+                "message": "Other connections are being tested. Try again in a few seconds",
+                "klass": "Api::TooManyRequestsError",
+            }
+        }
+
+    def test_with_an_idempotency_key_it_may_come_again(self, admin_client: Client) -> None:
+        headers = {"Idempotency-Key": "k"}
+        assert post(admin_client, {"action": "verify", "resource": GIVEN}, **headers).status_code == 429
+        assert not IdempotencyKey.objects.exists()
+
+    def test_a_list_of_what_can_not_be_tested_needs_no_thread(self, admin_client: Client) -> None:
+        wrong = GIVEN | {"url": "ftp://cloud"}
+        answer = post(admin_client, {"action": "verify", "resources": [wrong]})
+        assert answer.status_code == HTTPStatus.OK
+        assert "url: " in answer.json()["results"][0]["message"]
+
+    def test_the_admin_is_told_too(self, admin_client: Client) -> None:
+        form = {"vendor": AMAZON, "userid": "AKIA", "password": "secret", "enabled": "on", "interface": "public"}
+        page = admin_client.post("/admin/inventory/provider/verify/", form)
+        assert page.status_code == HTTPStatus.OK
+        assert "Other connections are being tested." in page.content.decode()
+
+
+def test_results_are_in_the_order_of_the_resources(admin_client: Client, asked: list[Any]) -> None:
+    resources = [
+        GIVEN,
+        GIVEN | {"url": "ftp://cloud"},
+        GIVEN | {"credentials": {"userid": "A", "password": "wrong"}},
+    ]
+    answer = post(admin_client, {"action": "verify", "resources": resources})
+    told = [result["message"][:9] for result in answer.json()["results"]]
+    assert told == ["The cloud", "url: Ente", "There is "]
 
 
 @pytest.mark.django_db
