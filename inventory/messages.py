@@ -119,6 +119,9 @@ ALL_GRANTED = "All required permissions are granted."
 PERMISSIONS_MISSING = "Credentials accepted, but permissions are missing."
 INVENTORY_READABLE = "The inventory can be read."
 TEST_FAILED = "Internal error in the test. See the Portcullis log for details."
+#: For people who may not see providers.
+TEST_PASSED = "The connection can be used."
+TEST_NOT_PASSED = "The connection can't be used. Ask somebody who may see providers for the reason."
 NO_TIME_LEFT = "Not tested: the time limit was reached. Test fewer providers per request."
 
 

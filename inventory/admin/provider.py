@@ -193,13 +193,13 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
             "title": f"Test of {provider or 'a new provider'}",
             "opts": self.opts,
             "form": form,
-            "verdict": self._verdict(cast(ProviderTestForm, form)) if form.is_valid() else None,
+            "verdict": self._verdict(cast(ProviderTestForm, form), request) if form.is_valid() else None,
         }
         return TemplateResponse(request, "admin/inventory/provider/verify.html", context)
 
-    def _verdict(self, form: ProviderTestForm) -> Verdict:
+    def _verdict(self, form: ProviderTestForm, request: HttpRequest) -> Verdict:
         try:
-            [verdict] = verify_credentials(providers=[form.described()])
+            [verdict] = verify_credentials(providers=[form.described()], user=cast(User, request.user))
         except TooManyTests as error:
             return Verdict(False, str(error))
         return verdict

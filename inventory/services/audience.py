@@ -42,7 +42,7 @@ class Audience:
         if general is error or self._sees(task):
             return error
         if error is not self._logged:
-            logger.info("Of %s its tasks only say that it failed: %s", task.queue, error)
+            logger.info("A failure in %s, of which the tasks only say that: %s", task.queue, error)
             self._logged = error
         return general
 

@@ -9,11 +9,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore, Thread
 
+from django.contrib.auth.models import User
+
 from inventory import drivers, messages
 from inventory.capacity import NoThreadLeft, Quarter
 from inventory.drivers.exceptions import CloudError, CloudUnavailable
 from inventory.drivers.values import Check
 from inventory.models import Provider
+from inventory.services.audience import may_see
 
 logger = logging.getLogger(__name__)
 
@@ -48,23 +51,34 @@ class Verdict:
     checks: Checks = ()
 
 
-def verify_credentials(*, providers: Sequence[Provider], seconds: float = VERIFICATION_SECONDS) -> list[Verdict]:
+def verify_credentials(
+    *, providers: Sequence[Provider], user: User, seconds: float = VERIFICATION_SECONDS
+) -> list[Verdict]:
     """Test what the credentials of each provider may do, without changing anything. They may be unsaved.
 
-    All together take at most so many seconds. Raises `TooManyTests`, because the request waits for clouds, and
-    others need threads too. Don't call this inside a transaction, which would last as long.
+    All together take at most so many seconds, and the verdicts tell `user` only what they may know. Raises
+    `TooManyTests`, because the request waits for clouds, and others need threads too. Don't call this inside a
+    transaction, which would last as long.
     """
     if not providers:
         return []
     deadline = time.monotonic() + seconds
     try:
         with _quarter.thread():
-            return [_verdict(provider, deadline - time.monotonic()) for provider in providers]
+            return [_verdict(provider, user, deadline - time.monotonic()) for provider in providers]
     except NoThreadLeft:
         raise TooManyTests from None
 
 
-def _verdict(provider: Provider, seconds: float) -> Verdict:
+def _verdict(provider: Provider, user: User, seconds: float) -> Verdict:
+    verdict = _tested(provider, seconds)
+    if may_see(user, provider):
+        return verdict
+    logger.info("A test of %s, of which only the success is told: %s", provider.vendor, verdict.message)
+    return Verdict(verdict.success, messages.TEST_PASSED if verdict.success else messages.TEST_NOT_PASSED)
+
+
+def _tested(provider: Provider, seconds: float) -> Verdict:
     driver_class = drivers.driver_class(provider.vendor)
     try:
         connection = replace(provider.connection, timeout=TIMEOUT, answer_time=VERIFICATION_SECONDS)

@@ -11,6 +11,7 @@ from threading import Event, Semaphore
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 
 from inventory import capacity
 from inventory.capacity import NoThreadLeft, Quarter
@@ -29,7 +30,8 @@ WHO_KNOWS = Check("change", None, "Whether it may change is not known.")
 
 
 def verdict_of(provider: Provider, **arguments: Any) -> Verdict:
-    [verdict] = verify_credentials(providers=[provider], **arguments)
+    """The verdict for somebody who may see every provider."""
+    [verdict] = verify_credentials(providers=[provider], user=User(is_superuser=True), **arguments)
     return verdict
 
 
@@ -151,6 +153,31 @@ def test_without_time_nobody_is_asked(says: Any) -> None:
     says(raising(AssertionError()))
     verdict = verdict_of(Provider(vendor=AMAZON), seconds=0)
     assert verdict.message == "Not tested: the time limit was reached. Test fewer providers per request."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("answer", "success", "message"),
+    [
+        (raising(CloudUnavailable("The host is not known. 10.0.0.1, port 22: SSH-2.0")), False, "can't be used"),
+        (raising(CredentialsRefused("No such key.")), False, "can't be used"),
+        ((BLIND, KEEP), False, "can't be used"),
+        ((READ, KEEP), True, "The connection can be used."),
+    ],
+)
+def test_who_may_not_see_providers_is_told_no_reason(
+    says: Any, answer: Any, success: bool, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "inventory")
+    says(answer)
+    user = User.objects.create_user("scanner")
+    user.user_permissions.set(Permission.objects.filter(codename__in=["add_provider", "change_provider"]))
+    [verdict] = verify_credentials(providers=[Provider(vendor=AMAZON)], user=user)
+    assert (verdict.success, verdict.checks) == (success, ())
+    assert message in verdict.message
+    words = ("10.0.0.1", "SSH", "No such key", "grant")
+    assert not any(word in verdict.message for word in words)
+    assert any(word in caplog.text for word in words)
 
 
 class TestThreads:

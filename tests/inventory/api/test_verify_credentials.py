@@ -234,6 +234,22 @@ def test_results_are_in_the_order_of_the_resources(admin_client: Client, asked: 
     assert told == ["The cloud", "url: Ente", "There is "]
 
 
+def test_who_may_not_see_providers_is_told_no_reason(client: Client, asked: list[Any], db: None) -> None:
+    user = User.objects.create_user("scanner")
+    user.user_permissions.set(Permission.objects.filter(codename="add_provider"))
+    client.force_login(user)
+    wrong = GIVEN | {"credentials": {"userid": "AKIA", "password": "wrong"}}
+    answer = post(client, {"action": "verify", "resources": [GIVEN, wrong]})
+    assert answer.json()["results"] == [
+        {"success": True, "message": "The connection can be used.", "checks": []},
+        {
+            "success": False,
+            "message": "The connection can't be used. Ask somebody who may see providers for the reason.",
+            "checks": [],
+        },
+    ]
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "address", [{"url": "https://AKIA:top-secret@cloud"}, {"hostname": "AKIA:top-secret@cloud"}]
