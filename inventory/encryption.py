@@ -31,8 +31,12 @@ _KEY, _KEY_ID = 32, 8  # bytes
 class UnreadableSecret(CloudError):
     """A stored secret can't be decrypted. The message says why, and what to do.
 
-    For whoever needs the secret to ask a cloud, it is a permanent error like a wrong password.
+    For whoever needs the secret to ask a cloud, it is a permanent error like a wrong password. The message tells
+    nothing of the cloud, so everybody may know it.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, general=message)
 
 
 @dataclass(frozen=True, slots=True)
