@@ -19,7 +19,7 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         # They register themselves.
-        from inventory import checks  # noqa: F401
+        from inventory import checks, configuration  # noqa: F401
         from inventory.db import expressions  # noqa: F401
 
         post_migrate.connect(make_default_zone, sender=self)

@@ -298,6 +298,20 @@ def refreshes_overdue(providers: Sequence[str]) -> str:
 # Starting the service
 
 
+DEBUG_IS_ON = (
+    "DEBUG is on, so error pages show the code and the settings to everybody. Unset it. "
+    "Only manage.py standalone on a loopback address starts with it."
+)
+
+
+def placeholder_left(variable: str) -> str:
+    return f"{variable} still has the placeholder CHANGE-ME. Replace it."
+
+
+def not_configured(reason: object) -> str:
+    return f"Portcullis is not configured: {reason}"
+
+
 def exposed(path: object) -> str:
     return f"Others may read {path}, which belongs to another user. Make it readable by the service's user only."
 

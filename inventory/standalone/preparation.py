@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -34,6 +35,16 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CommandError(messages.cannot_listen(host, port, reason.partition(" (")[0])) from error
+
+
+def check_debug(host: str) -> None:
+    """Nobody elsewhere may see pages for debugging."""
+    try:
+        is_here = ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost"
+    if settings.DEBUG and not is_here:
+        raise CommandError(messages.DEBUG_IS_ON)
 
 
 def migrate() -> None:

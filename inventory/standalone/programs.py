@@ -7,6 +7,7 @@ import sys
 
 from django.conf import settings
 
+from inventory.configuration import CHECKED
 from inventory.standalone.supervisor import GRACE, Program
 
 # `-P` keeps the working directory out of the module path.
@@ -33,7 +34,7 @@ def web(socket: int, lock: int) -> Program:
     arguments = [f"--{name}={value}" for name, value in options.items()]
     # Preloading imports the project once for all workers. The control socket would lie in the home directory.
     command = [*_PYTHON, "-m", "gunicorn", "settings.wsgi", "--preload", "--no-control-socket", *arguments]
-    return Program("web server", command, python_path(), [socket, lock])
+    return Program("web server", command, _environment(), [socket, lock])
 
 
 def worker(lock: int) -> Program:
@@ -47,4 +48,8 @@ def scheduler(lock: int) -> Program:
 
 def _celery(name: str, lock: int, *arguments: str) -> Program:
     command = [*_PYTHON, *_CALM, "-m", "celery", "--quiet", "--app=settings", *arguments]
-    return Program(name, command, python_path(), [lock])
+    return Program(name, command, _environment(), [lock])
+
+
+def _environment() -> dict[str, str]:
+    return python_path() | {CHECKED: "yes"}

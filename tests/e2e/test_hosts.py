@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.management.utils import get_random_secret_key
 
 from tests.e2e import units
 from tests.e2e.bad_clients import KINDS, bad_clients, ping
@@ -140,7 +141,7 @@ def site(ec2_url: str, ec2_api: Any) -> Iterator[Site]:
             | pgbouncer.environment
             | rabbitmq.environment
             | {
-                "SECRET_KEY": "of all hosts",
+                "SECRET_KEY": get_random_secret_key(),
                 "CREDENTIALS_KEY": Fernet.generate_key().decode(),
                 "ALLOWED_HOSTS": web_host.address,
                 "WEB_BIND": web,

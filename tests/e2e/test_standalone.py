@@ -223,7 +223,17 @@ def test_it_refuses_stored_credentials_that_it_has_no_key_for(service: Service) 
 
 
 def test_it_refuses_a_key_for_credentials_that_is_none(service: Service) -> None:
-    assert "CREDENTIALS_KEY is invalid" in service.refusal(CREDENTIALS_KEY="short")
+    ended = service.manage("standalone", "--port=0", check=False, CREDENTIALS_KEY="short")
+
+    assert ended.returncode != 0
+    assert "CREDENTIALS_KEY is invalid" in ended.stderr
+
+
+def test_it_shows_pages_for_debugging_to_this_host_alone(service: Service) -> None:
+    assert "DEBUG is on" in service.refusal("--host=0.0.0.0", DEBUG="true")
+
+    service.environment = {**service.environment, "DEBUG": "true"}
+    service.start()
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="runs the printed commands, which are curl's")

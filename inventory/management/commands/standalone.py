@@ -33,6 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, host: str, port: int, demo: str | None, **options: Any) -> None:
+        preparation.check_debug(host)
         if demo:
             demonstration.ensure_installed(demo)
         lock = preparation.sole_service()
