@@ -27,5 +27,5 @@ def is_worth_a_line(record: Any) -> bool:
         case HTTPStatus.UNAUTHORIZED:
             return request is None or any(name in request.headers for name in CREDENTIALS)
         case HTTPStatus.NOT_FOUND:
-            return request is None or request.path != "/favicon.ico"
+            return request is None or request.path_info != "/favicon.ico"
     return True

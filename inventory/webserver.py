@@ -65,6 +65,7 @@ class BufferingWorker(Worker):
             channel_timeout=IDLE_TIMEOUT,
             cleanup_interval=IDLE_TIMEOUT // 4,
             max_request_header_size=MAX_HEADERS,
+            url_prefix=settings.PATH_PREFIX,  # where the proxy leaves it in the path
             # To refuse a body in the words of the API it has to be read, if it is not far too long.
             max_request_body_size=4 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             asyncore_use_poll=True,

@@ -18,6 +18,7 @@ from django.core.management.utils import get_random_secret_key
 
 from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
+from settings.addresses import https_origins, path_prefix
 from settings.keys import fernet_keys, kept
 
 django_stubs_ext.monkeypatch()
@@ -41,7 +42,24 @@ CREDENTIALS_KEYS = fernet_keys(
     env.str("CREDENTIALS_KEY", default="") or kept(VAR / "credentials_key", lambda: Fernet.generate_key().decode())
 )
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- Behind a proxy, of which the web server takes the scheme and the client's address (FORWARDED_ALLOW_IPS) ---
+
+#: The path below which the proxy serves this.
+PATH_PREFIX = path_prefix(env.str("PATH_PREFIX", default=""))
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
+#: Whether everybody comes over https.
+TLS = env.bool("TLS", default=False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
+#: Probes ask the web server itself.
+SECURE_REDIRECT_EXEMPT = [rf"^{PATH_PREFIX[1:]}/?(?:healthz|readyz|metrics)/?$"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=365 * 24 * 3600) if TLS else 0
+#: Portcullis speaks for its own host, and not for those below it or for lists of browsers.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CSRF_TRUSTED_ORIGINS: list[str] = env.list(
+    "CSRF_TRUSTED_ORIGINS", default=https_origins(ALLOWED_HOSTS) if TLS else []
+)
 
 INSTALLED_APPS = [
     "inventory.apps.AdminConfig",  # django.contrib.admin
@@ -290,6 +308,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [],  # choices stay inline, because several attributes have the same name
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATION_PARAMETERS": False,
+    "SERVERS": [{"url": PATH_PREFIX}] if PATH_PREFIX else [],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test and `make lint` check the schema
 }
 
@@ -303,11 +322,11 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{PATH_PREFIX}/static/"
 WHITENOISE_USE_FINDERS = True  # serves files from the packages, without `collectstatic`
 
 LOGIN_URL = "rest_framework:login"
-LOGIN_REDIRECT_URL = "/api"
+LOGIN_REDIRECT_URL = f"{PATH_PREFIX}/api"
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -1,5 +1,6 @@
 """The URL patterns of the site."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
@@ -8,7 +9,7 @@ from inventory.rest.routers import api_urls
 
 urlpatterns = [
     re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
-    path("", RedirectView.as_view(url="/api")),
+    path("", RedirectView.as_view(url=settings.LOGIN_REDIRECT_URL)),
     path("admin/", admin.site.urls),
     path("", include("rest_framework.urls")),
 ]

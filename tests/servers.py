@@ -196,12 +196,14 @@ class RabbitMQ(Server):
 
 
 class Nginx(Server):
-    """Before a web server on the same host, with the site of `deploy/`, which ends TLS."""
+    """Before a web server, with the site of `deploy/`, which ends TLS."""
 
     loss = "restart of nginx"
 
-    def __init__(self, folder: Path, web: str, enter: Sequence[str] = (), host: str = LOOPBACK) -> None:
-        """`web` is the address of the web server, `enter` what a command begins with that runs on that host."""
+    def __init__(
+        self, folder: Path, web: str, enter: Sequence[str] = (), host: str = LOOPBACK, prefix: str = ""
+    ) -> None:
+        """Serves below `prefix` what the web server at `web` has. `enter` begins a command on the host of this."""
         super().__init__(folder)
         self.host, self.enter = host, enter
         self.certificate = self.folder / "tls.crt"
@@ -210,6 +212,7 @@ class Nginx(Server):
             "server 127.0.0.1:8000;": f"server {web};",
             "listen 80;": f"listen {host}:{free_port()};",
             "listen 443 ssl;": f"listen {host}:{self.port} ssl;",
+            "location / {": f"location {prefix}/ {{",
             "listen [::]:80;": "",
             "listen [::]:443 ssl;": "",
             "/etc/portcullis/": f"{self.folder}/",

@@ -3,6 +3,7 @@
 `secgroups.admin` replaces some of these classes with its own subclasses.
 """
 
+from django.conf import settings
 from django.contrib import admin
 
 from inventory.admin.auth_token import AuthTokenAdmin
@@ -27,4 +28,4 @@ __all__ = [
 
 admin.site.site_header = admin.site.site_title = "Portcullis"
 admin.site.index_title = "Clouds and their security groups"
-admin.site.site_url = "/api"
+admin.site.site_url = settings.LOGIN_REDIRECT_URL

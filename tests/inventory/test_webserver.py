@@ -37,12 +37,14 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def serving(application: WSGIApplication, **options: Any) -> Iterator[tuple[int, BufferingWorker, Thread]]:
+def serving(
+    application: WSGIApplication, *, host: str = "127.0.0.1", **options: Any
+) -> Iterator[tuple[int, BufferingWorker, Thread]]:
     """A worker on one thread: its port, itself, and the thread of its loop."""
     configuration = Config()
     for name, value in {"threads": 1, "graceful_timeout": 30, **options}.items():
         configuration.set(name, value)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server((host, 0)) as listening:
         listening.setblocking(False)
         worker = BufferingWorker(1, os.getpid(), [SimpleNamespace(sock=listening)], None, 30, configuration, None)
         worker.ppid, worker.wsgi = os.getppid(), application

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from rest_framework import renderers
 from rest_framework.request import Request
 from rest_framework.serializers import ListField
@@ -72,8 +73,8 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
 
     def get_breadcrumbs(self, request: Request) -> list[tuple[str, str]]:
         """The parts of the path, each of which is an address too."""
-        parts = request.path.strip("/").split("/")
-        return [(part, "/" + "/".join(parts[: n + 1])) for n, part in enumerate(parts)]
+        parts = request.path_info.strip("/").split("/")
+        return [(part, get_script_prefix() + "/".join(parts[: n + 1])) for n, part in enumerate(parts)]
 
     def _form(self, action: Any) -> str:
         """The fields of an action's input that a form can have."""

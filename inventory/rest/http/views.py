@@ -172,7 +172,7 @@ class EntryPoint(ApiView):
                 "name": "API",
                 "description": "REST API",
                 "version": version,
-                "versions": [{"name": version, "href": request.build_absolute_uri(f"/api/v{version}")}],
+                "versions": [{"name": version, "href": Hrefs.of(request, str(version)).root}],
                 "settings": {
                     "locale": to_locale(settings.LANGUAGE_CODE),
                     "max_results_per_page": settings.API_PAGE_LIMIT,
