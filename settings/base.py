@@ -281,7 +281,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "inventory.rest.http.authentication.TokenAuthentication",
         "inventory.rest.http.authentication.BasicAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "inventory.rest.http.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["inventory.rest.permissions.ModelPermissions"],
     "DEFAULT_PARSER_CLASSES": [

@@ -28,6 +28,7 @@ from inventory.logins import Login, client_network, window_start
 from inventory.models import AuthToken, LimitedUser, LoginFailure
 from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
+from inventory.rest.http.negotiation import is_form
 from inventory.services import TokenLogin
 
 M = TypeVar("M", bound=Model)
@@ -130,6 +131,15 @@ class BasicAuthentication(authentication.BasicAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """That of DRF, which looks for a token in the body and uses its stream up."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        if not is_form(request):
+            request.body  # noqa: B018 - kept for whoever reads it afterwards
+        super().enforce_csrf(request)
 
 
 def _check_text(text: str) -> None:

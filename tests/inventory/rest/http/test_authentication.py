@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from inventory.models import AuthToken
 from inventory.tasks import forget_what_is_over
@@ -322,6 +323,9 @@ def test_a_token_needs_no_csrf_and_a_session_does(ada: User) -> None:
     answer = client.post("/api/providers", body, content_type="application/json")
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert "CSRF" in answer.json()["error"]["message"]
+    client.cookies["csrftoken"] = secret = get_random_string(32)
+    answer = client.post("/api/providers", body, content_type="application/json", headers={"X-CSRFToken": secret})
+    assert answer.status_code == HTTPStatus.OK
 
 
 # --- As a member of one group ---
