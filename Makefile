@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients test-browser properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -22,7 +22,7 @@ test-e2e: setup
 
 # Both against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
 test-services: BROKER ?= rabbitmq
-test-services: ONLY ?= -m 'not hosts and not openstack and not clients'
+test-services: ONLY ?= -m 'not hosts and not openstack and not clients and not browser'
 test-services: setup
 	env $$(.ci/services env $(BROKER)) $(PYTEST) $(ONLY)
 
@@ -39,6 +39,11 @@ test-openstack: setup openstack-up
 test-clients: setup
 	tests/clients/install
 	$(VENV)/python -m pytest -m clients $(ARGS)
+
+# Every kind of page in Chromium, with its policy. `tests/browser/install` brings that, as root.
+test-browser: setup
+	tests/browser/install
+	$(VENV)/python -m pytest -m browser $(ARGS)
 
 # The SDK, which the tests use to look at the cloud, warns of what it does itself.
 SDK_WARNS = -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning

@@ -69,16 +69,17 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "inventory",  # with templates in place of those below
+    "secgroups",
     "rest_framework",
     "django_filters",
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "inventory",
-    "secgroups",
 ]
 
 MIDDLEWARE = [
+    "inventory.csp.ContentSecurityPolicyMiddleware",  # first, for the answers of all others
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # early, so that refusals below have it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -329,6 +330,19 @@ LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = f"{PATH_PREFIX}/api"
 
 X_FRAME_OPTIONS = "DENY"
+#: What a page may load and do: everything comes from files of this site, and nothing is written inside a page.
+SECURE_CSP = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",  # the pictures in the style sheets of Swagger UI
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
 SECURE_REFERRER_POLICY = "same-origin"
 
 #: Each process has its own caches. `passwords` remembers for a minute which logins by HTTP Basic were right.

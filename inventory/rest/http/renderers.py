@@ -50,6 +50,9 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         view = renderer_context["view"]
         actions = view.actions_here() if hasattr(view, "actions_here") else []
         return context | {
+            "code_style": None,  # for documents that no view has
+            "filters": context["filter_form"],
+            "filter_form": None,  # whose button has a style of its own
             "post_form": None,
             "extra_actions": None,
             "raw_data_post_form": None,
