@@ -24,12 +24,14 @@ FILL = "from tests import cast; from django.contrib.auth.models import User; cas
 #: Sends each violation to the log of the browser, with what it was.
 TELL = """addEventListener("securitypolicyviolation", (event) => console.error(
     "VIOLATION", event.effectiveDirective, event.blockedURI, event.sample, document.URL));"""
+#: Not a name of this machine, which browsers and pages treat in their own way.
+HOST = "portcullis.test"
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
-    "--disable-gpu",
     "--window-size=1400,1000",
+    f"--host-resolver-rules=MAP {HOST} {LOOPBACK}",
 )
 
 
@@ -94,7 +96,8 @@ class Browser:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the web server."""
     folder, address = tmp_path_factory.mktemp("browser"), f"{LOOPBACK}:{free_port()}"
-    with installation(folder, WEB_BIND=address, WEB_PROCESSES="1") as service:
+    hosts = f"{LOOPBACK},{HOST}"
+    with installation(folder, WEB_BIND=address, WEB_PROCESSES="1", ALLOWED_HOSTS=hosts) as service:
         service.manage("migrate", "--verbosity=0")
         service.manage("createsuperuser", "--no-input", "--email=admin@example.org")
         service.manage("shell", "-c", FILL)
@@ -103,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             web.start()
             until(lambda: _pings(service))
-            yield service.url
+            yield service.url.replace(LOOPBACK, HOST)
         finally:
             web.kill()
 
@@ -116,10 +119,12 @@ def _pings(service: Service) -> bool:
 
 
 @pytest.fixture(scope="package")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def chromium(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    profile = tmp_path_factory.mktemp("profile")
+    secure = f"--unsafely-treat-insecure-origin-as-secure={site}"  # as with TLS
+    for argument in (*ARGUMENTS, secure, f"--user-data-dir={profile}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options, Driver("/usr/bin/chromedriver"))
