@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients test-browser properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -93,13 +93,25 @@ bench-changes bench-scaling: bench-%: setup
 	.ci/services up
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.$*; status=$$?; .ci/services down; exit $$status
 
+# Without its warnings: it takes a mark of a line of several expressions for a stale one.
+BANDIT = $(VENV)/python -c 'import logging; from bandit.cli.main import main; logging.disable(logging.WARNING); main()'
+
 lint: setup
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy .
 	$(VENV)/lint-imports
+	$(BANDIT) --quiet --recursive inventory secgroups settings manage.py
 	$(VENV)/python manage.py makemigrations --check --dry-run
 	$(VENV)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(VENV)/python .ci/audit.py requirements-dev.txt
+
+# What Portcullis runs on, as a CycloneDX document that is valid and the same for the same commit.
+SBOM ?= var/sbom.cdx.json
+sbom: setup
+	mkdir -p $(dir $(SBOM))
+	$(VENV)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --validate \
+		--output-reproducible --output-file $(SBOM) requirements.txt
 
 # After a change of the dependencies in pyproject.toml: what they need, with versions and hashes.
 LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -100,7 +100,7 @@ class Backoff:
         if self._ends is None:
             self._ends = time.monotonic() + self._left
         retry_after = error.retry_after
-        delay = retry_after if retry_after is not None else random.uniform(0, self._bound)  # noqa: S311
+        delay = retry_after if retry_after is not None else random.uniform(0, self._bound)  # nosec B311  # noqa: S311 - spreads retries, no secret
         if error.permanent or time.monotonic() + delay > self._ends:
             raise error
         if delay:

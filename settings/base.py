@@ -264,7 +264,7 @@ LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5)
 LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=100)
 LOGIN_FAILURE_WINDOW = timedelta(seconds=env.int("LOGIN_FAILURE_WINDOW", default=900))
 
-KNOX_TOKEN_MODEL = "inventory.AuthToken"  # noqa: S105 - no password
+KNOX_TOKEN_MODEL = "inventory.AuthToken"  # nosec B105  # noqa: S105 - no password
 #: How long a token lives after its last use, by requester type.
 TOKEN_TTL = {
     "api": timedelta(seconds=env.int("TOKEN_TTL", default=600)),

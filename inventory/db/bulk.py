@@ -37,7 +37,7 @@ def copy_rows(model: type[models.Model], field_names: Sequence[str], rows: Itera
                 for row in rows:
                     copy.write_row(row)
             return
-        insert = f"INSERT INTO {_columns(model, fields)} VALUES ({', '.join(['%s'] * len(fields))})"  # noqa: S608
+        insert = f"INSERT INTO {_columns(model, fields)} VALUES ({', '.join(['%s'] * len(fields))})"  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         for batch in batches(rows):
             cursor.executemany(insert, batch)
 
@@ -148,7 +148,7 @@ def _update_from_arrays(cursor: Any, table: str, fields: Sequence[Any], rows: Se
     arrays = ", ".join(f"%s::{field.db_type(connection).partition('(')[0]}[]" for field in fields)
     key, *columns = (quote(field.column) for field in fields)
     cursor.execute(
-        f"UPDATE {quote(table)} SET {', '.join(f'{column} = new.{column}' for column in columns)}"  # noqa: S608
+        f"UPDATE {quote(table)} SET {', '.join(f'{column} = new.{column}' for column in columns)}"  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         f" FROM unnest({arrays}) AS new ({', '.join([key, *columns])}) WHERE {quote(table)}.{key} = new.{key}",
         [list(values) for values in zip(*rows, strict=True)],
     )
@@ -158,6 +158,6 @@ def _update_one_by_one(cursor: Any, table: str, fields: Sequence[Any], rows: Seq
     quote = connection.ops.quote_name
     key, *columns = (quote(field.column) for field in fields)
     cursor.executemany(
-        f"UPDATE {quote(table)} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s",  # noqa: S608
+        f"UPDATE {quote(table)} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s",  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         [(*values, pk) for pk, *values in rows],
     )

@@ -47,13 +47,13 @@ class HasLike(Like):
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        sql = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # noqa: S608
+        sql = f"EXISTS(SELECT 1 FROM json_each({lhs}) AS one WHERE one.value GLOB %s)"  # nosec B608  # noqa: S608 - only SQL that Django compiled is put in
         return sql, [*params, adapt_param(self.rhs, _as_glob)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
         texts = f"jsonb_array_elements_text({lhs}) AS one(value)"
-        sql = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # noqa: S608
+        sql = f"EXISTS(SELECT 1 FROM {texts} WHERE one.value LIKE %s)"  # nosec B608  # noqa: S608 - only SQL that Django compiled is put in
         return sql, [*params, adapt_param(self.rhs, _as_like)]
 
 

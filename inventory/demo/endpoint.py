@@ -53,7 +53,7 @@ def endpoint(port: int | None) -> Iterator[str]:
     # For unsupported actions, moto answers 500, which the driver understands, and prints a traceback.
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     with _serving(_listen(None)) as private_url:
-        urlopen(Request(f"{private_url}/moto-api/seed?a=1", method="POST"))  # noqa: S310 - http on loopback
+        urlopen(Request(f"{private_url}/moto-api/seed?a=1", method="POST"))  # nosec B310  # noqa: S310 - http on loopback
         fill(client(private_url))
     with _serving(_listen(port)) as url:
         yield url

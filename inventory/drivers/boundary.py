@@ -170,7 +170,7 @@ class _Shape:
 
     def _cut(self, value: Any, name: str) -> str:
         limit = next(attribute.limit for attribute in self.attributes if attribute.name == name)
-        assert isinstance(limit, Shown)  # noqa: S101 - for mypy
+        assert isinstance(limit, Shown)  # nosec B101  # noqa: S101 - for mypy
         text = getattr(value, name)
         return limit.cut(value.ref if text is None else text)
 

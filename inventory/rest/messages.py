@@ -47,13 +47,13 @@ DATABASE_UNAVAILABLE = "The database is unavailable or overloaded. Retry in a mo
 
 # Who is asking
 
-EMPTY_TOKEN = "Empty Authentication Token (X-Auth-Token)"  # noqa: S105 - no token
-INVALID_TOKEN = "Invalid Authentication Token (X-Auth-Token)"  # noqa: S105
+EMPTY_TOKEN = "Empty Authentication Token (X-Auth-Token)"  # nosec B105  # noqa: S105 - no token
+INVALID_TOKEN = "Invalid Authentication Token (X-Auth-Token)"  # nosec B105  # noqa: S105 - as above
 INVALID_LOGIN = "Invalid username/password."
-READ_ONLY_TOKEN = "This token can only read."  # noqa: S105
-TOKEN_BY_TOKEN = "A token can't create tokens. Log in with a password."  # noqa: S105
+READ_ONLY_TOKEN = "This token can only read."  # nosec B105  # noqa: S105 - as above
+TOKEN_BY_TOKEN = "A token can't create tokens. Log in with a password."  # nosec B105  # noqa: S105 - as above
 NO_KEY_FOR_TOKENS = "The answer has a secret, which is not stored for an Idempotency-Key. Omit the key."
-NO_TOKEN = "No token to revoke: the request has no X-Auth-Token"  # noqa: S105
+NO_TOKEN = "No token to revoke: the request has no X-Auth-Token"  # nosec B105  # noqa: S105 - as above
 
 
 def invalid_group(name: str) -> str:

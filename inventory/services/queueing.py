@@ -110,7 +110,7 @@ _SPECS = {
         FROM json_each(%s) WHERE {kept} ORDER BY key""",
 }
 #: The requesting user, or null if they were deleted since they logged in.
-_FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608
+_FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # nosec B608  # noqa: S608 - only names of columns and tables are put in
 _OWNER = {"postgresql": f"({_FOUND} FOR KEY SHARE)", "sqlite": f"({_FOUND})"}
 _OF_SPEC = ("name", "message", "arguments", "context_data")
 #: What the tasks of one request have in common.

@@ -155,7 +155,7 @@ def save_all(tasks: Iterable[Task], names: Collection[str]) -> int:
         return 0
     with connection.cursor() as cursor:
         condition = f"id = %s AND state <> '{Task.State.FINISHED}'"
-        cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE {condition}", rows)  # noqa: S608
+        cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE {condition}", rows)  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         return int(cursor.rowcount)
 
 

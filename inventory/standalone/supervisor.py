@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # each call below is looked at
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -98,7 +98,7 @@ class Supervisor:
                 os._exit(1)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self._awaited)
 
-        return subprocess.Popen(  # noqa: S603 - the commands are this package's own
+        return subprocess.Popen(  # nosec B603  # noqa: S603 - the commands are this package's own
             program.command,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **program.environment},

@@ -117,59 +117,57 @@ class Cloud:
         return self.tenant_count * len(ENVIRONMENTS)
 
     def tenants(self) -> Iterator[Tenant]:
-        random = self._random("tenants")
+        rng = self._random("tenants")
         for number in range(self.tenant_count):
-            yield Tenant(self.dialect.ref("tenant", random), _team(number))
+            yield Tenant(self.dialect.ref("tenant", rng), _team(number))
 
     def networks(self) -> Iterator[Network]:
         """A network for each environment of each tenant."""
-        random = self._random("networks")
+        rng = self._random("networks")
         for number in range(self.network_count):
             tenant, environment = divmod(number, len(ENVIRONMENTS))
             name = f"{_team(tenant)}-{ENVIRONMENTS[environment]}"
-            yield Network(self.dialect.ref("network", random), name, f"10.{number % 256}.0.0/16", tenant)
+            yield Network(self.dialect.ref("network", rng), name, f"10.{number % 256}.0.0/16", tenant)
 
     def groups(self) -> Iterator[Group]:
-        random = self._random("groups")
+        rng = self._random("groups")
         for number in range(self.size.groups):
             name, tenant, network = self._service(number)
             everywhere = number < len(EVERYWHERE)
             confined = network if self.dialect is AMAZON else None
             yield Group(
-                self.dialect.ref("group", random),
+                self.dialect.ref("group", rng),
                 name,
                 f"{'Every team' if everywhere else _team(tenant)}: {name}",
                 tenant,
                 confined,
                 everywhere and confined is None,
-                _moment(random),
+                _moment(rng),
             )
 
     def rules(self) -> Iterator[Rule]:
         """The rules, with the same number for each group."""
-        random = self._random("rules")
+        rng = self._random("rules")
         for number in range(self.size.rules):
             group = number % self.size.groups
-            ref, kind = self.dialect.ref("rule", random), random.random()
-            cidr = (
-                "0.0.0.0/0" if kind < _TO_EVERYBODY else f"10.{random.randrange(256)}.{random.randrange(256)}.0/24"
-            )
+            ref, kind = self.dialect.ref("rule", rng), rng.random()
+            cidr = "0.0.0.0/0" if kind < _TO_EVERYBODY else f"10.{rng.randrange(256)}.{rng.randrange(256)}.0/24"
             source = self._neighbour(group) if kind > 1 - _TO_GROUP else None
             direction = "outbound" if number % 8 == 7 else "inbound"
             yield Rule(ref, group, direction, self._port(group), None if source is not None else cidr, source)
 
     def instances(self) -> Iterator[Instance]:
-        random, dialect = self._random("instances"), self.dialect
+        rng, dialect = self._random("instances"), self.dialect
         zones = tuple(f"{self.region}{zone}" for zone in "abc")
         flavors, word = dialect.flavors, 1 if dialect is AMAZON else 2
         for number in range(self.size.instances):
-            group = self._drawn(random)
+            group = self._drawn(rng)
             service, tenant, network = self._service(group)
             name = f"{service}-{number}"
-            [state] = random.choices(STATES, STATE_SHARES)
+            [state] = rng.choices(STATES, STATE_SHARES)
             yield Instance(
-                dialect.ref("instance", random),
-                UUID(int=random.getrandbits(128), version=4),
+                dialect.ref("instance", rng),
+                UUID(int=rng.getrandbits(128), version=4),
                 name,
                 state[0],
                 state[word],
@@ -177,28 +175,28 @@ class Cloud:
                 zones[number % len(zones)],
                 tenant,
                 network,
-                _moment(random),
-                tuple(self._ports(name, number, group, network, random)),
+                _moment(rng),
+                tuple(self._ports(name, number, group, network, rng)),
             )
 
-    def _ports(self, name: str, number: int, group: int, network: int, random: Random) -> Iterator[Port]:
+    def _ports(self, name: str, number: int, group: int, network: int, rng: Random) -> Iterator[Port]:
         """The first port has every group of the instance. Some have a second one, with the service's group."""
-        groups = [index for index, (_, share, _) in enumerate(EVERYWHERE) if random.random() < share]
-        if random.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
+        groups = [index for index, (_, share, _) in enumerate(EVERYWHERE) if rng.random() < share]
+        if rng.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
             groups.append(other)
-        count = 2 if random.random() < _WITH_SECOND_PORT else 1
+        count = 2 if rng.random() < _WITH_SECOND_PORT else 1
         for index in range(count):
             address = f"10.{network % 256}.{number >> 8 & 255}.{number & 255}"
             port_name = f"{name}-eth{index}" if self.dialect is OPENSTACK else None
             port_groups = (group, *groups) if index == 0 else (group,)
             yield Port(
-                self.dialect.ref("port", random), port_name, self.dialect.mac_address(random), address, port_groups
+                self.dialect.ref("port", rng), port_name, self.dialect.mac_address(rng), address, port_groups
             )
 
-    def _drawn(self, random: Random) -> int:
+    def _drawn(self, rng: Random) -> int:
         """A random service for an instance."""
         services = self.size.groups - len(EVERYWHERE)
-        return len(EVERYWHERE) + min(int((services + 1) ** random.random()), services) - 1
+        return len(EVERYWHERE) + min(int((services + 1) ** rng.random()), services) - 1
 
     def _neighbour(self, group: int) -> int:
         """Another service of the same tenant, if there is one."""
@@ -222,7 +220,7 @@ class Cloud:
         return COMPONENTS[group // self.tenant_count // len(ENVIRONMENTS) % len(COMPONENTS)][1]
 
     def _random(self, kind: str) -> Random:
-        return Random(f"{self.seed} {self.name} {kind}")  # noqa: S311 - reproducible, not secret
+        return Random(f"{self.seed} {self.name} {kind}")  # nosec B311  # noqa: S311 - reproducible, not secret
 
 
 #: Name, kind, region and share of the company. The first groups of the first cloud are on half of all instances.
@@ -252,5 +250,5 @@ def _team(tenant: int) -> str:
     return f"{TEAMS[team]}-{cycle + 1}" if cycle else TEAMS[team]
 
 
-def _moment(random: Random) -> datetime:
-    return FOUNDED + timedelta(seconds=int(random.random() * _YEARS))
+def _moment(rng: Random) -> datetime:
+    return FOUNDED + timedelta(seconds=int(rng.random() * _YEARS))

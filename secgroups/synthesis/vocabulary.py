@@ -38,18 +38,18 @@ class Dialect:
     port_status: str
     mac: tuple[str, int]
 
-    def ref(self, kind: str, random: Random) -> str:
+    def ref(self, kind: str, rng: Random) -> str:
         """An id in this cloud's format; `kind` is tenant, network, group, rule, instance or port."""
-        bits = random.getrandbits(128)
+        bits = rng.getrandbits(128)
         if self.prefixes is None:
             return str(UUID(int=bits, version=4))
         if kind == "tenant":
             return f"{bits % 10**12:012}"
         return f"{self.prefixes[kind]}-{bits & 0xFFFF_FFFF_FFFF_FFFF:017x}"
 
-    def mac_address(self, random: Random) -> str:
+    def mac_address(self, rng: Random) -> str:
         prefix, count = self.mac
-        return f"{prefix}:{random.randbytes(count).hex(':')}"
+        return f"{prefix}:{rng.randbytes(count).hex(':')}"
 
 
 #: These URLs lead nowhere: the domain `invalid` has no hosts (RFC 6761).

@@ -71,7 +71,7 @@ def _keystone(layout: Layout) -> Sections:
         "token": {"provider": "fernet", "expiration": 86400},
         "fernet_tokens": {"key_repository": layout.state / "fernet"},
         "credential": {"key_repository": layout.state / "credential"},
-        "identity": {"password_hash_rounds": 4},  # bcrypt's minimum
+        "identity": {"password_hash_rounds": 4},  # nosec B105  # bcrypt's minimum, no password
         "oslo_messaging_notifications": {"driver": "noop"},
     }
 
@@ -150,7 +150,7 @@ def _nova(layout: Layout) -> Sections:
         "placement": _identity(layout) | {"valid_interfaces": "public"},
         "neutron": _identity(layout) | {"valid_interfaces": "public"},
         "glance": _identity(layout) | {"valid_interfaces": "public"},
-        "service_user": _identity(layout) | {"send_service_user_token": True},
+        "service_user": _identity(layout) | {"send_service_user_token": True},  # nosec B105  # a flag
     }
 
 
@@ -162,8 +162,8 @@ def _common(layout: Layout) -> dict[str, Mapping[str, object]]:
         | {
             "interface": "public",
             "www_authenticate_uri": layout.url("keystone", "/v3"),
-            "service_token_roles": "service",
-            "service_token_roles_required": True,
+            "service_token_roles": "service",  # nosec B105  # a role
+            "service_token_roles_required": True,  # nosec B105  # a flag
         },
         "oslo_concurrency": {"lock_path": layout.state / "lock"},
         "oslo_messaging_notifications": {"driver": "noop"},

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404  # each call below is looked at
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -181,7 +181,7 @@ class ControlPlane:
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         """Start a program of inside/ with the packages' Python, in its own session and with a log."""
         with self._log(name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - ours
+            return subprocess.Popen(  # nosec B603  # noqa: S603 - ours
                 [str(self.venv / "bin" / "python"), str(INSIDE / arguments[0]), *arguments[1:]],
                 cwd=self.state,
                 env=self._environment(),
@@ -210,7 +210,7 @@ class ControlPlane:
         with self._log(name).open("wb") as log:
             streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             try:
-                subprocess.run(command, check=True, timeout=INSTALLING, **streams)  # noqa: S603 - ours
+                subprocess.run(command, check=True, timeout=INSTALLING, **streams)  # nosec B603  # noqa: S603 - ours
             except subprocess.SubprocessError as error:
                 raise NotUp(f"{' '.join(command[:4])} failed.\n{self._end_of_log(name)}") from error
 
@@ -276,7 +276,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        urlopen(url, timeout=5).close()  # noqa: S310 - http on loopback
+        urlopen(url, timeout=5).close()  # nosec B310  # noqa: S310 - http on loopback
     except HTTPError:
         return True
     except (URLError, OSError):

@@ -11,7 +11,7 @@ def connect(url):
         auth={
             "auth_url": url,
             "username": "admin",
-            "password": "admin",
+            "password": "admin",  # nosec B105  # of a cloud on loopback for trying things out
             "project_name": "admin",
             "user_domain_id": "default",
             "project_domain_id": "default",
