@@ -93,7 +93,7 @@ def too_many_logins(seconds: int) -> str:
     return f"Too many failed logins. Retry in {ceil(seconds / 60)} min."
 
 
-TOKEN_OF_ANOTHER = "This token is another user's."  # noqa: S105 - no token
+TOKEN_OF_ANOTHER = "This token is another user's."  # nosec B105  # noqa: S105 - no token
 
 
 def too_many_tokens(limit: int) -> str:

@@ -18,7 +18,7 @@ class EndTokens(TriggerOperation):
 
     def create(self, vendor: str, table: str) -> Iterable[str]:
         yield from self.drop(vendor, table)
-        delete = f"DELETE FROM {table} WHERE user_id = NEW.id"  # noqa: S608
+        delete = f"DELETE FROM {table} WHERE user_id = NEW.id"  # nosec B608  # noqa: S608 - no input
         when = f"AFTER UPDATE OF password, is_active ON auth_user FOR EACH ROW WHEN ({_ENDED})"
         if vendor == "postgresql":
             body = f"BEGIN {delete}; RETURN NULL; END"
