@@ -27,6 +27,11 @@ def userid_of(username: str) -> str:
     return matches[0] if len(matches) == 1 else username
 
 
+def is_taken(username: str) -> bool:
+    """Whether there is an account of this name, in any case."""
+    return bool(list(_in_any_case(name=fold(username))))
+
+
 def granted(user: Combinable) -> QuerySet[Permission, str]:
     """A user's own permissions and those of their groups, as `app.codename`."""
     user_permissions = User.user_permissions.through.objects.filter(user=user)

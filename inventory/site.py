@@ -8,6 +8,7 @@ from functools import wraps
 from traceback import walk_tb
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
 from django.core.exceptions import ObjectDoesNotExist
@@ -27,6 +28,8 @@ IMPOSSIBLE = (DataError, OverflowError, ValueError, AttributeError, TypeError)
 
 
 class AdminSite(admin.AdminSite):
+    login_template = "oidc/admin_login.html" if settings.OIDC else None
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Guard the lookups of every list, also of Django's own."""
         given = admin_class or admin.ModelAdmin

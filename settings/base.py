@@ -20,6 +20,7 @@ from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
 from settings.addresses import https_origins, path_prefix
 from settings.keys import fernet_keys, kept
+from settings.oidc import read_oidc
 
 django_stubs_ext.monkeypatch()
 
@@ -94,7 +95,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "settings.urls"
 WSGI_APPLICATION = "settings.wsgi.application"
 
-TEMPLATES = [
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
@@ -363,6 +364,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+#: The OpenID Connect provider for logins, if any.
+OIDC = read_oidc(env)
+if OIDC:
+    MIDDLEWARE.append("inventory.oidc.middleware.RenewalMiddleware")
+    AUTHENTICATION_BACKENDS.append("inventory.oidc.backend.OidcBackend")
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("inventory.oidc.context.provider")
+
 #: Error pages with `DEBUG` show no values, which may be credentials.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFilter"
 LOGGING = {
@@ -382,6 +390,7 @@ LOGGING = {
         # INFO for our own apps, which report recoveries. Libraries would be too noisy.
         **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
         "django.request": {"filters": ["worth"]},
+        "authlib": {"level": "WARNING"},  # below that it writes secrets of a login
         "waitress.queue": {"level": "ERROR"},  # it warns of every request that waits for a thread
     },
 }

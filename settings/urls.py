@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.views import LoginView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
@@ -13,6 +14,13 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("rest_framework.urls")),
 ]
+
+if settings.OIDC:
+    urlpatterns = [
+        path("oidc/", include("inventory.oidc.urls")),
+        path("login/", LoginView.as_view(template_name="oidc/api_login.html")),  # before DRF's
+        *urlpatterns,
+    ]
 
 handler400 = "inventory.rest.errors.bad_request"
 handler403 = "inventory.rest.errors.permission_denied"

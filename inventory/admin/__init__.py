@@ -9,6 +9,7 @@ from django.contrib import admin
 from inventory.admin.auth_token import AuthTokenAdmin
 from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.login_failure import LoginFailureAdmin
+from inventory.admin.oidc import OidcIdentityAdmin
 from inventory.admin.provider import ProviderAdmin
 from inventory.admin.task import CallRateAdmin, LeaseAdmin, TaskAdmin
 
@@ -20,6 +21,7 @@ __all__ = [
     "LeaseAdmin",
     "LoginFailureAdmin",
     "NetworkPortAdmin",
+    "OidcIdentityAdmin",
     "PortInline",
     "ProviderAdmin",
     "TaskAdmin",

@@ -6,6 +6,7 @@ from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.idempotency import IdempotencyKey
 from inventory.models.login_failure import LoginFailure
 from inventory.models.network_port import NetworkPort
+from inventory.models.oidc import OidcIdentity, OidcSession
 from inventory.models.provider import Provider
 from inventory.models.tally import Tally
 from inventory.models.task import CallRate, Lease, Task
@@ -24,6 +25,8 @@ __all__ = [
     "LimitedUser",
     "LoginFailure",
     "NetworkPort",
+    "OidcIdentity",
+    "OidcSession",
     "Provider",
     "Tally",
     "Task",

@@ -165,6 +165,13 @@ def _error(request: HttpRequest, status: int, message: str) -> HttpResponse:
     return JsonResponse(error_body(status, message), status=status)
 
 
+def database_unavailable(request: HttpRequest) -> HttpResponse:
+    """The answer to a request that needs the database before a view, and meets a transient error."""
+    answer = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, messages.DATABASE_UNAVAILABLE)
+    answer["Retry-After"] = str(DATABASE_WAIT)
+    return answer
+
+
 bad_request = _before_a_view(400, "bad_request")
 permission_denied = _before_a_view(403, "permission_denied")
 page_not_found = _before_a_view(404, "page_not_found")

@@ -135,8 +135,13 @@ PRODUCT = {
     "name": "Portcullis",
     "name_full": "Portcullis",
     "license": "Apache-2.0",
-    # How clients may log in: with a user and a password.
-    "authentication": {"mode": "database", "oidc_enabled": False, "saml_enabled": False, "sso_enabled": False},
+    # How clients may log in: with a user and a password. Browsers may go through an OpenID Connect provider too.
+    "authentication": {
+        "mode": "database",
+        "oidc_enabled": bool(settings.OIDC),
+        "saml_enabled": False,
+        "sso_enabled": False,
+    },
 }
 
 

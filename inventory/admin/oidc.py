@@ -1,0 +1,29 @@
+"""Logins through OpenID Connect. Adding one links an existing account to a user of the provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+
+from inventory.models import OidcIdentity
+
+
+class OidcIdentityAdmin(admin.ModelAdmin[OidcIdentity]):
+    list_display = ["user", "subject", "issuer", "created_on"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "subject"]
+    fields = ["user", "subject", "issuer"]
+    autocomplete_fields = ["user"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"issuer": getattr(settings.OIDC, "issuer", "")} | super().get_changeform_initial_data(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+if settings.OIDC:
+    admin.site.register(OidcIdentity, OidcIdentityAdmin)

@@ -1,0 +1,1 @@
+"""An OpenID Connect provider on loopback, and browsers that log in there."""
