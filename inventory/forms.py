@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth import forms as auth_forms
 from django.utils import timezone
 
 from inventory import drivers
+from inventory.logins import Login
 from inventory.messages import ENTER_AGAIN, invalid_end
 from inventory.models import AuthToken, Provider
 from inventory.services import latest_end
@@ -183,6 +186,18 @@ class ProviderTestForm(ConnectionForm):
     def _get_validation_exclusions(self) -> set[str]:
         """Skip the name, because nothing is saved."""
         return super()._get_validation_exclusions() | {"name"}
+
+
+class PasswordChangeForm(auth_forms.PasswordChangeForm):
+    """A new password of the user, who can't try old ones without end: see `logins`."""
+
+    required_css_class = "required"
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if not Login.of_session(self.user).limit(partial(self.user.check_password, password)):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return password
 
 
 class TokenForm(forms.ModelForm[AuthToken]):

@@ -92,6 +92,11 @@ class Login:
         return cls(client_network(request), user.pk, None)
 
     @classmethod
+    def of_session(cls, user: User) -> Self:
+        """With the password of a user who is logged in, from any address: the session may be stolen."""
+        return cls("session", user.pk, None)
+
+    @classmethod
     def of_name(cls, request: Any, username: str) -> Self:
         """By the account's name, however it is spelled."""
         user_id = User.objects.filter(username=username).values_list("pk", flat=True).first()

@@ -11,12 +11,15 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from inventory import messages
+from inventory.forms import PasswordChangeForm
 from inventory.guarded_lookups import GuardedLookups
 from inventory.services import QueueFull, TooManyTokens
 
@@ -35,6 +38,16 @@ class AdminSite(admin.AdminSite):
         given = admin_class or admin.ModelAdmin
         guarded = type(given.__name__, (GuardedLookups, given), {"__module__": given.__module__})
         super().register(model_or_iterable, guarded, **options)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Like Django's, with a form that limits wrong passwords."""
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=PasswordChangeForm,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(telling(view), cacheable)

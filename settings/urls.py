@@ -2,25 +2,39 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import PasswordChangeDoneView, PasswordChangeView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from inventory.forms import PasswordChangeForm
 from inventory.rest.routers import api_urls
 
 urlpatterns = [
     re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
     path("", RedirectView.as_view(url=settings.LOGIN_REDIRECT_URL)),
     path("admin/", admin.site.urls),
+    path(
+        "password/",
+        PasswordChangeView.as_view(
+            form_class=PasswordChangeForm,
+            template_name="rest/form_page.html",
+            extra_context={"heading": "Change password"},
+        ),
+        name="password_change",
+    ),
+    path(
+        "password/done/",
+        PasswordChangeDoneView.as_view(
+            template_name="rest/password_changed.html",
+            extra_context={"heading": "Password changed", "next": settings.LOGIN_REDIRECT_URL},
+        ),
+        name="password_change_done",
+    ),
     path("", include("rest_framework.urls")),
 ]
 
 if settings.OIDC:
-    urlpatterns = [
-        path("oidc/", include("inventory.oidc.urls")),
-        path("login/", LoginView.as_view(template_name="oidc/api_login.html")),  # before DRF's
-        *urlpatterns,
-    ]
+    urlpatterns.append(path("oidc/", include("inventory.oidc.urls")))
 
 handler400 = "inventory.rest.errors.bad_request"
 handler403 = "inventory.rest.errors.permission_denied"

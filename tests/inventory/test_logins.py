@@ -277,6 +277,49 @@ def test_tries_at_the_same_time_are_no_more_tries() -> None:
     assert set(statuses) <= {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
 
 
+@pytest.mark.parametrize("page", ["password_change", "admin:password_change"])
+def test_users_change_their_own_password(user: User, page: str) -> None:
+    client, other = Client(), Client()
+    for each in (client, other):
+        each.force_login(user)
+    token = token_of(user)
+    form = {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"}
+    assert client.post(reverse(page), form, follow=True).status_code == HTTPStatus.OK
+    assert basic("ada", "quite another 1").status_code == HTTPStatus.OK
+    assert basic("ada", PASSWORD).status_code == HTTPStatus.UNAUTHORIZED
+    assert client.get("/api").status_code == HTTPStatus.OK
+    assert other.get("/api").status_code == HTTPStatus.UNAUTHORIZED
+    assert with_token(token).status_code == HTTPStatus.UNAUTHORIZED
+
+
+def test_users_who_are_no_staff_change_theirs_from_the_menu(user: User) -> None:
+    User.objects.update(is_staff=False, is_superuser=False)
+    client = Client()
+    client.force_login(user)
+    page = client.get("/api", headers={"Accept": "text/html"}).content.decode()
+    assert f'<a href="{reverse("password_change")}">Change password</a>' in page
+    assert client.get(reverse("password_change")).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("page", ["password_change", "admin:password_change"])
+def test_a_stolen_session_can_not_try_passwords_without_end(user: User, page: str) -> None:
+    client = Client()
+    client.force_login(user)
+    form = {"new_password1": "quite another 1", "new_password2": "quite another 1"}
+    for attempt in range(5):
+        answer = client.post(reverse(page), form | {"old_password": f"wrong {attempt}"})
+        assert "Your old password was entered incorrectly" in answer.content.decode()
+    answer = client.post(reverse(page), form | {"old_password": PASSWORD})
+    assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert basic("ada", PASSWORD).status_code == HTTPStatus.OK
+
+
+def test_nobody_changes_a_password_without_a_login(user: User) -> None:
+    answer = Client().get(reverse("password_change"))
+    assert answer.status_code == HTTPStatus.FOUND
+    assert answer.headers["Location"].startswith(reverse("rest_framework:login"))
+
+
 def test_the_one_that_fails_too_late_is_refused(user: User) -> None:
     """Its password was hashed while others used up the tries. What was found out is not told."""
     login = logins.Login.of_user(RequestFactory().get("/", REMOTE_ADDR=HERE), user)
