@@ -27,6 +27,7 @@ from inventory.faults import described, leave_to_others, seeing_others, unforese
 from inventory.findings import KINDS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import QueueLease
+from inventory.logs import running
 from inventory.mapping import Columns
 from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.rate_limit import LowPriorityRateLimiter
@@ -179,7 +180,8 @@ def handle_refresh_tasks(refreshes: Mapping[Task, ProviderRefresh], lease: Queue
         if not (tasks := begin(queued)):
             continue
         try:
-            results = _refreshed(provider, lease, {task: refreshes[task] for task in tasks})
+            with running(tasks):
+                results = _refreshed(provider, lease, {task: refreshes[task] for task in tasks})
         except Exception as error:
             message = unforeseen(error, f"The refresh of {provider}")
             results = [TaskResult(task, Task.Status.ERROR, message) for task in tasks]

@@ -16,6 +16,7 @@ from inventory.backoff import RestartRequested, ShutdownRequested, stop
 from inventory.encryption import UnreadableSecret
 from inventory.faults import unforeseen
 from inventory.leases import QueueLease, hold_lease
+from inventory.logs import running
 from inventory.models import Task
 from inventory.services.queueing import wake
 from inventory.services.tasks import begin, finish
@@ -62,7 +63,7 @@ def _run_queue(queue: str) -> None:
                 return
             try:
                 while not stop.is_asked() and (tasks := _claim_tasks(queue)):
-                    with suppress(RestartRequested):
+                    with suppress(RestartRequested), running(tasks):
                         _handle(tasks, lease)
             except ShutdownRequested:
                 logger.info("Handed %s back", queue)

@@ -80,7 +80,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "inventory.csp.ContentSecurityPolicyMiddleware",  # first, for the answers of all others
+    "inventory.csp.ContentSecurityPolicyMiddleware",  # first: all answers have it
+    "inventory.middleware.RequestMiddleware",  # next, so that every answer has an id
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # early, so that refusals below have it too
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -376,15 +377,18 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFil
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"worth": {"()": "django.utils.log.CallbackFilter", "callback": is_worth_a_line}},
+    "filters": {
+        "worth": {"()": "django.utils.log.CallbackFilter", "callback": is_worth_a_line},
+        "context": {"()": "inventory.logs.ContextFilter"},
+    },
     "formatters": {
         "line": {
             "()": "inventory.logs.SecretFreeFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
+            "format": "{asctime} {levelname} {name}{context}: {message}",
             "style": "{",
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
     "loggers": {
         # INFO for our own apps, which report recoveries. Libraries would be too noisy.

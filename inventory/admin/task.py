@@ -66,7 +66,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     change_form_template = "admin/inventory/task/change_form.html"
     list_display = ["name", "progress", "outcome", "message", "userid", Linked("vm"), "created_on"]
     list_filter = [TheseTasksFilter, "state", "status", ("provider", ProviderFilter), ("vm", LinkFilter)]
-    search_fields = ["name", "message", "userid"]
+    search_fields = ["name", "message", "userid", "request_id"]
     ordering = ["-id"]
     fieldsets = [
         (None, {"fields": ["message", ("progress", "outcome")]}),
@@ -77,6 +77,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
                     ("userid", *NAMED),
                     ("created_on", "started_on"),
                     ("next_attempt_on", "updated_on"),
+                    "request_id",
                 ]
             },
         ),

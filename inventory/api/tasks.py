@@ -38,6 +38,7 @@ class TaskSerializer(ResourceSerializer):
             "updated_on",
             "started_on",
             "context_data",
+            "request_id",
         ]
 
 

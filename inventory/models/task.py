@@ -32,6 +32,8 @@ class Task(Timestamped):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.OK)
     message = models.TextField()
     userid = models.CharField(max_length=255)
+    #: The `X-Request-Id` of the request; null if a schedule or a command asked.
+    request_id = models.CharField("request id", max_length=64, null=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="tasks")
     pct_complete = models.PositiveSmallIntegerField(default=0)
     started_on = models.DateTimeField(null=True)

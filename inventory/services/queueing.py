@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from inventory import messages
 from inventory.arguments import Arguments
 from inventory.db.statements import CompiledQuery, Param, planned_cursor
+from inventory.logs import request_id
 from inventory.models import Provider, Task, Vm
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,8 @@ def queue_work(
     [[waiting]] = _WAITING(queue=queue)
     if waiting + len(specs) > settings.QUEUE_LIMIT:
         raise QueueFull(waiting)
-    userid = user.get_username() if user else SYSTEM
-    tasks = _insert(Task(queue=queue, userid=userid, owner=user, provider=provider, vm=vm), specs)
+    template = Task(queue=queue, **_asked_by(user), provider=provider, vm=vm)
+    tasks = _insert(template, specs)
     transaction.on_commit(partial(wake, queue))
     return tasks
 
@@ -88,8 +89,7 @@ def keep_refused(
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
         pct_complete=100,
-        userid=user.get_username() if user else SYSTEM,
-        owner=user,
+        **_asked_by(user),
         provider=provider,
         vm=vm,
     )
@@ -99,6 +99,12 @@ def keep_refused(
         template.provider = template.vm = None
         [task] = _insert(template, [spec])
     return task
+
+
+def _asked_by(user: User | None) -> dict[str, Any]:
+    """Who asks for a task, in which request."""
+    userid = user.get_username() if user else SYSTEM
+    return {"userid": userid, "owner": user, "request_id": request_id.get()}
 
 
 #: Selects the columns `_OF_SPEC` from specs that are JSON in one parameter, in their order.

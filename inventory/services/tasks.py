@@ -18,6 +18,7 @@ from inventory import messages
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
 from inventory.leases import QueueLease
+from inventory.logs import abbreviated
 from inventory.models import Task
 from inventory.services.queueing import wake
 
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 #: Keys in the context of an unfinished task that has failed: the time of the first failure and the next attempt.
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-#: Maximum number of ids in a line of the log.
-MAX_LOGGED = 10
 
 ArgumentsType = TypeVar("ArgumentsType", bound=Arguments)
 
@@ -134,9 +133,8 @@ def _log_the_end(retried: Iterable[Task]) -> None:
 
 def described(tasks: Sequence[Task]) -> str:
     """Describe tasks of one queue in the log."""
-    ids = [str(task.pk) for task in tasks]
-    suffix = f" and {len(ids) - MAX_LOGGED} more" if len(ids) > MAX_LOGGED else ""
-    return f"Task{'s' if len(ids) > 1 else ''} {', '.join(ids[:MAX_LOGGED])}{suffix} of {tasks[0].queue}"
+    ids = abbreviated(task.pk for task in tasks)
+    return f"Task{'s' if len(tasks) > 1 else ''} {ids} of {tasks[0].queue}"
 
 
 @transaction.atomic(savepoint=False)

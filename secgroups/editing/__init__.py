@@ -11,6 +11,7 @@ from inventory.backoff import Backoff
 from inventory.drivers.exceptions import CloudError
 from inventory.faults import seeing_others, unforeseen
 from inventory.leases import QueueLease
+from inventory.logs import running
 from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
 from inventory.rate_limit import SharedRateLimiter
@@ -58,8 +59,9 @@ def handle_edit_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
         retries.unsure |= task.interrupted
         # If a task's backoff ended without an answer, each following task tries only once, until one succeeds.
         backoff = backoff or retries.backoff()
-        if _execute(task, arguments, provider, RetryingWriter(driver, lease, backoff, retries)):
-            backoff = None
+        with running([task]):
+            if _execute(task, arguments, provider, RetryingWriter(driver, lease, backoff, retries)):
+                backoff = None
 
 
 def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: RetryingWriter) -> bool:
