@@ -7,15 +7,24 @@ and the requests that asked for them.
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
 #: The user and password of a URL.
 USERINFO = re.compile(r"(?<=://)[^/?#\s'\"]*@")
+#: Names of values that are secret.
+SECRET_NAME = re.compile("authorization|cookie|credential|passw|secret|token|api_?key|private_?key", re.IGNORECASE)
+HIDDEN = "***"
+#: How deep the values that a record brings along may be nested.
+MAX_DEPTH = 5
 #: Headers with credentials.
 CREDENTIALS = ("Authorization", "X-Auth-Token")
 #: Maximum number of ids in a line.
@@ -78,7 +87,42 @@ class SecretFreeFormatter(logging.Formatter):
     """Removes users and passwords in URLs from lines and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return USERINFO.sub("***@", super().format(record))
+        return USERINFO.sub(f"{HIDDEN}@", super().format(record))
+
+
+class SecretFreeJsonFormatter(JsonFormatter):
+    """Formats a record as one line of JSON: its time, level, logger and message, and what it brings along.
+
+    Values with the name of a secret are hidden, at any depth, and so are users and passwords in URLs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
+            # Requests have the client's query in their names; `context` is there for people.
+            reserved_attrs=[*RESERVED_ATTRS, "taskName", "request", "context"],
+            timestamp="time",
+        )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return {name: _shown(name, value) for name, value in log_data.items()}
+
+    def format(self, record: logging.LogRecord) -> str:
+        return USERINFO.sub(f"{HIDDEN}@", super().format(record))
+
+
+def _shown(name: object, value: Any, depth: int = 0) -> Any:
+    """A value as the log may have it."""
+    if SECRET_NAME.search(str(name)):
+        return HIDDEN
+    if isinstance(value, Mapping | Sequence | Set) and not isinstance(value, str | bytes):
+        if depth == MAX_DEPTH:
+            return "..."
+        if isinstance(value, Mapping):
+            return {str(key): _shown(key, inner, depth + 1) for key, inner in value.items()}
+        return [_shown("", inner, depth + 1) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def is_worth_a_line(record: Any) -> bool:

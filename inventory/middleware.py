@@ -2,33 +2,82 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
+from functools import cache
 
+from django.conf import settings
+from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
 
+from inventory.db.inspection import evaluated
 from inventory.logs import request_id
+from inventory.rest.errors import API_ROUTE
+
+logger = logging.getLogger("inventory.access")
 
 HEADER = "X-Request-Id"
 #: What a client may call its request. Anything else could be mistaken for something else in a log.
 _TAKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: The methods that are told apart. Clients may send any word.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: The route of requests that have none: unknown addresses, foreign hosts.
+NO_ROUTE = "none"
 
 
 class RequestMiddleware:
-    """Gives each request an id, the client's own if it has one, for the answer, the log and tasks."""
+    """Gives each request an id, the client's own if it has one, and logs the answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
         asked = request.META.get("HTTP_X_REQUEST_ID")
         answered = asked if asked and _TAKEN.fullmatch(asked) else uuid.uuid4().hex
         request.request_id = answered  # type: ignore[attr-defined]
         token = request_id.set(answered)
         try:
             response = self.get_response(request)
+            if logger.isEnabledFor(logging.INFO):
+                _log(request, response, time.perf_counter() - started)
         finally:
             request_id.reset(token)
         response.headers[HEADER] = answered
         return response
+
+
+def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    method, route, status = method_of(request), route_of(request), response.status_code
+    user = evaluated(getattr(request, "user", None))
+    fields = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": round(seconds * 1000, 1),
+        "user": (user and user.get_username()) or None,
+    }
+    logger.info("%s %s %d", method, route, status, extra=fields)
+
+
+def method_of(request: HttpRequest) -> str:
+    return request.method if request.method in _METHODS else "other"
+
+
+def route_of(request: HttpRequest) -> str:
+    """The pattern of the request's address, which has no values of the client: `/api/instances/<pk>`."""
+    if match := request.resolver_match:
+        return _template(match.route)
+    return _STATIC if request.path_info.startswith(settings.STATIC_URL) else NO_ROUTE
+
+
+_STATIC = f"{settings.STATIC_URL}<path>"
+
+
+@cache
+def _template(route: str) -> str:
+    """A route for people, the same for every version of the API."""
+    return simplify_regex(route.replace(API_ROUTE, "api/"))

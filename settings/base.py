@@ -19,6 +19,7 @@ from django.core.management.utils import get_random_secret_key
 from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
 from settings.addresses import https_origins, path_prefix
+from settings.checked import boolean, one_of
 from settings.keys import fernet_keys, kept
 from settings.oidc import read_oidc
 
@@ -374,6 +375,14 @@ if OIDC:
 
 #: Error pages with `DEBUG` show no values, which may be credentials.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFilter"
+# --- Log ---
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: Lines for people, or an object of JSON in each line.
+LOG_FORMAT = one_of(env, "LOG_FORMAT", ("line", "json"), default="line")
+#: Whether every request leaves a line.
+ACCESS_LOG = boolean(env, "ACCESS_LOG", default=LOG_FORMAT == "json")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -386,13 +395,15 @@ LOGGING = {
             "()": "inventory.logs.SecretFreeFormatter",
             "format": "{asctime} {levelname} {name}{context}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "inventory.logs.SecretFreeJsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["context"]}},
+    "root": {"handlers": ["stderr"], "level": one_of(env, "LOG_LEVEL", _LEVELS, default="WARNING")},
     "loggers": {
         # INFO for our own apps, which report recoveries. Libraries would be too noisy.
         **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
+        "inventory.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
         "django.request": {"filters": ["worth"]},
         "authlib": {"level": "WARNING"},  # below that it writes secrets of a login
         "waitress.queue": {"level": "ERROR"},  # it warns of every request that waits for a thread

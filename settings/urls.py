@@ -7,10 +7,11 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from inventory.forms import PasswordChangeForm
+from inventory.rest.errors import API_ROUTE
 from inventory.rest.routers import api_urls
 
 urlpatterns = [
-    re_path(r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)", include(api_urls())),
+    re_path(API_ROUTE, include(api_urls())),
     path("", RedirectView.as_view(url=settings.LOGIN_REDIRECT_URL)),
     path("admin/", admin.site.urls),
     path(

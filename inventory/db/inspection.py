@@ -1,4 +1,4 @@
-"""Inspects the conditions of a query in Django's private attributes."""
+"""Inspects conditions of queries and lazy objects in Django's private attributes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models.expressions import Col, ResolvedOuterRef
 from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
+from django.utils.functional import LazyObject, empty
 
 from inventory.db.lookups import Among
 from inventory.db.statements import Param
@@ -41,3 +42,11 @@ def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str,
             case _ if not isinstance(condition, ignoring):
                 return None
     return values
+
+
+def evaluated(value: Any) -> Any:
+    """The object behind a lazy one, or None if nobody has needed it yet."""
+    if not isinstance(value, LazyObject):
+        return value
+    wrapped = vars(value)["_wrapped"]
+    return None if wrapped is empty else wrapped

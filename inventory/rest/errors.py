@@ -133,6 +133,10 @@ def _sentences(detail: Any, path: str = "") -> list[str]:
     return [f"{path}{detail}"]
 
 
+#: The route of the API; what is below it follows.
+API_ROUTE = r"^api(?:/v(?P<version>\d[^/]*))?(?:/|$)"
+
+
 def is_api(path: str) -> bool:
     """Whether a path belongs to the API."""
     return path == "/api" or path.startswith("/api/")
