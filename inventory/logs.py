@@ -25,6 +25,8 @@ SECRET_NAME = re.compile("authorization|cookie|credential|passw|secret|token|api
 HIDDEN = "***"
 #: How deep the values that a record brings along may be nested.
 MAX_DEPTH = 5
+#: Addresses that load balancers ask all the time: whether the process is alive, and whether it is ready.
+PROBES = ("/healthz", "/readyz")
 #: Headers with credentials.
 CREDENTIALS = ("Authorization", "X-Auth-Token")
 #: Maximum number of ids in a line.
@@ -126,9 +128,12 @@ def _shown(name: object, value: Any, depth: int = 0) -> Any:
 
 
 def is_worth_a_line(record: Any) -> bool:
-    """Drops refused requests without credentials, and requests for the missing favicon."""
+    """Drops probes, refused requests without credentials, and requests for the missing favicon."""
     request = getattr(record, "request", None)
-    match getattr(record, "status_code", None):
+    status = getattr(record, "status_code", None)
+    if request is not None and request.path_info in PROBES:
+        return bool(status == HTTPStatus.INTERNAL_SERVER_ERROR)
+    match status:
         case HTTPStatus.UNAUTHORIZED:
             return request is None or any(name in request.headers for name in CREDENTIALS)
         case HTTPStatus.NOT_FOUND:

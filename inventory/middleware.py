@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from inventory.db.inspection import evaluated
 from inventory.logs import request_id
+from inventory.probes import ANSWERS
 from inventory.rest.errors import API_ROUTE
 
 logger = logging.getLogger("inventory.access")
@@ -29,7 +30,7 @@ NO_ROUTE = "none"
 
 
 class RequestMiddleware:
-    """Gives each request an id, the client's own if it has one, and logs the answer."""
+    """Gives each request an id, the client's own if it has one, and logs the answer. Answers probes itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -41,9 +42,12 @@ class RequestMiddleware:
         request.request_id = answered  # type: ignore[attr-defined]
         token = request_id.set(answered)
         try:
-            response = self.get_response(request)
-            if logger.isEnabledFor(logging.INFO):
-                _log(request, response, time.perf_counter() - started)
+            probe = ANSWERS.get(request.path_info)
+            response = probe(request) if probe else None
+            if response is None:
+                response = self.get_response(request)
+                if logger.isEnabledFor(logging.INFO):
+                    _log(request, response, time.perf_counter() - started)
         finally:
             request_id.reset(token)
         response.headers[HEADER] = answered
