@@ -3,7 +3,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as global_apps
 from django.contrib.admin import apps as admin_apps
+from django.contrib.auth.signals import user_login_failed
 from django.db.models.signals import post_migrate
+
+from inventory.metrics import logins_refused
 
 
 class AdminConfig(admin_apps.AdminConfig):
@@ -23,6 +26,7 @@ class InventoryConfig(AppConfig):
         from inventory.db import expressions  # noqa: F401
 
         post_migrate.connect(make_default_zone, sender=self)
+        user_login_failed.connect(count_refused_login)
 
 
 def make_default_zone(using: str, apps: Any = global_apps, **kwargs: Any) -> None:
@@ -32,3 +36,9 @@ def make_default_zone(using: str, apps: Any = global_apps, **kwargs: Any) -> Non
     except LookupError:
         return  # before the migration that makes the table
     zones.using(using).get_or_create(name="default", defaults={"description": "Default Zone"})
+
+
+def count_refused_login(request: Any = None, **kwargs: Any) -> None:
+    """Count a wrong password, at the API (HTTP Basic) or on a login page."""
+    is_basic = request is not None and "HTTP_AUTHORIZATION" in request.META
+    logins_refused("basic" if is_basic else "page", "wrong")

@@ -39,6 +39,8 @@ class RunningTask(Protocol):
     pk: Any
     queue: Any
     request_id: Any
+    vendor: str | None
+    provider_name: str | None
 
 
 #: The id of the request that this thread answers.

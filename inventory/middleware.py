@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable
 from functools import cache
+from random import getrandbits
 
 from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from inventory.db.inspection import evaluated
 from inventory.logs import request_id
+from inventory.metrics.requests import requests
 from inventory.probes import ANSWERS
 from inventory.rest.errors import API_ROUTE
 
@@ -30,7 +31,7 @@ NO_ROUTE = "none"
 
 
 class RequestMiddleware:
-    """Gives each request an id, the client's own if it has one, and logs the answer. Answers probes itself."""
+    """Gives each request an id, the client's own if it has one, measures it and logs it. Answers probes itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -38,7 +39,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         asked = request.META.get("HTTP_X_REQUEST_ID")
-        answered = asked if asked and _TAKEN.fullmatch(asked) else uuid.uuid4().hex
+        answered = asked if asked and _TAKEN.fullmatch(asked) else f"{getrandbits(128):032x}"
         request.request_id = answered  # type: ignore[attr-defined]
         token = request_id.set(answered)
         try:
@@ -46,29 +47,28 @@ class RequestMiddleware:
             response = probe(request) if probe else None
             if response is None:
                 response = self.get_response(request)
-                if logger.isEnabledFor(logging.INFO):
-                    _log(request, response, time.perf_counter() - started)
+                _note(request, response, time.perf_counter() - started)
         finally:
             request_id.reset(token)
         response.headers[HEADER] = answered
         return response
 
 
-def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    method, route, status = method_of(request), route_of(request), response.status_code
-    user = evaluated(getattr(request, "user", None))
-    fields = {
-        "method": method,
-        "route": route,
-        "status": status,
-        "duration_ms": round(seconds * 1000, 1),
-        "user": (user and user.get_username()) or None,
-    }
-    logger.info("%s %s %d", method, route, status, extra=fields)
-
-
-def method_of(request: HttpRequest) -> str:
-    return request.method if request.method in _METHODS else "other"
+def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """Measure and log a request that was answered."""
+    route, status = route_of(request), response.status_code
+    method = request.method if request.method in _METHODS else "other"
+    requests.note((route, method, status, seconds))
+    if logger.isEnabledFor(logging.INFO):
+        user = evaluated(getattr(request, "user", None))
+        fields = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+            "user": (user and user.get_username()) or None,
+        }
+        logger.info("%s %s %d", method, route, status, extra=fields)
 
 
 def route_of(request: HttpRequest) -> str:

@@ -15,12 +15,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 
 from inventory.health import BrokerState, Unwell, check_database
 from inventory.logs import PROBES
+from inventory.metrics.exposition import CONTENT_TYPE, everything, may_read
 
 logger = logging.getLogger(__name__)
 
 _broker = BrokerState()
 READS = ("GET", "HEAD")
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
 
 #: Returns None where the address is nobody's, as far as this client can know.
 Probe = Callable[[HttpRequest], HttpResponse | None]
@@ -61,19 +62,37 @@ class Readiness:
             logger.info("Ready again")
 
 
+def metrics(request: HttpRequest) -> HttpResponse | None:
+    """What Prometheus reads. For others the address is like any that is nobody's."""
+    if request.method not in READS or not may_read(request.META):
+        return None
+    return _complete(HttpResponse(everything(), content_type=CONTENT_TYPE))
+
+
 def _answer(body: Mapping[str, Any], status: int = HTTPStatus.OK) -> HttpResponse:
-    return JsonResponse(body, status=status, headers=_HEADERS)
+    return _complete(JsonResponse(body, status=status))
+
+
+def _complete(response: HttpResponse) -> HttpResponse:
+    """Set the headers that other answers have from the middleware that these don't reach."""
+    for name, value in {**_HEADERS, "Content-Length": str(len(response.content))}.items():
+        response.headers[name] = value
+    return response
 
 
 def reading(probe: Probe) -> Probe:
     """Refuses other methods than GET and HEAD."""
 
     def answer(request: HttpRequest) -> HttpResponse | None:
-        return probe(request) if request.method in READS else HttpResponseNotAllowed(READS, headers=_HEADERS)
+        return probe(request) if request.method in READS else _complete(HttpResponseNotAllowed(READS))
 
     return answer
 
 
 _ALIVE, _READY = PROBES
 #: The probes by address.
-ANSWERS: Mapping[str, Probe] = {_ALIVE: reading(alive), _READY: reading(Readiness())}
+ANSWERS: Mapping[str, Probe] = {
+    _ALIVE: reading(alive),
+    _READY: reading(Readiness()),
+    "/metrics": metrics,
+}

@@ -21,6 +21,7 @@ from inventory.backoff import NO_RETRIES, Backoff, Retries
 from inventory.drivers.exceptions import CloudError, Throttled
 from inventory.drivers.rate_limit import RateLimiter
 from inventory.messages import RATE_LIMITED
+from inventory.metrics import cloud_call
 from inventory.models import CallRate, Provider
 
 Answer = TypeVar("Answer")
@@ -60,7 +61,7 @@ class SharedRateLimiter(RateLimiter):
         """The answer. Raises `RateLimited` if the caller must wait and call again."""
         self._await_turn(action)
         try:
-            return request()
+            return cloud_call(self._provider.vendor, self._provider.name, action, request)
         except Throttled as error:
             slow_down(self._provider, action, error.retry_after)
             self._looked = float("-inf")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from threading import BoundedSemaphore
 
 from django.conf import settings
+from django.db.models import F
 from django.utils.module_loading import import_string
 
 from inventory import overdue
@@ -79,7 +80,8 @@ def sweep() -> None:
 
 def _claim_tasks(queue: str) -> list[Task]:
     """Claim all unfinished tasks. One that is already `Active` has lost its worker, because we hold the lease."""
-    tasks = list(Task.objects.of_queue(queue))
+    described = {"vendor": F("provider__vendor"), "provider_name": F("provider__name")}
+    tasks = list(Task.objects.of_queue(queue).annotate(**described))
     for task in tasks:
         task.interrupted = task.state == Task.State.ACTIVE and task.next_attempt_on is None
     return begin(tasks)

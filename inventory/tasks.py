@@ -13,6 +13,7 @@ from django.utils import timezone
 from inventory import logins, overdue, runner
 from inventory.backoff import stop
 from inventory.leases import LeaseLost
+from inventory.metrics import worker  # noqa: F401 - serves a worker's metrics
 from inventory.models import AuthToken, Tally
 from inventory.rate_limit import forget_old_rates
 from inventory.rest.http import idempotency

@@ -19,7 +19,7 @@ from django.core.management.utils import get_random_secret_key
 from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
 from settings.addresses import https_origins, path_prefix
-from settings.checked import boolean, one_of
+from settings.checked import boolean, networks, number, one_of, secret
 from settings.keys import fernet_keys, kept
 from settings.oidc import read_oidc
 
@@ -375,6 +375,16 @@ if OIDC:
 
 #: Error pages with `DEBUG` show no values, which may be credentials.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFilter"
+
+# --- Metrics ---
+
+#: The networks whose clients may read `/metrics`, and a token for clients elsewhere.
+METRICS_ALLOW_IPS = networks(env, "METRICS_ALLOW_IPS", default=["127.0.0.0/8", "::1"])
+METRICS_TOKEN = secret(env, "METRICS_TOKEN")
+#: Where a worker serves its own metrics; port 0 for nowhere.
+WORKER_METRICS_ADDRESS = env.str("WORKER_METRICS_ADDRESS", default="127.0.0.1")
+WORKER_METRICS_PORT = number(env, "WORKER_METRICS_PORT", default=0, most=65_535)
+
 # --- Log ---
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

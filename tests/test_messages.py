@@ -46,6 +46,7 @@ EXEMPT = {
     "inventory/drivers/protocols.py": "has IANA's table",
     "inventory/drivers/readonly.py": "names a check",
     "inventory/leases.py": "names a thread",
+    "inventory/metrics/": "describes the metrics",
     "inventory/standalone/programs.py": "ignores a warning of Celery's",
 }
 #: Keyword arguments, attributes and keys that describe something, and are no message.

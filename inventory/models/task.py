@@ -50,6 +50,9 @@ class Task(Timestamped):
 
     #: Whether its last worker died during an attempt; set when a worker claims it.
     interrupted = False
+    #: The vendor and the name of its provider; set when a worker claims it.
+    vendor: str | None = None
+    provider_name: str | None = None
 
     objects = TaskQuerySet.as_manager()
 

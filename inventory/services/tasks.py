@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +19,8 @@ from inventory import messages
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
 from inventory.leases import QueueLease
-from inventory.logs import abbreviated
+from inventory.logs import abbreviated, running_tasks
+from inventory.metrics import tasks_finished
 from inventory.models import Task
 from inventory.services.queueing import wake
 
@@ -115,6 +117,8 @@ def complete_tasks(results: Iterable[TaskResult]) -> None:
     set_next_attempt(tasks, None)
     names = ["state", "status", "message", "pct_complete", "context_data", "next_attempt_on", "updated_on"]
     save_all(tasks, names)
+    if claimed := running_tasks.get():
+        transaction.on_commit(partial(tasks_finished, claimed[0], [str(task.status) for task in tasks]))
     _log_the_end(retried)
 
 

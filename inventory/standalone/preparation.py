@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -17,6 +18,9 @@ from django.utils.crypto import get_random_string
 from inventory import messages, private_files
 from inventory.services import unreadable_credentials
 from inventory.standalone import lock
+
+#: Where the processes of the service keep what they count.
+METRICS = settings.VAR / "metrics"
 
 
 def sole_service() -> int:
@@ -45,6 +49,11 @@ def check_debug(host: str) -> None:
         is_here = host == "localhost"
     if settings.DEBUG and not is_here:
         raise CommandError(messages.DEBUG_IS_ON)
+
+
+def forget_metrics() -> None:
+    """Remove what the processes of an earlier service counted."""
+    shutil.rmtree(METRICS, ignore_errors=True)
 
 
 def migrate() -> None:

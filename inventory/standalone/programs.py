@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from django.conf import settings
 
 from inventory.configuration import CHECKED
+from inventory.standalone.preparation import METRICS
 from inventory.standalone.supervisor import GRACE, Program
 
 # `-P` keeps the working directory out of the module path.
@@ -24,6 +27,7 @@ def python_path() -> dict[str, str]:
 def web(socket: int, lock: int) -> Program:
     """The web server, on a socket that already listens."""
     options = {
+        "config": "python:settings.gunicorn",
         "bind": f"fd://{socket}",
         "worker-class": "inventory.webserver.BufferingWorker",
         "workers": "2",
@@ -34,21 +38,29 @@ def web(socket: int, lock: int) -> Program:
     arguments = [f"--{name}={value}" for name, value in options.items()]
     # Preloading imports the project once for all workers. The control socket would lie in the home directory.
     command = [*_PYTHON, "-m", "gunicorn", "settings.wsgi", "--preload", "--no-control-socket", *arguments]
-    return Program("web server", command, _environment(), [socket, lock])
+    return Program("web server", command, _environment() | _shared_metrics(), [socket, lock])
 
 
 def worker(lock: int) -> Program:
     # Workers coordinate through the database, so they need no gossip.
-    return _celery("worker", lock, "worker", "--pool=threads", "--without-gossip", "--without-mingle")
+    arguments = ("worker", "--pool=threads", "--without-gossip", "--without-mingle")
+    return _celery("worker", lock, *arguments, environment=_shared_metrics())
 
 
 def scheduler(lock: int) -> Program:
     return _celery("scheduler", lock, "beat")
 
 
-def _celery(name: str, lock: int, *arguments: str) -> Program:
+def _celery(
+    name: str, lock: int, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Program:
     command = [*_PYTHON, *_CALM, "-m", "celery", "--quiet", "--app=settings", *arguments]
-    return Program(name, command, _environment(), [lock])
+    return Program(name, command, {**_environment(), **environment}, [lock])
+
+
+def _shared_metrics() -> dict[str, str]:
+    """Lets the web server also show what the worker counts."""
+    return {"PROMETHEUS_MULTIPROC_DIR": str(METRICS)}
 
 
 def _environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -298,3 +299,31 @@ def test_bodies_in_chunks_are_read_like_others(service: Service) -> None:
     assert (status, answer["error"]["kind"]) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload_too_large")
     status, answer = service.post_chunks("/api/providers/0", form, part[:20], part[20:])
     assert (status, answer["error"]["message"]) == (HTTPStatus.NOT_FOUND, "Couldn't find Provider with 'id'=0")
+
+
+def test_its_metrics_are_those_of_all_processes_and_its_log_is_json_if_asked(
+    service: Service, ec2_url: str, ec2_api: Any
+) -> None:
+    service.environment = {**service.environment, "LOG_FORMAT": "json"}
+    service.start()
+    connect(service, ec2_url)
+    finished = 'portcullis_tasks_finished_total{kind="providers",provider="cloud",result="Ok",vendor="amazon"}'
+    asked = 'portcullis_request_duration_seconds_count{method="POST",route="/api/providers",status="200"} 1.0'
+
+    def shown() -> str | None:
+        metrics: str = service.get("/metrics", raw=True)
+        return metrics if finished in metrics and asked in metrics else None
+
+    metrics = until(shown)
+    assert 'portcullis_cloud_calls_total{action="describe_network_interfaces",outcome="ok"' in metrics
+    assert "portcullis_database_up 1.0" in metrics
+    until(lambda: service.get("/readyz") == {"status": "ready", "database": "ok", "broker": "ok"} or None)
+
+    service.signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in service.complaints().splitlines()]
+    asked_of = {(line.get("route"), line.get("status"), line.get("user")) for line in lines}
+    assert ("/api/providers", HTTPStatus.OK, "admin") in asked_of
+    assert not {"/readyz", "/metrics"} & {route for route, *_ in asked_of}
+
+    service.start()
+    assert finished not in service.get("/metrics", raw=True)

@@ -39,6 +39,7 @@ class Command(BaseCommand):
         lock = preparation.sole_service()
         with closing(preparation.listen(host, port)) as listening:
             preparation.keep_private(self.stderr.write)
+            preparation.forget_metrics()
             preparation.migrate()
             preparation.check_credentials(self.stderr.write)
             name, password = preparation.admin_account()

@@ -25,6 +25,7 @@ from rest_framework.request import Request
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
 from inventory.logins import Login, client_network, window_start
+from inventory.metrics import logins_refused
 from inventory.models import AuthToken, LimitedUser, LoginFailure
 from inventory.rest import messages
 from inventory.rest.hrefs import Hrefs
@@ -72,6 +73,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         now = timezone.now()
         login = None if "\0" in text else self._login(text.strip(), now)
         if login is None or not login[1].is_valid_at(request.META.get("REMOTE_ADDR", "")):
+            logins_refused("token", "unknown")
             Login.of_token(request, text).fail_once()
             raise AuthenticationFailed(messages.INVALID_TOKEN)
         renew = request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true"
