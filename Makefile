@@ -118,7 +118,8 @@ LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' pyproject.toml
 lock: setup
 	$(LOCK) --output-file requirements.txt
-	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra otel --constraint requirements.txt --output-file requirements-otel.txt
+	$(LOCK) --extra otel --group dev --constraint requirements-otel.txt --output-file requirements-dev.txt
 
 setup: .venv/installed
 

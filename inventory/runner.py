@@ -21,6 +21,7 @@ from inventory.logs import running
 from inventory.models import Task
 from inventory.services.queueing import wake
 from inventory.services.tasks import begin, finish
+from inventory.tracing import span_of_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def _run_queue(queue: str) -> None:
                 return
             try:
                 while not stop.is_asked() and (tasks := _claim_tasks(queue)):
-                    with suppress(RestartRequested), running(tasks):
+                    with suppress(RestartRequested), running(tasks), span_of_tasks():
                         _handle(tasks, lease)
             except ShutdownRequested:
                 logger.info("Handed %s back", queue)

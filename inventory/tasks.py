@@ -10,7 +10,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
-from inventory import logins, overdue, runner
+from inventory import logins, overdue, runner, tracing  # noqa: F401 - `tracing` also starts in workers
 from inventory.backoff import stop
 from inventory.leases import LeaseLost
 from inventory.metrics import worker  # noqa: F401 - serves a worker's metrics

@@ -22,6 +22,7 @@ from settings.addresses import https_origins, path_prefix
 from settings.checked import boolean, networks, number, one_of, secret
 from settings.keys import fernet_keys, kept
 from settings.oidc import read_oidc
+from settings.otel import traces
 
 django_stubs_ext.monkeypatch()
 
@@ -384,6 +385,9 @@ METRICS_TOKEN = secret(env, "METRICS_TOKEN")
 #: Where a worker serves its own metrics; port 0 for nowhere.
 WORKER_METRICS_ADDRESS = env.str("WORKER_METRICS_ADDRESS", default="127.0.0.1")
 WORKER_METRICS_PORT = number(env, "WORKER_METRICS_PORT", default=0, most=65_535)
+
+#: Whether to send traces to a receiver of OpenTelemetry, as its own variables say.
+OTEL_TRACES = traces(env)
 
 # --- Log ---
 

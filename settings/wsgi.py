@@ -6,10 +6,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from inventory import tracing
 from inventory.configuration import refuse_bad_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
+tracing.start()
 application = get_wsgi_application()
 refuse_bad_settings()
 

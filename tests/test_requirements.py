@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 DECLARED = tomllib.loads(PYPROJECT)
 RUN = DECLARED["project"]["dependencies"]
-DEVELOP = DECLARED["dependency-groups"]["dev"]
+OTEL = DECLARED["project"]["optional-dependencies"]["otel"]
+DEVELOP = DECLARED["dependency-groups"]["dev"] + OTEL
 
 
 def locked(name: str) -> dict[str, Requirement]:
@@ -25,6 +26,7 @@ def locked(name: str) -> dict[str, Requirement]:
 
 @pytest.mark.parametrize(("name", "requirements"), [
     ("requirements.txt", RUN),
+    ("requirements-otel.txt", RUN + OTEL),
     ("requirements-dev.txt", RUN + DEVELOP),
 ])  # fmt: skip
 def test_a_lock_has_the_versions_of_pyproject(name: str, requirements: list[str]) -> None:
@@ -33,15 +35,17 @@ def test_a_lock_has_the_versions_of_pyproject(name: str, requirements: list[str]
         assert lock[canonicalize_name(requirement.name)].specifier == requirement.specifier
 
 
-def test_both_locks_have_the_same_versions() -> None:
-    run, develop = (
+def test_all_locks_have_the_same_versions() -> None:
+    """Not the same markers, which depend on what else needs a package."""
+    run, traced, develop = (
         {name: entry.specifier for name, entry in locked(lock).items()}
-        for lock in ("requirements.txt", "requirements-dev.txt")
+        for lock in ("requirements.txt", "requirements-otel.txt", "requirements-dev.txt")
     )
     assert run.items() <= develop.items()
+    assert traced.items() <= develop.items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-otel.txt", "requirements-dev.txt"])
 def test_every_version_has_its_hashes(name: str) -> None:
     lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.lstrip().startswith("#")]
     entries = [position for position, line in enumerate(lines) if not line.startswith(" ")]

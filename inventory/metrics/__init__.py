@@ -22,6 +22,7 @@ from inventory.drivers.exceptions import (
     Throttled,
     Unfit,
 )
+from inventory.tracing import span_of_call
 
 Answer = TypeVar("Answer")
 
@@ -83,7 +84,8 @@ def cloud_call(vendor: str, provider: str, action: str, call: Callable[[], Answe
     """Make a call of a cloud, and count and measure it."""
     started, outcome = time.perf_counter(), "ok"
     try:
-        return call()
+        with span_of_call(vendor, action):
+            return call()
     except BaseException as error:
         outcome = next((word for kind, word in _OUTCOMES.items() if isinstance(error, kind)), "failed")
         raise

@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 
 from tests.e2e.bad_clients import KINDS, bad_clients, ping
+from tests.e2e.receiver import Receiver
 from tests.e2e.service import Service, running, until
 from tests.live.ec2 import Cast
 from tests.live.faults import FaultProxy
@@ -327,3 +328,22 @@ def test_its_metrics_are_those_of_all_processes_and_its_log_is_json_if_asked(
 
     service.start()
     assert finished not in service.get("/metrics", raw=True)
+
+
+def test_a_trace_leads_from_a_request_to_the_cloud(service: Service, ec2_url: str, ec2_api: Any) -> None:
+    with Receiver() as receiver:
+        service.environment = {**service.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
+        service.start()
+        connect(service, ec2_url)
+
+        def traced() -> set[str] | None:
+            """The names of spans of the trace that began with the request and reached the cloud."""
+            for names in receiver.traces().values():
+                if any(name.startswith("POST ") for name in names) and any("amazon" in name for name in names):
+                    return names
+            return None
+
+        names = until(traced)
+        service.signal(signal.SIGTERM)
+    assert {"run providers", "INSERT", "SELECT", "apply_async/inventory.tasks.work"} <= names
+    assert "run/inventory.tasks.work" in names
