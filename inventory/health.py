@@ -84,11 +84,12 @@ class BrokerState:
         return self._state
 
     def _ask(self) -> None:
+        state = "unknown"
         try:
             check_broker()
-            self._state = "ok"
+            state = "ok"
         except Unwell:
-            self._state = "down"
+            state = "down"
         finally:
-            self._asked_on = time.monotonic()
+            self._state, self._asked_on = state, time.monotonic()
             self._asking.release()

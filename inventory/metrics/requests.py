@@ -6,12 +6,15 @@ only noted, and another thread counts them once a second.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from threading import Thread
 
 from prometheus_client import Histogram
+
+logger = logging.getLogger(__name__)
 
 _SECONDS = Histogram(
     "portcullis_request_duration_seconds",
@@ -60,7 +63,10 @@ class Requests:
     def _count_forever(self) -> None:
         while True:
             time.sleep(PAUSE)
-            self.count()
+            try:
+                self.count()
+            except OSError:  # of the files
+                logger.exception("Requests could not be counted")
 
 
 requests = Requests()

@@ -116,7 +116,7 @@ def _resources() -> Iterator[Metric]:
     numbers = Tally.objects.filter(provider__connected=True).order_by()
     columns = ("provider__vendor", "provider__name", "table")
     for vendor, name, table, number in numbers.values_list(*columns).annotate(total=Sum("number")):
-        resources.add_metric([vendor, name, _names()[table]], number)
+        resources.add_metric([vendor, name, _names().get(table, table)], number)
     yield resources
 
 

@@ -169,6 +169,26 @@ class TestRequests:
             noted.note(("thread", "GET", 200, 0.1))
         assert counting.grown == 1
 
+    def test_a_file_that_can_not_be_written_is_logged_and_tried_again(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) > 2:
+                raise SystemExit
+
+        def fail() -> None:
+            raise OSError(28)
+
+        monkeypatch.setattr("inventory.metrics.requests.time.sleep", sleep)
+        noted = Requests()
+        monkeypatch.setattr(noted, "count", fail)
+        monkeypatch.setattr("inventory.metrics.requests.Thread", Now)
+        noted.note(("thread", "GET", 200, 0.1))
+        assert [record.message for record in caplog.records] == ["Requests could not be counted"] * 2
+
 
 class Now:
     """A thread that runs at once."""

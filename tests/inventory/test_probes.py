@@ -123,6 +123,17 @@ def test_a_broker_that_does_not_answer_keeps_nobody_waiting(
     assert len(asked) == 1
 
 
+def test_an_error_that_nobody_expected_leaves_the_broker_unknown(
+    monkeypatch: pytest.MonkeyPatch, state: BrokerState
+) -> None:
+    assert known(state) == "ok"
+    monkeypatch.setattr(health, "check_broker", refuse(ZeroDivisionError()))
+    assert state._asking.acquire(blocking=False)
+    with pytest.raises(ZeroDivisionError):
+        state._ask()
+    assert str(state) == "unknown"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 class TestEither:
     def test_it_is_logged_nowhere_and_kept_nowhere(
