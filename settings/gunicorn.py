@@ -1,7 +1,8 @@
 """Gunicorn's configuration, for `--config=python:settings.gunicorn`: the metrics of its processes, and its log.
 
 The processes keep what they count in files, so that each can show the numbers of all. `standalone` shares the
-folder with the worker, and prepares it itself.
+folder with the worker, and prepares it itself. The client library looks for the folder when it is imported, so
+only functions import it here.
 """
 
 import os
@@ -9,7 +10,6 @@ import shutil
 from typing import Any
 
 from gunicorn import glogging
-from prometheus_client.multiprocess import mark_process_dead
 
 from settings.base import LOG_FORMAT, VAR
 
@@ -33,11 +33,13 @@ logger_class = Logger
 
 def child_exit(server: Any, worker: Any) -> None:
     """Forget what counts only while a process lives."""
+    from prometheus_client.multiprocess import mark_process_dead
+
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Count the last requests of a process."""
-    from inventory.metrics.requests import requests  # after the folder is set
+    from inventory.metrics.requests import requests
 
     requests.count()

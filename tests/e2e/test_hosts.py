@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
+from unittest.mock import ANY
+from urllib.error import HTTPError
 
 import pytest
 from cryptography.fernet import Fernet
@@ -255,3 +258,20 @@ def test_others_are_answered_beside_clients_that_never_come_to_an_end(site: Site
     for kind in KINDS:
         with bad_clients(url, kind, 500, certificate):
             assert [ping(url, seconds=10, certificate=certificate) for _ in range(5)] == ["pong"] * 5, kind
+
+
+def test_metrics_are_read_on_the_host_and_probes_through_the_proxy(site: Site) -> None:
+    with pytest.raises(HTTPError, match="404"):
+        site.service.get("/metrics", raw=True)
+    assert site.service.get("/readyz") == {"status": "ready", "database": "ok", "broker": ANY}
+    web, _ = site.others
+    asking = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
+    asked = [sys.executable, "-c", asking, f"http://{site.service.environment['WEB_BIND']}/metrics"]
+    counted = 'portcullis_request_duration_seconds_count{method="GET",route="/api/ping",status="200"}'
+
+    def shown() -> str | None:
+        """What the web server shows there, once its processes have counted."""
+        ended = subprocess.run([*web.host.enter, *asked], capture_output=True, text=True, check=True, timeout=60)
+        return ended.stdout if counted in ended.stdout else None
+
+    assert "portcullis_database_up 1.0" in until(shown)

@@ -426,6 +426,36 @@ print(counted().decode())
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_gunicorn_prepares_a_folder_unless_it_is_given_one(tmp_path: Path, given: bool) -> None:
+    """Before the client library is imported, which looks for the folder then."""
+    left = tmp_path / "metrics" / "counter_1.db"
+    left.parent.mkdir()
+    left.touch()
+    script = """
+import settings.gunicorn
+from inventory import metrics
+from prometheus_client import values
+print(values.ValueClass._multiprocess, metrics.folder)
+settings.gunicorn.child_exit(None, type("Worker", (), {"pid": 1}))
+settings.gunicorn.worker_exit(None, None)
+"""
+    variables = {"PORTCULLIS_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "settings.base"}
+    if given:
+        variables["PROMETHEUS_MULTIPROC_DIR"] = str(left.parent)
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **variables},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout == f"True {left.parent}\n"
+    assert left.exists() is given
+
+
 class TestWorkers:
     @pytest.fixture
     def url(self) -> Iterator[str]:
