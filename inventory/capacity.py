@@ -15,19 +15,20 @@ class NoThreadLeft(Exception):
     """As many requests as may wait at a time already do."""
 
 
-class Quarter:
-    """Lets at most a quarter of a web process's threads wait for the same thing, so that others are answered.
+class Share:
+    """Lets at most a share of a web process's threads wait for the same thing, so that others are answered.
 
-    It is one thread of fewer than eight. There is no setting for it.
+    `Share(4)` is a quarter, and at least one thread. There is no setting for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, divisor: int) -> None:
+        self._divisor = divisor
         self._lock = threading.Lock()
         self._waiting = 0
 
     @contextmanager
     def thread(self) -> Iterator[None]:
-        """Occupy a thread while the block runs. Raises `NoThreadLeft` if the quarter is used up."""
+        """Occupy a thread while the block runs. Raises `NoThreadLeft` if the share is used up."""
         with self._lock:
             if self._waiting >= self.size:
                 raise NoThreadLeft
@@ -40,4 +41,4 @@ class Quarter:
 
     @property
     def size(self) -> int:
-        return max(web_threads // 4, 1)
+        return max(web_threads // self._divisor, 1)

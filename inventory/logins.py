@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -23,20 +23,20 @@ from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import APIException
 
 from inventory import messages
+from inventory.capacity import NoThreadLeft, Share
 from inventory.db.expressions import fold
+from inventory.metrics import logins_refused
 from inventory.models import LoginFailure
 
 T = TypeVar("T")
 
 #: The network of which one client has all addresses.
 IPV6_PREFIX = 64
-#: How many requests of a process may be in a password check. Each occupies one of its threads, of which the
-#: others answer those who are already logged in.
-CHECKS = 4
-#: When to retry after that limit, in seconds.
+#: When to retry while too many passwords are checked, in seconds.
 CHECKS_WAIT = 1
 
-_checks = BoundedSemaphore(CHECKS)
+#: Half of the threads check passwords at most. The others answer those who are already logged in.
+_checks = Share(2)
 #: Passwords are hashed one at a time, because hashing takes a core and much memory.
 _hashing = Lock()
 
@@ -46,8 +46,9 @@ class TooManyLogins(APIException):
 
     status_code = 429
 
-    def __init__(self, message: str, wait: int) -> None:
+    def __init__(self, reason: str, message: str, wait: int) -> None:
         super().__init__(message)
+        logins_refused("password", reason)
         self.wait = wait
 
 
@@ -70,13 +71,11 @@ def window_start() -> datetime:
 @contextmanager
 def password_check() -> Iterator[None]:
     """Hash a password in this context. Raises `TooManyLogins` at once if too many requests of this process do."""
-    if not _checks.acquire(blocking=False):
-        raise TooManyLogins(messages.TOO_MANY_CHECKS, CHECKS_WAIT)
     try:
-        with _hashing:
+        with _checks.thread(), _hashing:
             yield
-    finally:
-        _checks.release()
+    except NoThreadLeft:
+        raise TooManyLogins("busy", messages.TOO_MANY_CHECKS, CHECKS_WAIT) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class Login:
     def _require_tries(self, failures: Sequence[LoginFailure]) -> None:
         of_account = _wait(self._own(failures), settings.LOGIN_FAILURES)
         if wait := max(of_account, _wait(failures, settings.LOGIN_ADDRESS_FAILURES)):
-            raise TooManyLogins(messages.too_many_logins(wait), wait)
+            raise TooManyLogins("locked", messages.too_many_logins(wait), wait)
 
     def _own(self, failures: Sequence[LoginFailure]) -> list[LoginFailure]:
         own = (self.user_id, self.digest)

@@ -9,8 +9,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 
-#: Peers on a Unix socket have no address.
-_THIS_HOST = IPv4Address("127.0.0.1")
 _WITH_PORT = re.compile(r"\[(?P<ipv6>[^]]+)\](?::\d+)?|(?P<ipv4>[^:]+):\d+")
 
 
@@ -24,14 +22,15 @@ class Proxies:
     def include(self, peer: Address | None) -> bool:
         return peer is None or self.everybody or self._know(peer)
 
-    def client(self, peer: Address | None, forwarded_for: str | None) -> Address:
+    def client(self, peer: Address | None, forwarded_for: str | None) -> Address | None:
         """The client of a trusted peer that sent this `X-Forwarded-For`.
 
         Each proxy appends the address of its peer, so the list is read from its end. The first address that is no
         known proxy's is the client's, who may have written what stands before it. A proxy that tells no address
-        counts as the client itself. With `*` no proxy is known, and the last address is the client's.
+        counts as the client itself; on a Unix socket it has no address, and so is unknown, not on this host. With
+        `*` no proxy is known, and the last address is the client's.
         """
-        client = peer or _THIS_HOST
+        client = peer
         for hop in reversed((forwarded_for or "").split(",")):
             try:
                 client = _parse(hop)

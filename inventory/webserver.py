@@ -112,7 +112,7 @@ class BufferingWorker(Worker):
             peer = peer_address(environ["REMOTE_ADDR"])
             trusted = proxies.include(peer)
             client = proxies.client(peer, environ.get("HTTP_X_FORWARDED_FOR") if trusted else None)
-            environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = str(client)
+            environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = str(client or "")
             application = trusting if trusted else distrusting
             response: Iterable[bytes] = application(environ, start_response)
             if environ["REQUEST_METHOD"] != "HEAD":

@@ -12,7 +12,7 @@ from threading import BoundedSemaphore, Thread
 from django.contrib.auth.models import User
 
 from inventory import drivers, messages
-from inventory.capacity import NoThreadLeft, Quarter
+from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.exceptions import CloudError, CloudUnavailable
 from inventory.drivers.values import Check
 from inventory.models import Provider
@@ -27,7 +27,7 @@ TIMEOUT = 8.0
 #: Maximum number of tests in a process at a time, including abandoned ones, for which no request waits.
 MAX_THREADS = 8
 
-_quarter = Quarter()
+_quarter = Share(4)
 _free = BoundedSemaphore(MAX_THREADS)
 Checks = tuple[Check, ...]
 

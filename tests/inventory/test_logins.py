@@ -242,8 +242,8 @@ def test_too_many_checks_at_a_time_are_refused_at_once(user: User) -> None:
     token = token_of(user)
     fail(5, "eve")
     with ExitStack() as others:
-        for _ in range(logins.CHECKS):
-            others.enter_context(logins._checks)
+        for _ in range(logins._checks.size):
+            others.enter_context(logins._checks.thread())
         for door in DOORS:
             answer = door("ada", PASSWORD)
             assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS

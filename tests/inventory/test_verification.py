@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from inventory import capacity
-from inventory.capacity import NoThreadLeft, Quarter
+from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.exceptions import CloudUnavailable, CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import Provider
@@ -186,7 +186,7 @@ class TestThreads:
     @pytest.mark.parametrize(("threads", "size"), [(1, 1), (4, 1), (8, 2), (11, 2), (16, 4)])
     def test_a_quarter_may_wait(self, threads: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(capacity, "web_threads", threads)
-        quarter = Quarter()
+        quarter = Share(4)
         with ExitStack() as stack:
             for _ in range(size):
                 stack.enter_context(quarter.thread())
@@ -197,13 +197,13 @@ class TestThreads:
 
     def test_a_thread_is_given_back_after_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(capacity, "web_threads", 4)
-        quarter = Quarter()
+        quarter = Share(4)
         for _ in range(2):
             with pytest.raises(ZeroDivisionError), quarter.thread():
                 raise ZeroDivisionError
 
     def test_more_requests_are_refused_while_others_hang(self, says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(verification, "_quarter", Quarter())
+        monkeypatch.setattr(verification, "_quarter", Share(4))
         end, begun = Event(), Semaphore(0)
 
         def hang(cloud: MemoryCloud) -> tuple[Check, ...]:

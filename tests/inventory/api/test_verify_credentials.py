@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from inventory.capacity import Quarter
+from inventory.capacity import Share
 from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import IdempotencyKey, Provider, Task
@@ -184,8 +184,8 @@ class TestWhileOthersAreTested:
     """Each process lets a quarter of its threads wait for clouds."""
 
     @pytest.fixture(autouse=True)
-    def busy(self, monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> Iterator[Quarter]:
-        monkeypatch.setattr(verification, "_quarter", quarter := Quarter())
+    def busy(self, monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> Iterator[Share]:
+        monkeypatch.setattr(verification, "_quarter", quarter := Share(4))
         with ExitStack() as stack:
             for _ in range(quarter.size):
                 stack.enter_context(quarter.thread())
