@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db.models import F
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -40,6 +41,7 @@ class TokenSerializer(ResourceSerializer):
         fields = ["name", "userid", "read_only", "group_id", "created_on", "last_used_on", "expires_on", "ends_on"]
 
 
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 43, "examples": ["192.0.2.0/24"]})
 class NetworkField(serializers.CharField):
     """An address or a network in CIDR notation."""
 

@@ -7,10 +7,9 @@ only noted, and another thread counts them once a second.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 
 from prometheus_client import Histogram
 
@@ -36,6 +35,7 @@ class Requests:
         self._noted: deque[Request] = deque(maxlen=MOST)
         self._observe: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._is_counting = False
+        self._ended = Event()  # never set: it waits, whatever tests do to the clock
 
     def note(self, request: Request) -> None:
         """Note a request, to be counted soon. A process that forks answers none, so the thread is this one's."""
@@ -61,8 +61,7 @@ class Requests:
         return self._observe[key]
 
     def _count_forever(self) -> None:
-        while True:
-            time.sleep(PAUSE)
+        while not self._ended.wait(PAUSE):
             try:
                 self.count()
             except OSError:  # of the files

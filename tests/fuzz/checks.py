@@ -20,6 +20,10 @@ UNKNOWABLE = (
     b"names several resources",
     b"id and href name different",
     b"an attribute only once",
+    b"not appear to be an IPv4 or IPv6 network",
+    b"has host bits set",
+    b"It must be a time between",
+    b"You are not in group",
 )
 #: What must fit together of a provider, each of which is good alone.
 DEPENDENT = (

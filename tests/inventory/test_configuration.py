@@ -125,6 +125,7 @@ def test_with_tls_http_is_redirected_and_https_is_remembered(path: str, client: 
     assert client.get(path, secure=True)["Strict-Transport-Security"] == "max-age=60"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_probes_are_not_redirected(path: str, client: Client, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True

@@ -17,8 +17,8 @@ SECRETS = {
     "inventory_provider": ["credentials"],
     "inventory_vm": ["provider__credentials", "provider_id__credentials", "tasks__owner__password"],
     "inventory_task": ["provider__credentials", "owner__password", "owner_id__password"],
-    "inventory_authtoken": ["pk", "digest", "user__password", "user__auth_token_set__digest"],
-    "auth_user": ["password", "auth_token_set__pk", "auth_token_set__digest"],
+    "inventory_authtoken": ["digest", "user__password", "user__auth_token_set__digest"],
+    "auth_user": ["password", "auth_token_set__digest"],
     "auth_group": ["user__password", "user__auth_token_set__digest"],
 }
 LOOKUPS = ["", "exact", "startswith", "istartswith", "contains", "gt", "in", "isnull", "length", "regex"]

@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from environ import Env
 
 from inventory.logs import ContextFilter, SecretFreeFormatter, SecretFreeJsonFormatter
-from inventory.models import AuthToken
+from inventory.services import create_token
 from settings.checked import boolean, one_of
 
 
@@ -156,7 +156,7 @@ class TestAccess:
     def test_it_names_who_asked_with_a_token(
         self, client: Client, admin_user: User, caplog: pytest.LogCaptureFixture
     ) -> None:
-        _, token = AuthToken.objects.create(user=admin_user, expiry=timedelta(minutes=1), ttl=timedelta(minutes=1))
+        _, token = create_token(user=admin_user, name="backup")
         client.get("/api", headers={"X-Auth-Token": token})
         [line] = self.lines(caplog)
         assert (line["user"], line["status"]) == ("admin", 200)

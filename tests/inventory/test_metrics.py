@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,9 +162,9 @@ class TestRequests:
             if len(pauses) > 1:
                 raise SystemExit  # which ends the thread
 
-        monkeypatch.setattr("inventory.metrics.requests.time.sleep", sleep)
         counting = Counting("request_duration_seconds_count", route="thread", method="GET", status="200")
         noted = Requests()
+        monkeypatch.setattr(noted, "_ended", SimpleNamespace(wait=sleep))
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("inventory.metrics.requests.Thread", Now)
             noted.note(("thread", "GET", 200, 0.1))
@@ -182,8 +183,8 @@ class TestRequests:
         def fail() -> None:
             raise OSError(28)
 
-        monkeypatch.setattr("inventory.metrics.requests.time.sleep", sleep)
         noted = Requests()
+        monkeypatch.setattr(noted, "_ended", SimpleNamespace(wait=sleep))
         monkeypatch.setattr(noted, "count", fail)
         monkeypatch.setattr("inventory.metrics.requests.Thread", Now)
         noted.note(("thread", "GET", 200, 0.1))

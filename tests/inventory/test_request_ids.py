@@ -19,7 +19,7 @@ from inventory.arguments import ProviderRefresh, RefreshScope
 from inventory.logs import MAX_LOGGED, ContextFilter, request_id, running_tasks
 from inventory.models import Task
 from inventory.rest.http.views import ProductInfo
-from inventory.services import TaskSpec, finish, keep_refused, queue_work
+from inventory.services import TaskResult, TaskSpec, finish, keep_refused, queue_work
 from secgroups import editing
 from tests.cast import Cast
 
@@ -198,9 +198,9 @@ class TestTasksThatRunApart:
     def test_refreshes_of_different_things(
         self, cast: Cast, monkeypatch: pytest.MonkeyPatch, seen: list[list[str]]
     ) -> None:
-        def refreshed(*arguments: Any) -> Any:
+        def refreshed(provider: Any, lease: Any, refreshes: Any) -> Any:
             self.note(seen)
-            return Task.Status.OK, "Done.", {}
+            return [TaskResult(task, Task.Status.OK, "Done.") for task in refreshes]
 
         monkeypatch.setattr(refresh, "_refreshed", refreshed)
         queue = f"providers/{cast.acme.pk}"

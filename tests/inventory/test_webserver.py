@@ -41,7 +41,7 @@ def serving(
     application: WSGIApplication, *, host: str = "127.0.0.1", **options: Any
 ) -> Iterator[tuple[int, BufferingWorker, Thread]]:
     """A worker on one thread: its port, itself, and the thread of its loop."""
-    configuration = Config()
+    configuration, threads = Config(), capacity.web_threads
     for name, value in {"threads": 1, "graceful_timeout": 30, **options}.items():
         configuration.set(name, value)
     with socket.create_server((host, 0)) as listening:
@@ -56,6 +56,7 @@ def serving(
             worker.alive = False
             loop.join(timeout=30)
             worker.tmp.close()
+            capacity.web_threads = threads
 
 
 class Response(NamedTuple):
