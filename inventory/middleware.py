@@ -39,7 +39,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         asked = request.META.get("HTTP_X_REQUEST_ID")
-        answered = asked if asked and _TAKEN.fullmatch(asked) else f"{getrandbits(128):032x}"
+        answered = asked if asked and _TAKEN.fullmatch(asked) else f"{getrandbits(128):032x}"  # nosec B311 - no secret
         request.request_id = answered  # type: ignore[attr-defined]
         token = request_id.set(answered)
         try:
