@@ -73,10 +73,11 @@ chaos: ON ?= rabbitmq
 chaos: setup
 	$(VENV)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --on $(ON)
 
-# Measurements, as ratios or beside a bound: a refresh; then, on PostgreSQL, the API beside a floor and a large refresh
+# Measurements, as ratios or beside a bound: a refresh; a request beside wrong passwords; then, on PostgreSQL, the API beside a floor and a large refresh
 # beside COPY, which write the tables of `docs/performance.md`. ARGS are for the API (`--quick`, `--help`).
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
+	-$(VENV)/python -m tests.bench.logins
 	.ci/services up
 	env $$(.ci/services env) sh -c '$(VENV)/python -m tests.bench.reads $(ARGS) && \
 		$(VENV)/python -m tests.bench.bulk_refresh $(filter --quick,$(ARGS))'; \

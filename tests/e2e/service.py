@@ -150,6 +150,15 @@ class Service:
     def get(self, path: str, *, raw: bool = False) -> Any:
         return self._request(Request(self.url + path), raw=raw)  # noqa: S310 - http on loopback
 
+    def status(self, path: str, *, token: str = "", user: str = "", password: str = "") -> int:
+        """The status of a GET with a token, or by HTTP Basic."""
+        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"X-Auth-Token": token} if token else {"Authorization": f"Basic {login}"}
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        with closing(connection):
+            connection.request("GET", path, headers=headers)
+            return connection.getresponse().status
+
     def post(self, path: str, body: object) -> Any:
         return self._request(Request(self.url + path, json.dumps(body).encode()))  # noqa: S310
 

@@ -10,7 +10,8 @@ import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
-from itertools import islice
+from itertools import count, islice
+from threading import Event
 from typing import Any
 from urllib.error import HTTPError
 
@@ -168,6 +169,32 @@ def test_clouds_that_never_answer_take_a_quarter_of_the_threads(service: Service
         assert [ping(service.url, seconds=5) for _ in range(8)] == ["pong"] * 8
         assert not all(test.done() for test in tests)
         assert done == [(HTTPStatus.TOO_MANY_REQUESTS, "15")] * 12
+
+
+def test_a_flood_of_wrong_passwords_keeps_nobody_waiting_who_is_logged_in(service: Service) -> None:
+    """Each of another user, without a limit for the address: all that could be hashed at a time would be."""
+    service.environment = {**service.environment, "LOGIN_ADDRESS_FAILURES": "1000000"}
+    service.start()
+    token = service.get("/api/auth")["auth_token"]
+    end = Event()
+
+    def flood(client: int) -> set[int]:
+        statuses = set()
+        for attempt in count():
+            statuses.add(service.status("/api", user=f"user {client} {attempt}", password="wrong"))
+            if end.is_set():
+                return statuses
+        raise AssertionError
+
+    with ThreadPoolExecutor(16) as pool:
+        clients = [pool.submit(flood, client) for client in range(16)]
+        try:
+            assert {service.status("/api", token=token) for _ in range(50)} == {HTTPStatus.OK}
+            assert not any(client.done() for client in clients)
+        finally:
+            end.set()
+        statuses = set[int]().union(*(client.result() for client in clients))
+    assert statuses == {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def refused(service: Service, cloud: dict[str, Any]) -> tuple[int, str | None]:
