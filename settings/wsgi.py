@@ -7,12 +7,13 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from inventory import tracing
+from inventory.charsets import KnownCharsets
 from inventory.configuration import refuse_bad_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.base")
 
 tracing.start()
-application = get_wsgi_application()
+application = KnownCharsets(get_wsgi_application())
 refuse_bad_settings()
 
 # With preloading, worker processes share everything that is loaded here. Freezing it keeps the garbage collector
