@@ -27,6 +27,8 @@ HIDDEN = "***"
 MAX_DEPTH = 5
 #: Addresses that load balancers ask all the time: whether the process is alive, and whether it is ready.
 PROBES = ("/healthz", "/readyz")
+#: Characters that would end a line, or move the cursor of a terminal.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Headers with credentials.
 CREDENTIALS = ("Authorization", "X-Auth-Token")
 #: Maximum number of ids in a line.
@@ -88,7 +90,10 @@ def _fields(record: logging.LogRecord) -> dict[str, str]:
 
 
 class SecretFreeFormatter(logging.Formatter):
-    """Removes users and passwords in URLs from lines and tracebacks."""
+    """Removes users and passwords in URLs from lines and tracebacks. A message can't make further lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in `logging`
+        return CONTROLS.sub(lambda match: ascii(match[0])[1:-1], super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         return USERINFO.sub(f"{HIDDEN}@", super().format(record))

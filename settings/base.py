@@ -6,7 +6,6 @@
 import os
 import tomllib
 import warnings
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from django.core.management.utils import get_random_secret_key
 from inventory.drivers.addresses import Networks
 from inventory.logs import is_worth_a_line
 from settings.addresses import https_origins, path_prefix
-from settings.checked import boolean, networks, number, one_of, secret
+from settings.checked import boolean, networks, number, one_of, seconds, secret
 from settings.keys import fernet_keys, kept
 from settings.oidc import read_oidc
 from settings.otel import traces
@@ -36,8 +35,8 @@ VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["v
 #: The folder for files of an installation: keys, the embedded broker, lock and pid files.
 VAR = Path(env.str("PORTCULLIS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or kept(VAR / "secret_key", get_random_secret_key)
+DEBUG = boolean(env, "DEBUG", default=False)
+SECRET_KEY = secret(env, "SECRET_KEY", least=1) or kept(VAR / "secret_key", get_random_secret_key)
 #: Earlier values of it, whose sessions and signatures are still accepted.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 #: Fernet keys for the credentials of providers. The first one encrypts, and all decrypt.
@@ -46,18 +45,16 @@ CREDENTIALS_KEYS = fernet_keys(
 )
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
-# --- Behind a proxy, of which the web server takes the scheme and the client's address (FORWARDED_ALLOW_IPS) ---
+# --- Behind a proxy: the web server trusts those of FORWARDED_ALLOW_IPS ---
 
 #: The path below which the proxy serves this.
 PATH_PREFIX = path_prefix(env.str("PATH_PREFIX", default=""))
 FORCE_SCRIPT_NAME = PATH_PREFIX or None
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"
 #: Whether everybody comes over https.
-TLS = env.bool("TLS", default=False)
+TLS = boolean(env, "TLS", default=False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
-#: Probes ask the web server itself.
-SECURE_REDIRECT_EXEMPT = [rf"^{PATH_PREFIX[1:]}/?(?:healthz|readyz|metrics)/?$"]
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=365 * 24 * 3600) if TLS else 0
+SECURE_HSTS_SECONDS = number(env, "HSTS_SECONDS", default=365 * 24 * 3600) if TLS else 0
 #: Portcullis speaks for its own host, and not for those below it or for lists of browsers.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list(
@@ -169,21 +166,21 @@ CELERY_BROKER_HEARTBEAT = 10  # RabbitMQ soon redelivers the messages of a host 
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=8)
+CELERY_WORKER_CONCURRENCY = number(env, "WORKER_CONCURRENCY", default=8, least=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 #: It needs no file, because the database says what is due.
 CELERY_BEAT_SCHEDULER = "inventory.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 
-#: How often every enabled provider is refreshed; zero or less turns the schedule off.
-REFRESH_INTERVAL = timedelta(seconds=env.int("REFRESH_INTERVAL", default=600))
+#: How often every enabled provider is refreshed; zero turns the schedule off.
+REFRESH_INTERVAL = seconds(env, "REFRESH_INTERVAL", default=600, least=0)
 #: A refresh stops if it would remove more than this share of one kind of resource, and at least this many.
 REFRESH_GUARD_SHARE = env.float("REFRESH_GUARD_SHARE", default=0.5)
-REFRESH_GUARD_MINIMUM = env.int("REFRESH_GUARD_MINIMUM", default=3)
+REFRESH_GUARD_MINIMUM = number(env, "REFRESH_GUARD_MINIMUM", default=3)
 #: How long a change is retried while its cloud throttles, fails or can't be reached.
-CHANGE_PATIENCE = timedelta(seconds=env.int("CHANGE_PATIENCE", default=300))
+CHANGE_PATIENCE = seconds(env, "CHANGE_PATIENCE", default=300)
 #: Maximum number of tasks that wait for one instance or one provider.
-QUEUE_LIMIT = env.int("QUEUE_LIMIT", default=10_000)
+QUEUE_LIMIT = number(env, "QUEUE_LIMIT", default=10_000, least=1)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
@@ -206,10 +203,10 @@ DRIVERS = {
     "file": "inventory.drivers.file.FileDriver",
 }
 #: Maximum size of a cloud's answer, uncompressed, in megabytes, and its maximum duration, in seconds.
-CLOUD_ANSWER_SIZE = env.int("CLOUD_ANSWER_SIZE", default=100)
-CLOUD_ANSWER_TIME = env.int("CLOUD_ANSWER_TIME", default=300)
+CLOUD_ANSWER_SIZE = number(env, "CLOUD_ANSWER_SIZE", default=100, least=1)
+CLOUD_ANSWER_TIME = number(env, "CLOUD_ANSWER_TIME", default=300, least=1)
 #: Maximum number of entries in a cloud's list, on all pages.
-CLOUD_LIST_SIZE = env.int("CLOUD_LIST_SIZE", default=1_000_000)
+CLOUD_LIST_SIZE = number(env, "CLOUD_LIST_SIZE", default=1_000_000, least=1)
 #: The addresses that clouds must not have, beside link-local ones and the like.
 try:
     CLOUD_NETWORKS = Networks.parse(
@@ -221,7 +218,7 @@ except ValueError as error:
 #: The folder for the files of providers of type file.
 INVENTORY_FILES = Path(env.str("INVENTORY_FILES", default=str(VAR / "inventories"))).resolve()
 #: Maximum size of such a file, in MiB.
-INVENTORY_FILE_LIMIT = env.int("INVENTORY_FILE_LIMIT", default=100)
+INVENTORY_FILE_LIMIT = number(env, "INVENTORY_FILE_LIMIT", default=100)
 #: The parts of a refresh, in order. Each one writes one kind of thing.
 REFRESH_PARTS = [
     "inventory.refresh_parts.bring_in_tenants",
@@ -234,6 +231,47 @@ REFRESH_PARTS = [
     "secgroups.refresh.bring_in_rules",
     "secgroups.refresh.bring_in_memberships",
 ]
+
+# --- Logins and tokens ---
+
+AUTHENTICATION_BACKENDS = ["inventory.accounts.AccountBackend"]
+#: The first one hashes. The others are of older releases: their passwords are hashed anew at the next login.
+PASSWORD_HASHERS = [
+    "inventory.hashers.PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+#: The OpenID Connect provider for logins, if any.
+OIDC = read_oidc(env)
+if OIDC:
+    MIDDLEWARE.append("inventory.oidc.middleware.RenewalMiddleware")
+    AUTHENTICATION_BACKENDS.append("inventory.oidc.backend.OidcBackend")
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("inventory.oidc.context.provider")
+
+#: How many logins of an account at one address, and of an address, may fail within this time.
+LOGIN_FAILURES = number(env, "LOGIN_FAILURES", default=5, least=1)
+LOGIN_ADDRESS_FAILURES = number(env, "LOGIN_ADDRESS_FAILURES", default=100, least=1)
+LOGIN_FAILURE_WINDOW = seconds(env, "LOGIN_FAILURE_WINDOW", default=900)
+
+KNOX_TOKEN_MODEL = "inventory.AuthToken"  # nosec B105  # noqa: S105 - no password
+#: How long a token lives after its last use, by requester type.
+TOKEN_TTL = {
+    "api": seconds(env, "TOKEN_TTL", default=600),
+    "ui": seconds(env, "TOKEN_TTL_UI", default=3600),
+}
+#: How long a token lives at most, however often it is used.
+TOKEN_MAX_TTL = seconds(env, "TOKEN_MAX_TTL", default=90 * 24 * 3600)
+#: Maximum number of valid tokens of a user.
+TOKEN_LIMIT = number(env, "TOKEN_LIMIT", default=10_000, least=1)
+REST_KNOX = {"AUTO_REFRESH": True}
+#: Our model replaces knox's only one. Its migrations would still create the table.
+MIGRATION_MODULES = {"knox": None}
 
 # --- API ---
 
@@ -254,33 +292,14 @@ COLLECTIONS = {
     "zones": "inventory.api.ZoneViewSet",
 }
 #: Maximum number of resources in a page and in a request.
-API_PAGE_LIMIT = env.int("API_PAGE_LIMIT", default=1000)
+API_PAGE_LIMIT = number(env, "API_PAGE_LIMIT", default=1000, least=1)
 #: Maximum number of embedded resources in an answer.
-API_EMBEDDED_LIMIT = env.int("API_EMBEDDED_LIMIT", default=100_000)
+API_EMBEDDED_LIMIT = number(env, "API_EMBEDDED_LIMIT", default=100_000)
 #: Maximum number of a user's stored requests with an `Idempotency-Key`, and maximum size of an answer, in bytes.
-IDEMPOTENCY_KEYS = env.int("IDEMPOTENCY_KEYS", default=10_000)
-IDEMPOTENCY_ANSWER = env.int("IDEMPOTENCY_ANSWER", default=1_000_000)
+IDEMPOTENCY_KEYS = number(env, "IDEMPOTENCY_KEYS", default=10_000)
+IDEMPOTENCY_ANSWER = number(env, "IDEMPOTENCY_ANSWER", default=1_000_000)
 #: Maximum number of requests that wait for a task (`?wait=30`) in one process. Others are answered at once.
-API_WAITING = env.int("API_WAITING", default=2)
-
-#: How many logins of an account at one address, and of an address, may fail within this time.
-LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5)
-LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=100)
-LOGIN_FAILURE_WINDOW = timedelta(seconds=env.int("LOGIN_FAILURE_WINDOW", default=900))
-
-KNOX_TOKEN_MODEL = "inventory.AuthToken"  # nosec B105  # noqa: S105 - no password
-#: How long a token lives after its last use, by requester type.
-TOKEN_TTL = {
-    "api": timedelta(seconds=env.int("TOKEN_TTL", default=600)),
-    "ui": timedelta(seconds=env.int("TOKEN_TTL_UI", default=3600)),
-}
-#: How long a token lives at most, however often it is used.
-TOKEN_MAX_TTL = timedelta(seconds=env.int("TOKEN_MAX_TTL", default=90 * 24 * 3600))
-#: Maximum number of valid tokens of a user.
-TOKEN_LIMIT = env.int("TOKEN_LIMIT", default=10_000)
-REST_KNOX = {"AUTO_REFRESH": True}
-#: Our model replaces knox's only one. Its migrations would still create the table.
-MIGRATION_MODULES = {"knox": None}
+API_WAITING = number(env, "API_WAITING", default=2)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -354,25 +373,6 @@ CACHES = {
     name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name, "TIMEOUT": 60}
     for name in ("default", "passwords")
 }
-AUTHENTICATION_BACKENDS = ["inventory.accounts.AccountBackend"]
-#: The first one hashes. The others are of older releases: their passwords are hashed anew at the next login.
-PASSWORD_HASHERS = [
-    "inventory.hashers.PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
-
-#: The OpenID Connect provider for logins, if any.
-OIDC = read_oidc(env)
-if OIDC:
-    MIDDLEWARE.append("inventory.oidc.middleware.RenewalMiddleware")
-    AUTHENTICATION_BACKENDS.append("inventory.oidc.backend.OidcBackend")
-    TEMPLATES[0]["OPTIONS"]["context_processors"].append("inventory.oidc.context.provider")
 
 #: Error pages with `DEBUG` show no values, which may be credentials.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "inventory.debug_pages.SecretFreeReporterFilter"

@@ -9,6 +9,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from inventory.oidc.configuration import Configuration, is_safe
+from settings.checked import boolean
 
 #: Without these there is no provider.
 REQUIRED = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
@@ -29,15 +30,15 @@ SHORTEST_RENEWAL = timedelta(seconds=60)
 
 def read_oidc(env: environ.Env) -> Configuration | None:
     """The provider, or None if no variable names one. Raises `ImproperlyConfigured` for half a configuration."""
-    given = [name for name in (*REQUIRED, *OPTIONAL) if env.str(name, default="")]
-    if not given:
+    names = [name for name in (*REQUIRED, *OPTIONAL) if env.str(name, default="")]
+    if not names:
         return None
-    if missing := [name for name in REQUIRED if name not in given]:
-        raise ImproperlyConfigured(f"OpenID Connect also needs {', '.join(missing)}, because {given[0]} is set")
+    if missing := [name for name in REQUIRED if name not in names]:
+        raise ImproperlyConfigured(f"OpenID Connect also needs {', '.join(missing)}, because {names[0]} is set")
     return Configuration(
         issuer=_issuer(env.str("OIDC_ISSUER")),
         client_id=env.str("OIDC_CLIENT_ID"),
-        client_secret=env.str("OIDC_CLIENT_SECRET"),
+        client_secret=env.ENVIRON["OIDC_CLIENT_SECRET"],
         name=env.str("OIDC_NAME", default="") or "OpenID Connect",
         scopes=_scopes(env.str("OIDC_SCOPES", default="") or "openid profile email"),
         username_claim=env.str("OIDC_USERNAME_CLAIM", default="") or "preferred_username",
@@ -45,7 +46,7 @@ def read_oidc(env: environ.Env) -> Configuration | None:
         groups=_groups(env),
         staff_group=env.str("OIDC_STAFF_GROUP", default="") or None,
         superuser_group=env.str("OIDC_SUPERUSER_GROUP", default="") or None,
-        creates_users=_creates_users(env),
+        creates_users=boolean(env, "OIDC_CREATE_USERS", default=True),
         renewal=_renewal(env),
     )
 
@@ -74,13 +75,6 @@ def _groups(env: environ.Env) -> dict[str, str] | None:
     if not (isinstance(groups, dict) and all(isinstance(name, str) and name for name in groups.values())):
         raise ImproperlyConfigured('OIDC_GROUPS must be JSON like {"group at the provider": "group here"}')
     return groups
-
-
-def _creates_users(env: environ.Env) -> bool:
-    text = env.str("OIDC_CREATE_USERS", default="").lower() or "true"
-    if text not in {"true", "false"}:
-        raise ImproperlyConfigured("OIDC_CREATE_USERS must be true or false")
-    return text == "true"
 
 
 def _renewal(env: environ.Env) -> timedelta:

@@ -2,11 +2,11 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import PasswordChangeDoneView, PasswordChangeView
+from django.contrib.auth.views import PasswordChangeDoneView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from inventory.forms import PasswordChangeForm
+from inventory.passwords import LimitedPasswordChangeView
 from inventory.rest.errors import API_ROUTE
 from inventory.rest.routers import api_urls
 
@@ -16,8 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path(
         "password/",
-        PasswordChangeView.as_view(
-            form_class=PasswordChangeForm,
+        LimitedPasswordChangeView.as_view(
             template_name="rest/form_page.html",
             extra_context={"heading": "Change password"},
         ),

@@ -17,7 +17,7 @@ from environ import Env
 
 from inventory.logs import ContextFilter, SecretFreeFormatter, SecretFreeJsonFormatter
 from inventory.services import create_token
-from settings.checked import boolean, one_of
+from settings.checked import boolean, number, one_of, secret
 
 
 def test_neither_an_anonymous_request_nor_a_missing_icon_is_logged(
@@ -187,17 +187,34 @@ def test_requests_leave_no_line_by_default(client: Client, caplog: pytest.LogCap
     assert not caplog.records
 
 
+def test_a_message_makes_one_line() -> None:
+    formatter = SecretFreeFormatter("{levelname} {message}", style="{")
+    name = "a\nERROR b\x1b[2J\u2028"
+    record = logging.makeLogRecord({"levelname": "INFO", "msg": "Provider %s fails", "args": (name,)})
+    assert formatter.format(record) == r"INFO Provider a\nERROR b\x1b[2J\u2028 fails"
+
+
 class TestSettings:
     @pytest.mark.parametrize(
-        ("said", "meant"), [("on", True), ("True", True), ("0", False), ("no", False), ("", None)]
+        ("said", "meant"), [("on", True), ("True", True), ("0", False), ("no", False), ("ture", None)]
     )
     def test_a_boolean(self, monkeypatch: pytest.MonkeyPatch, said: str, meant: bool | None) -> None:
         monkeypatch.setenv("ACCESS_LOG", said)
         if meant is None:
-            with pytest.raises(ImproperlyConfigured, match="ACCESS_LOG must be true or false, but is ''"):
+            with pytest.raises(ImproperlyConfigured, match="ACCESS_LOG must be true or false, but is 'ture'"):
                 boolean(Env(), "ACCESS_LOG", default=False)
         else:
             assert boolean(Env(), "ACCESS_LOG", default=not meant) is meant
+
+    def test_an_empty_variable_is_unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("X", "")
+        assert boolean(Env(), "X", default=True)
+        assert number(Env(), "X", default=7, least=1) == 7
+        assert one_of(Env(), "X", ("a", "b"), default="b") == "b"
+
+    def test_a_secret_may_begin_with_a_dollar(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("X", "$ecret-of-sixteen")
+        assert secret(Env(), "X") == "$ecret-of-sixteen"
 
     def test_one_of_a_few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert one_of(Env(), "LOG_FORMAT", ("line", "json"), default="line") == "line"

@@ -509,7 +509,7 @@ class TestSettings:
                 ["", "10.0.0.1", "10.0.0.0/8, ::1"],
                 ["10.0.0.1/8", "*", "a"],
             ),
-            (lambda: number(Env(), "X", default=0, most=9), ["0", "9"], ["10", "-1", "", "1.0", "٣"]),
+            (lambda: number(Env(), "X", default=0, most=9), ["0", "9"], ["10", "-1", "1.0", "٣"]),
             (lambda: secret(Env(), "X"), ["", "x" * 16], ["CHANGE-ME", "x" * 15, "ä" * 16, "x" * 15 + "\n"]),
         ],
     )
