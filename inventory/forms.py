@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import partial
-from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import forms as auth_forms
 from django.utils import timezone
 
 from inventory import drivers
-from inventory.logins import Login
 from inventory.messages import ENTER_AGAIN, invalid_end
 from inventory.models import AuthToken, Provider
-from inventory.services import latest_end
+from inventory.services import latest_end, parse_networks
 
 #: The user and the password in a URL or a host.
 _USERINFO = re.compile(r"^([^/]*//)?[^/?#]*@")
@@ -188,18 +184,6 @@ class ProviderTestForm(ConnectionForm):
         return super()._get_validation_exclusions() | {"name"}
 
 
-class PasswordChangeForm(auth_forms.PasswordChangeForm):
-    """A new password of the user, who can't try old ones without end: see `logins`."""
-
-    required_css_class = "required"
-
-    def clean_old_password(self) -> str:
-        password: str = self.cleaned_data["old_password"]
-        if not Login.of_session(self.user).limit(partial(self.user.check_password, password)):
-            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
-        return password
-
-
 class TokenForm(forms.ModelForm[AuthToken]):
     """A new token of a user."""
 
@@ -227,9 +211,8 @@ class TokenForm(forms.ModelForm[AuthToken]):
         self.fields["ends_on"].initial = latest_end()
 
     def clean_addresses(self) -> list[str]:
-        lines = (self.cleaned_data["addresses"] or "").split()
         try:
-            return [str(ip_network(line)) for line in lines]
+            return parse_networks((self.cleaned_data["addresses"] or "").split())
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

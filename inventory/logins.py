@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from math import ceil
 from threading import Lock
 from typing import Any, Self, TypeVar
@@ -27,6 +27,8 @@ from inventory.capacity import NoThreadLeft, Share
 from inventory.db.expressions import fold
 from inventory.metrics import logins_refused
 from inventory.models import LoginFailure
+from inventory.models.login_failure import ADDRESS_LENGTH
+from inventory.proxies import peer_address
 
 T = TypeVar("T")
 
@@ -35,8 +37,8 @@ IPV6_PREFIX = 64
 #: When to retry while too many passwords are checked, in seconds.
 CHECKS_WAIT = 1
 
-#: Half of the threads check passwords at most. The others answer those who are already logged in.
-_checks = Share(2)
+#: A quarter of the threads check passwords at most. Others answer those who are already logged in.
+_checks = Share(4)
 #: Passwords are hashed one at a time, because hashing takes a core and much memory.
 _hashing = Lock()
 
@@ -46,21 +48,18 @@ class TooManyLogins(APIException):
 
     status_code = 429
 
-    def __init__(self, reason: str, message: str, wait: int) -> None:
+    def __init__(self, door: str, reason: str, message: str, wait: int) -> None:
         super().__init__(message)
-        logins_refused("password", reason)
+        logins_refused(door, reason)
         self.wait = wait
 
 
 def client_network(request: Any) -> str:
     """The client's address, or the network of an IPv6 address. All clients without an address count as one."""
-    try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return ""
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, IPV6_PREFIX), strict=False))
+    address = peer_address(request.META.get("REMOTE_ADDR", ""))
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address or "")
 
 
 def window_start() -> datetime:
@@ -75,7 +74,7 @@ def password_check() -> Iterator[None]:
         with _checks.thread(), _hashing:
             yield
     except NoThreadLeft:
-        raise TooManyLogins("busy", messages.TOO_MANY_CHECKS, CHECKS_WAIT) from None
+        raise TooManyLogins("password", "busy", messages.TOO_MANY_CHECKS, CHECKS_WAIT) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +84,17 @@ class Login:
     address: str
     user_id: int | None
     digest: str | None
+    #: What metrics call it.
+    door: str = "password"
 
     @classmethod
     def of_user(cls, request: Any, user: User) -> Self:
         return cls(client_network(request), user.pk, None)
 
     @classmethod
-    def of_session(cls, user: User) -> Self:
-        """With the password of a user who is logged in, from any address: the session may be stolen."""
-        return cls("session", user.pk, None)
+    def of_session(cls, user: User, session_key: str) -> Self:
+        """With the password of a user who is logged in, from any address: each session counts for itself."""
+        return cls(_digest("session", session_key)[:ADDRESS_LENGTH], user.pk, None)
 
     @classmethod
     def of_name(cls, request: Any, username: str) -> Self:
@@ -103,7 +104,7 @@ class Login:
 
     @classmethod
     def of_token(cls, request: Any, token: str) -> Self:
-        return cls(client_network(request), None, _digest("token", token))
+        return cls(client_network(request), None, _digest("token", token), door="token")
 
     def limit(self, check: Callable[[], T]) -> T:
         """Check a password by calling `check`, whose result is false if it is wrong. Raises `TooManyLogins`."""
@@ -145,7 +146,7 @@ class Login:
     def _require_tries(self, failures: Sequence[LoginFailure]) -> None:
         of_account = _wait(self._own(failures), settings.LOGIN_FAILURES)
         if wait := max(of_account, _wait(failures, settings.LOGIN_ADDRESS_FAILURES)):
-            raise TooManyLogins("locked", messages.too_many_logins(wait), wait)
+            raise TooManyLogins(self.door, "locked", messages.too_many_logins(wait), wait)
 
     def _own(self, failures: Sequence[LoginFailure]) -> list[LoginFailure]:
         own = (self.user_id, self.digest)

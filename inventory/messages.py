@@ -96,8 +96,15 @@ def too_many_logins(seconds: int) -> str:
 TOKEN_OF_ANOTHER = "This token is another user's."  # nosec B105  # noqa: S105 - no token
 
 
+LOGIN_ENDED = "The login has ended. Log in again"
+
+
 def too_many_tokens(limit: int) -> str:
-    return f"You have {limit:,} valid tokens, which is the limit. Revoke some, or wait until one expires."
+    return f"You have {limit:,} valid tokens, which is the limit. Revoke some, or wait until one expires"
+
+
+def too_many_networks(most: int) -> str:
+    return f"A token can have at most {most} networks."
 
 
 def invalid_end(latest: datetime) -> str:
@@ -266,6 +273,7 @@ def too_many_selected(most: int) -> str:
 OIDC_NOT_IDENTIFIED = "The login provider sent no ID token. Its client needs the scope openid."
 OIDC_OTHER_ISSUER = "The login provider describes another issuer than OIDC_ISSUER."
 OIDC_AWAY = "The login provider doesn't answer. Try again in a few seconds."
+OIDC_BUSY = "Too many logins at the same time. Try again in a few seconds."
 OIDC_BAD_SUBJECT = "The login provider's answer names no user (sub)."
 OIDC_OTHER_SUBJECT = "The login provider's answers are about different users."
 OIDC_SHARED_KEYS = "The login provider signs ID tokens with shared keys only, or not at all."

@@ -38,8 +38,8 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        asked = request.META.get("HTTP_X_REQUEST_ID")
-        answered = asked if asked and _TAKEN.fullmatch(asked) else f"{getrandbits(128):032x}"  # nosec B311 - no secret
+        client_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        answered = client_id if _TAKEN.fullmatch(client_id) else f"{getrandbits(128):032x}"  # nosec B311 - no secret
         request.request_id = answered  # type: ignore[attr-defined]
         token = request_id.set(answered)
         try:
@@ -75,10 +75,10 @@ def route_of(request: HttpRequest) -> str:
     """The pattern of the request's address, which has no values of the client: `/api/instances/<pk>`."""
     if match := request.resolver_match:
         return _template(match.route)
-    return _STATIC if request.path_info.startswith(settings.STATIC_URL) else NO_ROUTE
+    return _STATIC if request.path.startswith(settings.STATIC_URL) else NO_ROUTE
 
 
-_STATIC = f"{settings.STATIC_URL}<path>"
+_STATIC = "/static/<path>"
 
 
 @cache

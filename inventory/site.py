@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
-from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,9 +18,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from inventory import messages
-from inventory.forms import PasswordChangeForm
 from inventory.guarded_lookups import GuardedLookups
-from inventory.services import QueueFull, TooManyTokens
+from inventory.passwords import LimitedPasswordChangeView
+from inventory.services import LoginEnded, QueueFull, TooManyTokens
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +41,7 @@ class AdminSite(admin.AdminSite):
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Like Django's, with a form that limits wrong passwords."""
         request.current_app = self.name
-        view = PasswordChangeView.as_view(
-            form_class=PasswordChangeForm,
+        view = LimitedPasswordChangeView.as_view(
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
@@ -64,7 +62,7 @@ def telling(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except (QueueFull, TooManyTokens) as error:
+        except (LoginEnded, QueueFull, TooManyTokens) as error:
             notices.error(request, messages.nothing_done(error))
             return redirect(request.get_full_path())
         except ObjectDoesNotExist as error:

@@ -8,7 +8,6 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
-from django.utils import timezone
 
 from inventory import logins, overdue, runner, tracing  # noqa: F401 - `tracing` also starts in workers
 from inventory.backoff import stop
@@ -69,7 +68,8 @@ def forget_what_is_over() -> None:
     Also sum up tallies, and retry failed deletions.
     """
     logins.forget_old_failures()
-    AuthToken.objects.filter(expiry__lt=timezone.now()).delete()
+    # Those that have issued others stay, to take these with them. All stay for a while, to be told from guesses.
+    AuthToken.objects.filter(expiry__lt=logins.window_start(), issued=None).delete()
     idempotency.forget_old_keys()
     forget_old_rates()
     Tally.objects.fold()

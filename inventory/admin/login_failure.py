@@ -1,4 +1,4 @@
-"""Refused logins. Deleting those of a user lets the user in again."""
+"""Failed logins. Deleting those of a user lets the user in again."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
@@ -24,10 +24,7 @@ from inventory.rest.http.idempotency import IDEMPOTENCY_KEY
 from inventory.rest.resources import TextList
 from inventory.rest.serializers import IdField, ResourceSerializer, StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
-from inventory.services import TokenLogin, create_token, latest_end, revoke_token
-
-#: Maximum number of networks from which a token can be used.
-MAX_ADDRESSES = 100
+from inventory.services import TokenLogin, create_token, latest_end, parse_networks, revoke_token
 
 
 class TokenSerializer(ResourceSerializer):
@@ -45,13 +42,6 @@ class TokenSerializer(ResourceSerializer):
 class NetworkField(serializers.CharField):
     """An address or a network in CIDR notation."""
 
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        try:
-            return str(ip_network(text))
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from error
-
 
 class TokenInput(StrictSerializer):
     """A new token. Without limits it may do what its user may."""
@@ -61,11 +51,16 @@ class TokenInput(StrictSerializer):
     group_id = serializers.CharField(required=False, allow_null=True, help_text="One of your groups.")
     addresses = serializers.ListField(
         child=NetworkField(max_length=43),
-        max_length=MAX_ADDRESSES,
         required=False,
         help_text="The networks from which it can be used.",
     )
     ends_on = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_addresses(self, value: list[str]) -> list[str]:
+        try:
+            return parse_networks(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
     def validate_ends_on(self, value: Any) -> Any:
         latest = latest_end()
@@ -91,7 +86,8 @@ class TokenViewSet(DeleteMixin, CollectionViewSet):
             raise PermissionDenied(refusals.TOKEN_BY_TOKEN)
         if IDEMPOTENCY_KEY in request.META:
             raise BadInput(refusals.NO_KEY_FOR_TOKENS)
-        response = self.answer(lambda _, payload: self._create(payload))
+        with transaction.atomic():  # all or none: nobody would see the tokens before the one that is refused
+            response = self.answer(lambda _, payload: self._create(payload))
         response.headers["Cache-Control"] = "no-store"
         return response
 

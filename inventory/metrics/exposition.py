@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
 from secrets import compare_digest
 from typing import Any
 
@@ -15,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from inventory.metrics.requests import requests
 from inventory.metrics.state import StateCollector
+from inventory.proxies import peer_address
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -43,13 +43,8 @@ def may_read(environ: Mapping[str, Any]) -> bool:
 
 
 def _is_near(text: str) -> bool:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return False  # a Unix socket, whose clients have no address
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in settings.METRICS_ALLOW_IPS)
+    address = peer_address(text)  # none on a Unix socket
+    return address is not None and any(address in network for network in settings.METRICS_ALLOW_IPS)
 
 
 def _has_token(header: str) -> bool:

@@ -18,7 +18,7 @@ def copy_tokens(apps, schema_editor):
             ttl=token.ttl,
             ends_on=token.created + settings.TOKEN_MAX_TTL,
         )
-        for token in old.exclude(expiry=None).order_by("created")
+        for token in old.exclude(expiry=None).exclude(user__is_active=False).order_by("created")
     )
     for token in old.iterator():  # bulk_create sets the time of creation anew
         new.filter(digest=token.digest).update(created=token.created)

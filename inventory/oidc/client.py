@@ -21,6 +21,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import JoseError
 
 from inventory import messages
+from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.adapters import CONNECT_TIMEOUT, GuardedAdapter
 from inventory.drivers.answers import MALFORMED
 from inventory.drivers.endpoints import is_loopback
@@ -32,6 +33,9 @@ from inventory.oidc.errors import BadAnswer, LoginRefused, ProviderUnavailable
 Claims = dict[str, Any]
 #: The access, refresh and ID token.
 Tokens = dict[str, str]
+
+#: Anybody can begin a login, so at most a quarter of the threads wait for the provider.
+_waiting = Share(4)
 
 #: Limits on each answer of the provider, in seconds and megabytes.
 ANSWER_TIME = 5.0
@@ -161,7 +165,7 @@ class Client(OAuth2Mixin, OpenIDMixin, BaseApp):
                 with self._get_oauth_client(**metadata) as session:
                     return _kept(session.refresh_token(metadata["token_endpoint"], refresh_token))
             if "userinfo_endpoint" not in metadata:
-                raise LoginRefused(messages.OIDC_NO_RENEWAL)
+                raise BadAnswer(messages.OIDC_NO_RENEWAL)
             return {"access_token": tokens["access_token"]}
 
     def confirmed(self, refreshed: Tokens, subject: str) -> Claims:
@@ -225,7 +229,10 @@ def _checked_subject(claims: Claims, expected: str | None) -> str:
 def _sorted_errors() -> Iterator[None]:
     """Raises `OidcError` for anything that the provider may do, without its words, which may be secret."""
     try:
-        yield
+        with _waiting.thread():
+            yield
+    except NoThreadLeft:
+        raise ProviderUnavailable(messages.OIDC_BUSY) from None
     except OAuthError as error:
         kind = LoginRefused if error.error in FINAL else ProviderUnavailable
         raise kind(messages.oidc_refused(oauth_code(error.error))) from None

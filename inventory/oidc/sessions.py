@@ -104,8 +104,9 @@ def _renew(request: HttpRequest, session: OidcSession, now: datetime) -> None:
             _end(request, session)
     except (OidcError, UnreadableSecret) as error:
         logger.warning("The session of %s is over: %s", user, error)
-        if isinstance(error, LoginRefused):
-            AuthToken.objects.filter(user=user).delete()
+        # Without a refresh token, it may just be an access token that has expired.
+        if isinstance(error, LoginRefused) and session.tokens.get("refresh_token"):
+            AuthToken.objects.filter(user=user, ttl__isnull=False).delete()  # named ones live by their own rules
         _end(request, session)
     else:
         due_on = now + configuration().renewal / 2

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from inventory import messages
+from inventory.metrics import logins_refused
 from inventory.oidc import accounts, sessions
 from inventory.oidc.client import client, oauth_code
 from inventory.oidc.configuration import configuration
@@ -100,4 +101,5 @@ def _next(request: HttpRequest) -> str:
 
 def _refused(request: HttpRequest, error: OidcError) -> HttpResponse:
     logger.warning("Login through OpenID Connect: %s", error)
+    logins_refused("oidc", "refused")
     return render(request, "oidc/refused.html", {"message": error}, status=error.status)

@@ -24,7 +24,7 @@ from inventory.faults import passes
 from inventory.logins import TooManyLogins
 from inventory.models import Provider, Vm
 from inventory.rest import messages
-from inventory.services import QueueFull, TooManyTests, TooManyTokens
+from inventory.services import LoginEnded, QueueFull, TooManyTests, TooManyTokens
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ STATUSES: dict[type[Exception], int] = {
     Provider.DoesNotExist: 404,
     Vm.DoesNotExist: 404,
     QueueFull: 429,
+    LoginEnded: 401,
     TooManyTests: 429,
     TooManyTokens: 429,
 }

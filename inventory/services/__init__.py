@@ -27,17 +27,20 @@ from inventory.services.tasks import (
     save_all,
 )
 from inventory.services.tokens import (
+    LoginEnded,
     TokenLogin,
     TooManyTokens,
     create_token,
     issue_token,
     latest_end,
+    parse_networks,
     revoke_token,
 )
 from inventory.services.verification import TooManyTests, Verdict, verify_credentials
 
 __all__ = [
     "Audience",
+    "LoginEnded",
     "NotInTime",
     "ProviderRetries",
     "QueueFull",
@@ -63,6 +66,7 @@ __all__ = [
     "latest_end",
     "may_see",
     "note",
+    "parse_networks",
     "put_back",
     "queue_work",
     "readable",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -18,6 +18,10 @@ from knox.settings import CONSTANTS
 
 from inventory import messages
 from inventory.models import AuthToken
+from inventory.proxies import peer_address
+
+#: Maximum number of networks of a token, each of which is compared at each request.
+MAX_NETWORKS = 100
 
 
 class TokenLogin(NamedTuple):
@@ -37,12 +41,22 @@ class TokenLogin(NamedTuple):
         """Whether a client with this address may use it. An unknown address is in no network."""
         if not self.addresses:
             return True
-        try:
-            client = ip_address(address)
-        except ValueError:
-            return False
-        client = getattr(client, "ipv4_mapped", None) or client
-        return any(client in ip_network(network) for network in self.addresses)
+        client = peer_address(address)
+        return any(client in ip_network(network) for network in self.addresses) if client else False
+
+
+def parse_networks(lines: Sequence[str]) -> list[str]:
+    """Networks as tokens have them. Raises `ValueError` for one that is none, or for too many."""
+    if len(lines) > MAX_NETWORKS:
+        raise ValueError(messages.too_many_networks(MAX_NETWORKS))
+    return [str(ip_network(line)) for line in lines]
+
+
+class LoginEnded(Exception):
+    """The user, or the token that was to issue another one, is no longer what it was at the login."""
+
+    def __init__(self) -> None:
+        super().__init__(messages.LOGIN_ENDED)
 
 
 class TooManyTokens(Exception):
@@ -103,15 +117,23 @@ def revoke_token(*, token: AuthToken, user: User) -> None:
     """
     if token.user_id != user.pk and not user.has_perm("inventory.delete_authtoken"):
         raise PermissionDenied(messages.TOKEN_OF_ANOTHER)
-    for issued in token.issued.all():
-        revoke_token(token=issued, user=user)
-    token.delete()
+    revoked = level = [token.pk]
+    while level := list(AuthToken.objects.filter(issued_by__in=level).values_list("pk", flat=True)):
+        revoked = revoked + level
+    AuthToken.objects.filter(pk__in=revoked).delete()
 
 
+@transaction.atomic
 def _create(user: User, **attributes: Any) -> tuple[AuthToken, str]:
+    """Insert a token. Locks the user, who may have changed the password, or been deactivated, since the login."""
+    account = User.objects.select_for_update().filter(pk=user.pk, is_active=True, password=user.password).first()
+    by = attributes.get("issued_by_id")
+    if account is None or (by and not AuthToken.objects.filter(pk=by).exists()):
+        raise LoginEnded
     now = timezone.now()
     valid = AuthToken.objects.filter(user=user.pk, expiry__gt=now)
-    if valid.count() >= settings.TOKEN_LIMIT:
+    limit = settings.TOKEN_LIMIT // 2 if by else settings.TOKEN_LIMIT  # tokens leave room for their owner
+    if valid.count() >= limit:
         wait = valid.earliest("expiry").expiry - now
         raise TooManyTokens(max(ceil(wait.total_seconds()), 1))
     digest, text = get_digest_token()

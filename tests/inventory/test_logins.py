@@ -17,9 +17,10 @@ from django.core.cache import caches
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from inventory import logins
-from inventory.models import LoginFailure
+from inventory.models import AuthToken, LoginFailure
 from inventory.services import issue_token
 from inventory.tasks import forget_what_is_over
 
@@ -206,6 +207,19 @@ def test_unknown_tokens_count_against_their_address_each_once(user: User, settin
     assert LoginFailure.objects.count() == 8
 
 
+def test_tokens_that_have_ended_are_no_guesses(user: User, settings: Any) -> None:
+    """A hundred scripts behind one address log in again, each after its token has expired."""
+    settings.LOGIN_ADDRESS_FAILURES = 2
+    tokens = [token_of(user) for _ in range(3)]
+    AuthToken.objects.update(expiry=timezone.now() - timedelta(minutes=14))
+    forget_what_is_over()
+    assert {with_token(token).status_code for token in tokens} == {HTTPStatus.UNAUTHORIZED}
+    assert basic("ada", PASSWORD).status_code == HTTPStatus.OK
+    AuthToken.objects.update(expiry=timezone.now() - timedelta(minutes=16))
+    forget_what_is_over()
+    assert not AuthToken.objects.exists()
+
+
 def test_a_valid_token_is_never_refused(user: User, settings: Any) -> None:
     settings.LOGIN_ADDRESS_FAILURES = 5
     token = token_of(user)
@@ -311,7 +325,11 @@ def test_a_stolen_session_can_not_try_passwords_without_end(user: User, page: st
         assert "Your old password was entered incorrectly" in answer.content.decode()
     answer = client.post(reverse(page), form | {"old_password": PASSWORD})
     assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    assert basic("ada", PASSWORD).status_code == HTTPStatus.OK
+    owner = Client()
+    owner.force_login(user)
+    answer = owner.post(reverse(page), form | {"old_password": PASSWORD})
+    assert answer.status_code == HTTPStatus.FOUND
+    assert client.get("/api").status_code == HTTPStatus.UNAUTHORIZED
 
 
 def test_nobody_changes_a_password_without_a_login(user: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from inventory.models import AuthToken
-from inventory.services import create_token
+from inventory.services import LoginEnded, TokenLogin, create_token, issue_token
 from inventory.tasks import forget_what_is_over
 from tests.cast import provider
 
@@ -356,13 +357,66 @@ def test_after_logout_neither_the_token_nor_those_that_it_issued_are_valid(ada: 
     assert [is_valid(text) for text in (token, stolen, other)] == [False, False, True]
 
 
-def test_an_expired_token_leaves_those_that_it_issued(ada: User) -> None:
+def test_a_long_line_of_issued_tokens_ends_with_the_first(ada: User) -> None:
+    token, text = create_token(user=ada, name="first")
+    by = token
+    for _ in range(1_100):
+        by = AuthToken.objects.create(
+            user=ada,
+            digest=secrets.token_hex(),
+            token_key="x",
+            expiry=token.expiry,
+            ends_on=token.ends_on,
+            issued_by=by,
+        )
+    assert Client().delete("/api/auth", headers={"X-Auth-Token": text}).status_code == HTTPStatus.NO_CONTENT
+    assert not AuthToken.objects.exists()
+
+
+def test_an_expired_token_in_between_still_takes_those_that_it_issued(ada: User) -> None:
     token = login()
     child = get(token, "/api/auth").json()["auth_token"]
-    AuthToken.objects.filter(issued_by=None).update(expiry=timezone.now() - timedelta(seconds=1))
+    grandchild = get(child, "/api/auth").json()["auth_token"]
+    AuthToken.objects.filter(issued_by__issued_by=None, issued_by__isnull=False).update(
+        expiry=timezone.now() - timedelta(days=1)
+    )
     forget_what_is_over()
-    assert not is_valid(token)
-    assert is_valid(child)
+    assert [is_valid(text) for text in (token, child, grandchild)] == [True, False, True]
+    Client().delete("/api/auth", headers={"X-Auth-Token": token})
+    assert not is_valid(grandchild)
+
+
+def test_a_token_is_not_issued_after_the_login_has_ended(ada: User) -> None:
+    """The password changes, the user is deactivated, or the token is revoked, while a request is answered."""
+    first = AuthToken.objects.get(pk=create_token(user=ada, name="first")[0].pk)
+    by = TokenLogin(*(getattr(first, name) for name in TokenLogin._fields))
+    first.delete()
+    with pytest.raises(LoginEnded):
+        issue_token(user=ada, ttl=timedelta(hours=1), group=None, by=by)
+    for change in ({"password": "another"}, {"is_active": False}):
+        login = User.objects.get(pk=ada.pk)
+        User.objects.filter(pk=ada.pk).update(**change)
+        with pytest.raises(LoginEnded):
+            issue_token(user=login, ttl=timedelta(hours=1), group=None, by=None)
+        with pytest.raises(LoginEnded):
+            create_token(user=login, name="late")
+    assert not AuthToken.objects.exists()
+
+
+def test_tokens_leave_room_for_their_owner(ada: User, settings: Any) -> None:
+    settings.TOKEN_LIMIT = 6
+    token = create(name="reader", read_only=True)
+    statuses = [get(token, "/api/auth").status_code for _ in range(5)]
+    assert statuses == [HTTPStatus.OK] * 2 + [HTTPStatus.TOO_MANY_REQUESTS] * 3
+    assert login()
+
+
+def test_of_several_tokens_all_are_created_or_none(ada: User, settings: Any) -> None:
+    settings.TOKEN_LIMIT = 3
+    body = {"action": "create", "resources": [{"name": f"token {number}"} for number in range(5)]}
+    answer = Client().post("/api/tokens", body, "application/json", headers=basic())
+    assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert not AuthToken.objects.exists()
 
 
 def change_on_page(user: User, **attributes: Any) -> None:

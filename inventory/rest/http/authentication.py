@@ -71,24 +71,26 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if not text.strip():
             raise AuthenticationFailed(messages.EMPTY_TOKEN)
         now = timezone.now()
-        login = None if "\0" in text else self._login(text.strip(), now)
-        if login is None or not login[1].is_valid_at(request.META.get("REMOTE_ADDR", "")):
+        login = None if "\0" in text else self._login(text.strip())
+        if login is None:
             logins_refused("token", "unknown")
             Login.of_token(request, text).fail_once()
             raise AuthenticationFailed(messages.INVALID_TOKEN)
+        user, token = login
+        if not (user.is_active and token.expiry > now and token.is_valid_at(request.META.get("REMOTE_ADDR", ""))):
+            logins_refused("token", "ended")  # it is no guess, so it does not count against the address
+            raise AuthenticationFailed(messages.INVALID_TOKEN)
         renew = request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true"
-        _record_use(login[1], now, renew=renew)
-        return login
+        _record_use(token, now, renew=renew)
+        return user, token
 
-    def _login(self, text: str, now: datetime) -> tuple[User, TokenLogin] | None:
+    def _login(self, text: str) -> tuple[User, TokenLogin] | None:
         """Read the user and their permissions in one query. A scheduled task deletes expired tokens."""
         digest, columns = hash_token(text), len(TokenLogin._fields)
         for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
             token = TokenLogin._make(values[:columns])
-            if compare_digest(digest, token.digest) and token.expiry > now:
+            if compare_digest(digest, token.digest):
                 user = _made(User, values[columns:])
-                if not user.is_active:
-                    return None
                 if not user.is_superuser:
                     AccountBackend.hand_over(user, permissions)
                 return user, token
