@@ -1,4 +1,4 @@
-"""Database triggers in migrations."""
+"""Database triggers and functions in migrations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.migrations.state import ProjectState
 
 
 class TriggerOperation(Operation, ABC):
-    """Create triggers on the table of a model. Reversed, drop them.
+    """Create triggers on the table of a model, or functions that read it. Reversed, drop them.
 
     On SQLite, Django alters a table by recreating it, without its triggers. Such a migration must end with this
     operation again, so `create` also drops existing triggers.
@@ -25,14 +25,14 @@ class TriggerOperation(Operation, ABC):
 
     @abstractmethod
     def create(self, vendor: str, table: str) -> Iterable[str]:
-        """The statements that create or replace the triggers."""
+        """The statements that create or replace the triggers or functions."""
 
     @abstractmethod
     def drop(self, vendor: str, table: str) -> Iterable[str]:
-        """The statements that drop the triggers, if they exist."""
+        """The statements that drop the triggers or functions, if they exist."""
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Do nothing, because triggers don't change the state of models."""
+        """Do nothing, because neither triggers nor functions change the state of models."""
 
     def database_forwards(
         self,

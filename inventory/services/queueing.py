@@ -19,7 +19,8 @@ from kombu.exceptions import OperationalError
 
 from inventory import messages
 from inventory.arguments import Arguments
-from inventory.db.statements import CompiledQuery, Param, planned_cursor
+from inventory.db.queues import WAITING
+from inventory.db.statements import planned_cursor
 from inventory.logs import request_id
 from inventory.models import Provider, Task, Vm
 
@@ -39,10 +40,6 @@ class TaskSpec:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-#: The number of tasks in a queue.
-_WAITING = CompiledQuery(lambda: Task.objects.of_queue(Param("queue")).counted())
-
-
 class QueueFull(Exception):
     """The queue is full, and nothing was accepted; `str()` is for people."""
 
@@ -53,7 +50,6 @@ class QueueFull(Exception):
         super().__init__(messages.queue_full(waiting))
 
 
-@transaction.atomic
 def queue_work(
     queue: str,
     specs: Sequence[TaskSpec],
@@ -67,12 +63,8 @@ def queue_work(
     Raises `QueueFull` if the queue would exceed `settings.QUEUE_LIMIT`, and `DoesNotExist` of the provider or the
     VM if it was deleted in the meantime.
     """
-    _one_after_another(queue)
-    [[waiting]] = _WAITING(queue=queue)
-    if waiting + len(specs) > settings.QUEUE_LIMIT:
-        raise QueueFull(waiting)
     template = Task(queue=queue, **_asked_by(user), provider=provider, vm=vm)
-    tasks = _insert(template, specs)
+    tasks = _insert(template, specs, limit=settings.QUEUE_LIMIT)
     transaction.on_commit(partial(wake, queue))
     return tasks
 
@@ -110,10 +102,11 @@ def _asked_by(user: User | None) -> dict[str, Any]:
 #: Selects the columns `_OF_SPEC` from specs that are JSON in one parameter, in their order.
 _SPECS = {
     "postgresql": """one->>'name', one->>'message', one->'arguments', one->'context'
-        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS specs(one, place) WHERE {kept} ORDER BY place""",
+        FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS specs(one, place)
+        WHERE {condition} ORDER BY place""",
     "sqlite": """json_extract(value, '$.name'), json_extract(value, '$.message'),
         json_extract(value, '$.arguments'), json_extract(value, '$.context')
-        FROM json_each(%s) WHERE {kept} ORDER BY key""",
+        FROM json_each(%s) WHERE {condition} ORDER BY key""",
 }
 #: The requesting user, or null if they were deleted since they logged in.
 _FOUND = f"SELECT id FROM {User._meta.db_table} WHERE id = %s"  # nosec B608  # noqa: S608 - only names of columns and tables are put in
@@ -124,43 +117,43 @@ _SHARED = [field for field in Task._meta.concrete_fields if field.name not in {"
 
 
 @cache
-def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...]) -> str:
-    """The statement that inserts tasks if a row of each of these models exists, and keeps these rows."""
+def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...], is_limited: bool) -> str:
+    """The statement that inserts tasks if the queue has room and a row of each of these models exists.
+
+    It keeps these rows, and locks the queue for other requests until this transaction ends. Otherwise a task could
+    be committed after one with a higher id has run, and tasks would not run in the order of their ids.
+    """
     columns = ", ".join([*(str(field.column) for field in _SHARED), *_OF_SPEC])
     slots = ", ".join(_OWNER[vendor] if field.name == "owner" else "%s" for field in _SHARED)
-    there = " AND ".join(f"EXISTS ({model.keeping()})" for model in kept) or "TRUE"
-    chosen = f"{slots}, {_SPECS[vendor].format(kept=there)}"
+    condition = " AND ".join(f"EXISTS ({model.keeping()})" for model in kept) or "TRUE"
+    if is_limited:  # looks for the rows first: a deletion might be accepted while this waits for the queue
+        condition = f"(SELECT {WAITING[vendor]} WHERE {condition}) <= %s"  # nosec B608
+    chosen = f"{slots}, {_SPECS[vendor].format(condition=condition)}"
     return f"INSERT INTO {Task._meta.db_table} ({columns}) SELECT {chosen} RETURNING id"
 
 
-def _insert(template: Task, specs: Sequence[TaskSpec]) -> list[Task]:
-    """Insert a copy of this task for each spec. All specs are one parameter, unlike in `bulk_create`.
+def _insert(template: Task, specs: Sequence[TaskSpec], *, limit: int | None = None) -> list[Task]:
+    """Insert a copy of this task for each spec, all or none. All specs are one parameter, unlike in `bulk_create`.
 
-    The returned tasks have only their ids. Other fields are fetched on access.
+    With a `limit`, the queue may have so many unfinished tasks then. The returned tasks have only their ids. Other
+    fields are fetched on access.
     """
     values = [field.get_db_prep_save(field.pre_save(template, add=True), connection) for field in _SHARED]
     subjects: list[Provider | Vm] = [row for row in (template.provider, template.vm) if row]
     as_json = orjson.dumps(specs, default=msgspec.to_builtins).decode()
+    pks = [row.pk for row in subjects]
+    parameters = pks if limit is None else [template.queue, *pks, limit - len(specs)]
     with planned_cursor(connection) as cursor:
-        statement = _insertion(connection.vendor, tuple(map(type, subjects)))
-        cursor.execute(statement, [*values, as_json, *[row.pk for row in subjects]])
+        statement = _insertion(connection.vendor, tuple(map(type, subjects)), is_limited=limit is not None)
+        cursor.execute(statement, [*values, as_json, *parameters])
         ids = sorted(pk for (pk,) in cursor.fetchall())  # assigned in the order of the specs
     if len(ids) < len(specs):
-        missing = next(row for row in subjects if not row.is_kept())
-        raise missing.DoesNotExist(messages.not_found(str(missing._meta.object_name), missing.pk))
+        for row in subjects:
+            if not row.is_kept():
+                raise row.DoesNotExist(messages.not_found(str(row._meta.object_name), row.pk))
+        raise QueueFull(Task.objects.of_queue(template.queue).count())
     alias = connection.alias
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
-
-
-def _one_after_another(queue: str) -> None:
-    """Lock this queue for other requests until this transaction ends.
-
-    Otherwise a task could be committed after one with a higher id has run, and tasks would not run in the order of
-    their ids. SQLite runs one write transaction at a time anyway.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [queue])
 
 
 def wake(queue: str, **options: Any) -> None:

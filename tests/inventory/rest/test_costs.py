@@ -1,4 +1,4 @@
-"""What a GET may cost: queries, and calls of functions, which unlike times are the same on every machine.
+"""What a request may cost: queries, and calls of functions, which unlike times are the same on every machine.
 
 The bounds have room, about a seventh: a release of Django may call some functions more. Who comes to one has made
 each answer slower.
@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
@@ -106,6 +106,31 @@ def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
     with CaptureQueriesContext(connection) as captured:
         get(url)
     assert len(captured) <= 1 + queries, "\n".join(query["sql"] for query in captured)
+
+
+@pytest.fixture
+def change(inventory: None, client: Client, django_user_model: type[User]) -> Callable[[], Any]:
+    """A POST by token that adds a group to an instance, of a user who is no superuser."""
+    changer = everything_to_see(django_user_model.objects.create_user("changer"))
+    changer.user_permissions.add(Permission.objects.get(codename="change_vm_security_groups"))
+    token = issue_token(user=changer, ttl=TOKEN_TTL["api"], group=None, by=None)[1]
+    path = f"/api/instances/{Vm.objects.get(name='vm-007').pk}/security_groups"
+    body = {"action": "add", "resources": [{"name": "web"}]}
+
+    def change() -> Any:
+        answer = client.post(path, body, content_type="application/json", headers={"X-Auth-Token": token})
+        assert answer.status_code == HTTPStatus.OK
+        return answer
+
+    return change
+
+
+def test_a_change_is_accepted_by_as_few_statements(change: Any) -> None:
+    """The token, the instance, the groups that it may mean, and the task, without a transaction around them."""
+    change()
+    with CaptureQueriesContext(connection) as captured:
+        change()
+    assert len(captured) <= 4, "\n".join(query["sql"] for query in captured)
 
 
 @pytest.fixture
