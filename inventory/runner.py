@@ -76,7 +76,7 @@ def _run_queue(queue: str) -> None:
 def sweep() -> None:
     """Wake up a worker for each queue that has tasks but no worker: a message was lost, or a worker died."""
     for queue in overdue.tasks(SWEEP_AFTER).order_by("queue").values_list("queue", flat=True).distinct():
-        wake(queue, expires=SWEEP_AFTER.total_seconds())
+        wake(queue, SWEEP_AFTER)
 
 
 def _claim_tasks(queue: str) -> list[Task]:

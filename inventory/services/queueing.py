@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
 import msgspec
 import orjson
 from celery import current_app
+from celery.app.amqp import task_message
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
+from kombu.utils.uuid import uuid
 
 from inventory import messages
 from inventory.arguments import Arguments
@@ -28,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: The user of scheduled tasks.
 SYSTEM = "system"
+#: The name of Celery's task that runs a queue.
+WORK = "inventory.tasks.work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +162,24 @@ def _insert(template: Task, specs: Sequence[TaskSpec], *, limit: int | None = No
     return [Task.from_db(alias, ["id"], [pk]) for pk in ids]
 
 
-def wake(queue: str, **options: Any) -> None:
-    """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks."""
+def wake(queue: str, lifetime: timedelta | None = None) -> None:
+    """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks.
+
+    Celery's `send_task` writes more headers and looks at more options, which takes twice as many function calls.
+    """
+    producer = current_app.producer_pool.acquire(block=True)
+    broker: Any = producer.connection
+    lost = (*broker.recoverable_connection_errors, *broker.recoverable_channel_errors, OperationalError, OSError)
     try:
-        current_app.send_task("inventory.tasks.work", [queue], **options)
-    except (OperationalError, OSError) as error:
+        with producer:
+            current_app.amqp.send_task_message(producer, WORK, _message(queue, lifetime))
+    except lost as error:
         logger.warning("No message for %s, the next sweep will find it: %s", queue, error)
+
+
+def _message(queue: str, lifetime: timedelta | None) -> task_message:
+    """A message of Celery's protocol 2 for `WORK`, with the headers that a worker needs."""
+    headers = {"lang": "py", "task": WORK, "id": uuid()}
+    if lifetime:
+        headers["expires"] = (timezone.now() + lifetime).isoformat()
+    return task_message(headers, {"correlation_id": headers["id"]}, ([queue], {}, {}), None)

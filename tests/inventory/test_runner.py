@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
+from celery import current_app
+from celery.app.amqp import task_message
 from celery.signals import worker_shutting_down
+from celery.worker.request import Request
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from kombu import Message, Producer
 from kombu.exceptions import OperationalError as BrokerDown
+from kombu.serialization import dumps
 
 from inventory import backoff
 from inventory.arguments import Arguments, Notes, read
@@ -62,17 +67,16 @@ def handler(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Handler
 
 
 @pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, Any]]]:
-    """The wake-up calls that were sent: their arguments and options."""
-    sent: list[tuple[list[str], dict[str, Any]]] = []
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str | None]]:
+    """The wake-up calls that were sent: their arguments, and when they expire."""
+    sent: list[tuple[list[str], str | None]] = []
 
-    class App:
-        @staticmethod
-        def send_task(name: str, arguments: list[str], **options: Any) -> None:
-            assert name == work.name
-            sent.append((arguments, options))
+    def send(producer: object, name: str, message: task_message) -> None:
+        assert name == message.headers["task"] == work.name
+        arguments, *_ = message.body
+        sent.append((arguments, message.headers.get("expires")))
 
-    monkeypatch.setattr(queueing, "current_app", App)
+    monkeypatch.setattr(current_app.amqp, "send_task_message", send)
     return sent
 
 
@@ -175,8 +179,11 @@ class TestSweep:
 
     def test_a_message_of_the_sweep_does_not_outlive_the_next(self, messages: list[Any]) -> None:
         add("a", created_on=self.LONG_AGO)
+        before = timezone.now()
         sweep()
-        assert messages == [([QUEUE], {"expires": SWEEP_AFTER.total_seconds()})]
+        [(arguments, expires)] = messages
+        assert arguments == [QUEUE]
+        assert before <= datetime.fromisoformat(str(expires)) - SWEEP_AFTER <= timezone.now()
 
     @pytest.mark.parametrize("attributes", [{}, {"created_on": LONG_AGO, "state": "Finished"}])
     def test_what_is_new_or_finished_is_not_swept(self, attributes: Any, messages: list[Any]) -> None:
@@ -222,7 +229,7 @@ class TestQueueWork:
         with django_capture_on_commit_callbacks(execute=True):
             add("a", "b")
             assert not messages
-        assert messages == [([QUEUE], {})]
+        assert messages == [([QUEUE], None)]
 
     def test_it_queues_all_or_nothing(self, django_capture_on_commit_callbacks: Any) -> None:
         specs = [TaskSpec("a", "Doing a"), TaskSpec("b", "Doing b", Doing(b=object()))]
@@ -238,6 +245,24 @@ class TestQueueWork:
         assert not Task.objects.exists()
         assert not callbacks
 
+    def test_a_worker_carries_out_what_the_message_says(
+        self, handler: Handler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[Message] = []
+
+        def publish(producer: object, body: Any, headers: Any, correlation_id: str, **options: Any) -> None:
+            content_type, encoding, text = dumps(body, options["serializer"])
+            properties = {"correlation_id": correlation_id}
+            sent.append(Message(text, None, content_type, encoding, properties=properties, headers=headers))
+
+        monkeypatch.setattr(Producer, "publish", publish)
+        add("a")
+        queueing.wake(QUEUE, SWEEP_AFTER)
+        request = Request(sent[-1], app=current_app, task=work)
+        assert timedelta() < request.expires - timezone.now() <= SWEEP_AFTER
+        request.execute()
+        assert handler.given == [["a"]]
+
     @pytest.mark.parametrize("error", [BrokerDown("Connection refused"), ConnectionRefusedError(), OSError(28)])
     def test_a_broker_that_is_down_does_not_fail_the_request(
         self,
@@ -249,7 +274,7 @@ class TestQueueWork:
         def refuse(*arguments: Any, **options: Any) -> None:
             raise error
 
-        monkeypatch.setattr(queueing.current_app, "send_task", refuse)
+        monkeypatch.setattr(current_app.amqp, "send_task_message", refuse)
         with django_capture_on_commit_callbacks(execute=True):
             add("a")
         assert states() == {"a": ("Queued", "Ok", "Doing a")}

@@ -11,6 +11,8 @@ from django.db import DatabaseError, connection
 from django.db.backends.signals import connection_created
 from django.test import Client
 from environ import Env
+from kombu import Producer
+from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan
@@ -21,6 +23,7 @@ from inventory import tracing
 from inventory.drivers.exceptions import CloudRefused
 from inventory.models import Provider
 from inventory.rate_limit import SharedRateLimiter
+from inventory.services.queueing import wake
 from settings import otel
 from tests import cast as actors
 from tests.cast import Cast
@@ -134,6 +137,15 @@ class TestSpans:
         [span] = [span for span in self.spans(exporter) if span.name == "INSERT"]
         assert span.status.description == "IntegrityError"
         assert "s3cret" not in span.to_json()
+
+    def test_a_worker_that_is_woken_continues_the_trace(
+        self, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[dict[str, str]] = []
+        monkeypatch.setattr(Producer, "publish", lambda self, body, headers, **options: sent.append(headers))
+        wake("vms/1")
+        [span] = self.spans(exporter)
+        assert sent[0]["traceparent"].split("-")[1] == trace.format_trace_id(span.context.trace_id)
 
     def test_a_call_of_a_cloud_is_a_span(self, exporter: InMemorySpanExporter) -> None:
         def call() -> None:

@@ -365,7 +365,7 @@ class TestRetrying:
     def test_a_queued_task_wakes_a_worker(self, cast: Cast, messages: list[Any]) -> None:
         [task] = added(cast, "web")
         retry_task(task=task)
-        assert messages == [([task.queue], {})]
+        assert messages == [([task.queue], None)]
 
     @pytest.mark.parametrize("state", ["Active", "Finished"])
     def test_not_a_running_or_a_finished_one(self, cast: Cast, admin_client: Client, state: str) -> None:
