@@ -18,9 +18,7 @@ from django.utils.crypto import get_random_string
 from inventory import messages, private_files
 from inventory.services import unreadable_credentials
 from inventory.standalone import lock
-
-#: Where the processes of the service keep what they count.
-METRICS = settings.VAR / "metrics"
+from inventory.standalone.programs import METRICS
 
 
 def sole_service() -> int:

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from django.conf import settings
 
 from inventory.configuration import CHECKED
-from inventory.standalone.preparation import METRICS
 from inventory.standalone.supervisor import GRACE, Program
+
+#: Where the processes of the service keep what they count.
+METRICS = settings.VAR / "metrics"
 
 # `-P` keeps the working directory out of the module path.
 _PYTHON = (sys.executable, "-P")
