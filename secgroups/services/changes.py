@@ -197,10 +197,15 @@ def _refusal(
         return messages.no_ports(vm.name, foreign)
     if fitting:
         return None
-    located = SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")
     if reference.id is not None:
-        group = located.filter(pk=reference.id).first()
+        group = _located(user).filter(pk=reference.id).first()
         return out_of_reach(vm, group) if group else messages.no_group_with_id(reference.id)
-    if reference.ems_ref and (group := located.filter(provider=vm.provider_id, ems_ref=reference.ems_ref).first()):
-        return out_of_reach(vm, group)
+    if reference.ems_ref:
+        group = _located(user).filter(provider=vm.provider_id, ems_ref=reference.ems_ref).first()
+        return out_of_reach(vm, group) if group else None
     return None
+
+
+def _located(user: User) -> QuerySet[SecurityGroup]:
+    """The groups that the user may see anywhere, with what says where they are."""
+    return SecurityGroup.objects.visible_to(user).select_related("provider", "cloud_network", "cloud_tenant")

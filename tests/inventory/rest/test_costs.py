@@ -10,6 +10,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -109,15 +110,15 @@ def test_a_read_is_as_few_queries(get: Any, cast: Cast, read: str) -> None:
 
 
 @pytest.fixture
-def change(inventory: None, client: Client, django_user_model: type[User]) -> Callable[[], Any]:
-    """A POST by token that adds a group to an instance, of a user who is no superuser."""
+def change(inventory: None, client: Client, django_user_model: type[User]) -> Callable[..., Any]:
+    """A POST by token that adds groups to an instance, of a user who is no superuser."""
     changer = everything_to_see(django_user_model.objects.create_user("changer"))
     changer.user_permissions.add(Permission.objects.get(codename="change_vm_security_groups"))
     token = issue_token(user=changer, ttl=TOKEN_TTL["api"], group=None, by=None)[1]
     path = f"/api/instances/{Vm.objects.get(name='vm-007').pk}/security_groups"
-    body = {"action": "add", "resources": [{"name": "web"}]}
 
-    def change() -> Any:
+    def change(*names: str) -> Any:
+        body = {"action": "add", "resources": [{"name": name} for name in names]}
         answer = client.post(path, body, content_type="application/json", headers={"X-Auth-Token": token})
         assert answer.status_code == HTTPStatus.OK
         return answer
@@ -127,10 +128,25 @@ def change(inventory: None, client: Client, django_user_model: type[User]) -> Ca
 
 def test_a_change_is_accepted_by_as_few_statements(change: Any) -> None:
     """The token, the instance, the groups that it may mean, and the task, without a transaction around them."""
-    change()
+    change("web")
     with CaptureQueriesContext(connection) as captured:
-        change()
+        change("web", "group that is not there")
     assert len(captured) <= 4, "\n".join(query["sql"] for query in captured)
+
+
+#: Calls of a change without its message, as multiples of those of the control below, and for each further one.
+MOST_OF_A_CHANGE = 3.7
+MOST_OF_ANOTHER = 265
+
+
+def test_a_change_is_accepted_by_as_few_calls(change: Any, get: Any) -> None:
+    assert calls(lambda: change("web")) <= MOST_OF_A_CHANGE * calls(lambda: get(CONTROL))
+
+
+@pytest.mark.parametrize("name", ["group that is not there", "web"])
+def test_another_change_is_as_few_calls(change: Any, name: str) -> None:
+    few, many = (calls(partial(change, "web", *[name] * more)) for more in (1, 101))
+    assert (many - few) / 100 <= MOST_OF_ANOTHER
 
 
 @pytest.fixture
