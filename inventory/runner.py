@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from inventory import overdue
 from inventory.backoff import RestartRequested, ShutdownRequested, stop
+from inventory.db.statements import CompiledQuery, Param
 from inventory.encryption import UnreadableSecret
 from inventory.faults import unforeseen
 from inventory.leases import QueueLease, hold_lease
@@ -32,6 +33,17 @@ Handler = Callable[[Sequence[Task], QueueLease], None]
 SWEEP_AFTER = timedelta(seconds=5)
 #: A refresh may take minutes, so half of the threads are reserved for tasks that take seconds.
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
+
+# The plans of these queries depend on their values: only with them does the index of unfinished tasks fit.
+#: The first unfinished task of a queue.
+_UNFINISHED = CompiledQuery(lambda: Task.objects.of_queue(Param("queue")).values_list("pk")[:1], planned=False)
+#: The unfinished tasks of a queue, with the names of their clouds.
+_TASKS = CompiledQuery(
+    lambda: Task.objects.of_queue(Param("queue")).annotate(
+        vendor=F("provider__vendor"), provider_name=F("provider__name")
+    ),
+    planned=False,
+)
 
 
 def run_queue(queue: str) -> None:
@@ -59,7 +71,7 @@ def _refresh_slot(queue: str) -> Iterator[bool]:
 
 
 def _run_queue(queue: str) -> None:
-    while Task.objects.of_queue(queue).exists():
+    while any(_UNFINISHED(queue=queue)):
         with hold_lease(queue) as lease:
             if lease is None:
                 return
@@ -81,8 +93,7 @@ def sweep() -> None:
 
 def _claim_tasks(queue: str) -> list[Task]:
     """Claim all unfinished tasks. One that is already `Active` has lost its worker, because we hold the lease."""
-    described = {"vendor": F("provider__vendor"), "provider_name": F("provider__name")}
-    tasks = list(Task.objects.of_queue(queue).annotate(**described))
+    tasks = _TASKS.instances(queue=queue)
     for task in tasks:
         task.interrupted = task.state == Task.State.ACTIVE and task.next_attempt_on is None
     return begin(tasks)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from inventory.db.statements import CompiledQuery, Param
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
 from inventory.faults import seeing_others, unforeseen
@@ -26,10 +27,13 @@ from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
 
+#: An instance with its provider.
+_VM = CompiledQuery(lambda: Vm.objects.select_related("provider").filter(pk=Param("pk")))
+
 
 def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     """Handle the queued additions and removals of one instance."""
-    vm = Vm.objects.select_related("provider").filter(pk=tasks[0].vm_id).first()
+    vm = next(iter(_VM.instances(pk=tasks[0].vm_id)), None)
     if vm is None:
         return _refuse(tasks, messages.INSTANCE_GONE if tasks[0].provider_id else PROVIDER_DELETED)
     if vm.provider.deleted_on:
