@@ -7,8 +7,10 @@ The owner of the account is let in from elsewhere. Valid tokens and sessions are
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_network
@@ -37,8 +39,13 @@ IPV6_PREFIX = 64
 #: When to retry while too many passwords are checked, in seconds.
 CHECKS_WAIT = 1
 
-#: A quarter of the threads check passwords at most. Others answer those who are already logged in.
+#: So many wrong passwords in a process, within so many seconds, are a flood.
+FLOOD_FAILURES, FLOOD_SECONDS = 5, 10.0
+
+#: In a flood, a quarter of the threads check passwords at most. Others answer those who are already logged in.
+#: Otherwise all may: many clients that start at once, with right passwords, wait for a moment.
 _checks = Share(4)
+_recent_failures: deque[float] = deque(maxlen=FLOOD_FAILURES)
 #: Passwords are hashed one at a time, because hashing takes a core and much memory.
 _hashing = Lock()
 
@@ -67,11 +74,17 @@ def window_start() -> datetime:
     return timezone.now() - settings.LOGIN_FAILURE_WINDOW
 
 
+def is_flooded() -> bool:
+    """Whether this process has just refused many wrong passwords."""
+    since = time.monotonic() - FLOOD_SECONDS
+    return len(_recent_failures) == FLOOD_FAILURES and _recent_failures[0] > since
+
+
 @contextmanager
 def password_check() -> Iterator[None]:
-    """Hash a password in this context. Raises `TooManyLogins` at once if too many requests of this process do."""
+    """Hash a password in this context. In a flood, raises `TooManyLogins` if too many requests do."""
     try:
-        with _checks.thread(), _hashing:
+        with _checks.thread() if is_flooded() else nullcontext(), _hashing:
             yield
     except NoThreadLeft:
         raise TooManyLogins("password", "busy", messages.TOO_MANY_CHECKS, CHECKS_WAIT) from None
@@ -131,6 +144,7 @@ class Login:
 
     def fail(self) -> None:
         """Record a failure. Raises `TooManyLogins` if others have used up the tries meanwhile."""
+        _recent_failures.append(time.monotonic())
         failure = LoginFailure.objects.create(address=self.address, user_id=self.user_id, digest=self.digest)
         self._require_tries([earlier for earlier in self._failures() if earlier.pk < failure.pk])
 

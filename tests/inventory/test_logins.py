@@ -42,6 +42,12 @@ class CountingHasher(MD5PasswordHasher):
         return super().encode(password, salt)
 
 
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """No other test has just tried wrong passwords."""
+    logins._recent_failures.clear()
+
+
 @pytest.fixture
 def user(settings: Any, django_user_model: type[User]) -> User:
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
@@ -255,6 +261,7 @@ def test_a_client_is_an_address_or_the_network_of_an_ipv6_address(address: str, 
 def test_too_many_checks_at_a_time_are_refused_at_once(user: User) -> None:
     token = token_of(user)
     fail(5, "eve")
+    assert logins.is_flooded()
     with ExitStack() as others:
         for _ in range(logins._checks.size):
             others.enter_context(logins._checks.thread())
@@ -266,6 +273,13 @@ def test_too_many_checks_at_a_time_are_refused_at_once(user: User) -> None:
         assert with_token(token).status_code == HTTPStatus.OK
     assert basic("ada", PASSWORD).status_code == HTTPStatus.OK
     assert LoginFailure.objects.count() == 5
+
+
+def test_without_a_flood_all_wait_for_their_turn(user: User) -> None:
+    with ExitStack() as others:
+        for _ in range(logins._checks.size):
+            others.enter_context(logins._checks.thread())
+        assert basic("ada", PASSWORD).status_code == HTTPStatus.OK
 
 
 @pytest.mark.usefixtures("shared_database")
