@@ -18,7 +18,7 @@ from django.utils.crypto import get_random_string
 from inventory import messages, private_files
 from inventory.services import unreadable_credentials
 from inventory.standalone import lock
-from inventory.standalone.programs import METRICS
+from inventory.standalone.programs import metrics_folder
 
 
 def sole_service() -> int:
@@ -51,7 +51,7 @@ def check_debug(host: str) -> None:
 
 def forget_metrics() -> None:
     """Remove what the processes of an earlier service counted."""
-    shutil.rmtree(METRICS, ignore_errors=True)
+    shutil.rmtree(metrics_folder(), ignore_errors=True)
 
 
 def migrate() -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from django.conf import settings
 
 from inventory.configuration import CHECKED
 from inventory.standalone.supervisor import GRACE, Program
-
-#: Where the processes of the service keep what they count.
-METRICS = settings.VAR / "metrics"
 
 # `-P` keeps the working directory out of the module path.
 _PYTHON = (sys.executable, "-P")
@@ -60,9 +58,15 @@ def _celery(
     return Program(name, command, {**_environment(), **environment}, [lock])
 
 
+def metrics_folder() -> Path:
+    """Where the processes of the service keep what they count."""
+    folder: Path = settings.VAR / "metrics"
+    return folder
+
+
 def _shared_metrics() -> dict[str, str]:
     """Lets the web server also show what the worker counts."""
-    return {"PROMETHEUS_MULTIPROC_DIR": str(METRICS)}
+    return {"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder())}
 
 
 def _environment() -> dict[str, str]:
