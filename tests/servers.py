@@ -148,6 +148,8 @@ class PgBouncer(Server):
         with (self.folder / "pgbouncer.ini").open("w") as file:
             example.write(file)
         (self.folder / "users").write_text('"portcullis" ""\n')
+        for name in ("pgbouncer.ini", "users"):  # the settings of Portcullis hide what a process writes
+            (self.folder / name).chmod(0o644)
 
     @property
     def environment(self) -> dict[str, str]:
