@@ -151,9 +151,9 @@ def test_what_is_not_named_has_its_default_of_each_row_its_own(cast: Cast) -> No
 
 def test_a_secret_is_refused(cast: Cast) -> None:
     """It is encrypted for its row, which is not known here."""
-    with pytest.raises(TypeError, match="encrypted for its row"):
+    with pytest.raises(TypeError, match="encrypted for its row"), transaction.atomic():
         copy_rows(Provider, ["name", "vendor", "credentials"], [("new", actors.AMAZON, {"userid": "u"})])
-    with pytest.raises(TypeError, match="encrypted for its row"):
+    with pytest.raises(TypeError, match="encrypted for its row"), transaction.atomic():
         update_rows(Provider, ["credentials"], [(cast.acme.pk, {"userid": "v"})])
 
 
