@@ -268,46 +268,6 @@ def too_many_selected(most: int) -> str:
     return f"Select at most {most} at once, or refresh their provider."
 
 
-# Logins through OpenID Connect
-
-OIDC_NOT_IDENTIFIED = "The login provider sent no ID token. Its client needs the scope openid."
-OIDC_OTHER_ISSUER = "The login provider describes another issuer than OIDC_ISSUER."
-OIDC_AWAY = "The login provider doesn't answer. Try again in a few seconds."
-OIDC_BUSY = "Too many logins at the same time. Try again in a few seconds."
-OIDC_BAD_SUBJECT = "The login provider's answer names no user (sub)."
-OIDC_OTHER_SUBJECT = "The login provider's answers are about different users."
-OIDC_SHARED_KEYS = "The login provider signs ID tokens with shared keys only, or not at all."
-OIDC_NO_GROUPS = "The login provider no longer tells the groups. Log in again."
-OIDC_NO_RENEWAL = "The login provider offers no way to renew a session. Log in again."
-OIDC_OTHER_LOGIN = "This login was started elsewhere, or too long ago, or is already done. Log in again."
-OIDC_NO_ACCOUNT = "You have no account here. Ask an administrator for one."
-OIDC_DEACTIVATED = "Your account here is deactivated. Ask an administrator."
-
-
-def oidc_unsafe_endpoint(name: str) -> str:
-    return f"The login provider's {name} is no https address."
-
-
-def oidc_refused(code: str) -> str:
-    return f"The login provider refused: {code}."
-
-
-def oidc_bad_id_token(reason: str) -> str:
-    return f"The login provider's ID token is not valid: {reason}."
-
-
-def oidc_unavailable(kind: str) -> str:
-    return f"The login provider doesn't answer as it should ({kind}). Try again later."
-
-
-def oidc_no_username(claim: str) -> str:
-    return f"The login provider sent no user name that fits (claim {claim}). Ask an administrator."
-
-
-def oidc_name_taken(name: str) -> str:
-    return f"The name {name} belongs to another account here. An administrator can link it to your login."
-
-
 # Commands
 
 

@@ -24,6 +24,7 @@ PLACES = (
     "inventory/drivers/values.py",
     "inventory/rest/messages.py",
     "inventory/rest/query/regex.py",
+    "inventory/oidc/messages.py",
     "secgroups/messages.py",
 )
 #: What may stay where it is, and why.

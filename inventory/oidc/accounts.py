@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from inventory import messages
 from inventory.accounts import is_taken
 from inventory.faults import seeing_others
 from inventory.models import OidcIdentity
+from inventory.oidc import messages
 from inventory.oidc.configuration import configuration
 from inventory.oidc.errors import LoginRefused
 
@@ -43,16 +43,16 @@ def _logged_in(claims: Mapping[str, Any]) -> OidcIdentity:
 def _new_user(claims: Mapping[str, Any]) -> User:
     """A new account without a password. One of the same name is somebody else's."""
     if not configuration().creates_users:
-        raise LoginRefused(messages.OIDC_NO_ACCOUNT)
+        raise LoginRefused(messages.NO_ACCOUNT)
     claim = configuration().username_claim
     name = claims.get(claim)
     field = User._meta.get_field("username")
     try:
         username = User.normalize_username(field.clean(name if isinstance(name, str) else None, None))
     except ValidationError:
-        raise LoginRefused(messages.oidc_no_username(claim)) from None
+        raise LoginRefused(messages.no_username(claim)) from None
     if is_taken(username):
-        raise LoginRefused(messages.oidc_name_taken(username))
+        raise LoginRefused(messages.name_taken(username))
     return User.objects.create_user(username)
 
 
@@ -60,7 +60,7 @@ def _new_user(claims: Mapping[str, Any]) -> User:
 def update(user: User, claims: Mapping[str, Any]) -> None:
     """Give a user the names, groups and roles in the claims. Raises `LoginRefused` if they are deactivated."""
     if not user.is_active:
-        raise LoginRefused(messages.OIDC_DEACTIVATED)
+        raise LoginRefused(messages.DEACTIVATED)
     attributes: dict[str, Any] = {
         name: _text(claims[claim], name) for name, claim in ATTRIBUTES.items() if claim in claims
     }

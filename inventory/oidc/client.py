@@ -20,13 +20,13 @@ from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, O
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import JoseError
 
-from inventory import messages
 from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.adapters import CONNECT_TIMEOUT, GuardedAdapter
 from inventory.drivers.answers import MALFORMED
 from inventory.drivers.endpoints import is_loopback
 from inventory.drivers.exceptions import CloudError
 from inventory.drivers.values import Connection
+from inventory.oidc import messages
 from inventory.oidc.configuration import Configuration, configuration, is_safe
 from inventory.oidc.errors import BadAnswer, LoginRefused, ProviderUnavailable
 
@@ -99,12 +99,12 @@ class Client(OAuth2Mixin, OpenIDMixin, BaseApp):
     def _reload(self) -> None:
         """Read the description again, in one thread at a time, and not soon after a failure."""
         if not self._lock.acquire(timeout=PATIENCE):
-            raise ProviderUnavailable(messages.OIDC_AWAY)
+            raise ProviderUnavailable(messages.AWAY)
         try:
             if time.monotonic() < self._stale_at:
                 return  # another thread has read it
             if time.monotonic() < self._paused_until:
-                raise ProviderUnavailable(messages.OIDC_AWAY)
+                raise ProviderUnavailable(messages.AWAY)
             try:
                 self.server_metadata = self._discover()
             except Exception:
@@ -122,14 +122,14 @@ class Client(OAuth2Mixin, OpenIDMixin, BaseApp):
             response.raise_for_status()
             description = response.json()
         if description["issuer"] != issuer:
-            raise BadAnswer(messages.OIDC_OTHER_ISSUER)
+            raise BadAnswer(messages.OTHER_ISSUER)
         endpoints = {name: description[name] for name in ENDPOINTS}
         endpoints |= {name: description[name] for name in OPTIONAL_ENDPOINTS if description.get(name)}
         if unsafe := [name for name, url in endpoints.items() if not is_safe(url)]:
-            raise BadAnswer(messages.oidc_unsafe_endpoint(unsafe[0]))
+            raise BadAnswer(messages.unsafe_endpoint(unsafe[0]))
         algorithms = ALGORITHMS.intersection(description.get("id_token_signing_alg_values_supported", ["RS256"]))
         if not algorithms:
-            raise BadAnswer(messages.OIDC_SHARED_KEYS)
+            raise BadAnswer(messages.SHARED_KEYS)
         by_form = "client_secret_basic" not in description.get(
             "token_endpoint_auth_methods_supported", ["client_secret_basic"]
         )
@@ -151,7 +151,7 @@ class Client(OAuth2Mixin, OpenIDMixin, BaseApp):
         with _sorted_errors():
             tokens = _kept(self.fetch_access_token(redirect_uri, code=code, code_verifier=code_verifier))
             if "id_token" not in tokens:
-                raise BadAnswer(messages.OIDC_NOT_IDENTIFIED)
+                raise BadAnswer(messages.NOT_IDENTIFIED)
             return tokens, self._claims(tokens, nonce=nonce)
 
     def refreshed(self, tokens: Tokens) -> Tokens:
@@ -165,7 +165,7 @@ class Client(OAuth2Mixin, OpenIDMixin, BaseApp):
                 with self._get_oauth_client(**metadata) as session:
                     return _kept(session.refresh_token(metadata["token_endpoint"], refresh_token))
             if "userinfo_endpoint" not in metadata:
-                raise BadAnswer(messages.OIDC_NO_RENEWAL)
+                raise BadAnswer(messages.NO_RENEWAL)
             return {"access_token": tokens["access_token"]}
 
     def confirmed(self, refreshed: Tokens, subject: str) -> Claims:
@@ -219,9 +219,9 @@ def _checked_subject(claims: Claims, expected: str | None) -> str:
     """The subject of an answer, which is no other than the expected one."""
     subject = claims.get("sub")
     if not (isinstance(subject, str) and SUBJECT.fullmatch(subject)):
-        raise BadAnswer(messages.OIDC_BAD_SUBJECT)
+        raise BadAnswer(messages.BAD_SUBJECT)
     if expected is not None and subject != expected:
-        raise BadAnswer(messages.OIDC_OTHER_SUBJECT)
+        raise BadAnswer(messages.OTHER_SUBJECT)
     return subject
 
 
@@ -232,19 +232,19 @@ def _sorted_errors() -> Iterator[None]:
         with _waiting.thread():
             yield
     except NoThreadLeft:
-        raise ProviderUnavailable(messages.OIDC_BUSY) from None
+        raise ProviderUnavailable(messages.BUSY) from None
     except OAuthError as error:
         kind = LoginRefused if error.error in FINAL else ProviderUnavailable
-        raise kind(messages.oidc_refused(oauth_code(error.error))) from None
+        raise kind(messages.refused(oauth_code(error.error))) from None
     except JoseError as error:
         claim = getattr(error, "claim", None)
-        raise BadAnswer(messages.oidc_bad_id_token(f"{error.error} ({claim})" if claim else error.error)) from None
+        raise BadAnswer(messages.bad_id_token(f"{error.error} ({claim})" if claim else error.error)) from None
     except requests.HTTPError as error:
         status = getattr(error.response, "status_code", None)
         kind = LoginRefused if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} else ProviderUnavailable
-        raise kind(messages.oidc_refused(str(status))) from None
+        raise kind(messages.refused(str(status))) from None
     except (requests.RequestException, CloudError, *MALFORMED) as error:
-        raise ProviderUnavailable(messages.oidc_unavailable(type(error).__name__)) from None
+        raise ProviderUnavailable(messages.unavailable(type(error).__name__)) from None
 
 
 def oauth_code(error: object) -> str:

@@ -17,10 +17,9 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from inventory import messages
 from inventory.encryption import UnreadableSecret
 from inventory.models import AuthToken, OidcIdentity, OidcSession
-from inventory.oidc import accounts
+from inventory.oidc import accounts, messages
 from inventory.oidc.backend import OidcBackend
 from inventory.oidc.client import Claims, Tokens, client
 from inventory.oidc.configuration import configuration
@@ -96,7 +95,7 @@ def _renew(request: HttpRequest, session: OidcSession, now: datetime) -> None:
         claims = client().confirmed(tokens, session.identity.subject)
         has_groups = configuration().groups_claim in claims
         if session.has_groups and not has_groups:
-            raise BadAnswer(messages.OIDC_NO_GROUPS)
+            raise BadAnswer(messages.NO_GROUPS)
         accounts.update(user, claims)
     except ProviderUnavailable as error:
         logger.warning("The session of %s could not be renewed: %s", user, error)

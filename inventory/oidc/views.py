@@ -15,9 +15,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from inventory import messages
 from inventory.metrics import logins_refused
-from inventory.oidc import accounts, sessions
+from inventory.oidc import accounts, messages, sessions
 from inventory.oidc.client import client, oauth_code
 from inventory.oidc.configuration import configuration
 from inventory.oidc.errors import BadAnswer, LoginRefused, OidcError
@@ -61,9 +60,9 @@ def callback(request: HttpRequest) -> HttpResponse:
     try:
         begun = _begun(request)
         if error := request.GET.get("error"):
-            raise LoginRefused(messages.oidc_refused(oauth_code(error)))
+            raise LoginRefused(messages.refused(oauth_code(error)))
         if request.GET.get("iss", configuration().issuer) != configuration().issuer:
-            raise BadAnswer(messages.OIDC_OTHER_ISSUER)
+            raise BadAnswer(messages.OTHER_ISSUER)
         tokens, claims = client().logged_in(
             code=request.GET.get("code", ""),
             redirect_uri=begun["redirect_uri"],
@@ -84,9 +83,9 @@ def _begun(request: HttpRequest) -> dict[str, Any]:
     try:
         begun: dict[str, Any] = signing.loads(request.COOKIES.get(COOKIE, ""), salt=COOKIE, max_age=LOGIN_TIME)
     except signing.BadSignature:
-        raise BadAnswer(messages.OIDC_OTHER_LOGIN) from None
+        raise BadAnswer(messages.OTHER_LOGIN) from None
     if not secrets.compare_digest(request.GET.get("state", "").encode(), begun["state"].encode()):
-        raise BadAnswer(messages.OIDC_OTHER_LOGIN)
+        raise BadAnswer(messages.OTHER_LOGIN)
     return begun
 
 
