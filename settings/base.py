@@ -5,7 +5,6 @@
 
 import os
 import tomllib
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from inventory.drivers.addresses import Networks
-from inventory.logs import is_worth_a_line
 from settings.addresses import https_origins, path_prefix
 from settings.checked import boolean, networks, number, one_of, seconds, secret
+from settings.databases import databases
 from settings.keys import fernet_keys, kept
+from settings.log import logging
 from settings.oidc import read_oidc
 from settings.otel import traces
 
@@ -112,35 +112,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Database ---
 
-with warnings.catch_warnings(action="ignore"):  # an invalid URL is an error below
-    DATABASES: dict[str, dict[str, Any]] = {
-        "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR / 'portcullis.sqlite3'}")
-    }
-if "ENGINE" not in DATABASES["default"]:
-    raise ImproperlyConfigured("DATABASE_URL must be like postgres://user:password@host:5432/name")
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Web, worker and scheduler write to one file. With WAL, readers don't block the writer. Writers wait for their
-    # turn, and take the lock at the start of a transaction, because SQLite may refuse it later.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
-        transaction_mode="IMMEDIATE", timeout=30, init_command="PRAGMA journal_mode=WAL;"
-    )
-else:
-    DATABASES["default"]["ENGINE"] = "inventory.db.postgresql"  # Django's own with less overhead for each request
-    # No cursor outlives its transaction, so PgBouncer may switch connections between transactions.
-    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True, DISABLE_SERVER_SIDE_CURSORS=True)
-    # Give up after some seconds if the host is gone and doesn't answer.
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 2,
-        "tcp_user_timeout": 20_000,  # milliseconds
-        # No JIT, because statements here take milliseconds, and compiling one takes a hundred. The cost of random
-        # pages is that of SSDs, so PostgreSQL reads a page by an index instead of scanning a million rows. The
-        # statements of `planned_cursor` suit a generic plan, so PostgreSQL needn't look for better ones.
-        "options": "-c jit=off -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan",
-        **DATABASES["default"].get("OPTIONS", {}),
-    }
+DATABASES = databases(env, default=f"sqlite:///{VAR / 'portcullis.sqlite3'}")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Work: tasks are rows of the database, and Celery only wakes up workers ---
@@ -391,35 +363,8 @@ OTEL_TRACES = traces(env)
 
 # --- Log ---
 
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: Lines for people, or an object of JSON in each line.
 LOG_FORMAT = one_of(env, "LOG_FORMAT", ("line", "json"), default="line")
 #: Whether every request leaves a line.
 ACCESS_LOG = boolean(env, "ACCESS_LOG", default=LOG_FORMAT == "json")
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "worth": {"()": "django.utils.log.CallbackFilter", "callback": is_worth_a_line},
-        "context": {"()": "inventory.logs.ContextFilter"},
-    },
-    "formatters": {
-        "line": {
-            "()": "inventory.logs.SecretFreeFormatter",
-            "format": "{asctime} {levelname} {name}{context}: {message}",
-            "style": "{",
-        },
-        "json": {"()": "inventory.logs.SecretFreeJsonFormatter"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["context"]}},
-    "root": {"handlers": ["stderr"], "level": one_of(env, "LOG_LEVEL", _LEVELS, default="WARNING")},
-    "loggers": {
-        # INFO for our own apps, which report recoveries. Libraries would be too noisy.
-        **{name: {"level": env.str("LOG_LEVEL", default="INFO")} for name in ("inventory", "secgroups")},
-        "inventory.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
-        "django.request": {"filters": ["worth"]},
-        "authlib": {"level": "WARNING"},  # below that it writes secrets of a login
-        "waitress.queue": {"level": "ERROR"},  # it warns of every request that waits for a thread
-    },
-}
+LOGGING = logging(env, log_format=LOG_FORMAT, access_log=ACCESS_LOG)
