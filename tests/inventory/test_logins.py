@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db import connection
@@ -23,23 +22,13 @@ from inventory import logins
 from inventory.models import AuthToken, LoginFailure
 from inventory.services import issue_token
 from inventory.tasks import forget_what_is_over
+from tests.hashers import COUNTING, CountingHasher
 
 PASSWORD = "a good one"
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
 
 #: The login of a user with a password at one door.
 Door = Callable[..., Any]
-
-
-class CountingHasher(MD5PasswordHasher):
-    """Counts the passwords that are hashed."""
-
-    algorithm = "counting"
-    count = 0
-
-    def encode(self, password: str, salt: str) -> str:
-        type(self).count += 1
-        return super().encode(password, salt)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +39,7 @@ def quiet() -> None:
 
 @pytest.fixture
 def user(settings: Any, django_user_model: type[User]) -> User:
-    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    settings.PASSWORD_HASHERS = COUNTING
     caches["passwords"].clear()
     return django_user_model.objects.create_superuser("ada", password=PASSWORD)
 

@@ -393,6 +393,19 @@ class TestState:
         assert "portcullis_tasks" not in found
 
 
+def output_of(script: str, **variables: str) -> str:
+    """What a process of its own prints."""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **variables},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
 def test_processes_that_share_a_folder_show_the_sum(tmp_path: Path) -> None:
     """As Gunicorn's do, which fork after the metrics are made; in a folder that is not there yet."""
     script = """
@@ -412,23 +425,15 @@ for _ in range(2):
 print(counted().decode())
 """
     variables = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "a" / "b"), "DJANGO_SETTINGS_MODULE": "settings.test"}
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, **variables},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert 'portcullis_logins_refused_total{door="token",reason="unknown"} 3.0' in ended.stdout
+    output = output_of(script, **variables)
+    assert 'portcullis_logins_refused_total{door="token",reason="unknown"} 3.0' in output
     counted = 'portcullis_request_duration_seconds_count{method="GET",route="/api/ping",status="200"} 2.0'
-    assert counted in ended.stdout
+    assert counted in output
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_gunicorn_prepares_a_folder_unless_it_is_given_one(tmp_path: Path, given: bool) -> None:
+@pytest.mark.parametrize("is_set", [False, True])
+def test_gunicorn_prepares_a_folder_unless_one_is_set(tmp_path: Path, is_set: bool) -> None:
     """Before the client library is imported, which looks for the folder then."""
     left = tmp_path / "metrics" / "counter_1.db"
     left.parent.mkdir()
@@ -442,19 +447,11 @@ settings.gunicorn.child_exit(None, type("Worker", (), {"pid": 1}))
 settings.gunicorn.worker_exit(None, None)
 """
     variables = {"PORTCULLIS_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "settings.base"}
-    if given:
+    if is_set:
         variables["PROMETHEUS_MULTIPROC_DIR"] = str(left.parent)
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, **variables},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert ended.stdout == f"True {left.parent}\n"
-    assert left.exists() is given
+    output = output_of(script, **variables)
+    assert output == f"True {left.parent}\n"
+    assert left.exists() is is_set
 
 
 class TestWorkers:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import caches
 from django.db import connection
@@ -21,6 +20,7 @@ from django.utils.crypto import get_random_string
 
 from inventory.models import AuthToken
 from inventory.tasks import forget_what_is_over
+from tests.hashers import COUNTING, CountingHasher
 
 PASSWORD = "a good one"
 
@@ -73,21 +73,10 @@ def test_http_basic_lets_in(get: Any) -> None:
     assert message(get())
 
 
-class CountingHasher(MD5PasswordHasher):
-    """Counts how often a password is compared with a hash, or made one of for a user who is not known."""
-
-    algorithm = "counting"
-    count = 0
-
-    def encode(self, password: str, salt: str) -> str:
-        type(self).count += 1
-        return super().encode(password, salt)
-
-
 @pytest.fixture
 def hashed(settings: Any) -> Callable[[], int]:
     """How many passwords were hashed since it was last asked."""
-    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    settings.PASSWORD_HASHERS = COUNTING
     caches["passwords"].clear()
 
     def hashed() -> int:
