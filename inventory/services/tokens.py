@@ -62,8 +62,8 @@ class LoginEnded(Exception):
 class TooManyTokens(Exception):
     """The user has too many valid tokens. `wait` is the number of seconds until one expires."""
 
-    def __init__(self, wait: int) -> None:
-        super().__init__(messages.too_many_tokens(settings.TOKEN_LIMIT))
+    def __init__(self, limit: int, wait: int) -> None:
+        super().__init__(messages.too_many_tokens(limit))
         self.wait = wait
 
 
@@ -73,7 +73,7 @@ def issue_token(
     """Issue a token that use extends, to a user who logged in with a password, a session or a token.
 
     By a token, it is limited as that one is, and lives no longer. Returns it with its text.
-    Raises `TooManyTokens`.
+    Raises `LoginEnded` and `TooManyTokens`.
     """
     now = timezone.now()
     limits: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def create_token(
 ) -> tuple[AuthToken, str]:
     """Create a named token, which is valid until `ends_on` whether it is used or not.
 
-    Returns it with its text. Raises `TooManyTokens`.
+    Returns it with its text. Raises `LoginEnded` and `TooManyTokens`.
     """
     ends_on = ends_on or latest_end()
     limits = {"read_only": read_only, "group": group, "addresses": [*addresses]}
@@ -135,7 +135,7 @@ def _create(user: User, **attributes: Any) -> tuple[AuthToken, str]:
     limit = settings.TOKEN_LIMIT // 2 if by else settings.TOKEN_LIMIT  # tokens leave room for their owner
     if valid.count() >= limit:
         wait = valid.earliest("expiry").expiry - now
-        raise TooManyTokens(max(ceil(wait.total_seconds()), 1))
+        raise TooManyTokens(limit, max(ceil(wait.total_seconds()), 1))
     digest, text = get_digest_token()
     key = text[: CONSTANTS.TOKEN_KEY_LENGTH]
     return AuthToken.objects.create(user_id=user.pk, digest=digest, token_key=key, **attributes), text

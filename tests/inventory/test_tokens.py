@@ -406,7 +406,9 @@ def test_a_token_is_not_issued_after_the_login_has_ended(ada: User) -> None:
 def test_tokens_leave_room_for_their_owner(ada: User, settings: Any) -> None:
     settings.TOKEN_LIMIT = 6
     token = create(name="reader", read_only=True)
-    statuses = [get(token, "/api/auth").status_code for _ in range(5)]
+    answers = [get(token, "/api/auth") for _ in range(5)]
+    statuses = [answer.status_code for answer in answers]
+    assert "You have 3 valid tokens" in answers[-1].json()["error"]["message"]
     assert statuses == [HTTPStatus.OK] * 2 + [HTTPStatus.TOO_MANY_REQUESTS] * 3
     assert login()
 
