@@ -38,8 +38,8 @@ def refuse_bad_settings() -> None:
     """Raise ImproperlyConfigured in a process that must not serve with these settings."""
     if CHECKED in os.environ:
         return
-    found = run_checks(tags=[Tags.security])
-    problems = [str(message.msg) for message in found if message.is_serious() and not message.is_silenced()]
+    results = run_checks(tags=[Tags.security])
+    problems = [str(message.msg) for message in results if message.is_serious() and not message.is_silenced()]
     if settings.DEBUG:
         problems.append(messages.DEBUG_IS_ON)
     if problems:

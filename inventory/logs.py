@@ -81,9 +81,9 @@ class ContextFilter(logging.Filter):
 
 def _fields(record: logging.LogRecord) -> dict[str, str]:
     if tasks := running_tasks.get():
-        asked = abbreviated(task.request_id for task in tasks if task.request_id)
+        ids = abbreviated(task.request_id for task in tasks if task.request_id)
         fields = {"queue": str(tasks[0].queue), "task": abbreviated(task.pk for task in tasks)}
-        return {**fields, "request_id": asked} if asked else fields
+        return {**fields, "request_id": ids} if ids else fields
     # Django logs refused requests after the last middleware has returned.
     answered = request_id.get() or getattr(getattr(record, "request", None), "request_id", None)
     return {"request_id": answered} if answered else {}

@@ -55,7 +55,7 @@ def peer_address(text: str) -> Address | None:
 def _parse(text: str) -> Address:
     """The address, which may have a port. An IPv4 address inside an IPv6 one is that alone. Raises ValueError."""
     text = text.strip()
-    if found := _WITH_PORT.fullmatch(text):
-        text = found["ipv6"] or found["ipv4"]
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["ipv6"] or match["ipv4"]
     address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address

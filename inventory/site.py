@@ -34,8 +34,8 @@ class AdminSite(admin.AdminSite):
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Guard the lookups of every list, also of Django's own."""
-        given = admin_class or admin.ModelAdmin
-        guarded = type(given.__name__, (GuardedLookups, given), {"__module__": given.__module__})
+        base = admin_class or admin.ModelAdmin
+        guarded = type(base.__name__, (GuardedLookups, base), {"__module__": base.__module__})
         super().register(model_or_iterable, guarded, **options)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -155,7 +155,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         """The results for providers, and for resources that are none the answers that they already have."""
         providers = [provider for provider in tested if isinstance(provider, Provider)]
         verdicts = iter(verify_credentials(providers=providers, user=self.user))
-        return [_answer(next(verdicts)) if isinstance(one, Provider) else one for one in tested]
+        return [_answer(next(verdicts)) if isinstance(item, Provider) else item for item in tested]
 
     def _edit(self, provider: Provider, payload: dict[str, Any]) -> Answer:
         edit_provider(provider=provider, user=self.user, **ProviderEdit.validated(payload, provider))

@@ -124,7 +124,7 @@ class Networks:
     def allowed_among(self, host: str, addresses: Iterable[str]) -> list[str]:
         """Those of a host's addresses to connect to, in their order. Raises `AddressRefused` if there are none."""
         refusals: list[str] = []
-        found = []
+        allowed = []
         for text in dict.fromkeys(addresses):
             address = ip_address(text)
             kind = kind_of(address)
@@ -133,16 +133,16 @@ class Networks:
             elif self._refuses(address, kind):
                 refusals.append(messages.address_refused_by_setting(host, text, kind))
             else:
-                found.append(text)
-        if not found and refusals:
+                allowed.append(text)
+        if not allowed and refusals:
             raise AddressRefused(refusals[0])
-        return found
+        return allowed
 
     def _refuses(self, address: Address, kind: Kind) -> bool:
         meant = _meant(address)
-        if all(_is_in(one, self.allowed) for one in meant):
+        if all(_is_in(inner, self.allowed) for inner in meant):
             return False
-        return kind in self.kinds or any(_is_in(one, self.refused) for one in (address, *meant))
+        return kind in self.kinds or any(_is_in(inner, self.refused) for inner in (address, *meant))
 
 
 #: The settings refuse none.

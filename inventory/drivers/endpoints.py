@@ -44,7 +44,10 @@ def without_credentials(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether an endpoint is on this machine, which proxies don't reach."""
-    host = urlsplit(url).hostname or ""
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -33,12 +33,12 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("portcullis_database_up", "Whether the database answered.")
         try:
-            found = [*_tasks(), *_work(), *_providers(), *_resources()]
+            metrics = [*_tasks(), *_work(), *_providers(), *_resources()]
         except (DatabaseError, InterfaceError):
-            found = []
-        up.add_metric([], bool(found))
+            metrics = []
+        up.add_metric([], bool(metrics))
         yield up
-        yield from found
+        yield from metrics
 
 
 def _tasks() -> Iterator[Metric]:
@@ -57,12 +57,12 @@ def _tasks() -> Iterator[Metric]:
     ages = {f"{kind}_oldest": Min("created_on", filter=rows & STATES["queued"]) for kind, rows in of_kind.items()}
     columns = ("queue", "state", "next_attempt_on", "created_on")
     rows = Task.objects.unfinished().order_by().values(*columns)[:MAX_TASKS]
-    found = rows.aggregate(**counts, **ages)
+    numbers = rows.aggregate(**counts, **ages)
     now = timezone.now()
     for kind in of_kind:
         for state in STATES:
-            waiting.add_metric([kind, state], found[f"{kind}_{state}"])
-        since = found[f"{kind}_oldest"]
+            waiting.add_metric([kind, state], numbers[f"{kind}_{state}"])
+        since = numbers[f"{kind}_oldest"]
         oldest.add_metric([kind], max((now - since).total_seconds(), 0) if since else 0)
     yield from (waiting, oldest)
 

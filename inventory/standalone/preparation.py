@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,6 +15,7 @@ from django.db import Error, connection
 from django.utils.crypto import get_random_string
 
 from inventory import messages, private_files
+from inventory.drivers.endpoints import is_loopback_host
 from inventory.services import unreadable_credentials
 from inventory.standalone import lock
 from inventory.standalone.programs import metrics_folder
@@ -41,11 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def check_debug(host: str) -> None:
     """Nobody elsewhere may see pages for debugging."""
-    try:
-        is_here = ip_address(host).is_loopback
-    except ValueError:
-        is_here = host == "localhost"
-    if settings.DEBUG and not is_here:
+    if settings.DEBUG and not is_loopback_host(host):
         raise CommandError(messages.DEBUG_IS_ON)
 
 
