@@ -147,8 +147,10 @@ Proxy = TypeVar("Proxy", bound=FaultProxy)
 
 
 @contextmanager
-def running(proxy: Proxy, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Proxy]:
-    with ThreadingHTTPServer((host, 0), _handler(proxy.handle)) as server:
+def running(
+    proxy: Proxy, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Proxy]:
+    with ThreadingHTTPServer((host, port), _handler(proxy.handle)) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         proxy.url = f"{'https' if tls else 'http'}://{host}:{server.server_port}"
@@ -159,6 +161,16 @@ def running(proxy: Proxy, tls: ssl.SSLContext | None = None, host: str = "127.0.
         finally:
             server.shutdown()
             thread.join()
+            _forget_clients()
+
+
+def _forget_clients() -> None:
+    """Forget the drivers' clients: the next server on this port is another cloud."""
+    from inventory.drivers.ec2.client import shared
+    from inventory.drivers.openstack.client import client
+
+    shared.cache_clear()
+    client.cache_clear()
 
 
 def _handler(handle: Callable[[str, str, dict[str, str], bytes], Answer | None]) -> type[BaseHTTPRequestHandler]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -429,6 +430,13 @@ class TestServersLeftOut:
         cloud.driver().inventory()
         [asked] = [call for call in cloud.calls if call.action == "GET servers"]
         assert asked.headers["X-OpenStack-Nova-API-Version"] == used
+
+    def test_the_next_cloud_on_its_port_is_asked_for_its_own_versions(self) -> None:
+        with running(FakeOpenStack()) as before:
+            before.driver().inventory()
+        with running(FakeOpenStack(), port=urlsplit(before.url).port or 0) as after:
+            after.driver().inventory()
+        assert "GET auth" in [call.action for call in after.calls]
 
     def test_nova_is_asked_without_what_makes_it_leave_them_out(self, cloud: FakeOpenStack) -> None:
         cloud.driver().inventory()
