@@ -11,8 +11,6 @@ from inventory.drivers.answers import check_size
 from inventory.drivers.pools import guarded
 from inventory.drivers.values import Connection
 
-#: Timeout to connect, in seconds.
-CONNECT_TIMEOUT = 5.0
 #: How much of a compressed answer to decompress at a time, because it may grow a thousandfold.
 CHUNK = 16 * 1024
 

@@ -37,6 +37,8 @@ AuthType = Literal["password", "application_credential"]
 Interface = Literal["public", "internal", "admin"]
 Kind = Literal["cloud_tenant", "instance", "security_group"]
 
+#: Timeout to connect, in seconds.
+CONNECT_TIMEOUT = 5.0
 #: In `Group.shared_with`: every tenant.
 EVERYBODY = "*"
 
@@ -68,6 +70,11 @@ class Connection:
     list_size: int = 1_000_000
     #: The addresses that it must not lead to.
     networks: Networks = EVERY_NETWORK
+
+    @property
+    def connect_timeout(self) -> float:
+        """In seconds."""
+        return min(CONNECT_TIMEOUT, self.timeout)
 
 
 @dataclass(frozen=True, slots=True)

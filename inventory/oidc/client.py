@@ -21,11 +21,11 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import JoseError
 
 from inventory.capacity import NoThreadLeft, Share
-from inventory.drivers.adapters import CONNECT_TIMEOUT, GuardedAdapter
+from inventory.drivers.adapters import GuardedAdapter
 from inventory.drivers.answers import MALFORMED
 from inventory.drivers.endpoints import is_loopback
 from inventory.drivers.exceptions import CloudError
-from inventory.drivers.values import Connection
+from inventory.drivers.values import CONNECT_TIMEOUT, Connection
 from inventory.oidc import messages
 from inventory.oidc.configuration import Configuration, configuration, is_safe
 from inventory.oidc.errors import BadAnswer, LoginRefused, ProviderUnavailable

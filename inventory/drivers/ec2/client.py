@@ -201,7 +201,7 @@ def _session() -> boto3.Session:
 def _config(connection: Connection) -> Config:
     url = connection.url
     return Config(
-        connect_timeout=5,
+        connect_timeout=connection.connect_timeout,
         read_timeout=connection.timeout,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=CONNECTIONS,

@@ -7,7 +7,7 @@ import weakref
 import requests
 from keystoneauth1.session import Session
 
-from inventory.drivers.adapters import CONNECT_TIMEOUT, GuardedAdapter
+from inventory.drivers.adapters import GuardedAdapter
 from inventory.drivers.endpoints import authority_file, check_url, is_loopback
 from inventory.drivers.exceptions import CloudRefused, CredentialsRefused
 from inventory.drivers.values import Connection
@@ -39,7 +39,8 @@ def session(connection: Connection) -> Session:
         redirect=False,
         app_name="Portcullis",
     )
-    keystone.timeout = (CONNECT_TIMEOUT, connection.timeout)  # type: ignore[assignment]  # requests takes the two
+    # `requests` takes a timeout of connecting and one of reading
+    keystone.timeout = connection.connect_timeout, connection.timeout  # type: ignore[assignment]
     if authority:
         weakref.finalize(keystone, authority.close)
     return keystone
