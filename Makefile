@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -12,9 +12,13 @@ run: setup
 run-openstack: setup
 	$(VENV)/python manage.py standalone --demo openstack
 
-# Every test that needs neither a service nor the whole of this one; ARGS are more arguments for pytest.
+# Every quick test that needs neither a service nor the whole of this one; ARGS are more arguments for pytest.
 test: setup
 	$(PYTEST)
+
+# Every page and address in one process: too slow to wait for after each change.
+test-walks: setup
+	$(PYTEST) -m walk
 
 # The whole service as processes, on its embedded defaults.
 test-e2e: setup

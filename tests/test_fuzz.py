@@ -20,6 +20,8 @@ from settings.wsgi import application
 from tests.fuzz import checks, steering  # noqa: F401  (registers them)
 from tests.fuzz.offline import cut_off
 
+pytestmark = pytest.mark.walk
+
 config = SchemathesisConfig.from_path(Path(__file__).with_name("fuzz") / "schemathesis.toml")
 schema = schemathesis.openapi.from_dict(deepcopy(document()), config=config)
 schema.app = application

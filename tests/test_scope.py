@@ -32,6 +32,8 @@ from inventory.restrictions import Restriction
 from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, plant
 
+pytestmark = pytest.mark.walk
+
 #: A provider that nobody has. A statement that has this number asked for the scope.
 MARK = 987_654_321
 SCOPED = [

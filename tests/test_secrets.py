@@ -28,7 +28,7 @@ from tests.live.faults import running
 from tests.live.openstack_fake import FakeOpenStack
 from tests.test_scope import admin_site, api
 
-pytestmark = [pytest.mark.live, pytest.mark.django_db]
+pytestmark = [pytest.mark.walk, pytest.mark.live, pytest.mark.django_db]
 
 JSON = "application/json"
 

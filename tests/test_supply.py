@@ -17,6 +17,8 @@ import pytest
 
 from tests.test_requirements import ROOT, locked
 
+pytestmark = pytest.mark.walk
+
 #: Two packages, as a lock has them; nobody fetches them.
 LOCK = f"asgiref==3.13.0 --hash=sha256:{'0' * 64}\ntqdm==4.70.1 --hash=sha256:{'1' * 64}\n"
 

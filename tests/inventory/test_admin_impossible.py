@@ -15,7 +15,7 @@ from inventory.models import Provider, Task, Vm
 from tests.cast import Cast, enter
 
 # A value that PostgreSQL refuses ends its transaction.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.walk, pytest.mark.django_db(transaction=True)]
 
 ADMINS = {model._meta.label_lower.replace(".", "_"): one for model, one in admin.site._registry.items()}
 VALUES = ["9" * 20, "", "\0", "x"]

@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from tests.cast import Cast
 
+pytestmark = pytest.mark.walk
+
 ADMINS = {model._meta.label_lower.replace(".", "_"): one for model, one in admin.site._registry.items()}
 #: The paths of secrets, by the list that they are tried at.
 SECRETS = {

@@ -19,7 +19,10 @@ from inventory.demo.openstack.configuration import HOST, PORTS
 from inventory.demo.openstack.plane import ControlPlane, NotUp
 
 # The services outlive what has started them, which is what they are for.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.walk,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 ANSWERS = """
 import sys

@@ -20,7 +20,7 @@ from inventory.oidc import accounts
 from tests.live.oidc.clients import CLIENT_SECRET, PASSWORD
 from tests.live.oidc.provider import Provider, configured, log_in
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.walk, pytest.mark.live]
 
 
 def userid(client: Client) -> Any:

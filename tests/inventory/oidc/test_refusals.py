@@ -18,7 +18,7 @@ from inventory.oidc.client import ANSWER_SIZE
 from inventory.oidc.client import client as client_of_oidc
 from tests.live.oidc.provider import Provider, configured, log_in
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.walk, pytest.mark.live]
 #: In seconds since 1970.
 PAST, FUTURE = 1_000_000_000, 4_000_000_000
 DESCRIPTION = "/.well-known/openid-configuration"

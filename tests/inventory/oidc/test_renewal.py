@@ -22,7 +22,7 @@ from inventory.services import issue_token
 from tests.cast import Cast
 from tests.live.oidc.provider import Provider, configured, log_in
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.walk, pytest.mark.live]
 RENEWAL = timedelta(minutes=15)
 
 
