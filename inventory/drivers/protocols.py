@@ -21,10 +21,10 @@ _KEYWORDS = """
     fire crtp crudp sscopmce iplt sps pipe sctp fc rsvp-e2e-ignore mobility_header udplite mpls-in-ip manet
     hip shim6 wesp rohc ethernet aggfrag nsh homa
 """
-_NAMES = MappingProxyType(
+NAMES = MappingProxyType(
     {number: word.replace("_", " ") for number, word in enumerate(_KEYWORDS.split()) if word != "-"}
 )
-NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in _NAMES.items()})
+NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in NAMES.items()})
 #: Other names that people and clouds use.
 _ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -49,5 +49,5 @@ def protocol_named(text: str | None) -> str | None:
     if text is None or (name := text.strip().lower()) in ANY:
         return None
     if name.isascii() and name.isdigit() and len(name) <= len("255"):
-        return _NAMES.get(int(name), str(int(name)))
+        return NAMES.get(int(name), str(int(name)))
     return _ALIASES.get(name, name)

@@ -1,0 +1,84 @@
+"""Sets of IP addresses of both families.
+
+An address is an integer: IPv4 as it is, IPv6 with the bit `IPV6` set. So one set holds both families, IPv4 first,
+and no range reaches from one into the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
+from itertools import chain
+
+from secgroups.traffic.ranges import Range, Ranges
+
+IPV6 = 1 << 128
+
+
+def network(text: str) -> Range:
+    """The addresses of a CIDR or of one address. Raises `ValueError` if it is neither."""
+    parsed = ip_network(text, strict=False)
+    base = IPV6 if parsed.version == 6 else 0
+    return base + int(parsed.network_address), base + int(parsed.broadcast_address)
+
+
+def networks(*texts: str) -> Ranges:
+    return Ranges.of(*map(network, texts))
+
+
+def cidrs(addresses: Ranges) -> Iterator[str]:
+    """CIDRs without overlap, sorted, IPv4 first. One address has its prefix length as well."""
+    return map(str, chain.from_iterable(summarize_address_range(*map(_parsed, each)) for each in addresses.ranges))
+
+
+def _parsed(address: int) -> IPv4Address | IPv6Address:
+    return IPv6Address(address ^ IPV6) if address & IPV6 else IPv4Address(address)
+
+
+#: Every address of a family, by the names of the API.
+FAMILIES = {"IPV4": networks("0.0.0.0/0"), "IPV6": networks("::/0")}
+EVERYWHERE = Ranges.union(FAMILIES.values())
+
+#: IANA's special-purpose address registries (RFC 6890): blocks that are not globally reachable, and the smaller
+#: blocks within them that are. Multicast is not in them, but no host sends from such an address. `docs/traffic.md`
+#: has the table with its reasons.
+_NOT_GLOBAL = networks(
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "2001::/23",
+    "2001:db8::/32",
+    "3fff::/20",
+)
+_GLOBAL = networks(
+    "192.0.0.9",
+    "192.0.0.10",
+    "2001:1::1",
+    "2001:1::2",
+    "2001:1::3",
+    "2001:3::/32",
+    "2001:4:112::/48",
+    "2001:20::/28",
+    "2001:30::/28",
+)
+#: Every public address.
+PUBLIC = (networks("0.0.0.0/0", "2000::/3") - _NOT_GLOBAL) | _GLOBAL
+
+
+def family_of(address: int) -> str:
+    return "IPV6" if address & IPV6 else "IPV4"
+
+
+def parse_address(text: str) -> int:
+    """The integer of one address. Raises `ValueError` if it is none."""
+    return network(str(ip_address(text)))[0]

@@ -1,0 +1,90 @@
+"""Sets of integers, kept as sorted ranges."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+#: The first and the last integer.
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """A set of integers. Its `ranges` are sorted and have gaps between them, so equal sets are equal values.
+
+    Use `of` for ranges that may overlap.
+    """
+
+    ranges: tuple[Range, ...] = ()
+
+    @classmethod
+    def of(cls, *ranges: Range) -> Self:
+        """The set of these ranges, in any order."""
+        merged: list[Range] = []
+        for first, last in sorted(ranges):
+            if merged and first <= merged[-1][1] + 1:
+                if last > merged[-1][1]:
+                    merged[-1] = merged[-1][0], last
+            else:
+                merged.append((first, last))
+        return cls(tuple(merged))
+
+    @classmethod
+    def union(cls, sets: Iterable[Ranges]) -> Self:
+        return cls.of(*(part for each in sets for part in each.ranges))
+
+    @property
+    def size(self) -> int:
+        """The number of integers."""
+        return sum(last - first + 1 for first, last in self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    def __contains__(self, number: int) -> bool:
+        return any(True for _ in self.within((number, number)))
+
+    def __or__(self, other: Ranges) -> Ranges:
+        return Ranges.of(*self.ranges, *other.ranges)
+
+    def __and__(self, other: Ranges) -> Ranges:
+        # Looks up each range of the smaller set in the larger one, which may have half a million.
+        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        return Ranges(tuple(part for each in few.ranges for part in many.within(each)))
+
+    def __sub__(self, other: Ranges) -> Ranges:
+        rest: list[Range] = []
+        for first, last in self.ranges:
+            start = first
+            for cut_first, cut_last in other.within((first, last)):
+                if start < cut_first:
+                    rest.append((start, cut_first - 1))
+                start = cut_last + 1
+            if start <= last:
+                rest.append((start, last))
+        return Ranges(tuple(rest))
+
+    def __le__(self, other: Ranges) -> bool:
+        """Whether `other` has all of it."""
+        return all(next(other.within(each), None) == each for each in self.ranges)
+
+    def isdisjoint(self, other: Ranges) -> bool:
+        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        return not any(True for each in few.ranges for _ in many.within(each))
+
+    def within(self, bounds: Range) -> Iterator[Range]:
+        """The parts of this set within these bounds."""
+        first, last = bounds
+        index = bisect_left(self.ranges, (first,))
+        if index and self.ranges[index - 1][1] >= first:
+            index -= 1  # begins before the bounds, and reaches into them
+        while index < len(self.ranges) and self.ranges[index][0] <= last:
+            start, end = self.ranges[index]
+            yield max(start, first), min(end, last)
+            index += 1
+
+
+NOTHING = Ranges()
