@@ -40,8 +40,8 @@ FAMILIES = {"IPV4": networks("0.0.0.0/0"), "IPV6": networks("::/0")}
 EVERYWHERE = Ranges.union(FAMILIES.values())
 
 #: IANA's special-purpose address registries (RFC 6890): blocks that are not globally reachable, and the smaller
-#: blocks within them that are. Multicast is not in them, but no host sends from such an address. `docs/traffic.md`
-#: has the table with its reasons.
+#: blocks within them that are. Multicast is not in them, but no host sends from such an address. The
+#: table with its reasons is in `docs/analysis.md`.
 _NOT_GLOBAL = networks(
     "0.0.0.0/8",
     "10.0.0.0/8",

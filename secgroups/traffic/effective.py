@@ -1,0 +1,165 @@
+"""The effective rules of ports: the rules of all their groups together, without those that others contain."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from secgroups.traffic.addresses import EVERYWHERE, FAMILIES
+from secgroups.traffic.ranges import Range, Ranges
+from secgroups.traffic.services import EVERY_SERVICE, Service
+
+Direction = Literal["inbound", "outbound"]
+Family = Literal["IPV4", "IPV6"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OtherSide:
+    """Whom a rule names: a group (its id), a range, or something else by the cloud's own name.
+
+    `seen_from` is the network (its id) whose members of a group count, if the cloud confines groups to networks.
+    """
+
+    source_security_group: int = 0
+    seen_from: int = 0
+    source_ip_range: str = ""
+    source_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """What these ports let through, and the ids of the rules that say so. Lines with the same `key` are one.
+
+    `addresses` are those of the other side; None if they are not known. `reason` says why without rules.
+    """
+
+    direction: Direction
+    network_protocol: Family | None
+    service: Service
+    other_side: OtherSide
+    addresses: Ranges | None
+    network_ports: frozenset[int] = frozenset()
+    because_of: frozenset[int] = frozenset()
+    reason: str | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return self.direction, self.network_protocol, self.service, self.other_side, self.reason
+
+    @property
+    def possible_addresses(self) -> Ranges:
+        """The addresses of the other side; all that they could be if they are not known."""
+        if self.addresses is not None:
+            return self.addresses
+        return FAMILIES[self.network_protocol] if self.network_protocol else EVERYWHERE
+
+
+def effective(lines: Iterable[Line]) -> list[Line]:
+    """The lines of rules as effective rules, in a stable order.
+
+    Lines of the same direction, family, service and other side are one. A line that another one of the same ports
+    contains is left out, and that one has its rules as well.
+    """
+    kept: dict[tuple[Direction, frozenset[int]], _Kept] = defaultdict(_Kept)
+    for line in sorted(_joined(lines), key=_largest_first):
+        kept[line.direction, line.network_ports].add(line)
+    return sorted((line for each in kept.values() for line in each.lines()), key=_order)
+
+
+def _joined(lines: Iterable[Line]) -> Iterator[Line]:
+    """One line for all of the same key."""
+    alike: dict[tuple[object, ...], list[Line]] = defaultdict(list)
+    for line in lines:
+        alike[line.key].append(line)
+    for first, *others in alike.values():
+        yield replace(
+            first,
+            network_ports=first.network_ports.union(*(line.network_ports for line in others)),
+            because_of=first.because_of.union(*(line.because_of for line in others)),
+        )
+
+
+class _Kept:
+    """Lines of the same ports and direction, without those that another one contains. Add the largest first."""
+
+    def __init__(self) -> None:
+        self._rules: dict[Line, set[int]] = {}
+        self._by_service: dict[Service, _OfService] = {}
+
+    def add(self, line: Line) -> None:
+        services = line.service.range()
+        for service, others in self._by_service.items():
+            if (line.service == service or _is_within(services, others.services)) and (
+                container := others.containing(line)
+            ):
+                self._rules[container] |= line.because_of
+                return
+        self._rules[line] = set(line.because_of)
+        self._by_service.setdefault(line.service, _OfService(services)).add(line)
+
+    def lines(self) -> Iterator[Line]:
+        return (replace(line, because_of=frozenset(rules)) for line, rules in self._rules.items())
+
+
+class _OfService:
+    """Lines of one service.
+
+    None of them contains another, so those with one range of addresses have the same order by both ends: of all
+    that begin before an address, the last one reaches furthest.
+    """
+
+    def __init__(self, services: Range | None) -> None:
+        self.services = services
+        self._firsts: list[int] = []
+        self._single: list[Line] = []
+        self._others: list[Line] = []
+
+    def add(self, line: Line) -> None:
+        if line.addresses is not None and len(line.addresses.ranges) == 1:
+            first = line.addresses.ranges[0][0]
+            index = bisect_right(self._firsts, first)
+            self._firsts.insert(index, first)
+            self._single.insert(index, line)
+        else:
+            self._others.append(line)
+
+    def containing(self, line: Line) -> Line | None:
+        addresses = line.possible_addresses
+        index = bisect_right(self._firsts, addresses.ranges[0][0]) if addresses else len(self._firsts)
+        candidates = (*self._single[max(index - 1, 0) : index], *self._others)
+        return next((other for other in candidates if _has(other, line, addresses)), None)
+
+
+def _has(line: Line, other: Line, addresses: Ranges) -> bool:
+    """Whether a line has all these possible addresses of another."""
+    if line.addresses is not None:
+        return addresses <= line.addresses
+    return line.other_side == other.other_side and line.network_protocol in (None, other.network_protocol)
+
+
+def _is_within(services: Range | None, others: Range | None) -> bool:
+    first, last = services or EVERY_SERVICE  # an unknown service may be any
+    return others is not None and others[0] <= first and last <= others[1]
+
+
+def _largest_first(line: Line) -> tuple[object, ...]:
+    """Whatever contains another line comes before it; of equal ones, a range comes before a group."""
+    first, last = line.service.range() or (0, -1)
+    size = -1 if line.addresses is None else line.addresses.size
+    return first - last, -size, line.other_side, *_order(line)
+
+
+def _order(line: Line) -> tuple[object, ...]:
+    service, other_side = line.service, line.other_side
+    return (
+        line.direction,
+        line.network_protocol or "",
+        service.host_protocol or "",
+        -1 if service.port is None else service.port,
+        -1 if service.end_port is None else service.end_port,
+        other_side,
+        sorted(line.network_ports),
+    )
