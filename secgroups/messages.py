@@ -22,6 +22,12 @@ WORDS: Mapping[Verb, tuple[str, str]] = {
 PREPOSITIONS: Mapping[str, str] = {"add": "to", "remove": "from", "inbound": "from", "outbound": "to"}
 
 
+#: The other side of a rule that the reader may not see.
+OUTSIDE = "outside your grants"
+#: The reason of an effective rule without rules.
+NO_PORT_SECURITY = "port security is off"
+
+
 # What a message is about
 
 

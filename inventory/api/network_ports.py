@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db.models import F
 
 from inventory.models import NetworkPort
-from inventory.rest.resources import TextList, ToMany, ToOne
+from inventory.rest.resources import Costly, TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
@@ -33,7 +33,10 @@ class NetworkPortViewSet(CollectionViewSet):
     collection = "network_ports"
     queryset = NetworkPort.objects.connected()
     serializer_class = NetworkPortSerializer
-    computed = {"ipaddresses": F("ipaddresses")}
+    computed = {
+        "ipaddresses": F("ipaddresses"),
+        "effective_rules": Costly("secgroups.api.effective_rules.of_ports"),
+    }
     lists = {"ipaddresses": TextList("ipaddresses")}
     relations = {
         "device": ToOne("vms", "vm_id"),

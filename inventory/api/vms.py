@@ -7,9 +7,9 @@ from inventory.db.conditions import compare
 from inventory.db.lookups import Numbers
 from inventory.models import Instance, NetworkPort, Vm
 from inventory.rest.classes import Classes
-from inventory.rest.resources import RelatedCount, Subcollection, TextList, ToMany, ToOne
+from inventory.rest.hrefs import Hrefs
+from inventory.rest.resources import Costly, RelatedCount, Subcollection, TextList, ToMany, ToOne, Viewer
 from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
-from inventory.restrictions import User
 
 
 class VmSerializer(ResourceSerializer):
@@ -40,10 +40,10 @@ class VmSerializer(ResourceSerializer):
         ]
 
 
-def _addresses(vms: Sequence[int], user: User) -> Mapping[int, Mapping[str, list[str]]]:
+def _addresses(vms: Sequence[int], viewer: Viewer, hrefs: Hrefs) -> Mapping[int, Mapping[str, list[str]]]:
     """The addresses of the ports of each VM, in the order of the ports."""
     addresses: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
-    ports = NetworkPort.objects.visible_to(user).filter(vm__among=Numbers(vms)).order_by("pk")
+    ports = NetworkPort.objects.visible_to(viewer.user).filter(vm__among=Numbers(vms)).order_by("pk")
     for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
         addresses[vm]["ipaddresses"] += ip_addresses
         addresses[vm]["mac_addresses"] += filter(None, [mac_address])
@@ -67,6 +67,7 @@ class VmViewSet(RefreshMixin):
         "total_security_groups": RelatedCount(Vm, "security_groups"),
         "ipaddresses": _addresses,
         "mac_addresses": _addresses,
+        "effective_rules": Costly("secgroups.api.effective_rules.of_vms"),
     }
     lists = {
         "ipaddresses": TextList("ipaddresses", NetworkPort, "vm"),

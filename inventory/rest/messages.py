@@ -103,6 +103,10 @@ def unknown_attribute(label: str, name: str) -> str:
     return f"attribute {label}-{name} does not exist"
 
 
+def too_many_for(attribute: str, limit: int) -> str:
+    return f"The attribute {attribute} is for at most {limit} resources a page. Set a limit of {limit} or less."
+
+
 def not_a_scalar(label: str, name: str) -> str:
     return f"attribute {label}-{name} can't be used in filters: it is not a scalar"
 

@@ -18,13 +18,29 @@ from inventory.db.expressions import UuidAsText
 from inventory.db.links import links_of
 from inventory.querysets import scope_of
 from inventory.rest.classes import ClassNames
+from inventory.rest.hrefs import Hrefs
 from inventory.restrictions import User
 
-#: Computes attributes for the ids of a page, on behalf of a user. Returns their values by id and name. Attributes
-#: with the same function share its query.
-Load = Callable[[Sequence[int], User], Mapping[int, Mapping[str, Any]]]
+#: Computes attributes for the ids of a page, on behalf of a viewer; they may have links. Returns the values
+#: by id and name. Attributes with the same function share its query.
+Load = Callable[[Sequence[int], "Viewer", Hrefs], Mapping[int, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Costly:
+    """A `Load` by its dotted path, which may be in the app above, for at most so many resources on a page."""
+
+    path: str
+    page: int = 100
+
+    @property
+    def load(self) -> Load:
+        load: Load = import_string(self.path)
+        return load
+
+
 #: A computed attribute: an expression in the page's own query, or a function that computes it for the page.
-Computed = Combinable | Load
+Computed = Combinable | Load | Costly
 
 
 class RelatedCount(Expression):

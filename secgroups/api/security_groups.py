@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inventory.rest.resources import RelatedCount, Subcollection, ToMany, ToOne
+from inventory.rest.resources import Costly, RelatedCount, Subcollection, ToMany, ToOne
 from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.models import SecurityGroup
@@ -35,6 +35,7 @@ class SecurityGroupViewSet(CollectionViewSet):
     computed = {
         "total_vms": RelatedCount(SecurityGroup, "vms"),
         "total_firewall_rules": RelatedCount(SecurityGroup, "firewall_rules"),
+        "effective_rules": Costly("secgroups.api.effective_rules.of_groups"),
     }
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),

@@ -9,12 +9,14 @@ from typing import Any
 from django.db.models import QuerySet
 
 from inventory.db.lookups import Numbers
+from inventory.rest import messages
+from inventory.rest.errors import BadInput
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.embedding import Embedded, embed
 from inventory.rest.reading.projection import Projection, Resource
 from inventory.rest.reading.rows import Parent, RowQuery
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import Load, ResourceType, ToMany, ToOne, Viewer, get_resource_type
+from inventory.rest.resources import Costly, Load, ResourceType, ToMany, ToOne, Viewer, get_resource_type
 
 
 class Reader(Viewer):
@@ -41,8 +43,8 @@ class Reader(Viewer):
         if not (selection.computed or selection.relations or selection.embedded):
             return resources
         by_id = {int(resource["id"]): resource for resource in resources}
-        for load, names in _loads(resource_type, selection).items():
-            values = load(list(by_id), self.user)
+        for load, names in _loads(resource_type, selection, len(by_id)).items():
+            values = load(list(by_id), self, self.hrefs)
             for pk, resource in by_id.items():
                 resource |= {name: values[pk][name] for name in names}
         for name, attributes in selection.relations.items():
@@ -102,10 +104,18 @@ def _same(prefix: str, pk: Any) -> str:
     return prefix
 
 
-def _loads(resource_type: ResourceType, selection: Selection) -> dict[Load, list[str]]:
-    """The functions that compute the selected attributes, each with the names that it computes."""
+def _loads(resource_type: ResourceType, selection: Selection, count: int) -> dict[Load, list[str]]:
+    """The functions that compute the selected attributes, each with the names that it computes.
+
+    Raises `BadInput` for an attribute that costs too much for so many resources.
+    """
     by_load: dict[Load, list[str]] = {}
     for name in selection.computed:
-        if callable(load := resource_type.computed.get(name)):
-            by_load.setdefault(load, []).append(name)
+        computed = resource_type.computed.get(name)
+        if isinstance(computed, Costly):
+            if count > computed.page:
+                raise BadInput(messages.too_many_for(name, computed.page))
+            computed = computed.load
+        if callable(computed):
+            by_load.setdefault(computed, []).append(name)
     return by_load

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, resolve_type_hint
 
-from inventory.rest.resources import Relation, ResourceType, ToOne, get_resource_type
+from inventory.rest.resources import Costly, Relation, ResourceType, ToOne, get_resource_type
 from inventory.rest.shapes import (
     ERROR,
     HREF,
@@ -103,6 +103,8 @@ class Resources:
         computed = resource_type.computed.get(name)
         if computed is None:
             return TEXT  # href_slug
+        if isinstance(computed, Costly):
+            computed = computed.load
         if callable(computed):
             _, by_name = get_args(get_type_hints(computed)["return"])
             schema: Schema = resolve_type_hint(get_args(by_name)[1])

@@ -1,0 +1,1 @@
+"""What groups and rules mean: effective rules, and what follows from them."""

@@ -1,0 +1,110 @@
+"""The rules of groups as lines of effective rules, on behalf of a user."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from inventory.db.lookups import Numbers
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.members import Members
+from secgroups.messages import OUTSIDE
+from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, networks
+from secgroups.traffic.effective import Direction, Family, Line, OtherSide
+from secgroups.traffic.ranges import Ranges
+from secgroups.traffic.services import Service
+
+DIRECTIONS: tuple[Direction, ...] = ("inbound", "outbound")
+_COLUMNS = (
+    "pk",
+    "security_group",
+    "direction",
+    "network_protocol",
+    "host_protocol",
+    "port",
+    "end_port",
+    "source_ip_range",
+    "source_security_group",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of a rule. `source_range` may be a name of the cloud, and `source_group` is an id."""
+
+    pk: int
+    group: int
+    direction: Direction
+    network_protocol: Family | None
+    service: Service
+    source_range: str | None
+    source_group: int | None
+
+
+class Rulebook:
+    """The rules of some groups (ids). `names` has the names of these groups and of those at the other sides.
+
+    What the user may not see is unknown: a group without a name here lets through what nobody knows.
+    """
+
+    def __init__(self, groups: Collection[int], viewer: Viewer) -> None:
+        rules = list(_rules(groups, viewer))
+        self.group_of = {rule.pk: rule.group for rule in rules}
+        sources = {rule.source_group for rule in rules if rule.source_group}
+        self.names = _names({*groups, *sources}, viewer)
+        self._members = Members(sources & self.names.keys(), viewer)
+        self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
+        self._rules: dict[int, list[_Rule]] = defaultdict(list)
+        for rule in rules:
+            self._rules[rule.group].append(rule)
+
+    def lines(self, group: int, ports: frozenset[int], network: int | None) -> Iterator[Line]:
+        """What a group lets through on these ports (ids).
+
+        `network` is that of the ports if the cloud confines groups to networks, otherwise None.
+        """
+        if group not in self.names or not self._shows_rules:
+            yield from (_unknown(direction, ports) for direction in DIRECTIONS)
+            return
+        for rule in self._rules[group]:
+            other_side, addresses = self._other_side(rule, network)
+            because_of = frozenset({rule.pk})
+            yield Line(
+                rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of
+            )
+
+    def _other_side(self, rule: _Rule, network: int | None) -> tuple[OtherSide, Ranges | None]:
+        """Whom a rule names, and their addresses; None if these are not known."""
+        family = FAMILIES[rule.network_protocol] if rule.network_protocol else EVERYWHERE
+        if rule.source_group:
+            if rule.source_group not in self.names:
+                return OtherSide(source_name=OUTSIDE), None
+            addresses = self._members.addresses(rule.source_group, network)
+            side = OtherSide(source_security_group=rule.source_group, seen_from=network or 0)
+            return side, None if addresses is None else addresses & family
+        if rule.source_range is None:
+            return OtherSide(), family
+        try:
+            return OtherSide(source_ip_range=rule.source_range), networks(rule.source_range) & family
+        except ValueError:
+            return OtherSide(source_name=rule.source_range), None
+
+
+def _unknown(direction: Direction, ports: frozenset[int]) -> Line:
+    """What a group lets through that the user may not see."""
+    return Line(direction, None, Service(), OtherSide(source_name=OUTSIDE), None, ports)
+
+
+def _rules(groups: Collection[int], viewer: Viewer) -> Iterator[_Rule]:
+    rows = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
+    for pk, group, direction, family, protocol, port, end_port, source_range, source_group in rows.order_by(
+        "pk"
+    ).values_list(*_COLUMNS):
+        yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), source_range, source_group)
+
+
+def _names(groups: Collection[int], viewer: Viewer) -> dict[int, str]:
+    """The names of those of these groups that the user may see."""
+    rows = viewer.visible(get_resource_type("security_groups")).filter(pk__among=Numbers(groups))
+    return dict(rows.values_list("pk", "name"))
