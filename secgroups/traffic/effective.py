@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from secgroups.traffic.addresses import EVERYWHERE, FAMILIES
 from secgroups.traffic.ranges import Range, Ranges
@@ -16,8 +16,7 @@ Direction = Literal["inbound", "outbound"]
 Family = Literal["IPV4", "IPV6"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class OtherSide:
+class OtherSide(NamedTuple):
     """Whom a rule names: a group (its id), a range, or something else by the cloud's own name.
 
     `seen_from` is the network (its id) whose members of a group count, if the cloud confines groups to networks.
@@ -75,10 +74,14 @@ def _joined(lines: Iterable[Line]) -> Iterator[Line]:
     for line in lines:
         alike[line.key].append(line)
     for first, *others in alike.values():
-        yield replace(
-            first,
-            network_ports=first.network_ports.union(*(line.network_ports for line in others)),
-            because_of=first.because_of.union(*(line.because_of for line in others)),
+        yield (
+            first
+            if not others
+            else replace(
+                first,
+                network_ports=first.network_ports.union(*(line.network_ports for line in others)),
+                because_of=first.because_of.union(*(line.because_of for line in others)),
+            )
         )
 
 
@@ -86,8 +89,8 @@ class _Kept:
     """Lines of the same ports and direction, without those that another one contains. Add the largest first."""
 
     def __init__(self) -> None:
-        self._rules: dict[Line, set[int]] = {}
         self._by_service: dict[Service, _OfService] = {}
+        self._contained: defaultdict[Line, list[Line]] = defaultdict(list)
 
     def add(self, line: Line) -> None:
         services = line.service.range()
@@ -95,13 +98,17 @@ class _Kept:
             if (line.service == service or _is_within(services, others.services)) and (
                 container := others.containing(line)
             ):
-                self._rules[container] |= line.because_of
+                self._contained[container].append(line)
                 return
-        self._rules[line] = set(line.because_of)
         self._by_service.setdefault(line.service, _OfService(services)).add(line)
 
     def lines(self) -> Iterator[Line]:
-        return (replace(line, because_of=frozenset(rules)) for line, rules in self._rules.items())
+        """Each line, with the rules of those that it contains."""
+        for others in self._by_service.values():
+            for line in others.lines():
+                contained = self._contained.get(line, ())
+                rules = line.because_of.union(*(other.because_of for other in contained))
+                yield replace(line, because_of=rules) if contained else line
 
 
 class _OfService:
@@ -125,6 +132,10 @@ class _OfService:
             self._single.insert(index, line)
         else:
             self._others.append(line)
+
+    def lines(self) -> Iterator[Line]:
+        yield from self._single
+        yield from self._others
 
     def containing(self, line: Line) -> Line | None:
         addresses = line.possible_addresses

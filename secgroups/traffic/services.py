@@ -7,8 +7,7 @@ names is one range: some ports of TCP, a type of ICMP with all its codes, a prot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from inventory.drivers.protocols import NAMES, NUMBERS, WITH_PORTS, WITH_TYPES
 from secgroups.traffic.ranges import Range
@@ -18,8 +17,7 @@ _LAST_CODE = 0xFF
 EVERY_SERVICE: Range = (0, 0xFF << 16 | _LAST_DETAIL)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Service:
+class Service(NamedTuple):
     """A protocol and ports as the API has them. None means any; of ICMP they are the type and the code."""
 
     host_protocol: str | None = None
