@@ -6,12 +6,15 @@ and no range reaches from one into the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 from itertools import chain
+from typing import Literal
 
 from secgroups.traffic.ranges import Range, Ranges
 
+#: By the names of the API.
+Family = Literal["IPV4", "IPV6"]
 IPV6 = 1 << 128
 
 
@@ -31,12 +34,16 @@ def cidrs(addresses: Ranges) -> Iterator[str]:
     return map(str, chain.from_iterable(summarize_address_range(*map(_parsed, each)) for each in addresses.ranges))
 
 
+def text_of(address: int) -> str:
+    return str(_parsed(address))
+
+
 def _parsed(address: int) -> IPv4Address | IPv6Address:
     return IPv6Address(address ^ IPV6) if address & IPV6 else IPv4Address(address)
 
 
-#: Every address of a family, by the names of the API.
-FAMILIES = {"IPV4": networks("0.0.0.0/0"), "IPV6": networks("::/0")}
+#: Every address of a family.
+FAMILIES: Mapping[Family, Ranges] = {"IPV4": networks("0.0.0.0/0"), "IPV6": networks("::/0")}
 EVERYWHERE = Ranges.union(FAMILIES.values())
 
 #: IANA's special-purpose address registries (RFC 6890): blocks that are not globally reachable, and the smaller
@@ -75,7 +82,7 @@ _GLOBAL = networks(
 PUBLIC = (networks("0.0.0.0/0", "2000::/3") - _NOT_GLOBAL) | _GLOBAL
 
 
-def family_of(address: int) -> str:
+def family_of(address: int) -> Family:
     return "IPV6" if address & IPV6 else "IPV4"
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from secgroups.traffic.addresses import EVERYWHERE, FAMILIES
+from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family
 from secgroups.traffic.ranges import Range, Ranges
 from secgroups.traffic.services import EVERY_SERVICE, Service
 
 Direction = Literal["inbound", "outbound"]
-Family = Literal["IPV4", "IPV6"]
 
 
 class OtherSide(NamedTuple):

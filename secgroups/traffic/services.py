@@ -7,6 +7,7 @@ names is one range: some ports of TCP, a type of ICMP with all its codes, a prot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from inventory.drivers.protocols import NAMES, NUMBERS, WITH_PORTS, WITH_TYPES
@@ -64,6 +65,22 @@ class Service(NamedTuple):
             return cls(name, start >> 8, start & _LAST_CODE)
         is_type = (start & _LAST_CODE, end - start) == (0, _LAST_CODE)
         return cls(name, start >> 8) if is_type else None
+
+
+def services_in(services: Range) -> Iterator[Service]:
+    """The fewest services that together are this range."""
+    first, last = services
+    if service := Service.of(services):
+        yield service
+    elif first >> 16 != last >> 16:
+        for number in range(first >> 16, (last >> 16) + 1):
+            yield from services_in((max(first, number << 16), min(last, number << 16 | _LAST_DETAIL)))
+    else:  # of ICMP, whose types and codes are never a range
+        for kind in range(first >> 8, (last >> 8) + 1):
+            start, end = max(first, kind << 8), min(last, kind << 8 | _LAST_CODE)
+            whole = (start, end) == (kind << 8, kind << 8 | _LAST_CODE)
+            parts = [(start, end)] if whole else [(code, code) for code in range(start, end + 1)]
+            yield from filter(None, map(Service.of, parts))
 
 
 def _icmp(kind: int, code: int | None) -> Range | None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from secgroups.traffic.ranges import Ranges
-from secgroups.traffic.services import EVERY_SERVICE, Service
+from secgroups.traffic.services import EVERY_SERVICE, Service, services_in
 
 KNOWN = [
     Service(),
@@ -80,3 +80,16 @@ def test_what_makes_no_sense_is_unknown(service: Service) -> None:
 @pytest.mark.parametrize("services", [(6 << 16, 7 << 16), (1 << 16 | 1, 1 << 16 | 300)])
 def test_several_services_are_no_single_one(services: tuple[int, int]) -> None:
     assert Service.of(services) is None
+
+
+@pytest.mark.parametrize(
+    ("services", "parts"),
+    [
+        (EVERY_SERVICE, [Service()]),
+        ((6 << 16 | 80, 7 << 16 | 0xFFFF), [Service("tcp", 80, 65535), Service("cbt")]),
+        ((1 << 16 | 0x0300, 1 << 16 | 0x0401), [Service("icmp", 3), Service("icmp", 4, 0), Service("icmp", 4, 1)]),
+    ],
+)
+def test_a_range_is_as_few_services_as_possible(services: tuple[int, int], parts: list[Service]) -> None:
+    assert list(services_in(services)) == parts
+    assert Ranges.of(*(part.range() or (0, 0) for part in parts)) == Ranges((services,))
