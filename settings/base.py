@@ -263,6 +263,8 @@ COLLECTIONS = {
     "groups": "inventory.api.GroupViewSet",
     "zones": "inventory.api.ZoneViewSet",
 }
+#: Other addresses of the API, with their views.
+API_VIEWS = {"reachability": "secgroups.api.ReachabilityView"}
 #: Maximum number of resources in a page and in a request.
 API_PAGE_LIMIT = number(env, "API_PAGE_LIMIT", default=1000, least=1)
 #: Maximum number of embedded resources in an answer.

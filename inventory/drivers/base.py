@@ -33,6 +33,8 @@ class Driver(ABC):
     groups_have_networks: ClassVar[bool] = False
     #: Whether deleting a group also deletes other groups' rules that refer to it.
     rules_end_with_their_source: ClassVar[bool] = False
+    #: What may stop a connection that the rules allow, in the cloud's own words.
+    not_considered: ClassVar[tuple[str, ...]] = ("host firewalls",)
     #: The default port of an endpoint; None means the protocol's.
     default_port: ClassVar[int | None] = None
     #: Minimum number of groups on a port.

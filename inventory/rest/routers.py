@@ -72,6 +72,7 @@ def api_urls() -> list[URLPattern | URLResolver]:
         path("product_info", ProductInfo.as_view(), name="product-info"),
         path("schema", SchemaView.as_view(), name="schema"),
         path("docs", DocsView.as_view(), name="docs"),
+        *(path(name, import_string(view).as_view(), name=name) for name, view in settings.API_VIEWS.items()),
         *(URLResolver(_PrefixPattern(name), _urls_of(name)) for name in settings.COLLECTIONS),
         re_path(r"^(?P<path>.*)$", NotFoundView.as_view(), name="nowhere"),
     ]

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.plumbing import resolve_type_hint
 
 from inventory.drivers.endpoints import FILE_URL
 from inventory.rest.errors import KINDS
@@ -28,6 +29,12 @@ ID: Schema = {"type": "string", "pattern": "^[0-9]+$"}
 #: An id in a request.
 ANY_ID: Schema = {"type": ["string", "integer"]}
 NAMES: Schema = {"type": "array", "items": TEXT}
+
+
+def schema_of(hint: Any) -> Schema:
+    """The schema of a type, such as a `TypedDict`."""
+    schema: Schema = resolve_type_hint(hint)  # type: ignore[no-untyped-call]
+    return schema
 
 
 def closed(properties: dict[str, Schema], *required: str, **extra: Any) -> Schema:

@@ -10,8 +10,8 @@ from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import Members
 from secgroups.messages import OUTSIDE
-from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, networks
-from secgroups.traffic.effective import Direction, Family, Line, OtherSide
+from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family, networks
+from secgroups.traffic.effective import Direction, Line, OtherSide
 from secgroups.traffic.ranges import Ranges
 from secgroups.traffic.services import Service
 

@@ -3,6 +3,7 @@
 from secgroups.api.firewall_rules import FirewallRuleViewSet
 from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
 from secgroups.api.provider_security_groups import DeletableSecurityGroupViewSet, ProviderSecurityGroupViewSet
+from secgroups.api.reachability import ReachabilityView
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.api.vm_security_groups import VmSecurityGroupViewSet
 
@@ -11,6 +12,7 @@ __all__ = [
     "FirewallRuleViewSet",
     "GroupFirewallRuleViewSet",
     "ProviderSecurityGroupViewSet",
+    "ReachabilityView",
     "SecurityGroupViewSet",
     "VmSecurityGroupViewSet",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.resources import Viewer
 from secgroups.analysis.effective_rules import EffectiveRules
-from secgroups.analysis.rulebook import Rulebook
+from secgroups.api.links import Links, NamedLink, Reason
 from secgroups.traffic.addresses import cidrs
 from secgroups.traffic.effective import Line
 
@@ -17,43 +17,28 @@ from secgroups.traffic.effective import Line
 ADDRESSES = 1_000
 
 
-class GroupLink(TypedDict):
-    href: str
-    id: str
-    name: str
-
-
-class RuleLink(TypedDict):
-    href: str
-    id: str
-
-
-class Reason(TypedDict):
-    """A rule, and the group that has it."""
-
-    security_group: GroupLink
-    firewall_rule: RuleLink
-
-
-class EffectiveRule(TypedDict):
-    """What these ports let through. `addresses` are those of the other side, null if they are not known.
-
-    `more` is the number of addresses that are left out.
-    """
-
+class _Line(TypedDict):
     direction: str
     network_protocol: str | None
     host_protocol: str | None
     port: int | None
     end_port: int | None
     source_ip_range: str | None
-    source_security_group: GroupLink | None
+    source_security_group: NamedLink | None
     source_name: str | None
     addresses: list[str] | None
-    more: NotRequired[int]
     network_ports: list[str]
     because_of: list[Reason]
-    reason: NotRequired[str]
+
+
+class EffectiveRule(_Line, total=False):
+    """What these ports let through. `addresses` are those of the other side, null if they are not known.
+
+    `more` is the number of addresses that are left out. `reason` says why without rules.
+    """
+
+    more: int
+    reason: str
 
 
 Shown = Mapping[int, Mapping[str, list[EffectiveRule]]]
@@ -75,47 +60,31 @@ def _shown(
     compute: Callable[[Collection[int], Viewer], EffectiveRules], pks: Sequence[int], viewer: Viewer, hrefs: Hrefs
 ) -> Shown:
     rules = compute(pks, viewer)
-    links = _Links(rules.rulebook, hrefs)
-    return {pk: {"effective_rules": list(map(links.line, rules.lines[pk]))} for pk in pks}
+    links = Links(rules.rulebook, hrefs)
+    return {pk: {"effective_rules": [shown(line, links) for line in rules.lines[pk]]} for pk in pks}
 
 
-class _Links:
-    """Shows lines with links to what they name."""
-
-    def __init__(self, rulebook: Rulebook, hrefs: Hrefs) -> None:
-        self._rulebook, self._hrefs = rulebook, hrefs
-
-    def line(self, line: Line) -> EffectiveRule:
-        service, other_side = line.service, line.other_side
-        source_group = other_side.source_security_group
-        shown: EffectiveRule = {
-            "direction": line.direction,
-            "network_protocol": line.network_protocol,
-            "host_protocol": service.host_protocol,
-            "port": service.port,
-            "end_port": service.end_port,
-            "source_ip_range": other_side.source_ip_range or None,
-            "source_security_group": self._group(source_group) if source_group else None,
-            "source_name": other_side.source_name or None,
-            "addresses": None,
-            "network_ports": list(map(str, sorted(line.network_ports))),
-            "because_of": list(map(self._reason, sorted(line.because_of))),
-        }
-        if line.addresses is not None:
-            every = cidrs(line.addresses)
-            shown["addresses"] = list(islice(every, ADDRESSES))
-            if more := sum(1 for _ in every):
-                shown["more"] = more
-        if line.reason:
-            shown["reason"] = line.reason
-        return shown
-
-    def _reason(self, rule: int) -> Reason:
-        return {
-            "security_group": self._group(self._rulebook.group_of[rule]),
-            "firewall_rule": {"href": self._hrefs.resource("firewall_rules", rule), "id": str(rule)},
-        }
-
-    def _group(self, pk: int) -> GroupLink:
-        href = self._hrefs.resource("security_groups", pk)
-        return {"href": href, "id": str(pk), "name": self._rulebook.names[pk]}
+def shown(line: Line, links: Links) -> EffectiveRule:
+    service, other_side = line.service, line.other_side
+    source_group = other_side.source_security_group
+    rule: EffectiveRule = {
+        "direction": line.direction,
+        "network_protocol": line.network_protocol,
+        "host_protocol": service.host_protocol,
+        "port": service.port,
+        "end_port": service.end_port,
+        "source_ip_range": other_side.source_ip_range or None,
+        "source_security_group": links.group(source_group) if source_group else None,
+        "source_name": other_side.source_name or None,
+        "addresses": None,
+        "network_ports": list(map(str, sorted(line.network_ports))),
+        "because_of": list(map(links.reason, sorted(line.because_of))),
+    }
+    if line.addresses is not None:
+        every = cidrs(line.addresses)
+        rule["addresses"] = list(islice(every, ADDRESSES))
+        if more := sum(1 for _ in every):
+            rule["more"] = more
+    if line.reason:
+        rule["reason"] = line.reason
+    return rule

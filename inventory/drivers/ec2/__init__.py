@@ -40,6 +40,14 @@ class Ec2Driver(Driver):
     supports_group_edits: ClassVar[bool] = False
     groups_have_networks: ClassVar[bool] = True
     minimum_groups_per_port: ClassVar[int] = 1
+    not_considered: ClassVar[tuple[str, ...]] = (
+        "gateways",
+        "host firewalls",
+        "link-local services",
+        "network ACLs",
+        "route tables",
+        "VPC peering",
+    )
 
     @cached_property
     def _client(self) -> Client:

@@ -39,6 +39,7 @@ class OpenStackDriver(Driver):
         "interface": False,
     }
     rules_end_with_their_source: ClassVar[bool] = True
+    not_considered: ClassVar[tuple[str, ...]] = ("firewall-as-a-service", "host firewalls", "routers")
     default_port: ClassVar[int | None] = 5000
     leaves_out_instances: ClassVar[bool] = True
 

@@ -44,6 +44,8 @@ class ApiView(APIView):
     error_subject = "Collection"
     #: The query parameters of each method; in a viewset, of each action.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
+    #: Whether query parameters name resources, which may not exist.
+    names_resources = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, get_args, get_type_hints
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, resolve_type_hint
+from drf_spectacular.plumbing import ResolvedComponent
 
 from inventory.rest.resources import Costly, Relation, ResourceType, ToOne, get_resource_type
 from inventory.rest.shapes import (
@@ -24,6 +24,7 @@ from inventory.rest.shapes import (
     any_of,
     closed,
     listed,
+    schema_of,
 )
 
 #: Keys that describe input only.
@@ -107,8 +108,7 @@ class Resources:
             computed = computed.load
         if callable(computed):
             _, by_name = get_args(get_type_hints(computed)["return"])
-            schema: Schema = resolve_type_hint(get_args(by_name)[1])
-            return schema
+            return schema_of(get_args(by_name)[1])
         query = resource_type.queryset.annotate(_computed=computed).query
         return self._shown(self.types._map_model_field(query.annotations["_computed"].output_field, "response"))
 

@@ -225,7 +225,7 @@ class Inspector(AutoSchema):
             statuses += [HTTPStatus.UNAUTHORIZED]
         if self.is_collection:
             statuses += [HTTPStatus.FORBIDDEN]
-        if uritemplate.variables(self.path):
+        if uritemplate.variables(self.path) or self.view.names_resources:
             statuses += [HTTPStatus.NOT_FOUND]
         if self.method == "POST":
             statuses += [HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS]

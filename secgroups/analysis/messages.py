@@ -1,0 +1,56 @@
+"""What answers about reachability say."""
+
+from __future__ import annotations
+
+from secgroups.traffic.services import Service
+
+SIDES = "an instance, VM, network port, security group, address, CIDR or internet"
+BOTH_OUTSIDE = "At least one of from and to must be a resource of the inventory"
+PORT_WITHOUT_PROTOCOL = "The parameter port needs a protocol with ports or types, such as tcp, udp or icmp"
+NOT_BOTH = "The parameters from and to are both required"
+
+_VERBS = {
+    "allowed": "can reach",
+    "partly": "can reach in part",
+    "blocked": "can't reach",
+    "unknown": "may or may not reach",
+}
+
+
+def no_side(parameter: str, value: str) -> str:
+    return f"The value {value} of the parameter {parameter} is not {SIDES}"
+
+
+def no_protocol(value: str) -> str:
+    return f"The value {value} of the parameter protocol is not a protocol"
+
+
+def no_port(value: str) -> str:
+    return f"The value {value} of the parameter port is not a port"
+
+
+def verdict(word: str, source: str, target: str, service: Service) -> str:
+    """`web-1 can reach db-1 on tcp 5432.`"""
+    words = [service.host_protocol or "any service", *([str(service.port)] if service.port is not None else [])]
+    return f"{source} {_VERBS[word]} {target} on {' '.join(words)}."
+
+
+def rules_missing(count: int) -> str:
+    return f"{count} {'rule is' if count == 1 else 'rules are'} missing."
+
+
+def no_addresses(name: str) -> str:
+    return f"{name} has no port with an address."
+
+
+NO_WAY = "They have no addresses of one family that meet."
+NO_GROUP = "A port has no security group, so no rule can help."
+STATELESS = "A security group is stateless: replies need rules of their own."
+
+
+def not_known(source: str) -> str:
+    return f"The addresses of {source} are not known."
+
+
+def service_not_known(service: Service) -> str:
+    return f"The protocol {service.host_protocol} with port {service.port} is not known."

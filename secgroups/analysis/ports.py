@@ -1,0 +1,81 @@
+"""Ports with what decides which traffic they let through, on behalf of a user."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from inventory.db.lookups import Numbers
+from inventory.models import Provider
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
+from secgroups.messages import NO_PORT_SECURITY
+from secgroups.models import Membership
+from secgroups.traffic.addresses import EVERYWHERE
+from secgroups.traffic.effective import Line, OtherSide
+from secgroups.traffic.services import Service
+
+_COLUMNS = ("pk", "provider", "cloud_network", "port_security_enabled", "ipaddresses", "name", "ems_ref")
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port (its id) with the ids of its groups. `owner` is the id that it was looked up by.
+
+    `network` is set if the cloud confines groups to networks.
+    """
+
+    pk: int
+    owner: int
+    provider: int
+    network: int | None
+    secured: bool
+    addresses: tuple[str, ...]
+    name: str
+    groups: tuple[int, ...]
+
+    def lines(self, rulebook: Rulebook) -> Iterator[Line]:
+        """What its groups let through."""
+        ports = frozenset({self.pk})
+        if self.secured:
+            for group in self.groups:
+                yield from rulebook.lines(group, ports, self.network)
+        else:
+            for direction in DIRECTIONS:
+                yield Line(direction, None, Service(), OtherSide(), EVERYWHERE, ports, reason=NO_PORT_SECURITY)
+
+
+def ports_by(lookup: str, owners: Collection[int], viewer: Viewer) -> list[Port]:
+    """The ports for which this lookup leads to one of these ids, in the order of their own."""
+    rows = viewer.visible(get_resource_type("network_ports")).filter(**{f"{lookup}__among": Numbers(owners)})
+    ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS))
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    memberships = Membership.objects.filter(network_port__among=Numbers([pk for _, pk, *_ in ports]))
+    for port, group in memberships.values_list("network_port", "security_group"):
+        groups[port].append(group)
+    confined = confining({provider for _, _, provider, *_ in ports})
+    return [
+        Port(
+            pk,
+            owner,
+            provider,
+            network if provider in confined else None,
+            secured,
+            tuple(addresses),
+            name or ref,
+            tuple(groups[pk]),
+        )
+        for owner, pk, provider, network, secured, addresses, name, ref in ports
+    ]
+
+
+def rulebook_of(ports: Iterable[Port], viewer: Viewer) -> Rulebook:
+    """The rules of all groups of these ports."""
+    return Rulebook({group for port in ports for group in port.groups}, viewer)
+
+
+def confining(providers: Collection[int]) -> set[int]:
+    """Those of these providers (ids) whose clouds confine groups to networks."""
+    rows = Provider.objects.filter(pk__in=providers).only("vendor")
+    return {provider.pk for provider in rows if provider.confines_groups}

@@ -1,0 +1,163 @@
+"""Who can reach what, on behalf of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from inventory.models import Provider
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis import messages
+from secgroups.analysis.ports import Port, ports_by, rulebook_of
+from secgroups.analysis.rulebook import Rulebook
+from secgroups.traffic import reachability as pure
+from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, parse_address
+from secgroups.traffic.effective import Line
+from secgroups.traffic.ranges import NOTHING, Range, Ranges
+from secgroups.traffic.reachability import Address, Path, Question, Realm, Verdict, is_known
+from secgroups.traffic.services import Service, services_in
+
+#: The collections whose resources can be a side, with the lookup from ports to them.
+LOOKUPS: Mapping[str, str] = {
+    "instances": "vm",
+    "vms": "vm",
+    "network_ports": "pk",
+    "security_groups": "security_groups",
+}
+#: The name of the side that is every public address.
+INTERNET = "internet"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A resource with its ports, or addresses outside the inventory.
+
+    `name` is what people call it. Without a `collection` it has no ports.
+    """
+
+    name: str
+    collection: str | None = None
+    pk: int = 0
+    ports: tuple[Port, ...] = ()
+    outside: Ranges = NOTHING
+
+
+def outside(text: str) -> Side | None:
+    """The side of an address, a CIDR or `internet`; None for any other text."""
+    if text == INTERNET:
+        return Side(INTERNET, outside=PUBLIC)
+    try:
+        return Side(text, outside=networks(text))
+    except ValueError:
+        return None
+
+
+def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
+    """The side of a resource; None if the user sees no such one."""
+    rows = viewer.visible(get_resource_type(collection)).filter(pk=pk)
+    if (name := rows.values_list("name", flat=True).first()) is None and not rows.exists():
+        return None
+    return Side(name or str(pk), collection, pk, tuple(ports_by(LOOKUPS[collection], [pk], viewer)))
+
+
+@dataclass(frozen=True)
+class Reachability:
+    """The answer to whether a service passes from one side to the other."""
+
+    source: Side
+    target: Side
+    service: Service
+    viewer: Viewer
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.question.verdict
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        return rulebook_of((*self.source.ports, *self.target.ports), self.viewer)
+
+    @cached_property
+    def question(self) -> Question:
+        return Question(
+            self._ports(self.source),
+            self._ports(self.target),
+            self._services,
+            self.source.outside | self.target.outside,
+        )
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """Those that pass if any does, otherwise all that were looked at."""
+        return self.question.passing if self.verdict in ("allowed", "partly") else self.question.paths
+
+    @cached_property
+    def services(self) -> list[tuple[Family, Service]]:
+        """What certainly passes on these paths, by family."""
+        boxes = [(path.family, box) for path in self.paths for box in path.flows(certain=True).slices]
+        return [
+            (family, service)
+            for family in FAMILIES
+            for each in Ranges.of(*(box.services for of, box in boxes if of == family)).ranges
+            for service in services_in(each)
+        ]
+
+    @cached_property
+    def families(self) -> list[Family]:
+        """The families of which as much certainly passes as the verdict says."""
+        verdicts = self.question.by_family(certain=True)
+        return [family for family in FAMILIES if verdicts.get(family) == self.verdict]
+
+    @cached_property
+    def unknown(self) -> list[Line]:
+        """The lines that are not known, if they decide."""
+        if self.verdict != "unknown":
+            return []
+        passages = (passage for path in self.paths for passage in (path.outbound, path.inbound) if passage)
+        lines = {line.key: line for passage in passages for line in passage.lines if not is_known(line)}
+        return list(lines.values())
+
+    @cached_property
+    def not_considered(self) -> list[str]:
+        """What may stop a connection beside the rules."""
+        providers = {port.provider for port in (*self.source.ports, *self.target.ports)}
+        drivers = (provider.driver_class for provider in Provider.objects.filter(pk__in=providers).only("vendor"))
+        return sorted({each for driver in drivers if driver for each in driver.not_considered})
+
+    @property
+    def message(self) -> str:
+        """The verdict in words, with what stands in the way."""
+        sentence = messages.verdict(self.verdict, self.source.name, self.target.name, self.service)
+        return f"{sentence} {self._obstacle}".strip()
+
+    @property
+    def _obstacle(self) -> str:
+        if self.verdict == "allowed":
+            return ""
+        if self.question.missing:
+            return messages.rules_missing(len(self.question.missing))
+        for side in (self.source, self.target):
+            if side.collection and not any(port.addresses for port in side.ports):
+                return messages.no_addresses(side.name)
+        return messages.NO_GROUP if self.question.paths else messages.NO_WAY
+
+    def groups_of(self, port: pure.Port) -> list[int]:
+        """The groups of a port that the user sees."""
+        return [group for group in port.groups if group in self.rulebook.names]
+
+    @property
+    def _services(self) -> Range:
+        services = self.service.range()
+        if services is None:
+            raise ValueError(self.service)
+        return services
+
+    def _ports(self, side: Side) -> list[pure.Port] | None:
+        return [_judged(port, self.rulebook) for port in side.ports] if side.collection else None
+
+
+def _judged(port: Port, rulebook: Rulebook) -> pure.Port:
+    addresses = tuple(Address(number, number in PUBLIC) for number in map(parse_address, port.addresses))
+    realm = Realm(port.provider, port.network)
+    return pure.Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), port.groups if port.secured else ())

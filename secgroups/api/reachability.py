@@ -1,0 +1,278 @@
+"""`GET /api/reachability`: whether a service passes from one side to the other, and why."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from django.utils.text import capfirst
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.drivers.protocols import NUMBERS, WITH_PORTS, WITH_TYPES, protocol_named
+from inventory.rest.errors import BadInput, NotFound
+from inventory.rest.hrefs import id_in
+from inventory.rest.http.views import ApiView
+from inventory.rest.resources import Viewer, get_resource_type
+from inventory.rest.shapes import schema_of
+from secgroups.analysis import messages
+from secgroups.analysis.reachability import LOOKUPS, Reachability, Side, outside, resource
+from secgroups.api.links import Link, Links, NamedLink, Reason
+from secgroups.traffic.addresses import text_of
+from secgroups.traffic.effective import Line
+from secgroups.traffic.reachability import Address, Missing, Passage, Path, Port
+from secgroups.traffic.services import Service
+
+#: How many paths an answer shows.
+PATHS = 100
+
+
+class _Named(TypedDict):
+    name: str
+
+
+class SideShown(_Named, total=False):
+    """A resource, or addresses outside the inventory."""
+
+    href: str
+    id: str
+
+
+class _Judged(TypedDict):
+    verdict: str
+    because_of: list[Reason]
+
+
+class PassageShown(_Judged, total=False):
+    """What the rules of one port say. `reason` says why without rules."""
+
+    reason: str
+
+
+class PathShown(TypedDict):
+    """A way from a port to a port. Outside the inventory there is none."""
+
+    from_port: NamedLink | None
+    to_port: NamedLink | None
+    from_address: str | None
+    to_address: str | None
+    public: bool
+    outbound: PassageShown | None
+    inbound: PassageShown | None
+
+
+class ServiceShown(TypedDict):
+    network_protocol: str | None
+    host_protocol: str | None
+    port: int | None
+    end_port: int | None
+
+
+class RuleShown(TypedDict):
+    """A rule to create, as it can be posted."""
+
+    direction: str
+    network_protocol: str
+    host_protocol: str | None
+    port: int | None
+    end_port: int | None
+    source_ip_range: str
+
+
+class MissingShown(TypedDict):
+    """A rule that a port needs, in any one of these groups."""
+
+    direction: str
+    resource: NamedLink
+    security_groups: list[NamedLink]
+    firewall_rule: RuleShown
+
+
+class UnknownShown(TypedDict):
+    """A rule that may decide, and what is not known of it. Without a group, you may not see the rule."""
+
+    security_group: NamedLink | None
+    firewall_rule: Link | None
+    message: str
+
+
+ReachabilityShown = TypedDict(
+    "ReachabilityShown",
+    {
+        "name": str,
+        "from": SideShown,
+        "to": SideShown,
+        "protocol": str | None,
+        "port": int | None,
+        "verdict": str,
+        "message": str,
+        "families": list[str],
+        "count": int,
+        "paths": list[PathShown],
+        "services": NotRequired[list[ServiceShown]],
+        "missing": list[MissingShown],
+        "unknown": list[UnknownShown],
+        "not_considered": list[str],
+    },
+)
+
+
+class ReachabilityView(ApiView):
+    """Who can reach what, by the rules of security groups."""
+
+    error_subject = "Collection reachability"
+    parameters = {"get": ("from", "to", "protocol", "port")}
+    names_resources = True
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("from", required=True, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("to", required=True, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("protocol", description="Without it, the answer is about every service."),
+            OpenApiParameter("port", {"type": "integer", "minimum": 0, "maximum": 65535}),
+        ],
+        responses={200: schema_of(ReachabilityShown)},
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Tell whether a service passes from one side to the other, why, and what is missing.
+
+        A side is an address of the API (`instances/3`), an IP address, a CIDR or `internet`. Of ICMP, `port` is
+        the type.
+        """
+        viewer = Viewer(self.user)
+        source, target = self._side("from", viewer), self._side("to", viewer)
+        if not (source.collection or target.collection):
+            raise BadInput(messages.BOTH_OUTSIDE)
+        reachability = Reachability(source, target, self._service(), viewer)
+        return Response(_Answer(reachability, self).shown())
+
+    def _side(self, parameter: str, viewer: Viewer) -> Side:
+        text = self.request.query_params.get(parameter, "")
+        if not text:
+            raise BadInput(messages.NOT_BOTH)
+        ids = ((collection, id_in(text, collection)) for collection in LOOKUPS if "/" in text)
+        for collection, pk in ids:
+            if pk is not None:
+                if side := resource(collection, pk, viewer):
+                    return side
+                raise NotFound(get_resource_type(collection).label, pk)
+        if side := outside(text):
+            return side
+        raise BadInput(messages.no_side(parameter, text))
+
+    def _service(self) -> Service:
+        """The service that is asked about. An empty protocol is none."""
+        query = self.request.query_params
+        protocol = protocol_named(query["protocol"]) if "protocol" in query else None
+        if protocol is not None and protocol not in NUMBERS and not protocol.isdecimal():
+            raise BadInput(messages.no_protocol(query["protocol"]))
+        if "port" not in query:
+            return Service(protocol)
+        if protocol not in WITH_PORTS | WITH_TYPES:
+            raise BadInput(messages.PORT_WITHOUT_PROTOCOL)
+        text = query["port"]
+        port = int(text) if text.isascii() and text.isdigit() and len(text) <= len("65535") else -1
+        service = Service(protocol, port) if protocol in WITH_TYPES else Service(protocol, port, port)
+        if service.range() is None:
+            raise BadInput(messages.no_port(text))
+        return service
+
+
+class _Answer:
+    """Shows an answer with links to what it names."""
+
+    def __init__(self, reachability: Reachability, view: ReachabilityView) -> None:
+        self._reachability = reachability
+        self._links = Links(reachability.rulebook, view.hrefs)
+        sides = (*reachability.source.ports, *reachability.target.ports)
+        self._names = {port.pk: port.name for port in sides}
+
+    def shown(self) -> ReachabilityShown:
+        answer, question = self._reachability, self._reachability.question
+        shown: ReachabilityShown = {
+            "name": "reachability",
+            "from": self._side(answer.source),
+            "to": self._side(answer.target),
+            "protocol": answer.service.host_protocol,
+            "port": answer.service.port,
+            "verdict": answer.verdict,
+            "message": answer.message,
+            "families": list(answer.families),
+            "count": len(answer.paths),
+            "paths": list(map(self._path, answer.paths[:PATHS])),
+            "missing": list(map(self._missing, question.missing)),
+            "unknown": list(map(self._unknown, answer.unknown)),
+            "not_considered": answer.not_considered,
+        }
+        if answer.service.port is None:
+            shown["services"] = [
+                {
+                    "network_protocol": family,
+                    "host_protocol": service.host_protocol,
+                    "port": service.port,
+                    "end_port": service.end_port,
+                }
+                for family, service in answer.services
+            ]
+        return shown
+
+    def _side(self, side: Side) -> SideShown:
+        return {**self._links.to(side.collection, side.pk, side.name)} if side.collection else {"name": side.name}
+
+    def _port(self, port: Port | None) -> NamedLink | None:
+        return self._links.to("network_ports", port.pk, self._names[port.pk]) if port else None
+
+    def _path(self, path: Path) -> PathShown:
+        inventory_side = path.to_address or path.from_address
+        return {
+            "from_port": self._port(path.from_port),
+            "to_port": self._port(path.to_port),
+            "from_address": _address(path.from_address),
+            "to_address": _address(path.to_address),
+            "public": inventory_side is not None and inventory_side.public,
+            "outbound": self._passage(path.outbound),
+            "inbound": self._passage(path.inbound),
+        }
+
+    def _passage(self, passage: Passage | None) -> PassageShown | None:
+        if passage is None:
+            return None
+        rules = {rule for line in passage.lines for rule in line.because_of}
+        shown: PassageShown = {
+            "verdict": passage.verdict,
+            "because_of": list(map(self._links.reason, sorted(rules))),
+        }
+        if reasons := {line.reason for line in passage.lines if line.reason}:
+            shown["reason"] = ", ".join(sorted(reasons))
+        return shown
+
+    def _missing(self, missing: Missing) -> MissingShown:
+        line, port = missing.line, missing.port
+        return {
+            "direction": missing.direction,
+            "resource": self._links.to("network_ports", port.pk, self._names[port.pk]),
+            "security_groups": list(map(self._links.group, self._reachability.groups_of(port))),
+            "firewall_rule": {
+                "direction": line.direction,
+                "network_protocol": missing.family,
+                "host_protocol": line.service.host_protocol,
+                "port": line.service.port,
+                "end_port": line.service.end_port,
+                "source_ip_range": line.other_side.source_ip_range,
+            },
+        }
+
+    def _unknown(self, line: Line) -> UnknownShown:
+        rule = next(iter(sorted(line.because_of)), None)
+        name = line.other_side.source_name or self._links.name(line.other_side.source_security_group)
+        message = messages.not_known(name) if line.addresses is None else messages.service_not_known(line.service)
+        reason = self._links.reason(rule) if rule else None
+        return {
+            "security_group": reason["security_group"] if reason else None,
+            "firewall_rule": reason["firewall_rule"] if reason else None,
+            "message": message,
+        }
+
+
+def _address(address: Address | None) -> str | None:
+    return None if address is None else text_of(address.number)
