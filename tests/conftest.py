@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from hypothesis import settings
 
 from tests import cast
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 pytest_plugins = ["tests.live.endpoints", "tests.live.openstack", "tests.clouds", "tests.threads"]
 

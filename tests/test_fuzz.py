@@ -59,7 +59,7 @@ def test_an_operation_answers_as_the_schema_says(label: str, mode: GenerationMod
     operation = OPERATIONS[label]
 
     @given(case=operation.as_strategy(mode, path_parameters=existing(admin_client, operation.path)))
-    @settings(max_examples=2, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2, derandomize=True, suppress_health_check=list(HealthCheck))
     def answers(case: Any) -> None:
         case.call_and_validate(auth=("admin", "password"))
 

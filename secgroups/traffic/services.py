@@ -67,6 +67,10 @@ class Service(NamedTuple):
         return cls(name, start >> 8) if is_type else None
 
 
+def whole_protocol(number: int) -> Range:
+    return number << 16, number << 16 | _LAST_DETAIL
+
+
 def services_in(services: Range) -> Iterator[Service]:
     """The fewest services that together are this range."""
     first, last = services

@@ -120,7 +120,5 @@ def test_there_is_never_more_than_one_writer(monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() != clocks.monotonic()
     run_state_machine_as_test(
         type("History", (LeaseHistories,), {"clocks": clocks}),
-        settings=settings(
-            max_examples=200, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=200, stateful_step_count=20, suppress_health_check=list(HealthCheck)),
     )

@@ -195,7 +195,5 @@ def test_nothing_is_lost(guarded: bool, cast: Cast, cloud: MemoryCloud, clock: C
     world = {"cast": cast, "cloud": cloud, "guarded": guarded}
     run_state_machine_as_test(
         type("History", (Histories,), world),
-        settings=settings(
-            max_examples=60, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=60, stateful_step_count=12, suppress_health_check=list(HealthCheck)),
     )

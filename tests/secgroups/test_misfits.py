@@ -178,7 +178,7 @@ def of_ec2(draw: Callable[[Any], Any]) -> Inventory:
 
 
 @pytest.mark.parametrize("read", [of_openstack, of_ec2])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_text_in_any_value(read: Any, data: st.DataObject, cast: Cast, cloud: MemoryCloud) -> None:
     inventory = read(data.draw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.drivers.values import EVERYBODY, Group, Port
@@ -43,9 +43,6 @@ some_changes = st.lists(
 ).map(lambda changes: [replace(change, id=number) for number, change in enumerate(changes)])
 minima = st.sampled_from([0, 1])
 
-#: Nothing here depends on how busy the machine is.
-unhurried = settings(deadline=None)
-
 
 def after(made: Plan, ports: list[Port]) -> list[Port]:
     """The ports once a cloud did what the plan writes."""
@@ -79,7 +76,6 @@ def by_hand(ports: list[Port], changes: list[Change], minimum: int) -> dict[str,
     return now
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima)
 def test_changes_folded_into_one_plan_come_to_the_same_as_one_after_the_other(
     ports: list[Port], changes: list[Change], minimum: int
@@ -88,7 +84,6 @@ def test_changes_folded_into_one_plan_come_to_the_same_as_one_after_the_other(
     assert as_sets(folded) == by_hand(ports, changes, minimum)
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima)
 def test_there_is_one_outcome_of_each_change(ports: list[Port], changes: list[Change], minimum: int) -> None:
     outcomes = plan("vm-1", ports, changes, minimum=minimum).outcomes
@@ -96,7 +91,6 @@ def test_there_is_one_outcome_of_each_change(ports: list[Port], changes: list[Ch
     assert all(outcome.written == () for outcome in outcomes.values() if outcome.status == "Error")
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima)
 def test_once_it_is_written_nothing_is_left_to_write(
     ports: list[Port], changes: list[Change], minimum: int
@@ -105,21 +99,18 @@ def test_once_it_is_written_nothing_is_left_to_write(
     assert not list(made.writes(after(made, ports)))
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima)
 def test_what_is_written_names_each_group_once(ports: list[Port], changes: list[Change], minimum: int) -> None:
     for _, groups in plan("vm-1", ports, changes, minimum=minimum).writes(ports):
         assert len(set(groups)) == len(groups) >= minimum
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima)
 def test_undone_brings_everything_back(ports: list[Port], changes: list[Change], minimum: int) -> None:
     made = plan("vm-1", ports, changes, minimum=minimum)
     assert as_sets(after(made.undone(ports), after(made, ports))) == as_sets(ports)
 
 
-@unhurried
 @given(ports_of_an_instance, some_changes, minima, st.lists(group_refs, min_size=3, max_size=3))
 def test_no_group_is_touched_that_no_change_names(
     ports: list[Port], changes: list[Change], minimum: int, others: list[tuple[str, ...]]

@@ -31,7 +31,6 @@ VPCS = ["vpc-1", "vpc-2", "vpc-unlisted"]
 NAMES = ["web", "db"]
 PROPERTY = settings(
     max_examples=max(5, EXAMPLES // 4),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

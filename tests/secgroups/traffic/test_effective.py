@@ -65,7 +65,7 @@ def unknown(line: Line) -> set[int]:
 
 def openings(*lines: Line) -> set[tuple[str, int, int, int]]:
     """What lines let through: by port, by service, by address. What is unknown is one member of its own."""
-    opened = set()
+    opened: set[tuple[str, int, int, int]] = set()
     for line in lines:
         addresses = unknown(line) if line.addresses is None else members(line.addresses.ranges)
         first, last = line.service.range() or (-1, -1)

@@ -101,7 +101,7 @@ def queries() -> st.SearchStrategy[Query]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(rows(), queries())
 def test_a_page_of_a_filtered_and_sorted_list_is_what_plain_python_makes_of_it(
     rows: list[Row], query: Query

@@ -154,7 +154,7 @@ def patterns() -> st.SearchStrategy[str]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(patterns(), st.lists(st.text("abB1ä. \n", max_size=6), min_size=1, max_size=6))
 def test_any_pattern_finds_what_python_finds(pattern: str, texts: list[str]) -> None:
     reference = re.compile(pattern.replace("$", r"\Z"), re.ASCII | re.DOTALL)
