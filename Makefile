@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-walks test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -19,6 +19,12 @@ test: setup
 # Every page and address in one process: too slow to wait for after each change.
 test-walks: setup
 	$(PYTEST) -m walk
+
+# What the API says that rules let through, beside what enforces them. `tests/oracles/install` brings that, as root.
+test-oracles: export ORACLES ?= $(CURDIR)/var/oracles
+test-oracles: setup
+	tests/oracles/install $(ORACLES)
+	$(PYTEST) -m oracle
 
 # The whole service as processes, on its embedded defaults.
 test-e2e: setup
