@@ -16,7 +16,7 @@ from inventory.rest.http.views import ApiView
 from inventory.rest.resources import Viewer, get_resource_type
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
-from secgroups.analysis.reachability import LOOKUPS, Reachability, Side, outside, resource
+from secgroups.analysis.reachability import INTERNET, LOOKUPS, Reachability, Side, outside, resource
 from secgroups.api.links import Link, Links, NamedLink, Reason
 from secgroups.traffic.addresses import text_of
 from secgroups.traffic.effective import Line
@@ -25,6 +25,21 @@ from secgroups.traffic.services import Service
 
 #: How many paths an answer shows.
 PATHS = 100
+#: What a side can be. The address of a resource may be longer (`https://.../api/instances/3`).
+SIDE = {
+    "type": "string",
+    "anyOf": [
+        {"const": INTERNET},
+        {"pattern": rf"^({'|'.join(LOOKUPS)})/[1-9][0-9]{{0,9}}$"},
+        {"format": "ipv4"},
+        {"format": "ipv6"},
+        {"pattern": r"^((0|[1-9][0-9]?)\.){3}(0|[1-9][0-9]?)/(0|[12]?[1-9]|3[0-2])$"},
+    ],
+}
+PROTOCOL = {
+    "type": "string",
+    "anyOf": [{"enum": sorted(NUMBERS)}, {"pattern": "^(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$"}],
+}
 
 
 class _Named(TypedDict):
@@ -126,9 +141,9 @@ class ReachabilityView(ApiView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("from", required=True, description=capfirst(f"{messages.SIDES}.")),
-            OpenApiParameter("to", required=True, description=capfirst(f"{messages.SIDES}.")),
-            OpenApiParameter("protocol", description="Without it, the answer is about every service."),
+            OpenApiParameter("from", SIDE, required=True, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("to", SIDE, required=True, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("protocol", PROTOCOL, description="Without it, the answer is about every service."),
             OpenApiParameter("port", {"type": "integer", "minimum": 0, "maximum": 65535}),
         ],
         responses={200: schema_of(ReachabilityShown)},

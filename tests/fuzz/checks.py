@@ -24,11 +24,14 @@ UNKNOWABLE = (
     b"has host bits set",
     b"It must be a time between",
     b"You are not in group",
+    b"At least one of from and to",
 )
 #: What must fit together of a provider, each of which is good alone.
 DEPENDENT = (
     b"the role default",
     b"is given twice",
+    b"The parameter port needs a protocol",
+    b"of the parameter port is not a port",  # of ICMP, it is a type
     b"several kinds",
     b"requires a hostname",
     b"requires one",
