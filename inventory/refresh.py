@@ -93,6 +93,14 @@ class Refresh:
             return owners() if kind == "cloud_tenants" else None
         return ~Q(**{f"{tenant}__in": covered})
 
+    def untold(self, kind: str, model: type[Row], attribute: str) -> QuerySet[Row]:
+        """The rows of a kind whose attribute may be incomplete in this read."""
+        rows = model._default_manager.filter(provider=self.provider)
+        if attribute in self.inventory.untold and not self.force:
+            return rows
+        hidden = self.hidden(kind, "cloud_tenant__ems_ref")
+        return rows.filter(hidden) if hidden else rows.none()
+
     def known(self, model: type[Row], refs: Iterable[str | None]) -> dict[str, int]:
         """The ids of rows that are referred to but were not read; empty for a full read."""
         return ids_of(model, self.provider, refs) if self.scope else {}

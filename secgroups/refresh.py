@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import ManyToManyField, OuterRef, Q, QuerySet, Subquery
 
-from inventory.db.bulk import batches, copy_rows
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
 from inventory.mapping import NO_IDS, Columns, Ids
 from inventory.models import Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
+from inventory.relations import relate
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
 from secgroups.messages import in_left_out
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -25,7 +26,7 @@ from secgroups.rules import with_lost_source
 def bring_in_groups(refresh: Refresh) -> None:
     inventory = refresh.inventory
     groups = _placed(refresh)
-    shared = _untold_of(refresh, "shared_with").filter(shared=True)
+    shared = refresh.untold("security_groups", SecurityGroup, "shared_with").filter(shared=True)
     shared_refs = set(shared.values_list("ems_ref", flat=True))
     refs = chain(
         (ref for port in inventory.ports for ref in port.group_refs),
@@ -52,15 +53,6 @@ def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
     FirewallRule.objects.filter(source_security_group__in=groups).update(source_ip_range=Subquery(ref))
 
 
-def _untold_of(refresh: Refresh, attribute: str) -> QuerySet[SecurityGroup]:
-    """The groups whose attribute may be incomplete in this read."""
-    groups = SecurityGroup.objects.filter(provider=refresh.provider)
-    if attribute in refresh.inventory.untold and not refresh.force:
-        return groups
-    hidden = refresh.hidden("security_groups", "cloud_tenant__ems_ref")
-    return groups.filter(hidden) if hidden else groups.none()
-
-
 def _placed(refresh: Refresh) -> list[Group]:
     """The groups, except those whose network was left out, which would look confined to no network."""
     left_out, placed = refresh.findings.stays("cloud_networks"), []
@@ -76,32 +68,19 @@ def _placed(refresh: Refresh) -> list[Group]:
 
 def bring_in_shares(refresh: Refresh) -> None:
     """Which tenants may use other tenants' groups."""
-    _bring_in_relation(refresh, "shared_with", SecurityGroup.shared_with.through, refresh.tenants)
+    _relate(refresh, "shared_with", SecurityGroup.shared_with.field, refresh.tenants)
 
 
 def bring_in_associations(refresh: Refresh) -> None:
     """In which other networks groups may be used."""
-    _bring_in_relation(
-        refresh, "associated_network_refs", SecurityGroup.associated_networks.through, refresh.networks
-    )
+    _relate(refresh, "associated_network_refs", SecurityGroup.associated_networks.field, refresh.networks)
 
 
-def _bring_in_relation(refresh: Refresh, attribute: str, through: type[Model], ids: Mapping[str, int]) -> None:
-    """Relate each group to exactly the refs in its `attribute` that have rows (`ids`)."""
-    columns = [field.attname for field in through._meta.concrete_fields if field.is_relation]
-    recorded = (group for group in refresh.inventory.groups if group.ref in refresh.groups)
-    groups: dict[int, Iterable[str]] = {refresh.groups[group.ref]: getattr(group, attribute) for group in recorded}
-    desired = {(group, ids[ref]) for group, refs in groups.items() for ref in refs if ref in ids}
-    manager = through._default_manager
-    links = manager.filter(securitygroup__provider=refresh.provider)
-    if refresh.scope:
-        links = links.filter(securitygroup__in=groups)
-    existing = {(group, related): pk for pk, group, related in links.values_list("pk", *columns)}
-    untold = set(_untold_of(refresh, attribute).values_list("pk", flat=True))
-    lost = {pair for pair in existing.keys() - desired if pair[0] not in untold}
-    for gone in batches(map(existing.__getitem__, lost)):
-        manager.filter(pk__in=gone).delete()
-    copy_rows(through, columns, desired - existing.keys())
+def _relate(
+    refresh: Refresh, attribute: str, field: ManyToManyField[Any, Any], related: Mapping[str, int]
+) -> None:
+    groups = refresh.inventory.groups
+    relate(refresh, "security_groups", groups, attribute, field, rows=refresh.groups, related=related)
 
 
 def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:

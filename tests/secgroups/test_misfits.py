@@ -93,6 +93,18 @@ class TestWhatDoesNotFit:
         assert task.message.count("was left unchanged") == 3
         assert task.message.endswith("; and 3 more.")
 
+    def test_a_group_keeps_whom_it_is_shared_with_and_where_it_may_be_used(
+        self, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        web, other = cast.staging.web, actors.tenant(cast.acme, "other")
+        web.shared_with.add(other)
+        web.associated_networks.add(cast.production.network)
+        cloud.tenant_list.append(Tenant(other.ems_ref, other.name))
+        cloud.group_list = [replace(group, tenant_ref="\0") for group in cloud.group_list]
+        refreshed(cast.acme)
+        assert web.shared_with.get() == other
+        assert web.associated_networks.get() == cast.production.network
+
     def test_nothing_of_a_kind_goes_where_one_can_not_be_told(self, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.instance_list = [replace(one, ref=None) for one in cloud.instance_list[:1]]  # type: ignore[arg-type]
         assert refreshed(cast.acme).status == "Warn"
