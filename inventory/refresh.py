@@ -291,7 +291,7 @@ def _with_lost_ports(inventory: Inventory, driver: Driver, known_ports: set[str]
         return inventory
     recovered = driver.inventory_of_ports(lost)
     ports, misfits = (*inventory.ports, *recovered.ports), (*inventory.misfits, *recovered.misfits)
-    return replace(inventory, ports=ports, misfits=misfits)
+    return replace(inventory, ports=ports, misfits=misfits, untold=inventory.untold | recovered.untold)
 
 
 @transaction.atomic

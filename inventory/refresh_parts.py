@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -13,6 +14,7 @@ from inventory.db.bulk import among, batches
 from inventory.drivers.values import Group, Network, Port, Tenant
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Vm
 from inventory.refresh import Refresh
+from inventory.relations import relate
 
 
 def bring_in_tenants(refresh: Refresh) -> None:
@@ -34,6 +36,7 @@ def bring_in_networks(refresh: Refresh) -> None:
     refs = (resource.network_ref for resource in resources)
     unlisted = _unlisted(refresh, "cloud_networks", CloudNetwork, inventory.networks, refs)
     associated = (ref for group in inventory.groups for ref in group.associated_network_refs)
+    peers = (ref for network in inventory.networks for ref in network.peer_refs)
     refresh.networks = refresh.reconcile(
         "cloud_networks",
         CloudNetwork,
@@ -41,7 +44,15 @@ def bring_in_networks(refresh: Refresh) -> None:
         CloudNetwork.mapping.columns({"tenant_ref": refresh.tenants}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
-    refresh.networks |= refresh.known(CloudNetwork, associated)
+    refresh.networks |= refresh.known(CloudNetwork, chain(associated, peers))
+
+
+def bring_in_peers(refresh: Refresh) -> None:
+    """Which networks are peered."""
+    networks, field = refresh.inventory.networks, CloudNetwork.peers.field
+    relate(
+        refresh, "cloud_networks", networks, "peer_refs", field, rows=refresh.networks, related=refresh.networks
+    )
 
 
 def _unlisted(
@@ -86,7 +97,7 @@ def bring_in_ports(refresh: Refresh) -> None:
     refresh.ports = refresh.reconcile(
         "network_ports",
         NetworkPort,
-        refresh.inventory.ports,
+        _with_known_addresses(refresh),
         NetworkPort.mapping.columns(
             {
                 "instance_ref": refresh.instances,
@@ -96,4 +107,16 @@ def bring_in_ports(refresh: Refresh) -> None:
         ),
         within=within and within | Q(ems_ref__in=refresh.known_ports),
         newer=Q(groups_read_on__gt=refresh.read_on),
+    )
+
+
+def _with_known_addresses(refresh: Refresh) -> Iterable[Port]:
+    """The ports. Those whose public addresses may be untold keep the known ones."""
+    rows = refresh.untold("network_ports", NetworkPort, "public_ip_addresses").exclude(public_ipaddresses=[])
+    known: dict[str, list[str]] = dict(rows.values_list("ems_ref", "public_ipaddresses"))
+    return (
+        replace(port, public_ip_addresses=tuple(known[port.ref]))
+        if port.ref in known and not port.public_ip_addresses
+        else port
+        for port in refresh.inventory.ports
     )

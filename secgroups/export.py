@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
 from inventory.db.expressions import ByCodePoint
-from inventory.drivers.values import Port
+from inventory.drivers.values import Network, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.querysets import OwnedQuerySet
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -29,7 +30,7 @@ def exported(provider: Provider) -> Mapping[str, Iterator[object]]:
     """The parts of `values.Inventory`, each sorted by ref, an order that refreshes don't change."""
     return {
         "tenants": _of(provider, CloudTenant.objects.all()).as_values(),
-        "networks": _of(provider, CloudNetwork.objects.all()).as_values(),
+        "networks": _networks(provider),
         "groups": _of(provider, SecurityGroup.objects.all(), *RELATED).as_values(),
         "rules": _of(provider, FirewallRule.objects.all()).as_values(),
         "instances": _of(provider, Vm.objects.instances()).as_values(),
@@ -39,6 +40,15 @@ def exported(provider: Provider) -> Mapping[str, Iterator[object]]:
 
 def _of(provider: Provider, rows: Rows, *then: str) -> Rows:
     return rows.filter(provider=provider).order_by(*map(ByCodePoint, ("ems_ref", *then)))
+
+
+def _networks(provider: Provider) -> Iterator[Network]:
+    pairs = _of(provider, CloudNetwork.objects.filter(peers__isnull=False), "peers__ems_ref")
+    peers: defaultdict[str, list[str]] = defaultdict(list)
+    for ref, peer in pairs.values_list("ems_ref", "peers__ems_ref"):
+        peers[ref].append(peer)
+    for network in _of(provider, CloudNetwork.objects.all()).as_values():
+        yield replace(network, peer_refs=tuple(peers[network.ref]))
 
 
 def _ports(provider: Provider) -> Iterator[Port]:

@@ -195,6 +195,7 @@ INVENTORY_FILE_LIMIT = number(env, "INVENTORY_FILE_LIMIT", default=100)
 REFRESH_PARTS = [
     "inventory.refresh_parts.bring_in_tenants",
     "inventory.refresh_parts.bring_in_networks",
+    "inventory.refresh_parts.bring_in_peers",
     "inventory.refresh_parts.bring_in_instances",
     "inventory.refresh_parts.bring_in_ports",
     "secgroups.refresh.bring_in_groups",

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from inventory.drivers.boundary import PARTS
 from inventory.drivers.values import Instance, Inventory
 from inventory.mapping import ValueMapping
-from inventory.models import NetworkPort, Vm
+from inventory.models import CloudNetwork, NetworkPort, Vm
 from secgroups.models import FirewallRule, SecurityGroup
 from tests.secgroups.test_export import EVERYTHING
 
@@ -28,11 +28,14 @@ MAPPED = [model for model in apps.get_models() if hasattr(model, "mapping") and 
 APART: dict[Any, set[str]] = {
     NetworkPort: {"group_refs", "revision"},
     SecurityGroup: {"shared_with", "associated_network_refs"},
+    CloudNetwork: {"peer_refs"},
 }
 #: Columns that the admin shows as something else; a name is the title of the page.
 SHOWN_AS = {
     "name": None,
     "ipaddresses": "addresses",
+    "public_ipaddresses": "public_addresses",
+    "allowed_address_pairs": "address_pairs",
     "host_protocol": "protocol",
     "network_protocol": "protocol",
     "port": "ports",
@@ -134,7 +137,7 @@ def test_a_row_is_read_and_written_by_name() -> None:
 def test_a_tuple_is_a_list_in_its_column() -> None:
     port = EVERYTHING.ports[0]
     row = NetworkPort.mapping.columns().named(port)
-    assert row["ipaddresses"] == ["10.0.0.1"]
+    assert row["ipaddresses"] == ["10.0.0.1", "198.51.100.1"]
     assert "vm_id" not in row
     held = [row.get(path, getattr(port, name)) for name, path in NetworkPort.mapping.paths.items()]
     assert NetworkPort.mapping.value(held, group_refs=port.group_refs) == port

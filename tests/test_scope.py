@@ -101,7 +101,11 @@ def others(kind: str, kept: Planted) -> Callable[[], Planted]:
         Task.objects.create(name="meadow", queue="vms/2", provider=meadow.provider, vm=meadow.vm, state="Finished")
         Membership.objects.create(security_group=kept.db, network_port=meadow.port, vm=kept.vm)
         Membership.objects.create(security_group=meadow.db, network_port=kept.port, vm=kept.vm)
-        change(meadow.port, vm=kept.vm, cloud_network=kept.network, ipaddresses=["10.9.9.9"])
+        addresses = {"ipaddresses": ["10.9.9.9", "52.9.9.9"], "public_ipaddresses": ["52.9.9.9"]}
+        change(
+            meadow.port, vm=kept.vm, cloud_network=kept.network, allowed_address_pairs=["10.9.0.0/16"], **addresses
+        )
+        kept.network.peers.add(meadow.network)
         change(meadow.db, cloud_network=kept.network)
         kept.db.shared_with.add(meadow.tenant)
         if kind == "providers":  # else they would be the reader's

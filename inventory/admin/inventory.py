@@ -17,6 +17,14 @@ class PortColumns:
     def addresses(self, port: NetworkPort) -> str:
         return ", ".join(port.ipaddresses)
 
+    @admin.display(description="Public IP addresses")
+    def public_addresses(self, port: NetworkPort) -> str:
+        return ", ".join(port.public_ipaddresses)
+
+    @admin.display(description="Allowed address pairs")
+    def address_pairs(self, port: NetworkPort) -> str:
+        return ", ".join(port.allowed_address_pairs)
+
 
 @admin.register(CloudTenant)
 class CloudTenantAdmin(ReadOnly, RefreshableAdmin[CloudTenant]):
@@ -43,8 +51,16 @@ class CloudNetworkAdmin(ReadOnly, LinkedAdmin[CloudNetwork]):
 class PortInline(PortColumns, ReadOnly, admin.TabularInline[NetworkPort, Vm]):
     model = NetworkPort
     fk_name = "vm"
-    fields = ["status", "cloud_network", "mac_address", "addresses", "port_security_enabled"]
-    readonly_fields = ["addresses"]
+    fields = [
+        "status",
+        "cloud_network",
+        "mac_address",
+        "addresses",
+        "public_addresses",
+        "address_pairs",
+        "port_security_enabled",
+    ]
+    readonly_fields = ["addresses", "public_addresses", "address_pairs"]
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[NetworkPort]:
@@ -60,6 +76,7 @@ class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
         Linked("cloud_tenant"),
         "power_state",
         "addresses",
+        "public_addresses",
     ]
     list_filter = [("provider", ProviderFilter), "power_state", ("cloud_tenant", LinkFilter)]
     search_fields = ["name", "ems_ref", "uid_ems", "guid"]
@@ -100,19 +117,32 @@ class VmAdmin(ReadOnly, RefreshableAdmin[Vm]):
     def addresses(self, vm: Vm) -> str:
         return ", ".join(address for port in vm.network_ports.all() for address in port.ipaddresses)
 
+    @admin.display(description="Public IP addresses")
+    def public_addresses(self, vm: Vm) -> str:
+        return ", ".join(address for port in vm.network_ports.all() for address in port.public_ipaddresses)
+
 
 @admin.register(NetworkPort)
 class NetworkPortAdmin(PortColumns, ReadOnly, LinkedAdmin[NetworkPort]):
-    list_display = ["__str__", Linked("vm"), Linked("cloud_network"), "addresses", "mac_address", "status"]
+    list_display = [
+        "__str__",
+        Linked("vm"),
+        "device_owner",
+        Linked("cloud_network"),
+        "addresses",
+        "public_addresses",
+        "mac_address",
+        "status",
+    ]
     list_filter = [("provider", ProviderFilter), "status", ("vm", LinkFilter), ("cloud_network", LinkFilter)]
     search_fields = ["name", "ems_ref", "mac_address", "vm__name"]
     ordering = ["ems_ref"]
     fields = [
         ("name", "ems_ref"),
-        "vm",
+        ("vm", "device_owner", "requester_managed"),
         ("provider", "cloud_tenant", "cloud_network"),
-        ("mac_address", "addresses"),
+        ("mac_address", "addresses", "public_addresses", "address_pairs"),
         ("status", "port_security_enabled"),
         "groups_read_on",
     ]
-    readonly_fields = ["addresses"]
+    readonly_fields = ["addresses", "public_addresses", "address_pairs"]

@@ -7,6 +7,9 @@ from inventory.rest.resources import Costly, TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 
+#: The columns that are lists of addresses or CIDRs.
+ADDRESSES = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
+
 
 class NetworkPortSerializer(ResourceSerializer):
     ems_id = IdField(source="provider_id")
@@ -24,6 +27,8 @@ class NetworkPortSerializer(ResourceSerializer):
             "mac_address",
             "status",
             "port_security_enabled",
+            "device_owner",
+            "requester_managed",
         ]
 
 
@@ -34,10 +39,10 @@ class NetworkPortViewSet(CollectionViewSet):
     queryset = NetworkPort.objects.connected()
     serializer_class = NetworkPortSerializer
     computed = {
-        "ipaddresses": F("ipaddresses"),
+        **{name: F(name) for name in ADDRESSES},
         "effective_rules": Costly("secgroups.api.effective_rules.of_ports"),
     }
-    lists = {"ipaddresses": TextList("ipaddresses")}
+    lists = {name: TextList(name) for name in ADDRESSES}
     relations = {
         "device": ToOne("vms", "vm_id"),
         "security_groups": ToMany("security_groups", "network_ports", back="network_ports", few=True),

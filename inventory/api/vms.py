@@ -42,10 +42,14 @@ class VmSerializer(ResourceSerializer):
 
 def _addresses(vms: Sequence[int], viewer: Viewer, hrefs: Hrefs) -> Mapping[int, Mapping[str, list[str]]]:
     """The addresses of the ports of each VM, in the order of the ports."""
-    addresses: dict[int, dict[str, list[str]]] = {pk: {"ipaddresses": [], "mac_addresses": []} for pk in vms}
+    names = ("ipaddresses", "public_ipaddresses", "mac_addresses")
+    addresses: dict[int, dict[str, list[str]]] = {pk: {name: [] for name in names} for pk in vms}
     ports = NetworkPort.objects.visible_to(viewer.user).filter(vm__among=Numbers(vms)).order_by("pk")
-    for vm, ip_addresses, mac_address in ports.values_list("vm", "ipaddresses", "mac_address"):
-        addresses[vm]["ipaddresses"] += ip_addresses
+    for vm, every, public, mac_address in ports.values_list(
+        "vm", "ipaddresses", "public_ipaddresses", "mac_address"
+    ):
+        addresses[vm]["ipaddresses"] += every
+        addresses[vm]["public_ipaddresses"] += public
         addresses[vm]["mac_addresses"] += filter(None, [mac_address])
     return addresses
 
@@ -66,11 +70,13 @@ class VmViewSet(RefreshMixin):
     computed = {
         "total_security_groups": RelatedCount(Vm, "security_groups"),
         "ipaddresses": _addresses,
+        "public_ipaddresses": _addresses,
         "mac_addresses": _addresses,
         "effective_rules": Costly("secgroups.api.effective_rules.of_vms"),
     }
     lists = {
         "ipaddresses": TextList("ipaddresses", NetworkPort, "vm"),
+        "public_ipaddresses": TextList("public_ipaddresses", NetworkPort, "vm"),
         "mac_addresses": TextList("mac_address", NetworkPort, "vm"),
     }
     relations = {

@@ -104,10 +104,13 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Network:
+    """A network. `peer_refs` are the networks that it is peered with (EC2: VPC peering connections)."""
+
     ref: Id
     name: Name
     cidr: Cidr | None = None
     tenant_ref: Ref | None = None
+    peer_refs: tuple[Id, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,15 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A network interface with the refs of its groups. `revision` is for compare-and-swap writes."""
+    """A network interface with the refs of its groups. `revision` is for compare-and-swap writes.
+
+    `ip_addresses` are all of its addresses. Those in `public_ip_addresses` are translated to it from outside (EC2:
+    associations, OpenStack: floating addresses), and are last. With port security, a port may also send from its
+    `allowed_address_pairs` (OpenStack), which are addresses or CIDRs.
+
+    `device_owner` says what it belongs to, in the cloud's own word (`compute:nova`, `nat_gateway`). If it is
+    `requester_managed`, a service of the cloud manages it, and only that service may write it.
+    """
 
     ref: Id
     name: Name | None = None
@@ -205,6 +216,21 @@ class Port:
     group_refs: tuple[Id, ...] = ()
     port_security_enabled: bool = True
     revision: Ref | None = None
+    public_ip_addresses: tuple[Address, ...] = ()
+    allowed_address_pairs: tuple[Cidr, ...] = ()
+    device_owner: Word | None = None
+    requester_managed: bool = False
+
+    def __post_init__(self) -> None:
+        addresses, public = self.ip_addresses, self.public_ip_addresses
+        if public and isinstance(addresses, tuple) and isinstance(public, tuple):  # `boundary` checks other types
+            missing = (address for address in public if address not in addresses)
+            object.__setattr__(self, "ip_addresses", (*addresses, *missing))
+
+    @property
+    def own_ip_addresses(self) -> tuple[str, ...]:
+        """The addresses that it has itself."""
+        return tuple(address for address in self.ip_addresses if address not in self.public_ip_addresses)
 
 
 #: Values that belong to a tenant.
@@ -250,8 +276,9 @@ class Inventory:
     """The inventory of a provider at one time, complete or within a `Scope`.
 
     `misfits` has the values that differ from the cloud. Credentials may see only a part: `covered` has, by type,
-    the tenants whose things are visible, and `untold` the attributes of groups that are incomplete. Missing things
-    are only evidence within these limits.
+    the tenants whose things are visible, and `untold` the attributes that are incomplete (`shared_with`,
+    `associated_network_refs`, `peer_refs`, `public_ip_addresses`). Missing things are only evidence within these
+    limits.
     """
 
     tenants: tuple[Tenant, ...] = ()

@@ -18,9 +18,17 @@ class CloudNetwork(models.Model):
     name = models.CharField(max_length=NAME_LENGTH)
     cidr = models.CharField(max_length=64, null=True, blank=True)
     cloud_tenant = models.ForeignKey(CloudTenant, models.SET_NULL, null=True, related_name="cloud_networks")
+    #: The networks that it is peered with (EC2: VPC peering connections).
+    peers = models.ManyToManyField("self", blank=True)
 
     objects = OwnedQuerySet.as_manager()
-    mapping = ValueMapping(Network, ref="ems_ref", tenant_ref="cloud_tenant__ems_ref")
+    mapping = ValueMapping(
+        Network,
+        ref="ems_ref",
+        tenant_ref="cloud_tenant__ems_ref",
+        # Stored in `peers`.
+        excluded=("peer_refs",),
+    )
 
     class Meta:
         ordering = ["id"]

@@ -28,6 +28,13 @@ class NetworkPort(models.Model):
     mac_address = models.CharField(max_length=32, null=True, blank=True)
     status = models.CharField(max_length=64, null=True, blank=True)
     ipaddresses = models.JSONField(default=list)
+    #: Those of `ipaddresses` that are translated to it from outside.
+    public_ipaddresses = models.JSONField(default=list)
+    allowed_address_pairs = models.JSONField(default=list)
+    device_owner = models.CharField(max_length=64, null=True, blank=True)
+    requester_managed = models.BooleanField(
+        default=False, help_text="A service of the cloud manages it. Others may not write it."
+    )
     port_security_enabled = models.BooleanField(default=True)
     #: When this port's groups were read from the cloud. An older read never replaces a newer one.
     groups_read_on = models.DateTimeField(null=True)
@@ -40,6 +47,7 @@ class NetworkPort(models.Model):
         tenant_ref="cloud_tenant__ems_ref",
         network_ref="cloud_network__ems_ref",
         ip_addresses="ipaddresses",
+        public_ip_addresses="public_ipaddresses",
         # Groups are memberships. A revision is only valid for a write right after the read.
         excluded=("group_refs", "revision"),
     )

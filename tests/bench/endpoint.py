@@ -54,6 +54,8 @@ def port_of(port: Port) -> Item:
         "security_groups": list(port.group_refs),
         "port_security_enabled": True,
         "revision_number": 3,
+        "device_owner": "compute:nova",
+        "allowed_address_pairs": [],
     }
 
 
@@ -85,6 +87,7 @@ LISTS: dict[str, Callable[[], list[Item]]] = {
     "/network/v2.0/networks": lambda: [{"id": "n-1", "name": "network", "project_id": "t-1"}],
     "/network/v2.0/subnets": lambda: [{"id": "s-1", "network_id": "n-1", "cidr": "10.0.0.0/8"}],
     "/network/v2.0/rbac-policies": list,
+    "/network/v2.0/floatingips": list,
 }
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from inventory.drivers.boundary import PARTS
-from inventory.drivers.values import Inventory, Scope
+from inventory.drivers.values import Scope
 from inventory.guard import TooManyGone
-from inventory.models import CallRate, Provider, Task, Vm
+from inventory.models import CallRate, CloudNetwork, NetworkPort, Provider, Task, Vm
 from inventory.refresh import refresh
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.plan import Action
@@ -45,6 +45,8 @@ class Site(ABC):
 
     provider: Provider
     faults: FaultProxy
+    #: What the port of an instance belongs to, in the cloud's word.
+    owner: str
     #: The write of a port's groups, and the deletion of a group, in the words of the proxy.
     write: str
     deletion: str
@@ -72,6 +74,18 @@ class Site(ABC):
 
     @abstractmethod
     def end(self, instance: str) -> None: ...
+
+    def publish(self, port: str) -> str:
+        """Have a public address translated to a port."""
+        raise NotImplementedError
+
+    def withdraw(self, port: str) -> None:
+        """Undo that."""
+        raise NotImplementedError
+
+    def peered(self) -> tuple[str, str]:
+        """Make two networks that are peered."""
+        raise NotImplementedError
 
     @abstractmethod
     def throttle(self) -> None:
@@ -457,6 +471,8 @@ class DriverContract:
         assert (vm.power_state, vm.vendor) == ("on", site.provider.driver().vendor)
         assert {port.ems_ref for port in vm.network_ports.all()} == set(site.ports(instance))
         assert {port.cloud_network is not None for port in vm.network_ports.all()} == {True}
+        owners = set(vm.network_ports.values_list("device_owner", "requester_managed", "port_security_enabled"))
+        assert owners == {(site.owner, False, True)}
         assert list(memberships(vm).values()) == [{web, db}] * 2
         group = site.known(web)
         assert (group.name, group.cloud_tenant) == ("web", vm.cloud_tenant)
@@ -486,7 +502,37 @@ class DriverContract:
         driver = site.provider.driver()
         whole = {port.ref: port for port in driver.inventory().ports}
         found = driver.inventory_of_ports([first])
-        assert asdict(found) == asdict(Inventory(ports=(whole[first],)))
+        assert (found.ports, found.misfits) == ((whole[first],), ())
+
+    def test_public_addresses_are_told_apart_and_survive_a_change(self, site: Site) -> None:
+        web = site.group("web")
+        site.group("db")
+        instance = site.instance(web)
+        site.read()
+        [port] = site.ports(instance)
+        own = self.addresses(port)[0]
+        address = site.publish(port)
+        for scope in (None, Scope("instance", instance), Scope("security_group", web)):
+            refresh(site.provider, Grip(), scope=scope)
+            assert self.addresses(port) == ([*own, address], [address]), scope
+        if site.provider.driver().supports_security_groups:
+            assert [task.status for task in site.change(instance, "add", "db")] == ["Ok"]
+            assert self.addresses(port) == ([*own, address], [address])
+        site.withdraw(port)
+        refresh(site.provider, Grip(), scope=Scope("instance", instance))
+        assert self.addresses(port) == (own, [])
+
+    def addresses(self, port: str) -> tuple[list[str], list[str]]:
+        """All addresses of a port, and the public ones, as the inventory has them."""
+        row = NetworkPort.objects.get(ems_ref=port)
+        return row.ipaddresses, row.public_ipaddresses
+
+    def test_peered_networks_are_known_as_such(self, site: Site) -> None:
+        one, other = site.peered()
+        site.read()
+        networks = CloudNetwork.objects.filter(provider=site.provider)
+        assert {network.ems_ref for network in networks.filter(peers__isnull=False)} == {one, other}
+        assert networks.get(ems_ref=one).peers.get().ems_ref == other
 
     def test_a_part_is_refreshed_without_the_rest(self, site: Site) -> None:
         web, db = site.group("web"), site.group("db")

@@ -57,6 +57,7 @@ def full(cast: Cast) -> Provider:
     FirewallRule.objects.update(source_security_group=site.db)
     site.web.shared_with.add(cast.tenant)
     site.web.associated_networks.add(cast.staging.network)
+    site.network.peers.add(cast.staging.network)
     slow_down(cast.acme, "DescribeInstances", None)
     Task.objects.create(
         name="Added web",

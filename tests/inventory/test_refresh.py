@@ -112,11 +112,11 @@ def statements_of_a_refresh(cast: Cast, cloud: MemoryCloud, prefix: str, count: 
 def test_the_number_of_statements_does_not_grow_with_the_inventory(cast: Cast, cloud: MemoryCloud) -> None:
     few, many = (statements_of_a_refresh(cast, cloud, str(count), count) for count in (1, 60))
     assert few == many
-    # The provider twice, six kinds of rows, shares, associations, the lock of the groups, memberships, two
+    # The provider twice, six kinds of rows, peers, shares, associations, the lock of the groups, memberships, two
     # savepoints, the outcome.
-    assert many[1] == 15
+    assert many[1] == 16
     # Keys and rows of four kinds; shares; ports locked, their memberships read and written.
-    assert many[0] == 15 + 2 * 4 + 1 + 3
+    assert many[0] == 16 + 2 * 4 + 1 + 3
 
 
 def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
@@ -356,7 +356,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 10
+    assert len(steps) == STEPS == 11
 
 
 @pytest.mark.parametrize(
@@ -478,6 +478,48 @@ class TestWhatTheCloudDoesNotList:
         group = SecurityGroup.objects.get(ems_ref="sg-new")
         assert group.cloud_tenant == CloudTenant.objects.get(ems_ref="t-new")
         assert group.cloud_network == CloudNetwork.objects.get(ems_ref="vpc-new")
+
+
+class TestPeers:
+    def peers(self) -> dict[str, set[str]]:
+        return {
+            network.ems_ref: {peer.ems_ref for peer in network.peers.all()}
+            for network in CloudNetwork.objects.all()
+        }
+
+    @pytest.mark.parametrize("named", ["both", "production", "staging"])
+    def test_they_are_brought_in_both_ways_whichever_names_the_other(
+        self, named: str, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        peers = {"vpc-production": ("vpc-staging", "vpc-elsewhere"), "vpc-staging": ("vpc-production",)}
+        cloud.network_list = [
+            replace(one, peer_refs=peers[one.ref]) if named in {one.name, "both"} else one
+            for one in cloud.network_list
+        ]
+        refresh(cast.acme, Grip())
+        assert self.peers() == {"vpc-production": {"vpc-staging"}, "vpc-staging": {"vpc-production"}}
+        cloud.network_list = [replace(one, peer_refs=()) for one in cloud.network_list]
+        refresh(cast.acme, Grip())
+        assert self.peers() == {"vpc-production": set(), "vpc-staging": set()}
+
+    def test_a_tenant_brings_those_of_its_networks_in_and_leaves_those_of_others(
+        self, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        other = actors.tenant(cast.acme, "other")
+        far, further = actors.network(other, "far"), actors.network(other, "further")
+        far.peers.add(further)
+        cast.production.network.peers.add(further)
+        cloud.network_list = [
+            replace(one, peer_refs=("vpc-far",)) if one.ref == "vpc-production" else one
+            for one in cloud.network_list
+        ]
+        refresh(cast.acme, Grip(), scope=Scope("cloud_tenant", "t-account"))
+        assert self.peers() == {
+            "vpc-production": {"vpc-far"},
+            "vpc-far": {"vpc-production", "vpc-further"},
+            "vpc-further": {"vpc-far"},
+            "vpc-staging": set(),
+        }
 
 
 class TestAssociations:

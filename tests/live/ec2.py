@@ -61,6 +61,16 @@ class Cast:
         made = self.api.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
         return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
+    def publish(self, interface: str) -> str:
+        """Associate a public address with an interface."""
+        made = self.api.allocate_address(Domain="vpc")
+        self.api.associate_address(AllocationId=made["AllocationId"], NetworkInterfaceId=interface)
+        return str(made["PublicIp"])
+
+    def peer(self, vpc: str, other: str) -> None:
+        made = self.api.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)["VpcPeeringConnection"]
+        self.api.accept_vpc_peering_connection(VpcPeeringConnectionId=made["VpcPeeringConnectionId"])
+
     def groups_of(self, port: Port) -> list[str]:
         found = self.api.describe_network_interfaces(NetworkInterfaceIds=[port.ref])["NetworkInterfaces"]
         return [group["GroupId"] for group in found[0]["Groups"]]

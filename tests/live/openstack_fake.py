@@ -36,6 +36,7 @@ class FakeOpenStack(OpenStackFaults):
             "security_groups": [GROUP],
             "revision_number": 1,
         }
+        self.floating: list[dict[str, Any]] = []
         #: The interfaces under which the catalog has its services, and the newest version of Nova.
         self.interfaces = ["public"]
         self.microversion = "2.96"
@@ -79,6 +80,7 @@ class FakeOpenStack(OpenStackFaults):
             "/v2.0/security-groups": {"security_groups": self._asked(self.groups, query)},
             "/v2.0/security-group-rules": {"security_group_rules": []},
             "/v2.0/rbac-policies": {"rbac_policies": []},
+            "/v2.0/floatingips": {"floatingips": self.floating},
             "/v2.0/networks": {"networks": [{"id": "n-1", "name": "private", "project_id": PROJECT}]},
             "/v2.0/subnets": {"subnets": [{"id": "sub-1", "network_id": "n-1", "cidr": "10.0.0.0/24"}]},
         }.get(path)

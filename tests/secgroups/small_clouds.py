@@ -32,6 +32,7 @@ class Stack:
     policies: list[Item] = field(default_factory=list)
     networks: list[Item] = field(default_factory=list)
     rules: list[Item] = field(default_factory=list)
+    floating: list[Item] = field(default_factory=list)
     #: The services to which this is not an administrator, but a member of its project.
     member_of: set[str] = field(default_factory=set)
     #: The keys of lists that are refused altogether.
@@ -48,6 +49,7 @@ class Stack:
             "rbac_policies": self.policies,
             "networks": self.networks,
             "security_group_rules": self.rules,
+            "floatingips": self.floating,
         }
         member = service in self.member_of
         if key in self.refused or (member and (asked.get("all_tenants") or key == "projects")):
@@ -81,6 +83,7 @@ class Stack:
             and asked.get("name") in (None, item.get("name"))
             and asked.get("security_groups") in (None, *item.get("security_groups", ()))
             and ("security_group_id" not in asked or item["security_group_id"] in asked["security_group_id"])
+            and ("port_id" not in asked or item["port_id"] in asked["port_id"])
             and ("id" not in asked or item["id"] in asked["id"])
         )
 
@@ -113,6 +116,7 @@ class Account:
     interfaces: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
     associations: list[Item] = field(default_factory=list)
+    peerings: list[Item] = field(default_factory=list)
     #: The keys of lists that are refused.
     refused: set[str] = field(default_factory=set)
     region: str = "eu-west-1"
@@ -126,12 +130,14 @@ class Account:
             "NetworkInterfaces": self.interfaces,
             "SecurityGroups": self.groups,
             "SecurityGroupVpcAssociations": self.associations,
+            "VpcPeeringConnections": self.peerings,
         }
         columns = {
             "group-id": lambda item: item["GroupId"],
             "group-name": lambda item: item["GroupName"],
             "vpc-id": lambda item: item["VpcId"],
             "state": lambda item: item["State"],
+            "status-code": lambda item: item["Status"]["Code"],
             "attachment.instance-id": lambda item: item["Attachment"]["InstanceId"],
         }
         if key in self.refused:

@@ -107,6 +107,18 @@ def test_every_list_and_page_can_be_looked_at(admin_client, prod, model):
     assert admin_client.get(url(model, "change", model.objects.first().pk)).status_code == 200
 
 
+@pytest.mark.parametrize("model", [Vm, Instance, NetworkPort])
+def test_public_addresses_are_shown_in_lists_and_on_pages(admin_client, prod, model):
+    port = prod.vm.network_ports.first()
+    NetworkPort.objects.filter(pk=port.pk).update(
+        public_ipaddresses=["198.51.100.7"], allowed_address_pairs=["10.7.0.0/16"]
+    )
+    page = admin_client.get(url(model, "change", port.pk if model is NetworkPort else prod.vm.pk)).content
+    assert b"198.51.100.7" in admin_client.get(url(model)).content
+    assert b"198.51.100.7" in page
+    assert b"10.7.0.0/16" in page
+
+
 @pytest.mark.parametrize("model", EVERYTHING)
 def test_no_list_and_no_page_needs_the_credentials(admin_client, prod, model, settings):
     page = url(model, "change", model.objects.first().pk)

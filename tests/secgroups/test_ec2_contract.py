@@ -15,6 +15,7 @@ KEYS = {"userid": "AKIDTEST", "password": "secret"}
 
 
 class Ec2Site(Site):
+    owner = "interface"
     write = "ModifyNetworkInterfaceAttribute"
     deletion = "DeleteSecurityGroup"
 
@@ -48,6 +49,18 @@ class Ec2Site(Site):
 
     def end(self, instance: str) -> None:
         self.api.terminate_instances(InstanceIds=[instance])
+
+    def publish(self, port: str) -> str:
+        return Cast.publish(self, port)
+
+    def withdraw(self, port: str) -> None:
+        filters = [{"Name": "network-interface-id", "Values": [port]}]
+        for address in self.api.describe_addresses(Filters=filters)["Addresses"]:
+            self.api.disassociate_address(AssociationId=address["AssociationId"])
+
+    def peered(self) -> tuple[str, str]:
+        Cast.peer(self, self.vpc, self.elsewhere)
+        return self.vpc, self.elsewhere
 
     def throttle(self) -> None:
         self.faults.refuse(self.write, "RequestLimitExceeded", "Request limit exceeded.", status=503)

@@ -28,7 +28,11 @@ from tests.clouds import Grip, MemoryCloud
 #: Something of everything, each part in the order of the export.
 EVERYTHING = Inventory(
     tenants=(Tenant("t-1", "acme", "a tenant"), Tenant("t-2", "umbra"), Tenant("t-3", "sol")),
-    networks=(Network("n-1", "production", "10.0.0.0/8", "t-1"), Network("n-2", "bare")),
+    networks=(
+        Network("n-1", "production", "10.0.0.0/8", "t-1", ("n-2", "n-3")),
+        Network("n-2", "bare", peer_refs=("n-1",)),
+        Network("n-3", "beyond", peer_refs=("n-1",)),
+    ),
     groups=(
         Group("sg-1", "web", 'für "alle"', "t-1", "n-1", False, ("*", "t-2")),
         Group("sg-2", "db", None, "t-1", None, True, ("t-2", "t-3"), ("n-1", "n-2")),
@@ -45,7 +49,21 @@ EVERYTHING = Inventory(
         Instance("i-2", "bare", "unknown", "strange"),
     ),
     ports=(
-        Port("p-1", "eth0", "i-1", "t-1", "n-1", "00:00:5e:00:53:01", "ACTIVE", ("10.0.0.1",), ("sg-1", "sg-2")),
+        Port(
+            "p-1",
+            "eth0",
+            "i-1",
+            "t-1",
+            "n-1",
+            "00:00:5e:00:53:01",
+            "ACTIVE",
+            ("10.0.0.1",),
+            ("sg-1", "sg-2"),
+            public_ip_addresses=("198.51.100.1",),
+            allowed_address_pairs=("10.0.0.9", "10.1.0.0/16"),
+            device_owner="compute:nova",
+            requester_managed=True,
+        ),
         Port("p-2", None, "i-1", port_security_enabled=False),
         Port("p-3", "loose", group_refs=("sg-3",)),
     ),
@@ -221,4 +239,4 @@ class TestCommand:
         with CaptureQueriesContext(connection) as queries:
             written = export("large")
         assert len(json.loads(written)["ports"]) == NetworkPort.objects.count() == 2_000
-        assert len(queries) == 1 + 6 + 4  # the provider, the parts, and ports' groups in batches
+        assert len(queries) == 1 + 7 + 4  # the provider, the parts, networks' peers, and ports' groups in batches

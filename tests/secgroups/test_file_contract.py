@@ -18,6 +18,8 @@ from tests.contracts.drivers import DriverContract, Site
 class FileSite(Site):
     """A cloud in memory, and a file with what is in it."""
 
+    owner = "compute:nova"
+
     def __init__(self, folder: Path) -> None:
         self.path = folder / "site.json"
         self.cloud = MemoryCloud()
@@ -42,7 +44,8 @@ class FileSite(Site):
         ref = f"i-{len(self.cloud.instance_list)}"
         self.cloud.instance_list.append(Instance(ref, ref, "on", "ACTIVE", "t-1"))
         self.cloud.port_list += [
-            Port(f"p-{ref}-{number}", None, ref, "t-1", "n-1", group_refs=groups) for number in range(ports)
+            Port(f"p-{ref}-{number}", None, ref, "t-1", "n-1", group_refs=groups, device_owner=self.owner)
+            for number in range(ports)
         ]
         self.export()
         return ref
@@ -60,6 +63,20 @@ class FileSite(Site):
     def end(self, instance: str) -> None:
         self.cloud.terminate(instance)
         self.export()
+
+    def publish(self, port: str) -> str:
+        self.cloud.set_port(port, public_ip_addresses=("198.51.100.1",))
+        self.export()
+        return "198.51.100.1"
+
+    def withdraw(self, port: str) -> None:
+        self.cloud.set_port(port, public_ip_addresses=(), ip_addresses=())
+        self.export()
+
+    def peered(self) -> tuple[str, str]:
+        self.cloud.network_list.append(Network("n-2", "another", tenant_ref="t-1", peer_refs=("n-1",)))
+        self.export()
+        return "n-1", "n-2"
 
     def let_in(self, group: str) -> None:
         self.cloud.rule_list.append(Rule(f"r-for-{group}", group, "inbound", "IPV4", "tcp", 443, 443, None, group))

@@ -154,14 +154,17 @@ def of_openstack(draw: Callable[[Any], Any]) -> Inventory:
         id="p-1", name="nic", device_id="s-1", project_id="t-1", network_id="n-1", mac_address="02:00",
         status="ACTIVE", security_groups=["g-1"], port_security_enabled=True, revision_number=1,
     )  # fmt: skip
+    port |= item(device_owner="compute:nova")
     port["fixed_ips"] = [item(ip_address="10.0.0.1")]
+    port["allowed_address_pairs"] = [item(ip_address="10.0.0.0/8")]
+    floating = openstack.floating_addresses([item(id="f-1", port_id="p-1", floating_ip_address="198.51.100.1")])
     return Inventory(
         (openstack.tenant(project),),
         (openstack.network(net, {net["id"]: draw(ODD)}),),
         (openstack.group(group, {group["id"]: {"*"}}), openstack.group({"id": "g-1", "name": "web"})),
         (openstack.rule(rule),),
         (instance := openstack.instance(server, draw(TEXT)),),
-        openstack.ports([port], [instance]),
+        openstack.ports([port], [instance], floating),
     )
 
 
@@ -178,10 +181,14 @@ def of_ec2(draw: Callable[[Any], Any]) -> Inventory:
     server["Placement"] = item(AvailabilityZone="zone")
     port = item(NetworkInterfaceId="p-1", OwnerId="t-1", VpcId="n-1", MacAddress="02:00", Status="in-use")
     port |= {"TagSet": tags, "Attachment": item(InstanceId="s-1"), "Groups": [item(GroupId="g-1")]}
-    port["PrivateIpAddresses"] = [item(PrivateIpAddress="10.0.0.1")]
+    port |= item(InterfaceType="interface")
+    association = item(PublicIp="198.51.100.1")
+    port["PrivateIpAddresses"] = [item(PrivateIpAddress="10.0.0.1") | {"Association": association}]
+    peering = {"RequesterVpcInfo": item(VpcId="n-1"), "AccepterVpcInfo": item(VpcId="n-2")}
+    peers = ec2.peers([peering | {"Status": {"Code": "active"}}])
     associations = ec2.associations([item(GroupId="g-1", VpcId="n-1", State="associated")])
     return Inventory(
-        networks=(ec2.network(vpc),),
+        networks=(ec2.network(vpc, peers),),
         groups=(ec2.group(group, associations),),
         rules=(ec2.rule(rule, {"g-1"}),),
         instances=tuple(ec2.instances({"OwnerId": draw(TEXT), "Instances": [server]}, "region")),

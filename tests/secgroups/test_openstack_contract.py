@@ -15,6 +15,7 @@ from tests.live.openstack_faults import OpenStackFaults
 
 
 class OpenStackSite(Site):
+    owner = "compute:nova"
     write = "PUT ports"
     deletion = "DELETE security-groups"
 
@@ -76,5 +77,10 @@ class TestOpenStack(DriverContract):
 
     # OpenStack takes changes.
     test_a_cloud_that_takes_no_change_is_not_asked = None
+    # The OpenStack here has no routers, and so no floating addresses: `TestFloatingAddresses` in
+    # `tests/inventory/drivers/test_openstack_answers.py`.
+    test_public_addresses_are_told_apart_and_survive_a_change = None
+    # Neutron has no peering.
+    test_peered_networks_are_known_as_such = None
     # Neutron has no limit of groups on a port.
     test_a_limit_is_told_in_plain_words = None

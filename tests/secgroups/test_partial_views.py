@@ -21,8 +21,10 @@ from tests.secgroups.small_clouds import Account, Stack, provider_of
 
 OWN, OTHER = "own", "other"
 SHARES, ASSOCIATIONS = SecurityGroup.shared_with.through, SecurityGroup.associated_networks.through
+PEERS = CloudNetwork.peers.through
 INVENTORY: list[Any] = [
-    CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership, SHARES, ASSOCIATIONS
+    CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership, SHARES, ASSOCIATIONS,
+    PEERS,
 ]  # fmt: skip
 EVERY_SERVICE = {"identity", "compute", "network"}
 
@@ -44,7 +46,11 @@ def of(project: str) -> dict[str, list[dict[str, Any]]]:
                 "project_id": project,
                 "network_id": f"n-{project}",
             }
-            | {"security_groups": [f"sg-web-{project}"]}
+            | {"security_groups": [f"sg-web-{project}"], "fixed_ips": [{"ip_address": "10.0.0.1"}]}
+        ],
+        "floating": [
+            {"id": f"f-{project}", "port_id": f"p-{project}", "project_id": project}
+            | {"floating_ip_address": f"198.51.100.{len(project)}"}
         ],
     }
 
@@ -213,6 +219,45 @@ class TestAListThatIsRefusedAltogether:
         refreshed(provider, force=True)
         assert not SecurityGroup.objects.filter(Q(shared=True) & Q(ems_ref="sg-all-own")).exists()
         assert not SHARES.objects.filter(securitygroup__ems_ref="sg-all-own").exists()
+
+    def test_floating_addresses_stay(self, stack: Stack, provider: Provider) -> None:
+        before = everything()
+        assert all(len(port["ipaddresses"]) == 2 for port in before["NetworkPort"])
+        stack.refused = {"floatingips"}
+        for scope in (
+            None,
+            Scope("cloud_tenant", OWN),
+            Scope("instance", "s-own"),
+            Scope("security_group", "sg-all-own"),
+        ):
+            refreshed(provider, scope)
+            assert everything() == before
+
+    def test_peers_stay(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        vpcs = [{"VpcId": f"vpc-{number}", "OwnerId": "1"} for number in (1, 2, 3)]
+        peerings = [
+            {"RequesterVpcInfo": {"VpcId": one}, "AccepterVpcInfo": {"VpcId": other}, "Status": {"Code": code}}
+            for one, other, code in (
+                ("vpc-1", "vpc-2", "active"),
+                ("vpc-1", "vpc-3", "deleted"),
+                ("vpc-9", "vpc-1", "active"),
+            )
+        ]
+        account = Account(vpcs=vpcs, peerings=peerings)
+        provider = connected(account, monkeypatch)
+        assert set(PEERS.objects.values_list("from_cloudnetwork__ems_ref", "to_cloudnetwork__ems_ref")) == {
+            ("vpc-1", "vpc-2"),
+            ("vpc-2", "vpc-1"),
+        }
+        before = everything()
+        account.refused = {"VpcPeeringConnections"}
+        refreshed(provider)
+        assert everything() == before
+        refreshed(provider, Scope("cloud_tenant", "1"))
+        assert everything() == before
+        account.refused, account.peerings = set(), []
+        refreshed(provider)
+        assert not PEERS.objects.exists()
 
     def test_associations_stay(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         vpcs = [{"VpcId": f"vpc-{number}", "OwnerId": "1"} for number in (1, 2)]

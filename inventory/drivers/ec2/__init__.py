@@ -72,7 +72,7 @@ class Ec2Driver(Driver):
             parsers.rule(item, group_refs)
             for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
         )
-        networks = self._vpcs({})
+        networks = self._vpcs({}, self._peers())
         # No tenants, because EC2 doesn't list accounts. They are known from the things that they own.
         return self._as_told(
             Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
@@ -238,16 +238,25 @@ class Ec2Driver(Driver):
             self._untold.add("associated_network_refs")
             return {}
 
+    def _peers(self) -> parsers.Peers:
+        """The peers of VPCs; none if the cloud does not say."""
+        operation, key = "describe_vpc_peering_connections", "VpcPeeringConnections"
+        try:
+            return parsers.peers(self._client.read(operation, key, {"status-code": ["active"]}, optional=True))
+        except ABSENT:
+            self._untold.add("peer_refs")
+            return {}
+
     @cached_property
     def _untold(self) -> set[str]:
-        """The attributes of groups that are incomplete."""
+        """The attributes that are incomplete."""
         return set()
 
     def _as_told(self, inventory: Inventory) -> Inventory:
         return replace(inventory, untold=frozenset(self._untold))
 
-    def _vpcs(self, filters: Filters) -> tuple[Network, ...]:
-        return tuple(map(parsers.network, self._client.read("describe_vpcs", "Vpcs", filters)))
+    def _vpcs(self, filters: Filters, peers: parsers.Peers | None = None) -> tuple[Network, ...]:
+        return tuple(parsers.network(vpc, peers) for vpc in self._client.read("describe_vpcs", "Vpcs", filters))
 
     def _account(self) -> str | None:
         """The account of these credentials: it owns the default VPC and every instance. None if there is neither.

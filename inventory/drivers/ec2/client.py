@@ -51,6 +51,7 @@ IDENTITIES: Mapping[str, Sequence[str]] = {
     "SecurityGroupRules": ["SecurityGroupRuleId"],
     "SecurityGroupVpcAssociations": ["GroupId", "VpcId"],
     "SecurityGroups": ["GroupId"],
+    "VpcPeeringConnections": ["VpcPeeringConnectionId"],
     "Vpcs": ["VpcId"],
 }
 

@@ -7,6 +7,7 @@ The fields are those of the EC2 API reference. Fields that an account or a compa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 from inventory.drivers.answers import parses_answer
@@ -16,6 +17,8 @@ from inventory.drivers.values import Group, Instance, Network, Port, PowerState,
 Item = Mapping[str, Any]
 #: For each group (id), the VPCs (ids) that it is associated with.
 Associations = Mapping[str, Collection[str]]
+#: For each VPC (id), the VPCs (ids) that it is peered with.
+Peers = Mapping[str, Collection[str]]
 
 #: Final states. EC2 still lists such an instance for about an hour.
 GONE = frozenset({"shutting-down", "terminated"})
@@ -26,13 +29,27 @@ ANY = -1
 
 
 @parses_answer
-def network(vpc: Item) -> Network:
+def network(vpc: Item, peers: Peers | None = None) -> Network:
     return Network(
         ref=vpc["VpcId"],
         name=_name_tag(vpc.get("Tags")) or vpc["VpcId"],
         cidr=vpc.get("CidrBlock"),
         tenant_ref=vpc.get("OwnerId") or None,
+        peer_refs=tuple(sorted((peers or {}).get(vpc["VpcId"], ()))),
     )
+
+
+@parses_answer
+def peers(items: Iterable[Item]) -> Peers:
+    """The VPCs that active peering connections connect with each VPC, in this inventory or not."""
+    vpcs: dict[str, set[str]] = {}
+    for item in items:
+        sides = (item.get(side) or {} for side in ("RequesterVpcInfo", "AccepterVpcInfo"))
+        one, other = (side.get("VpcId") for side in sides)
+        if (item.get("Status") or {}).get("Code") == "active" and one and other:
+            vpcs.setdefault(one, set()).add(other)
+            vpcs.setdefault(other, set()).add(one)
+    return vpcs
 
 
 @parses_answer
@@ -95,6 +112,7 @@ def instances(reservation: Item, region: str) -> list[Instance]:
 
 @parses_answer
 def port(interface: Item) -> Port:
+    own = _own_addresses(interface)
     return Port(
         ref=interface["NetworkInterfaceId"],
         name=_name_tag(interface.get("TagSet")) or interface.get("Description") or None,
@@ -103,8 +121,12 @@ def port(interface: Item) -> Port:
         network_ref=interface.get("VpcId") or None,
         mac_address=interface.get("MacAddress"),
         status=interface.get("Status"),
-        ip_addresses=_addresses(interface),
+        ip_addresses=own,
         group_refs=tuple(item["GroupId"] for item in interface.get("Groups", ())),
+        # A cloud without translation may associate an address with itself.
+        public_ip_addresses=tuple(address for address in _public_addresses(interface) if address not in own),
+        device_owner=interface.get("InterfaceType") or None,
+        requester_managed=interface.get("RequesterManaged", False),
     )
 
 
@@ -161,14 +183,19 @@ def _foreign_group(peer: Item, owner: str | None) -> str:
     return f"{account}/{ref}" if ref and account and account != owner else ref
 
 
-def _addresses(interface: Item) -> tuple[str, ...]:
-    """Private IPv4, then IPv6, then public IPv4 addresses."""
-    private = interface.get("PrivateIpAddresses", ())
+def _own_addresses(interface: Item) -> tuple[str, ...]:
+    """Private IPv4, then IPv6 addresses."""
+    private = (item.get("PrivateIpAddress") for item in interface.get("PrivateIpAddresses", ()))
+    ipv6 = (item.get("Ipv6Address") for item in interface.get("Ipv6Addresses", ()))
+    return _once(chain(private, ipv6))
+
+
+def _public_addresses(interface: Item) -> tuple[str, ...]:
+    """The public IPv4 addresses that are associated with its private ones."""
     # The interface repeats the association of its first address; some compatible clouds have it only there.
-    associations = (item.get("Association") or {} for item in (*private, interface))
-    addresses = (
-        *(item.get("PrivateIpAddress") for item in private),
-        *(item.get("Ipv6Address") for item in interface.get("Ipv6Addresses", ())),
-        *(association.get("PublicIp") for association in associations),
-    )
+    items = (*interface.get("PrivateIpAddresses", ()), interface)
+    return _once((item.get("Association") or {}).get("PublicIp") for item in items)
+
+
+def _once(addresses: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, addresses)))

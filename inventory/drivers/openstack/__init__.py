@@ -58,8 +58,8 @@ class OpenStackDriver(Driver):
         return tuple(verifying.checks(Client(self.connection)))
 
     def inventory(self) -> Inventory:
-        # Read references before their targets, because a target created in between would be missing. Rules are
-        # the exception: a group that is listed must not be without them.
+        # Read references before their targets, because a target created in between would be missing. Rules and
+        # floating addresses are the exception: a group or port that is listed must not be without them.
         ports = self._ports()
         instances = self._instances()
         groups = self._groups()
@@ -76,14 +76,14 @@ class OpenStackDriver(Driver):
                     remembered = self.known_instances.get(scope.ref)
                     self._view.ask(self._client, remembered.tenant_ref if remembered else None)
                     return self._view.of(Inventory())
-                ports = self._ports_of(instance)
+                ports = self._ports_of(instance, floating=True)
                 groups = self.groups_by_ref(parsers.group_refs(ports))
-                return Inventory(groups=groups, instances=(instance,), ports=ports)
+                return self._view.of(Inventory(groups=groups, instances=(instance,), ports=ports))
             case "security_group":
                 self._view.ask(self._client)
                 if not (groups := self.groups_by_ref([scope.ref])):
                     return self._view.of(Inventory())
-                ports = self._ports_with(scope.ref)
+                ports = self._ports_with(scope.ref, floating=True)
                 return self._view.of(Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports))
 
     def _inventory_of_project(self, scope: Scope) -> Inventory:
@@ -104,10 +104,10 @@ class OpenStackDriver(Driver):
         groups: tuple[Group, ...],
         rules: tuple[Rule, ...],
         instances: tuple[Instance, ...],
-        port_items: Iterable[Mapping[str, Any]],
+        port_items: Sequence[Mapping[str, Any]],
     ) -> Inventory:
-        networks, tenants = tuple(networks), tuple(self._tenants())
-        ports = parsers.ports(port_items, (*instances, *self._view.hidden(self.known_instances)))
+        networks, tenants, floating = tuple(networks), tuple(self._tenants()), self._floating(port_items)
+        ports = parsers.ports(port_items, (*instances, *self._view.hidden(self.known_instances)), floating)
         return self._view.of(Inventory(tenants, networks, groups, rules, instances, ports))
 
     def shows(self, tenant_ref: str | None) -> bool:
@@ -118,7 +118,7 @@ class OpenStackDriver(Driver):
         items = [item for chunk in _chunks(refs) for item in self._ports(id=chunk)]
         devices = parsers.texts(item.get("device_id") for item in items)
         instances = filter(None, map(self._instance, sorted(devices)))
-        return Inventory(ports=parsers.ports(items, instances))
+        return self._view.of(Inventory(ports=parsers.ports(items, instances, self._floating(items))))
 
     def ports(self, instance_ref: str) -> tuple[Port, ...]:
         instance = self._instance(instance_ref)
@@ -201,16 +201,34 @@ class OpenStackDriver(Driver):
         """Ports as Neutron returns them. Converting them requires the projects of their servers."""
         return list(self._neutron("ports", fields=parsers.PORT_FIELDS, **parameters))
 
-    def _ports_of(self, instance: Instance) -> tuple[Port, ...]:
-        ports = parsers.ports(self._ports(device_id=instance.ref), [instance])
+    def _ports_of(self, instance: Instance, *, floating: bool = False) -> tuple[Port, ...]:
+        items = self._ports(device_id=instance.ref)
+        ports = parsers.ports(items, [instance], self._floating(items) if floating else {})
         return tuple(port for port in ports if port.instance_ref)
 
-    def _ports_with(self, group_ref: str) -> tuple[Port, ...]:
+    def _ports_with(self, group_ref: str, *, floating: bool = False) -> tuple[Port, ...]:
         """The ports that have a group. A port's server is only valid if it is in the port's project."""
         items = self._ports(security_groups=group_ref)
         projects = parsers.texts(item.get("project_id") for item in items if item.get("device_id"))
         instances = chain.from_iterable(self._instances(project_id=project) for project in sorted(projects))
-        return parsers.ports(items, instances)
+        return parsers.ports(items, instances, self._floating(items) if floating else {})
+
+    def _floating(self, port_items: Sequence[Mapping[str, Any]]) -> parsers.FloatingAddresses:
+        """The floating addresses of these ports; none if the cloud does not say.
+
+        A change of groups does not need them, and each request counts there.
+        """
+        refs = sorted(parsers.texts(item["id"] for item in port_items))
+        if not refs:
+            return {}
+        # For many ports, the pages of all are fewer. They may belong to another project than their port.
+        filters = {"port_id": refs} if len(refs) <= CHUNK else {}
+        try:
+            items = self._neutron("floatingips", fields=parsers.FLOATING_IP_FIELDS, **filters)
+            return parsers.floating_addresses(items)
+        except ABSENT:  # the cloud lacks this extension
+            self._view.untold.add("public_ip_addresses")
+            return {}
 
     def _rules(self, **parameters: Any) -> tuple[Rule, ...]:
         return tuple(map(parsers.rule, self._neutron("security-group-rules", **parameters)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from inventory.drivers.answers import parses_answer
@@ -21,6 +22,9 @@ from inventory.drivers.values import (
 )
 
 Item = Mapping[str, Any]
+#: The floating addresses of each port (id).
+FloatingAddresses = Mapping[str, Sequence[str]]
+NONE_FLOATING: FloatingAddresses = MappingProxyType({})
 
 #: The fields to request from Neutron. Otherwise a list of groups includes all of their rules.
 GROUP_FIELDS = ("id", "name", "description", "project_id", "stateful", "shared")
@@ -36,7 +40,10 @@ PORT_FIELDS = (
     "security_groups",
     "port_security_enabled",
     "revision_number",
+    "device_owner",
+    "allowed_address_pairs",
 )
+FLOATING_IP_FIELDS = ("id", "port_id", "floating_ip_address")
 NETWORK_FIELDS = ("id", "name", "project_id")
 
 #: The states of deleted servers.
@@ -157,14 +164,26 @@ def instance(server: Item, region: str | None, remembered: Instance | None = Non
     )
 
 
-def ports(items: Iterable[Item], instances: Iterable[Instance]) -> tuple[Port, ...]:
+@parses_answer
+def floating_addresses(items: Iterable[Item]) -> FloatingAddresses:
+    """The floating addresses of each port. One without a port may still forward some of its ports to others."""
+    by_port: dict[str, list[str]] = {}
+    for item in items:
+        if isinstance(port_ref := item.get("port_id"), str):
+            by_port.setdefault(port_ref, []).append(item["floating_ip_address"])
+    return by_port
+
+
+def ports(
+    items: Iterable[Item], instances: Iterable[Instance], floating: FloatingAddresses = NONE_FLOATING
+) -> tuple[Port, ...]:
     """Ports, with their instances if these are in the list."""
     projects = {instance.ref: instance.tenant_ref for instance in instances if isinstance(instance.ref, str)}
-    return tuple(port(item, projects) for item in items)
+    return tuple(port(item, projects, floating) for item in items)
 
 
 @parses_answer
-def port(item: Item, projects: Mapping[str, str | None]) -> Port:
+def port(item: Item, projects: Mapping[str, str | None], floating: FloatingAddresses = NONE_FLOATING) -> Port:
     """`projects` has the project of each server.
 
     The owner of a port can set its `device_id` to any server. So the port only counts as the server's if both have
@@ -183,6 +202,9 @@ def port(item: Item, projects: Mapping[str, str | None]) -> Port:
         group_refs=_listed(item.get("security_groups")),
         port_security_enabled=item.get("port_security_enabled", True),
         revision=None if revision is None else str(revision),
+        public_ip_addresses=tuple(of(floating, item["id"]) or ()),
+        allowed_address_pairs=_addresses(item.get("allowed_address_pairs")),
+        device_owner=item.get("device_owner") or None,
     )
 
 
@@ -213,13 +235,13 @@ def _once(tenants: Iterable[Any]) -> tuple[str, ...]:
     return (*sorted(texts(tenants)), *malformed)
 
 
-def _addresses(fixed_ips: Any) -> tuple[str, ...]:
+def _addresses(entries: Any) -> tuple[str, ...]:
     """The address of each entry. Anything but a list stays unchanged, as in `_listed`."""
-    if fixed_ips is None:
+    if entries is None:
         return ()
-    if not isinstance(fixed_ips, list) or not all(isinstance(entry, dict) for entry in fixed_ips):
-        return fixed_ips  # type: ignore[no-any-return]
-    return tuple(entry.get("ip_address") for entry in fixed_ips)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return entries  # type: ignore[no-any-return]
+    return tuple(entry.get("ip_address") for entry in entries)
 
 
 def _word(value: Any, translations: Mapping[str, str]) -> Any:

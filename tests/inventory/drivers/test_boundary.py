@@ -15,9 +15,10 @@ from tests.clouds import MemoryCloud
 PORT = Port("eni-1", "nic", "i-1", "t-1", "vpc-1", "02:00", "in-use", ("10.0.0.1",), ("sg-1",), True, "7")
 RULE = Rule("sgr-1", "sg-1", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "http")
 INSTANCE = Instance("i-1", "web", "on", "running", "t-1", "nano", "eu-1a", "eu", "first")
+NETWORK = Network("vpc-1", "production", "10.0.0.0/8", "t-1")
 EVERYTHING = Inventory(
     (Tenant("t-1", "account", "ours"),),
-    (Network("vpc-1", "production", "10.0.0.0/8", "t-1"),),
+    (NETWORK,),
     (Group("sg-1", "web", "für alle", "t-1", "vpc-1", True, ("*",)),),
     (RULE,),
     (INSTANCE,),
@@ -90,6 +91,17 @@ def test_a_name_that_fits_stays(name: str) -> None:
         (replace(PORT, group_refs=("sg-1", 5)), "group_refs", "has an entry that is not a text but of type int"),
         (replace(PORT, ip_addresses=("",)), "ip_addresses", "has an entry that is empty"),
         (replace(PORT, port_security_enabled=None), "port_security_enabled", "is missing"),
+        (replace(PORT, public_ip_addresses="::1"), "public_ip_addresses", "is not a list but of type str"),
+        (replace(PORT, public_ip_addresses=("",)), "ip_addresses", "has an entry that is empty"),
+        (replace(PORT, allowed_address_pairs=None), "allowed_address_pairs", "is missing"),
+        (
+            replace(PORT, allowed_address_pairs=("x" * 65,)),
+            "allowed_address_pairs",
+            "has an entry that has 65 characters (limit 64)",
+        ),
+        (replace(PORT, requester_managed="no"), "requester_managed", "is not a boolean but of type str"),
+        (replace(NETWORK, peer_refs=("",)), "peer_refs", "has an entry that is empty"),
+        (replace(NETWORK, peer_refs={"vpc-2"}), "peer_refs", "is not a list but of type set"),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_fit_is_left_out_and_named(value: Any, attribute: str, problem: str) -> None:
@@ -100,6 +112,11 @@ def test_a_row_that_does_not_fit_is_left_out_and_named(value: Any, attribute: st
     assert (misfit.attribute, misfit.problem, misfit.left_out) == (attribute, problem, True)
     assert misfit.ref == value.ref
     assert misfit.resource.startswith(CALLED[type(value)])
+
+
+def test_what_a_port_belongs_to_is_cut() -> None:
+    [port] = fitted(with_one(replace(PORT, device_owner="x" * 65))).ports
+    assert port.device_owner == "x" * 64
 
 
 def test_a_rule_is_named_with_its_group() -> None:

@@ -147,6 +147,32 @@ class TestReading:
             (cast.db,),
         )
 
+    def test_it_reads_the_public_address_of_an_interface(self, driver: Ec2Driver, cast: Cast) -> None:
+        (port,) = driver.ports(cast.instance(cast.web))
+        address = cast.publish(port.ref)
+        (read,) = driver.inventory().ports
+        assert read.public_ip_addresses == (address,)
+        assert read.own_ip_addresses == port.ip_addresses
+        assert read.ip_addresses == (*port.ip_addresses, address)
+        assert (read.device_owner, read.requester_managed) == ("interface", False)
+
+    def test_it_reads_which_vpcs_are_peered(self, driver: Ec2Driver, cast: Cast) -> None:
+        (other, _), (third, _) = cast.network("10.2"), cast.network("10.3")
+        cast.peer(cast.vpc, other)
+        networks = driver.inventory().networks
+        assert by_ref(networks, cast.vpc).peer_refs == (other,)
+        assert by_ref(networks, other).peer_refs == (cast.vpc,)
+        assert by_ref(networks, third).peer_refs == ()
+
+    @pytest.mark.parametrize("code", ["InvalidAction", "UnauthorizedOperation"])
+    def test_an_endpoint_that_does_not_tell_peers_says_so(
+        self, code: str, ec2_proxy: FaultProxy, cast: Cast
+    ) -> None:
+        ec2_proxy.refuse("DescribeVpcPeeringConnections", code)
+        read = driver_of(ec2_proxy.url).inventory()
+        assert by_ref(read.networks, cast.vpc).peer_refs == ()
+        assert "peer_refs" in read.untold
+
     def test_it_reads_only_its_own_region(self, ec2_url: str, cast: Cast) -> None:
         cast.instance(cast.web)
         elsewhere = driver_of(ec2_url, region="eu-west-1").inventory()
@@ -163,6 +189,7 @@ class TestPaging:
                 "DescribeVpcs",
                 "DescribeSecurityGroups",
                 "DescribeSecurityGroupVpcAssociations",
+                "DescribeVpcPeeringConnections",
                 "DescribeSecurityGroupRules",
                 "DescribeInstances",
                 "DescribeNetworkInterfaces",

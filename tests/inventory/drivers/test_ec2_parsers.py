@@ -146,6 +146,46 @@ def test_an_interface_has_its_private_then_its_ipv6_then_its_public_addresses() 
     )
     assert port.ip_addresses == ("10.0.0.4", "10.0.0.5", "2001:db8::4", "198.51.100.7", "198.51.100.8")
 
+    assert port.public_ip_addresses == ("198.51.100.7", "198.51.100.8")
+    assert port.own_ip_addresses == ("10.0.0.4", "10.0.0.5", "2001:db8::4")
+
+
+def test_an_address_that_is_associated_with_itself_is_the_interfaces_own() -> None:
+    item = {"PrivateIpAddress": "198.51.100.7", "Association": {"PublicIp": "198.51.100.7"}}
+    port = parsers.port({"NetworkInterfaceId": "eni-1", "PrivateIpAddresses": [item]})
+    assert (port.own_ip_addresses, port.public_ip_addresses) == (("198.51.100.7",), ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "owner", "managed"),
+    [
+        ({"InterfaceType": "nat_gateway", "RequesterManaged": True}, "nat_gateway", True),
+        ({"InterfaceType": "", "RequesterManaged": False}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_an_interface_says_what_it_belongs_to(fields: dict[str, Any], owner: str | None, managed: bool) -> None:
+    port = parsers.port({"NetworkInterfaceId": "eni-1", **fields})
+    assert (port.device_owner, port.requester_managed) == (owner, managed)
+
+
+def test_vpcs_are_peered_both_ways_by_active_connections() -> None:
+    def peering(one: str | None, other: str | None, code: str = "active") -> dict[str, Any]:
+        sides = {"RequesterVpcInfo": {"VpcId": one} if one else {}, "AccepterVpcInfo": {"VpcId": other}}
+        return sides | {"Status": {"Code": code}}
+
+    peers = parsers.peers(
+        [
+            peering("vpc-1", "vpc-3"),
+            peering("vpc-2", "vpc-1"),
+            peering("vpc-1", "vpc-4", "pending-acceptance"),
+            peering(None, "vpc-1"),
+            {},
+        ]
+    )
+    first, third, fourth = (parsers.network({"VpcId": f"vpc-{number}"}, peers) for number in (1, 3, 4))
+    assert (first.peer_refs, third.peer_refs, fourth.peer_refs) == (("vpc-2", "vpc-3"), ("vpc-1",), ())
+
 
 def test_a_public_address_that_only_the_interface_tells_is_read_too() -> None:
     port = parsers.port(

@@ -62,6 +62,13 @@ class TestFormat:
         (files / "acme.json").write_text(json.dumps({"portcullis": 1, "rules": [rule]}))
         assert read().rules[0].host_protocol == name
 
+    def test_a_public_address_is_one_of_the_addresses(self, files: Path) -> None:
+        port = {"ref": "p-1", "ip_addresses": ["10.0.0.1"], "public_ip_addresses": ["198.51.100.1"]}
+        (files / "acme.json").write_text(json.dumps({"portcullis": 1, "ports": [port]}))
+        [read_port] = read().ports
+        assert read_port.ip_addresses == ("10.0.0.1", "198.51.100.1")
+        assert read_port.own_ip_addresses == ("10.0.0.1",)
+
     def test_what_was_written_is_read(self, files: Path) -> None:
         (files / "acme.json").write_bytes(b"".join(document.dumped(parts(EVERYTHING))))
         assert read() == EVERYTHING

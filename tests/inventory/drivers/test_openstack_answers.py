@@ -58,6 +58,7 @@ LISTS = {
     "GET networks": "networks",
     "GET subnets": "subnets",
     "GET rbac-policies": "rbac_policies",
+    "GET floatingips": "floatingips",
     "GET projects": "projects",
     "GET auth": "projects",
     "POST auth": "token",
@@ -124,6 +125,7 @@ class TestReading:
             ("GET security-group-rules", {"security_group_rules": [{"id": "x"}]}),
             ("GET subnets", {"subnets": [{"id": "x"}]}),
             ("GET rbac-policies", {"rbac_policies": [{"id": "x", "target_tenant": "y"}]}),
+            ("GET floatingips", {"floatingips": [{"id": "x", "port_id": PORT}]}),
         ],
     )
     def test_a_thing_that_lacks_something_is_no_answer(self, cloud: FakeOpenStack, action: str, body: Any) -> None:
@@ -159,6 +161,8 @@ class TestReading:
         [
             *((action, "id") for action in LISTS if "auth" not in action and "subnets" not in action),
             *(("GET ports", name) for name in ("fixed_ips", "security_groups", "device_id", "project_id")),
+            *(("GET ports", name) for name in ("allowed_address_pairs", "device_owner")),
+            *(("GET floatingips", name) for name in ("port_id", "floating_ip_address")),
             *(("GET servers", name) for name in ("flavor", "status", "tenant_id", "name")),
             *(("GET security-groups", name) for name in ("project_id", "stateful", "name")),
             ("GET networks", "project_id"),
@@ -172,10 +176,12 @@ class TestReading:
         """Whatever a list has beside it is read."""
         rule = {"id": "r-1", "security_group_id": GROUP, "direction": "ingress", "ethertype": "IPv4"}
         policy = {"id": "rbac-1", "object_id": OTHER, "target_tenant": PROJECT}
+        floating = {"id": "f-1", "port_id": PORT, "floating_ip_address": "198.51.100.1"}
         network, project = {"id": "n-2", "name": "n", "project_id": PROJECT}, {"id": PROJECT, "name": "admin"}
         kinds = {
             "ports": cloud.port, "servers": cloud.servers[0], "security_groups": cloud.groups[0],
             "security_group_rules": rule, "rbac_policies": policy, "networks": network, "projects": project,
+            "floatingips": floating,
         }  # fmt: skip
         key = LISTS[action]
         good = {**kinds[key], "id": "good"} if key != "projects" else project
@@ -185,17 +191,21 @@ class TestReading:
         things = {
             "ports": found.ports, "servers": found.instances, "security_groups": found.groups,
             "projects": found.tenants, "security_group_rules": found.rules, "networks": found.networks,
-            "rbac_policies": found.groups,
+            "rbac_policies": found.groups, "floatingips": found.instances,
         }  # fmt: skip
-        wanted = {"projects": PROJECT, "rbac_policies": GROUP}.get(key, "good")
+        wanted = {"projects": PROJECT, "rbac_policies": GROUP, "floatingips": SERVER}.get(key, "good")
         assert wanted in {one.ref for one in things[key]}
-        if attribute in REFS and key != "rbac_policies" and not isinstance(odd, str | None):
+        apart = key in {"rbac_policies", "floatingips"}
+        if attribute in REFS and not apart and not isinstance(odd, str | None):
             assert [misfit.left_out for misfit in found.misfits] == [True]
         if (attribute, odd) in [
             ("id", None),
             ("fixed_ips", "text"),
+            ("allowed_address_pairs", "text"),
             ("target_tenant", 7),
-        ] and key != "rbac_policies":
+            ("floating_ip_address", 7),
+            ("floating_ip_address", None),
+        ] and (not apart or attribute == "floating_ip_address"):
             assert [misfit.left_out for misfit in found.misfits] == [True]
 
     def test_a_page_that_was_read_already_is_an_error_at_once(self, cloud: FakeOpenStack) -> None:
@@ -254,13 +264,18 @@ class TestReading:
         self, cloud: FakeOpenStack, status: int
     ) -> None:
         cloud.answer_with("GET rbac-policies", answer("{}", status=status))
-        assert [group.shared_with for group in cloud.driver().inventory().groups] == [(), ()]
+        cloud.answer_with("GET floatingips", answer("{}", status=status))
+        found = cloud.driver().inventory()
+        assert [group.shared_with for group in found.groups] == [(), ()]
+        assert [port.public_ip_addresses for port in found.ports] == [()]
+        assert found.untold == {"shared_with", "public_ip_addresses"}
 
+    @pytest.mark.parametrize("action", ["GET rbac-policies", "GET floatingips"])
     @pytest.mark.parametrize(("status", "error"), [(400, CloudRefused), (500, CloudUnavailable)])
     def test_an_extension_that_fails_is_not_done_without(
-        self, cloud: FakeOpenStack, status: int, error: type[CloudError]
+        self, cloud: FakeOpenStack, action: str, status: int, error: type[CloudError]
     ) -> None:
-        cloud.answer_with("GET rbac-policies", answer("{}", status=status))
+        cloud.answer_with(action, answer("{}", status=status))
         with pytest.raises(error):
             cloud.driver().inventory()
 
@@ -324,6 +339,87 @@ class TestRefreshing:
         assert sum(clock.pauses) <= 10
         provider.refresh_from_db()
         assert "login page" in (provider.last_refresh_error or "")
+
+
+class TestFloatingAddresses:
+    FLOATING = [
+        {"id": "f-1", "port_id": PORT, "floating_ip_address": "198.51.100.1"},
+        {"id": "f-2", "port_id": None, "floating_ip_address": "198.51.100.2"},
+        {"id": "f-3", "port_id": "another", "floating_ip_address": "198.51.100.3"},
+    ]
+    SCOPES = (None, Scope("cloud_tenant", PROJECT), Scope("instance", SERVER), Scope("security_group", GROUP))
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_they_are_the_last_addresses_of_their_port(self, cloud: FakeOpenStack, scope: Scope | None) -> None:
+        cloud.floating = self.FLOATING
+        [port] = (cloud.driver().inventory_of(scope) if scope else cloud.driver().inventory()).ports
+        assert (port.ip_addresses, port.public_ip_addresses) == (("10.0.0.1", "198.51.100.1"), ("198.51.100.1",))
+        assert port.own_ip_addresses == ("10.0.0.1",)
+
+    def test_those_of_single_ports_are_asked_for_by_the_port(self, cloud: FakeOpenStack) -> None:
+        cloud.floating = self.FLOATING
+        [port] = cloud.driver().inventory_of_ports([PORT]).ports
+        assert port.public_ip_addresses == ("198.51.100.1",)
+        [asked] = [call.path for call in cloud.calls if call.action == "GET floatingips"]
+        assert f"port_id={PORT}" in asked
+
+    def test_those_of_many_ports_are_all_asked_for(
+        self, cloud: FakeOpenStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("inventory.drivers.openstack.CHUNK", 1)
+        cloud.floating = self.FLOATING
+        cloud.answer_with(
+            "GET ports", answer(json.dumps({"ports": [cloud.port, {**cloud.port, "id": "another"}]}))
+        )
+        found = [port.public_ip_addresses for port in cloud.driver().inventory().ports]
+        assert found == [("198.51.100.1",), ("198.51.100.3",)]
+        [asked] = [call.path for call in cloud.calls if call.action == "GET floatingips"]
+        assert "port_id=" not in asked
+
+    def test_a_change_does_not_ask_for_them_and_keeps_them(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        cloud.floating = self.FLOATING
+        refresh(provider, Grip())
+        before = NetworkPort.objects.values("ipaddresses", "public_ipaddresses").get()
+        assert before == {"ipaddresses": ["10.0.0.1", "198.51.100.1"], "public_ipaddresses": ["198.51.100.1"]}
+        vm, asked = Vm.objects.get(provider=provider), cloud.count("GET floatingips")
+        queue(vm, "add", "db")
+        assert [task.status for task in carried_out(vm)] == ["Ok"]
+        assert cloud.count("GET floatingips") == asked
+        assert NetworkPort.objects.values("ipaddresses", "public_ipaddresses").get() == before
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_those_that_can_not_be_read_any_more_stay(
+        self, cloud: FakeOpenStack, provider: Provider, scope: Scope | None
+    ) -> None:
+        cloud.floating = self.FLOATING
+        refresh(provider, Grip())
+        before = list(NetworkPort.objects.values())
+        cloud.answer_with("GET floatingips", answer("{}", status=403))
+        refresh(provider, Grip(), scope=scope)
+        assert list(NetworkPort.objects.values()) == before
+        cloud.floating = []
+        refresh(provider, Grip(), scope=scope)
+        assert NetworkPort.objects.get().ipaddresses == ["10.0.0.1"]
+        assert NetworkPort.objects.get().public_ipaddresses == []
+
+    def test_force_forgets_those_that_can_not_be_read(self, cloud: FakeOpenStack, provider: Provider) -> None:
+        cloud.floating = self.FLOATING
+        refresh(provider, Grip())
+        cloud.answer_with("GET floatingips", answer("{}", status=404))
+        refresh(provider, Grip(), force=True)
+        assert NetworkPort.objects.get().public_ipaddresses == []
+
+    def test_those_of_a_port_that_left_its_instance_stay_if_they_can_not_be_read(
+        self, cloud: FakeOpenStack, provider: Provider
+    ) -> None:
+        cloud.floating = self.FLOATING
+        refresh(provider, Grip())
+        cloud.port["device_id"] = ""
+        cloud.answer_with("GET floatingips", answer("{}", status=403))
+        cloud.answer_with("GET ports", answer('{"ports": []}'))
+        refresh(provider, Grip(), scope=Scope("instance", SERVER))
+        port = NetworkPort.objects.get()
+        assert (port.vm, port.public_ipaddresses) == (None, ["198.51.100.1"])
 
 
 class TestWriting:

@@ -148,6 +148,15 @@ def test_a_port_is_a_servers_only_if_they_are_of_one_project(
     assert port.instance_ref == ("s-1" if attached else None)
 
 
+def test_a_port_has_the_addresses_that_it_may_use_and_what_it_belongs_to() -> None:
+    pairs = [{"ip_address": "10.0.0.9", "mac_address": "02:00:00:00:00:01"}, {"ip_address": "10.1.0.0/16"}]
+    item = {"id": "p-1", "project_id": "t-1", "allowed_address_pairs": pairs, "device_owner": "network:dhcp"}
+    [port] = parsers.ports([item], [])
+    assert (port.allowed_address_pairs, port.device_owner) == (("10.0.0.9", "10.1.0.0/16"), "network:dhcp")
+    [bare] = parsers.ports([{"id": "p-2", "project_id": "t-1", "device_owner": ""}], [])
+    assert (bare.allowed_address_pairs, bare.device_owner) == ((), None)
+
+
 @pytest.mark.parametrize("device", ["s-9", "", None])
 def test_a_port_of_no_server_has_none(device: str | None) -> None:
     server = parsers.instance(server_item(), "RegionOne")

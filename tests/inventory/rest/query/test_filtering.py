@@ -239,7 +239,10 @@ def addresses(cast: Cast) -> None:
     """`production-double` has one on each of its ports; no other VM has any."""
     first, second = cast.production.double.network_ports.order_by("pk")
     NetworkPort.objects.filter(pk=first.pk).update(
-        ipaddresses=["10.1.2.3", "fe80::1"], mac_address="02:00:00:00:00:01"
+        ipaddresses=["10.1.2.3", "fe80::1"],
+        mac_address="02:00:00:00:00:01",
+        public_ipaddresses=["198.51.100.1"],
+        allowed_address_pairs=["10.0.0.0/24"],
     )
     NetworkPort.objects.filter(pk=second.pk).update(ipaddresses=['a"b\\c*'])
     NetworkPort.objects.create(provider=cast.acme, ems_ref="unused", ipaddresses=["10.9.9.9"])
@@ -263,6 +266,9 @@ def addresses(cast: Cast) -> None:
         ("mac_addresses='02:00:*'", True),
         ("mac_addresses!=nil", True),
         ("network_ports.ipaddresses='10.1.2.3'", True),
+        ("public_ipaddresses='198.51.*'", True),
+        ("public_ipaddresses='10.1.2.3'", False),
+        ("network_ports.allowed_address_pairs='10.0.0.0/24'", True),
     ],
 )
 def test_of_a_list_one_has_to_fit(
@@ -293,6 +299,7 @@ def test_a_port_is_found_by_its_own_addresses(cast: Cast) -> None:
     assert refs("ipaddresses=[NULL,10.9.9.9]", "ems_ref!='eni-staging*'") == ["eni-production-single-1", "unused"]
     assert refs("device.ipaddresses='10.1.2.3'") == [first, "eni-production-double-2"]
     assert refs("ipaddresses!='10.*'", "ipaddresses!=NULL") == ["eni-production-double-2"]
+    assert refs("public_ipaddresses!=NULL") == refs("allowed_address_pairs='10.*'") == [first]
 
 
 def test_what_may_not_be_seen_is_not_there_for_a_filter(cast: Cast, django_user_model: type[User]) -> None:
