@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from itertools import chain
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
@@ -36,13 +37,15 @@ class Members:
 
 
 def _ranges(groups: Collection[int]) -> dict[tuple[int, int | None], list[Range]]:
-    """The addresses of each group's members by their network."""
+    """The addresses of each group's members by their network, which are never the public ones."""
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
     rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
-    for group, network_pk, addresses in rows.values_list(
-        "security_group", "network_port__cloud_network", "network_port__ipaddresses"
+    columns = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
+    for group, network_pk, addresses, public, pairs in rows.values_list(
+        "security_group", "network_port__cloud_network", *(f"network_port__{column}" for column in columns)
     ):
-        ranges[group, network_pk].extend(map(network, addresses))
+        own = (address for address in addresses if address not in public)
+        ranges[group, network_pk].extend(map(network, chain(own, pairs)))
     return dict(ranges)
 
 

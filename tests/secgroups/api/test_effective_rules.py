@@ -110,6 +110,18 @@ class TestOfAnInstance:
         assert line["source_security_group"]["name"] == "web"
         assert line["network_protocol"] is None
 
+    def test_the_addresses_of_a_member_are_its_own_and_those_that_it_may_use(
+        self, admin_client: Client, port: NetworkPort
+    ) -> None:
+        db = group(port, "db")
+        address(port, "10.0.0.1", "52.16.0.1")
+        NetworkPort.objects.filter(pk=port.pk).update(
+            public_ipaddresses=["52.16.0.1"], allowed_address_pairs=["10.0.0.9", "10.1.0.0/16"]
+        )
+        rule(db, network_protocol=None, source_security_group=db)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert line["addresses"] == ["10.0.0.1/32", "10.0.0.9/32", "10.1.0.0/16"]
+
     def test_addresses_are_of_the_family_of_the_rule(self, admin_client: Client, port: NetworkPort) -> None:
         address(port, "10.0.0.1", "fd00::1")
         rule(group(port, "db"), network_protocol="IPV6", source_security_group=group(port, "web"))
