@@ -30,6 +30,8 @@ from secgroups.synthesis.vocabulary import (
 _GROUPS_OF_TENANT = 50
 _WITH_SECOND_PORT, _WITH_SECOND_SERVICE = 0.25, 0.25
 _TO_EVERYBODY, _TO_GROUP = 0.1, 0.3
+#: Every so many instances have a public address.
+_PUBLIC_EVERY = 10
 #: Things were created within some years after this.
 FOUNDED = datetime(2023, 1, 1, tzinfo=UTC)
 _YEARS = timedelta(days=3 * 365).total_seconds()
@@ -81,6 +83,7 @@ class Port(NamedTuple):
     name: str | None
     mac_address: str
     ip_address: str
+    public_ip_address: str | None
     groups: tuple[int, ...]
 
 
@@ -106,6 +109,8 @@ class Cloud:
     name: str
     dialect: Dialect
     region: str
+    #: The first byte of its public addresses. No other cloud of a company has it.
+    public_block: int
     size: Size
 
     @property
@@ -180,7 +185,10 @@ class Cloud:
             )
 
     def _ports(self, name: str, number: int, group: int, network: int, rng: Random) -> Iterator[Port]:
-        """The first port has every group of the instance. Some have a second one, with the service's group."""
+        """The first port has every group of the instance, and the public address if it has one.
+
+        Some have a second port, with the service's group.
+        """
         groups = [index for index, (_, share, _) in enumerate(EVERYWHERE) if rng.random() < share]
         if rng.random() < _WITH_SECOND_SERVICE and (other := self._neighbour(group)) != group:
             groups.append(other)
@@ -189,9 +197,20 @@ class Cloud:
             address = f"10.{network % 256}.{number >> 8 & 255}.{number & 255}"
             port_name = f"{name}-eth{index}" if self.dialect is OPENSTACK else None
             port_groups = (group, *groups) if index == 0 else (group,)
+            public = self._public_address(number) if index == 0 else None
             yield Port(
-                self.dialect.ref("port", rng), port_name, self.dialect.mac_address(rng), address, port_groups
+                self.dialect.ref("port", rng),
+                port_name,
+                self.dialect.mac_address(rng),
+                address,
+                public,
+                port_groups,
             )
+
+    def _public_address(self, number: int) -> str | None:
+        if number % _PUBLIC_EVERY:
+            return None
+        return f"{self.public_block}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
     def _drawn(self, rng: Random) -> int:
         """A random service for an instance."""
@@ -223,12 +242,13 @@ class Cloud:
         return Random(f"{self.seed} {self.name} {kind}")  # nosec B311  # noqa: S311 - reproducible, not secret
 
 
-#: Name, kind, region and share of the company. The first groups of the first cloud are on half of all instances.
+#: Name, kind, region, first byte of public addresses and share of the company. The first groups of the first
+#: cloud are on half of all instances.
 _CLOUDS = (
-    ("private", OPENSTACK, "RegionOne", 0.7),
-    ("aws-europe", AMAZON, "eu-central-1", 0.15),
-    ("lab", OPENSTACK, "RegionLab", 0.1),
-    ("aws-america", AMAZON, "us-east-1", 0.05),
+    ("private", OPENSTACK, "RegionOne", 185, 0.7),
+    ("aws-europe", AMAZON, "eu-central-1", 52, 0.15),
+    ("lab", OPENSTACK, "RegionLab", 194, 0.1),
+    ("aws-america", AMAZON, "us-east-1", 54, 0.05),
 )
 #: With this many groups, the smallest cloud has a service.
 FEWEST_GROUPS = 60
@@ -237,11 +257,11 @@ FEWEST_GROUPS = 60
 def company(seed: int, size: Size) -> list[Cloud]:
     """The clouds of a company with this total size, which needs at least `FEWEST_GROUPS` groups."""
     clouds, left = [], size
-    for name, dialect, region, share in reversed(_CLOUDS):
+    for name, dialect, region, public_block, share in reversed(_CLOUDS):
         last = name == _CLOUDS[0][0]
         part = left if last else Size(*(int(share * total) for total in size))
         left = Size(*(total - taken for total, taken in zip(left, part, strict=True)))
-        clouds.append(Cloud(seed, name, dialect, region, part))
+        clouds.append(Cloud(seed, name, dialect, region, public_block, part))
     return clouds[::-1]
 
 

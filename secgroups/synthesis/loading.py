@@ -46,7 +46,7 @@ _VM = (
 )  # fmt: skip
 _PORT = (
     "provider", "ems_ref", "name", "vm", "cloud_tenant", "cloud_network", "mac_address", "status", "ipaddresses",
-    "port_security_enabled",
+    "public_ipaddresses", "allowed_address_pairs", "device_owner", "requester_managed", "port_security_enabled",
 )  # fmt: skip
 _MEMBERSHIP = ("security_group", "network_port", "vm")
 
@@ -180,6 +180,7 @@ class _Writing:
         )
 
     def _port(self, vm: int, instance: Instance, port: Port) -> tuple[Any, ...]:
+        public = [port.public_ip_address] if port.public_ip_address else []
         return (
             self.provider,
             port.ref,
@@ -189,7 +190,11 @@ class _Writing:
             self.networks[instance.network],
             port.mac_address,
             self.cloud.dialect.port_status,
-            [port.ip_address],
+            [port.ip_address, *public],
+            public,
+            [],
+            self.cloud.dialect.device_owner,
+            False,
             True,
         )
 

@@ -36,6 +36,8 @@ class Dialect:
     #: The prefixes of ids by kind; None if ids are UUIDs.
     prefixes: dict[str, str] | None
     port_status: str
+    #: What the ports of instances belong to.
+    device_owner: str
     mac: tuple[str, int]
 
     def ref(self, kind: str, rng: Random) -> str:
@@ -59,6 +61,7 @@ AMAZON = Dialect(
     ("t3.micro", "t3.small", "m5.large", "m5.xlarge", "c5.large", "r5.2xlarge"),
     {"network": "vpc", "group": "sg", "rule": "sgr", "instance": "i", "port": "eni"},
     "in-use",
+    "interface",
     ("06", 5),
 )
 OPENSTACK = Dialect(
@@ -67,5 +70,6 @@ OPENSTACK = Dialect(
     ("m1.small", "m1.medium", "m1.large", "c1.xlarge"),
     None,
     "ACTIVE",
+    "compute:nova",
     ("fa:16:3e", 3),
 )

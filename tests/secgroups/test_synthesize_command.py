@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
+from ipaddress import ip_address
 from statistics import median
 from typing import Any
 
@@ -35,7 +36,9 @@ def links() -> Iterator[Any]:
     """Everything that is the same for the same seed: not the ids, which depend on what else there is."""
     yield from Vm.objects.order_by("ems_ref").values_list("ems_ref", "guid", "name", "power_state", "created_on")
     yield from SecurityGroup.objects.order_by("ems_ref").values_list("ems_ref", "name", "cloud_tenant__ems_ref")
-    yield from NetworkPort.objects.order_by("ems_ref").values_list("ems_ref", "mac_address", "ipaddresses")
+    yield from NetworkPort.objects.order_by("ems_ref").values_list(
+        "ems_ref", "mac_address", "ipaddresses", "public_ipaddresses"
+    )
     for model, to in ((Membership, ("network_port", "security_group", "vm")), (FirewallRule, ("security_group",))):
         yield from sorted(model._default_manager.values_list(*(f"{name}__ems_ref" for name in to)))
 
@@ -74,6 +77,17 @@ def test_there_are_clouds_of_both_kinds_with_several_tenants() -> None:
     synthesize()
     assert set(Vm.objects.values_list("vendor", flat=True)) == {"amazon", "openstack"}
     assert CloudTenant.objects.count() > Provider.objects.count() == 4
+
+
+def test_some_instances_have_a_public_address_of_their_own() -> None:
+    synthesize()
+    published = NetworkPort.objects.exclude(public_ipaddresses=[])
+    assert published.values("vm").distinct().count() == published.count() == pytest.approx(INSTANCES / 10, abs=4)
+    addresses = [address for port in published for address in port.public_ipaddresses]
+    assert len(set(addresses)) == len(addresses)
+    assert all(ip_address(address).is_global for address in addresses)
+    assert all(port.ipaddresses[1:] == port.public_ipaddresses for port in NetworkPort.objects.all())
+    assert set(NetworkPort.objects.values_list("device_owner", flat=True)) == {"interface", "compute:nova"}
 
 
 def test_the_same_seed_gives_the_same_inventory() -> None:
