@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from django.db.models.functions import Now
 from inventory.backoff import NO_RETRIES, Backoff, Retries
 from inventory.drivers.exceptions import CloudError, Throttled
 from inventory.drivers.rate_limit import RateLimiter
+from inventory.drivers.side_by_side import at_home
 from inventory.messages import RATE_LIMITED
 from inventory.metrics import cloud_call
 from inventory.models import CallRate, Provider
@@ -59,11 +61,11 @@ class SharedRateLimiter(RateLimiter):
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer. Raises `RateLimited` if the caller must wait and call again."""
-        self._await_turn(action)
+        at_home(partial(self._await_turn, action))
         try:
             return cloud_call(self._provider.vendor, self._provider.name, action, request)
         except Throttled as error:
-            slow_down(self._provider, action, error.retry_after)
+            at_home(partial(slow_down, self._provider, action, error.retry_after))
             self._looked = float("-inf")
             raise
 
@@ -93,17 +95,18 @@ class LowPriorityRateLimiter(SharedRateLimiter):
 
     def send(self, action: str, request: Callable[[], Answer]) -> Answer:
         """The answer. Only for requests that change nothing."""
-        self._check()
+        at_home(self._check)
         limits, failures = Backoff(settings.CHANGE_PATIENCE.total_seconds()), Backoff(REFRESH_RETRY_SECONDS)
         while True:
             try:
                 result = super().send(action, request)
             except Throttled as error:
-                limits.pause(error, self._retries)
+                at_home(partial(limits.pause, error, self._retries))
             except CloudError as error:
-                failures.pause(error, self._retries)
+                at_home(partial(failures.pause, error, self._retries))
             else:
-                self._retries.succeed(waited=limits.attempts + failures.attempts > 2)
+                waited = limits.attempts + failures.attempts > 2
+                at_home(partial(self._retries.succeed, waited))
                 return result
 
     def _check(self) -> None:

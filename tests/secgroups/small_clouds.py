@@ -117,6 +117,7 @@ class Account:
     groups: list[Item] = field(default_factory=list)
     associations: list[Item] = field(default_factory=list)
     peerings: list[Item] = field(default_factory=list)
+    rules: list[Item] = field(default_factory=list)
     #: The keys of lists that are refused.
     refused: set[str] = field(default_factory=set)
     region: str = "eu-west-1"
@@ -131,6 +132,7 @@ class Account:
             "SecurityGroups": self.groups,
             "SecurityGroupVpcAssociations": self.associations,
             "VpcPeeringConnections": self.peerings,
+            "SecurityGroupRules": self.rules,
         }
         columns = {
             "group-id": lambda item: item["GroupId"],
@@ -162,16 +164,14 @@ class Account:
         return {group["GroupId"] for group in found["Groups"]}
 
 
+def driver_of(client: Any, cloud: Stack | Account) -> Any:
+    """The driver of this kind of cloud, with a client."""
+    driver: Any = (Ec2Driver if isinstance(cloud, Account) else OpenStackDriver)(Connection())
+    driver.__dict__["_client"] = client
+    return driver
+
+
 def provider_of(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """A provider whose driver asks this cloud."""
-    kind, driver_class = (
-        (actors.AMAZON, Ec2Driver) if isinstance(cloud, Account) else (actors.OPENSTACK, OpenStackDriver)
-    )
-
-    def driver(provider: Provider, rate_limiter: Any = None) -> Any:
-        made: Any = driver_class(Connection())
-        made.__dict__["_client"] = cloud
-        return made
-
-    monkeypatch.setattr(Provider, "driver", driver)
-    return actors.provider("cloud", vendor=kind)
+    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter=None: driver_of(cloud, cloud))
+    return actors.provider("cloud", vendor=actors.AMAZON if isinstance(cloud, Account) else actors.OPENSTACK)

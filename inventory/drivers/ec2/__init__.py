@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import parsers, payloads
 from inventory.drivers.exceptions import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
+from inventory.drivers.side_by_side import side_by_side
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
 
 if TYPE_CHECKING:
@@ -63,20 +64,29 @@ class Ec2Driver(Driver):
 
     def inventory(self) -> Inventory:
         # Read references before their targets, because a target created in between would be missing. Rules are
-        # the exception: a group that is listed must not be without them.
-        ports = self._ports({})
-        instances = self._instances(self._client.read("describe_instances", "Reservations"))
-        groups = self._groups({}, self._associations({}))
-        group_refs = {group.ref for group in groups}
-        rules = tuple(
-            parsers.rule(item, group_refs)
-            for item in self._client.read("describe_security_group_rules", "SecurityGroupRules")
-        )
+        # the exception: a group that is listed must not be without them. Only ports and groups are read side by
+        # side, so groups may be missing that ports have. They are read again.
+        self._client  # noqa: B018 - both reads share it
+        (ports, instances), (groups, rules) = side_by_side(self._ports_and_instances, self._groups_and_rules)
+        missing = {ref for port in ports for ref in port.group_refs}.difference(group.ref for group in groups)
+        new_groups = self.groups_by_ref(missing)
+        groups += new_groups
+        rules += tuple(rule for group in new_groups for rule in self.rules_of(group.ref))
         networks = self._vpcs({}, self._peers())
         # No tenants, because EC2 doesn't list accounts. They are known from the things that they own.
         return self._as_told(
             Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
         )
+
+    def _ports_and_instances(self) -> tuple[tuple[Port, ...], tuple[Instance, ...]]:
+        ports = self._ports({})
+        return ports, self._instances(self._client.read("describe_instances", "Reservations"))
+
+    def _groups_and_rules(self) -> tuple[tuple[Group, ...], tuple[Rule, ...]]:
+        groups = self._groups({}, self._associations({}))
+        refs = {group.ref for group in groups}
+        items = self._client.read("describe_security_group_rules", "SecurityGroupRules")
+        return groups, tuple(parsers.rule(item, refs) for item in items)
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:

@@ -13,6 +13,7 @@ from inventory.drivers.boundary import fitted
 from inventory.drivers.exceptions import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
 from inventory.drivers.openstack import parsers, payloads
 from inventory.drivers.openstack.view import View
+from inventory.drivers.side_by_side import side_by_side
 from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope, Tenant, same
 
 if TYPE_CHECKING:
@@ -59,13 +60,23 @@ class OpenStackDriver(Driver):
 
     def inventory(self) -> Inventory:
         # Read references before their targets, because a target created in between would be missing. Rules and
-        # floating addresses are the exception: a group or port that is listed must not be without them.
-        ports = self._ports()
-        instances = self._instances()
-        groups = self._groups()
-        rules = self._rules()
+        # floating addresses are the exception: a group or port that is listed must not be without them. Only ports
+        # and groups are read side by side, so groups may be missing that ports have. They are read again.
+        self._view  # noqa: B018 - both reads share it, and the client
+        (ports, instances), (groups, rules) = side_by_side(self._ports_and_instances, self._groups_and_rules)
         self._view.look_at(groups)
+        missing = parsers.refs_of_groups(ports) - parsers.texts(group.ref for group in groups)
+        new_groups = self.groups_by_ref(missing)
+        chunks = _chunks(group.ref for group in new_groups)
+        new_rules = (rule for chunk in chunks for rule in self._rules(security_group_id=chunk))
+        groups, rules = (*groups, *new_groups), (*rules, *new_rules)
         return self._put_together(self._networks(), groups, rules, instances, ports)
+
+    def _ports_and_instances(self) -> tuple[list[dict[str, Any]], tuple[Instance, ...]]:
+        return self._ports(), self._instances()
+
+    def _groups_and_rules(self) -> tuple[tuple[Group, ...], tuple[Rule, ...]]:
+        return self._groups(), self._rules()
 
     def inventory_of(self, scope: Scope) -> Inventory:
         match scope.kind:

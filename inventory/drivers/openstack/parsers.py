@@ -224,6 +224,12 @@ def group_refs(ports: Iterable[Port]) -> set[str]:
     return texts(ref for port in ports if isinstance(port.group_refs, tuple) for ref in port.group_refs)
 
 
+def refs_of_groups(port_items: Iterable[Item]) -> set[str]:
+    """The same for ports as Neutron returns them."""
+    lists = (item.get("security_groups") for item in port_items)
+    return texts(ref for refs in lists if isinstance(refs, list) for ref in refs)
+
+
 def of(by_ref: Mapping[str, Any], ref: Any) -> Any:
     """The entry for a ref; None if the ref is not text."""
     return by_ref.get(ref) if isinstance(ref, str) else None
