@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -126,15 +127,25 @@ def _completion(model: type[models.Model], fields: Sequence[Any]) -> tuple[list[
 
 def _adapted(fields: Sequence[Any], rows: Iterable[Values]) -> Iterator[Values]:
     """Convert the values for the database. On PostgreSQL, most need no conversion."""
-    differing = [(index, field) for index, field in enumerate(fields) if _differs(field)]
+    differing = [(index, _conversion(field)) for index, field in enumerate(fields) if _differs(field)]
 
     def adapted(row: Values) -> Values:
         values = list(row)
-        for index, field in differing:
-            values[index] = field.get_db_prep_save(values[index], connection)
+        for index, convert in differing:
+            values[index] = convert(values[index])
         return values
 
     return map(adapted, rows) if differing else iter(rows)
+
+
+def _conversion(field: Any) -> Callable[[Any], Any]:
+    if connection.vendor == "postgresql" and type(field) is models.JSONField and field.encoder is None:
+        return _json  # faster than Django's, with the same result in jsonb
+    return partial(field.get_db_prep_save, connection=connection)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _differs(field: Any) -> bool:
