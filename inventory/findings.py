@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from inventory.drivers.values import Group, Instance, Misfit, Network, Port, Rule, Tenant
+from inventory.drivers.values import AddressList, Group, Instance, Misfit, Network, Port, Rule, Tenant
 from inventory.guard import Guard
 from inventory.reconcile import Found
 
@@ -20,6 +20,7 @@ KINDS: dict[str, type] = {
     "network_ports": Port,
     "security_groups": Group,
     "firewall_rules": Rule,
+    "address_lists": AddressList,
 }
 VERBS = ("appeared", "changed", "went")
 #: How many misfits a message names, and how many the context of a task has.

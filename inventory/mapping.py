@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from django.db.models.constants import LOOKUP_SEP
 
@@ -69,7 +70,7 @@ class ValueMapping(Generic[Value]):
         self.derived = derived
         hints = get_type_hints(kind)
         # Values have tuples, JSON columns have lists.
-        self._lists = [name for name in self.paths if get_origin(hints[name]) is tuple]
+        self._lists = [name for name in self.paths if _is_tuple(hints[name])]
         self._as_it_is = not excluded and not self._lists
 
     def columns(self, ids: Ids = NO_IDS, **common: Any) -> Columns[Value]:
@@ -84,7 +85,7 @@ class ValueMapping(Generic[Value]):
             elif name != "ref" and LOOKUP_SEP not in path:
                 attributes[path] = name
         attributes |= self.derived
-        conversions: dict[str, Callable[[Any], Any]] = dict.fromkeys(self._lists, list)
+        conversions: dict[str, Callable[[Any], Any]] = dict.fromkeys(self._lists, partial(_unless_none, list))
         conversions |= {name: by_ref.get for name, by_ref in ids.items()}
         converters = [
             (index, conversions[name]) for index, name in enumerate(attributes.values()) if name in conversions
@@ -99,5 +100,14 @@ class ValueMapping(Generic[Value]):
             return self.kind(*row)
         attributes = dict(zip(self.paths, row, strict=True))
         for name in self._lists:
-            attributes[name] = tuple(attributes[name])
+            attributes[name] = _unless_none(tuple, attributes[name])
         return self.kind(**attributes, **extra)
+
+
+def _is_tuple(hint: Any) -> bool:
+    """Whether it is `tuple[...]` or `tuple[...] | None`."""
+    return any(get_origin(one) is tuple for one in (hint, *get_args(hint)))
+
+
+def _unless_none(convert: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else convert(value)

@@ -65,6 +65,7 @@ class Refresh:
     instances: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
+    address_lists: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:

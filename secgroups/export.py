@@ -16,7 +16,7 @@ from inventory.db.expressions import ByCodePoint
 from inventory.drivers.values import Network, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.querysets import OwnedQuerySet
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 
 Rows = TypeVar("Rows", bound=OwnedQuerySet)
 
@@ -35,6 +35,7 @@ def exported(provider: Provider) -> Mapping[str, Iterator[object]]:
         "rules": _of(provider, FirewallRule.objects.all()).as_values(),
         "instances": _of(provider, Vm.objects.instances()).as_values(),
         "ports": _ports(provider),
+        "address_lists": _of(provider, AddressList.objects.all()).as_values(),
     }
 
 

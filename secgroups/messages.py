@@ -242,6 +242,8 @@ def in_left_out(network: str) -> str:
 # The admin
 
 HIDDEN_GROUP = "a group that you may not see"
+UNKNOWN_ENTRIES = "not known"
+NO_ENTRIES = "none"
 
 
 def too_many_instances(most: int) -> str:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from django.db.models import ManyToManyField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, ManyToManyField, OuterRef, Q, QuerySet, Subquery
 
+from inventory.db.bulk import batches
+from inventory.drivers import values
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
+from inventory.guard import NAMED
 from inventory.mapping import NO_IDS, Columns, Ids
-from inventory.models import Provider
+from inventory.models import CloudTenant, Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from inventory.relations import relate
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
 from secgroups.messages import in_left_out
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.rules import with_lost_source
 
 
@@ -88,6 +91,66 @@ def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:
     return SecurityGroup.mapping.columns(ids, vendor=provider.vendor)
 
 
+def bring_in_address_lists(refresh: Refresh) -> None:
+    """Bring in the lists that rules name. They go after their rules, see `remove_unnamed_address_lists`."""
+    lists = list(_address_lists(refresh))
+    tenants = refresh.tenants | refresh.known(CloudTenant, (one.tenant_ref for one in lists))
+    refresh.address_lists = refresh.reconcile(
+        "address_lists",
+        AddressList,
+        lists,
+        AddressList.mapping.columns({"tenant_ref": tenants}),
+        within=Q(pk__in=[]),
+    )
+
+
+def _address_lists(refresh: Refresh) -> Iterator[values.AddressList]:
+    """The lists that rules name, as they were read.
+
+    What could not be read stays as known. If the refresh is forced, it becomes unknown.
+    """
+    inventory, untold = refresh.inventory, _untold_entries(refresh)
+    named = values.address_lists_of(rule for rule in inventory.rules if rule.group_ref in refresh.groups)
+    read = {
+        address_list.ref: address_list for address_list in inventory.address_lists if address_list.ref in named
+    }
+    rows = AddressList.objects.filter(provider=refresh.provider)
+    known = {
+        address_list.ref: replace(address_list, entries=None) if refresh.force else address_list
+        for refs in batches(sorted(named - read.keys() | named & untold))
+        for address_list in rows.filter(ems_ref__in=refs).as_values()
+    }
+    for ref in sorted(named):
+        if ref not in read:
+            yield known.get(ref) or values.AddressList(ref, ref)
+        elif ref in untold and ref in known:
+            yield replace(read[ref], entries=known[ref].entries)
+        else:
+            yield read[ref]
+
+
+def _untold_entries(refresh: Refresh) -> set[str]:
+    """The lists whose entries could not be read. Those of others may be unknown as well: they did not fit."""
+    if "entries" not in refresh.inventory.untold:
+        return set()
+    unfit = {misfit.ref for misfit in refresh.inventory.misfits if misfit.unknown}
+    lists = refresh.inventory.address_lists
+    return {address_list.ref for address_list in lists if address_list.entries is None} - unfit
+
+
+def remove_unnamed_address_lists(refresh: Refresh) -> None:
+    """A list goes with the last rule that names it. Rules that these credentials can't see keep theirs."""
+    if refresh.scope:
+        return
+    lists = AddressList.objects.filter(provider=refresh.provider)
+    naming = FirewallRule.objects.filter(source_address_list=OuterRef("pk"))
+    if unnamed := list(lists.filter(~Exists(naming)).order_by("pk")):
+        known = lists.count() - refresh.findings.found["address_lists"].appeared
+        refresh.findings.judge("address_lists", len(unnamed), known, unnamed[:NAMED])
+        gone = lists.filter(pk__in=[address_list.pk for address_list in unnamed])
+        refresh.findings.went.update(gone.delete()[1])
+
+
 def bring_in_rules(refresh: Refresh) -> None:
     newer = _with_newer_rules(refresh)
     refresh.reconcile(
@@ -98,7 +161,13 @@ def bring_in_rules(refresh: Refresh) -> None:
             for rule in refresh.inventory.rules
             if rule.group_ref in refresh.groups and refresh.groups[rule.group_ref] not in newer
         ),
-        FirewallRule.mapping.columns({"group_ref": refresh.groups, "source_group_ref": refresh.groups}),
+        FirewallRule.mapping.columns(
+            {
+                "group_ref": refresh.groups,
+                "source_group_ref": refresh.groups,
+                "address_list_ref": refresh.address_lists,
+            }
+        ),
         tenant="security_group__cloud_tenant__ems_ref",
         within=refresh.within(
             cloud_tenant="security_group__cloud_tenant__ems_ref", security_group="security_group__ems_ref"

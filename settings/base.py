@@ -201,7 +201,9 @@ REFRESH_PARTS = [
     "secgroups.refresh.bring_in_groups",
     "secgroups.refresh.bring_in_shares",
     "secgroups.refresh.bring_in_associations",
+    "secgroups.refresh.bring_in_address_lists",
     "secgroups.refresh.bring_in_rules",
+    "secgroups.refresh.remove_unnamed_address_lists",
     "secgroups.refresh.bring_in_memberships",
 ]
 
@@ -259,6 +261,7 @@ COLLECTIONS = {
     "tasks": "inventory.api.TaskViewSet",
     "security_groups": "secgroups.api.DeletableSecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
+    "address_lists": "secgroups.api.AddressListViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",

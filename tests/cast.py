@@ -23,7 +23,7 @@ from django.utils import timezone
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
 from inventory.rate_limit import slow_down
 from inventory.services import create_token
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 
 #: Vendors, and the types of providers of theirs in the API.
 AMAZON, OPENSTACK, FILE = "amazon", "openstack", "file"
@@ -77,6 +77,8 @@ def company(owner: User) -> Cast:
             source_ip_range=None if source else "10.0.0.0/8",
             source_security_group=source,
         )
+    for entries in (["10.0.0.0/8"], None):
+        address_list(entered.acme, "offices" if entries else "partners", entries)
     for name in ("operators", "readers"):
         Group.objects.create(name=name).user_set.add(User.objects.create_user(f"one of {name}"))
     Zone.objects.create(name="other", description="Not in reality.")
@@ -101,6 +103,7 @@ class Planted:
     rule: FirewallRule
     vm: Vm
     port: NetworkPort
+    address_list: AddressList
 
 
 def plant(name: str, at: Provider | None = None) -> Planted:
@@ -111,10 +114,11 @@ def plant(name: str, at: Provider | None = None) -> Planted:
     web, db = (group(net, f"{name}-{kind}", cloud_tenant=account) for kind in ("web", "db"))
     web.shared_with.add(account)
     ssh = rule(web, 22)
-    web.firewall_rules.update(source_security_group=db, description=name)
+    listed = address_list(owner, name, ["10.0.0.0/8"], cloud_tenant=account)
+    web.firewall_rules.update(source_security_group=db, source_address_list=listed, description=name)
     machine = vm(net, name, groups=[web, db])
     slow_down(owner, name, None)
-    return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get())
+    return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get(), listed)
 
 
 def provider(name: str, **attributes: Any) -> Provider:
@@ -173,6 +177,12 @@ def rule(group: SecurityGroup, port: int) -> FirewallRule:
         port=port,
         end_port=port,
         source_ip_range="10.0.0.0/8",
+    )
+
+
+def address_list(provider: Provider, name: str, entries: list[str] | None, **attributes: Any) -> AddressList:
+    return AddressList.objects.create(
+        provider=provider, ems_ref=f"pl-{name}", name=name, entries=entries, **attributes
     )
 
 

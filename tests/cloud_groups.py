@@ -135,4 +135,5 @@ def rule_of(row: FirewallRule) -> Rule:
         row.source_ip_range,
         source and source.ems_ref,
         row.description,
+        row.source_address_list and row.source_address_list.ems_ref,
     )

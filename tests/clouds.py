@@ -27,10 +27,22 @@ from inventory.drivers.exceptions import (
     Outdated,
     Throttled,
 )
-from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
+from inventory.drivers.values import (
+    AddressList,
+    Check,
+    Connection,
+    Group,
+    Instance,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Tenant,
+)
 from inventory.leases import LeaseLost, QueueLease
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups import port_writer
+from secgroups.models import AddressList as AddressListRow
 from secgroups.models import FirewallRule, SecurityGroup
 from tests.cast import AMAZON, Cast, enter
 from tests.cloud_groups import GroupsInMemory, rule_of
@@ -57,6 +69,9 @@ class MemoryCloud(GroupsInMemory):
         self.group_list: list[Group] = []
         self.rule_list: list[Rule] = []
         self.port_list: list[Port] = []
+        self.address_lists: list[AddressList] = []
+        #: The attributes that it does not tell completely.
+        self.untold: set[str] = set()
         self._events: defaultdict[str, deque[Event]] = defaultdict(deque)
 
     # What tests say and ask
@@ -130,6 +145,8 @@ class MemoryCloud(GroupsInMemory):
             rules=tuple(self.rule_list),
             instances=tuple(self.instance_list),
             ports=tuple(self.port_list),
+            address_lists=tuple(self.address_lists),
+            untold=frozenset(self.untold),
         )
 
     def _ports(self, instance_ref: str) -> tuple[Port, ...]:
@@ -165,6 +182,7 @@ def mirror(provider: Provider) -> MemoryCloud:
         for row in SecurityGroup.objects.filter(provider=provider)
     ]
     cloud.rule_list = [rule_of(row) for row in FirewallRule.objects.filter(provider=provider)]
+    cloud.address_lists = list(AddressListRow.objects.filter(provider=provider).as_values())
     cloud.port_list = [
         Port(
             row.ems_ref,

@@ -252,7 +252,7 @@ def test_what_a_row_names_outside_is_not_named_to_the_user(
     walk: Any, client: Client, reader: User, kept: Planted, others: Callable[[], Planted]
 ) -> None:
     meadow = others()
-    change(kept.rule, source_security_group=meadow.web)
+    change(kept.rule, source_security_group=meadow.web, source_address_list=meadow.address_list)
     for row in (kept.vm, kept.port, kept.web, kept.network) if kept.provider != meadow.provider else ():
         change(row, cloud_tenant=meadow.tenant)
     for row in (kept.port, kept.web):

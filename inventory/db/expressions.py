@@ -62,7 +62,8 @@ class Has(HasLike):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, params = self.process_lhs(compiler, connection)
-        return f"{lhs} @> %s::jsonb", [*params, adapt_param(self.rhs, _as_array)]
+        # False, as elsewhere, and not null if there is no array.
+        return f"({lhs} @> %s::jsonb) IS TRUE", [*params, adapt_param(self.rhs, _as_array)]
 
 
 def _as_array(pieces: Iterable[str]) -> str:

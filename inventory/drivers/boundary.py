@@ -1,8 +1,9 @@
 """Checks what drivers return, before it is used or written.
 
-`values` declares what fits. In an inventory, text that is only displayed is cut, and any other value that does not
-fit leaves its row as it was. `Inventory.misfits` has both. In any other answer such a value is an error (`Unfit`):
-a port's list of groups must not be written back incompletely.
+`values` declares what fits. In an inventory, text that is only displayed is cut. A list that may be unknown
+becomes so, never shorter. Any other value that does not fit leaves its row as it was. `Inventory.misfits` has all
+of them. In any other answer such a value is an error (`Unfit`): a port's list of groups must not be written back
+incompletely.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import Unfit
 from inventory.drivers.limits import Flag, Limit, OneOf, Shown, storable
-from inventory.drivers.values import Group, Instance, Inventory, Misfit, Network, Port, Ref, Rule, Tenant
+from inventory.drivers.values import (
+    AddressList,
+    Group,
+    Instance,
+    Inventory,
+    Misfit,
+    Network,
+    Port,
+    Ref,
+    Rule,
+    Tenant,
+)
 
 #: The parts of an inventory with the types of their values, and the names of these for people.
 PARTS: dict[str, type[Any]] = {
@@ -27,6 +39,7 @@ PARTS: dict[str, type[Any]] = {
     "rules": Rule,
     "instances": Instance,
     "ports": Port,
+    "address_lists": AddressList,
 }
 CALLED: dict[type[Any], str] = {
     Tenant: "cloud tenant",
@@ -35,6 +48,7 @@ CALLED: dict[type[Any], str] = {
     Rule: "firewall rule",
     Instance: "instance",
     Port: "network port",
+    AddressList: "address list",
 }
 #: How many rows to check together: as many as fit into the processor's cache.
 BATCH = 1000
@@ -105,6 +119,23 @@ class _Attribute:
     optional: bool = False
     many: bool = False
 
+    @property
+    def may_be_unknown(self) -> bool:
+        """Whether it is a list that is None if it is not known."""
+        return self.many and self.optional
+
+    @property
+    def decides(self) -> bool:
+        """Whether a row with a value that does not fit is left out."""
+        return not (isinstance(self.limit, Shown) or self.may_be_unknown)
+
+    def mended(self, value: Any, ref: str) -> str | None:
+        """A value that does not fit, as the row has it."""
+        if self.may_be_unknown:
+            return None
+        assert isinstance(self.limit, Shown)  # nosec B101  # noqa: S101 - for mypy
+        return self.limit.cut(ref if value is None else value)
+
     def problem(self, value: Any) -> str | None:
         if value is None and self.optional:
             return None
@@ -121,10 +152,10 @@ class _Attribute:
         column = list(map(attrgetter(self.name), values))
         try:
             distinct = set(column)
-            if self.many:
-                return set(map(type, distinct)) <= {tuple} and self.limit.fits_all(set(chain(*distinct)))
             if self.optional:
                 distinct.discard(None)
+            if self.many:
+                return set(map(type, distinct)) <= {tuple} and self.limit.fits_all(set(chain(*distinct)))
             # Texts are equal to texts alone, but True is equal to 1.
             if self.limit.type is not str and not set(map(type, column)) <= {self.limit.type, NoneType}:
                 return False
@@ -145,34 +176,28 @@ class _Shape:
         return all(attribute.fits_all(values) for attribute in self.attributes)
 
     def fitted(self, values: Iterable[Any], misfits: list[Misfit]) -> Iterator[Any]:
-        """The values that fit, with displayed texts cut if necessary. Adds to `misfits`."""
+        """The values that fit, mended if necessary. Adds to `misfits`."""
         for value in values:
-            own_misfits = list(self._misfits(value))
-            misfits.extend(own_misfits)
-            if not any(misfit.left_out for misfit in own_misfits):
-                yield replace(
-                    value, **{misfit.attribute: self._cut(value, misfit.attribute) for misfit in own_misfits}
-                )
+            problems = self._problems(value)
+            left_out = any(attribute.decides for attribute in problems)
+            ref = value.ref if isinstance(value.ref, str) else None
+            misfits.extend(
+                Misfit(self.kind, ref, called(value), attribute.name, problem, left_out, attribute.may_be_unknown)
+                for attribute, problem in problems.items()
+            )
+            if not left_out:
+                mended = {one.name: one.mended(getattr(value, one.name), value.ref) for one in problems}
+                yield replace(value, **mended)
 
-    def _misfits(self, value: Any) -> Iterator[Misfit]:
-        """The misfits of a value. If one leaves the row out, the others don't matter."""
-        problems = [
-            (attribute, problem)
+    def _problems(self, value: Any) -> dict[_Attribute, str]:
+        """What does not fit. If something leaves the row out, only that, because the others don't matter."""
+        problems = {
+            attribute: problem
             for attribute in self.attributes
             if (problem := attribute.problem(getattr(value, attribute.name)))
-        ]
-        decisive = [
-            (attribute, problem) for attribute, problem in problems if not isinstance(attribute.limit, Shown)
-        ]
-        for attribute, problem in decisive[:1] or problems:
-            ref = value.ref if isinstance(value.ref, str) else None
-            yield Misfit(self.kind, ref, called(value), attribute.name, problem, left_out=bool(decisive))
-
-    def _cut(self, value: Any, name: str) -> str:
-        limit = next(attribute.limit for attribute in self.attributes if attribute.name == name)
-        assert isinstance(limit, Shown)  # nosec B101  # noqa: S101 - for mypy
-        text = getattr(value, name)
-        return limit.cut(value.ref if text is None else text)
+        }
+        decisive = next((attribute for attribute in problems if attribute.decides), None)
+        return {decisive: problems[decisive]} if decisive else problems
 
 
 def _attribute(name: str, hint: Any) -> _Attribute:

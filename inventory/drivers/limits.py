@@ -6,11 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 #: Characters that no database can store: NUL in PostgreSQL, lone surrogates in UTF-8.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
+#: Python also takes an IPv6 scope, and dotted masks, which not all clouds read as it does.
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 
 
 def storable(text: str) -> str:
@@ -60,6 +63,17 @@ class _Text(Limit):
 @dataclass(frozen=True, slots=True)
 class Exact(_Text):
     """A text that identifies or decides something, and so is never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class IpNetwork(Exact):
+    """A CIDR, or an address."""
+
+    def problem(self, value: Any) -> str | None:
+        return Exact.problem(self, value) or (None if _is_network(value) else "is neither a CIDR nor an address")
+
+    def fits_all(self, values: Collection[Any]) -> bool:
+        return Exact.fits_all(self, values) and all(map(_is_network, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,16 @@ class Flag(Limit):
 
     def fits_all(self, values: Collection[Any]) -> bool:
         return None not in values
+
+
+def _is_network(text: str) -> bool:
+    if not _CIDR.fullmatch(text):
+        return False
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _no(expected: str, value: object) -> str:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Annotated, Literal, TypeVar
 
 from inventory.drivers.addresses import EVERY_NETWORK, Networks
-from inventory.drivers.limits import Between, Exact, Shown
+from inventory.drivers.limits import Between, Exact, IpNetwork, Shown
 from inventory.drivers.protocols import protocol_named
 
 #: The cloud's own id, and a reference to one.
@@ -30,6 +30,9 @@ Cidr = Annotated[str, Exact(64)]
 Address = Annotated[str, Exact(64, shortest=1)]
 #: A port, or a type or code of ICMP.
 Number = Annotated[int, Between(-1, 65535)]
+#: A CIDR or an address in a list.
+Entry = Annotated[str, IpNetwork(64)]
+Count = Annotated[int, Between(0, 2**31 - 1)]
 
 PowerState = Literal["on", "off", "paused", "suspended", "unknown"]
 Direction = Literal["inbound", "outbound"]
@@ -159,7 +162,8 @@ class Rule:
 
     `source_ip_range` is the CIDR of the other side. If the other side is neither a CIDR nor a group of this
     inventory, it is the cloud's own name (EC2: the id of a prefix list, another account's group), because a rule
-    without a source would read as "from anywhere".
+    without a source would read as "from anywhere". If that is the name of an `AddressList`, `address_list_ref` has
+    it as well.
     """
 
     ref: Id
@@ -172,6 +176,7 @@ class Rule:
     source_ip_range: Range | None = None
     source_group_ref: Id | None = None
     description: Text | None = None
+    address_list_ref: Id | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.host_protocol, str):  # `boundary` checks other types
@@ -233,8 +238,25 @@ class Port:
         return tuple(address for address in self.ip_addresses if address not in self.public_ip_addresses)
 
 
+@dataclass(frozen=True, slots=True)
+class AddressList:
+    """A list of addresses that rules can name: a prefix list (EC2), or an address group (OpenStack).
+
+    `entries` is None if they are not known, which is not the same as an empty list. A list that AWS itself manages
+    has no tenant. `family` and `max_entries`, which counts against a group's limit of rules, are as the cloud says
+    (EC2).
+    """
+
+    ref: Id
+    name: Name
+    tenant_ref: Ref | None = None
+    family: Literal["IPV4", "IPV6"] | None = None
+    max_entries: Count | None = None
+    entries: tuple[Entry, ...] | None = None
+
+
 #: Values that belong to a tenant.
-Owned = Network | Group | Instance | Port
+Owned = Network | Group | Instance | Port | AddressList
 OwnedThing = TypeVar("OwnedThing", bound=Owned)
 
 
@@ -243,7 +265,7 @@ class Scope:
     """One thing to read, with what belongs to it.
 
     Tenant: all that it owns, with the rules of its groups. Instance: its ports, and their groups without rules.
-    Group: its rules, and the ports that have it.
+    Group: its rules, and the ports that have it. Rules come with the address lists that they name.
     """
 
     kind: Kind
@@ -252,7 +274,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A value of the cloud that does not fit. It was cut, or the whole row is `left_out` and stays as it was.
+    """A value of the cloud that does not fit.
+
+    It was cut, it is `unknown` now, or the whole row is `left_out` and stays as it was.
 
     `resource` and `attribute` name it for people. `kind` and `ref` are those of its row. Without a textual `ref`,
     it is unknown which row it is.
@@ -264,9 +288,10 @@ class Misfit:
     attribute: str
     problem: str
     left_out: bool
+    unknown: bool = False
 
     def __str__(self) -> str:
-        outcome = "was left unchanged" if self.left_out else "was cut"
+        outcome = "was left unchanged" if self.left_out else "became unknown" if self.unknown else "was cut"
         subject = self.resource if self.left_out else f"{self.attribute} of {self.resource}"
         return f"{subject} {outcome}: {self.attribute} {self.problem}"
 
@@ -277,8 +302,10 @@ class Inventory:
 
     `misfits` has the values that differ from the cloud. Credentials may see only a part: `covered` has, by type,
     the tenants whose things are visible, and `untold` the attributes that are incomplete (`shared_with`,
-    `associated_network_refs`, `peer_refs`, `public_ip_addresses`). Missing things are only evidence within these
-    limits.
+    `associated_network_refs`, `peer_refs`, `public_ip_addresses`, `entries`). Missing things are only evidence
+    within these limits.
+
+    Of address lists it has those that its rules name and that can be read.
     """
 
     tenants: tuple[Tenant, ...] = ()
@@ -287,6 +314,7 @@ class Inventory:
     rules: tuple[Rule, ...] = ()
     instances: tuple[Instance, ...] = ()
     ports: tuple[Port, ...] = ()
+    address_lists: tuple[AddressList, ...] = ()
     misfits: tuple[Misfit, ...] = ()
     covered: Mapping[type, frozenset[str]] = field(default_factory=dict, compare=False)
     untold: frozenset[str] = field(default=frozenset(), compare=False)
@@ -297,7 +325,7 @@ class Inventory:
 
         A project that Keystone does not list (deleted, or in another domain) still owns things with its id.
         """
-        things: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports)
+        things: Iterable[Owned] = chain(self.networks, self.groups, self.instances, self.ports, self.address_lists)
         owners = (thing.tenant_ref for thing in things)
         shares = (ref for group in self.groups for ref in group.shared_with if ref != EVERYBODY)
         return set(filter(None, chain((tenant.ref for tenant in self.tenants), owners, shares)))
@@ -310,13 +338,15 @@ class Inventory:
         match scope.kind:
             case "cloud_tenant":
                 groups = _owned(self.groups, scope)
+                rules = self._rules_of(groups)
                 return Inventory(
                     tuple(tenant for tenant in self.tenants if tenant.ref == scope.ref),
                     _owned(self.networks, scope),
                     groups,
-                    self._rules_of(groups),
+                    rules,
                     _owned(self.instances, scope),
                     _owned(self.ports, scope),
+                    self._lists_named_by(rules),
                 )
             case "instance":
                 instances = tuple(instance for instance in self.instances if instance.ref == scope.ref)
@@ -327,11 +357,22 @@ class Inventory:
             case "security_group":
                 groups = tuple(group for group in self.groups if group.ref == scope.ref)
                 ports = tuple(port for port in self.ports if groups and scope.ref in port.group_refs)
-                return Inventory(groups=groups, rules=self._rules_of(groups), ports=ports)
+                rules = self._rules_of(groups)
+                lists = self._lists_named_by(rules)
+                return Inventory(groups=groups, rules=rules, ports=ports, address_lists=lists)
 
     def _rules_of(self, groups: Iterable[Group]) -> tuple[Rule, ...]:
         refs = {group.ref for group in groups}
         return tuple(rule for rule in self.rules if rule.group_ref in refs)
+
+    def _lists_named_by(self, rules: Iterable[Rule]) -> tuple[AddressList, ...]:
+        refs = address_lists_of(rules)
+        return tuple(address_list for address_list in self.address_lists if address_list.ref in refs)
+
+
+def address_lists_of(rules: Iterable[Rule]) -> set[str]:
+    """The refs of the address lists that these rules name."""
+    return {rule.address_list_ref for rule in rules if rule.address_list_ref}
 
 
 def _owned(things: Iterable[OwnedThing], scope: Scope) -> tuple[OwnedThing, ...]:

@@ -1,10 +1,11 @@
 """The admin of security groups, and what they add to the admin of the inventory."""
 
-from secgroups.admin.groups import FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
+from secgroups.admin.groups import AddressListAdmin, FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
 from secgroups.admin.vm import VmAdmin
 
 __all__ = [
+    "AddressListAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
     "FirewallRuleAdmin",

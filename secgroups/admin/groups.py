@@ -1,4 +1,4 @@
-"""What refreshes import: security groups, their rules and memberships."""
+"""What refreshes import: security groups, their rules and memberships, and address lists."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOn
 from inventory.admin.columns import Counted, Linked, link_to, visible, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
-from secgroups.messages import HIDDEN_GROUP
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.messages import HIDDEN_GROUP, NO_ENTRIES, UNKNOWN_ENTRIES
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
 #: A search for ports: 22, or 20-25.
@@ -39,6 +39,8 @@ class RuleColumns:
             return link_to(rule.source_security_group)
         if rule.source_security_group_id:
             return HIDDEN_GROUP
+        if rule.source_address_list:
+            return link_to(rule.source_address_list)
         return rule.source_ip_range or "any"
 
 
@@ -51,7 +53,8 @@ class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FirewallRule]:
-        return with_named(visible(super().get_queryset(request), request), request, "source_security_group")
+        rules = visible(super().get_queryset(request), request)
+        return with_named(rules, request, "source_security_group", "source_address_list")
 
 
 @admin.register(SecurityGroup)
@@ -98,6 +101,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         "host_protocol",
         ("security_group", LinkFilter),
         ("source_security_group", LinkFilter),
+        ("source_address_list", LinkFilter),
     ]
     search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name", "host_protocol"]
     search_help_text = "Enter a port or a range of ports (20-25) to find the rules that allow it."
@@ -131,6 +135,28 @@ def _ports(word: str) -> tuple[int, int] | None:
         return None
     first, last = int(match["first"]), int(match["last"] or match["first"])
     return (first, last) if first <= last <= 65535 else None
+
+
+@admin.register(AddressList)
+class AddressListAdmin(ReadOnly, LinkedAdmin[AddressList]):
+    list_display = ["name", "ems_ref", "network_protocol", Linked("cloud_tenant"), Linked("provider")]
+    list_filter = [("provider", ProviderFilter), "network_protocol", ("cloud_tenant", LinkFilter)]
+    search_fields = ["name", "ems_ref"]
+    ordering = ["name"]
+    counts = [Counted(FirewallRule, "source_address_list")]
+    fields = [
+        ("provider", "cloud_tenant"),
+        ("network_protocol", "max_entries"),
+        "known_entries",
+        "ems_ref",
+    ]
+    readonly_fields = ["known_entries"]
+
+    @admin.display(description="entries")
+    def known_entries(self, address_list: AddressList) -> str:
+        if address_list.entries is None:
+            return UNKNOWN_ENTRIES
+        return ", ".join(address_list.entries) or NO_ENTRIES
 
 
 @admin.register(Membership)

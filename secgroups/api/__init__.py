@@ -1,5 +1,6 @@
 """The collections of this app."""
 
+from secgroups.api.address_lists import AddressListViewSet
 from secgroups.api.firewall_rules import FirewallRuleViewSet
 from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
 from secgroups.api.provider_security_groups import DeletableSecurityGroupViewSet, ProviderSecurityGroupViewSet
@@ -8,6 +9,7 @@ from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.api.vm_security_groups import VmSecurityGroupViewSet
 
 __all__ = [
+    "AddressListViewSet",
     "DeletableSecurityGroupViewSet",
     "FirewallRuleViewSet",
     "GroupFirewallRuleViewSet",

@@ -20,6 +20,7 @@ class FirewallRuleSerializer(ResourceSerializer):
             "end_port",
             "source_ip_range",
             "source_security_group_id",
+            "source_address_list_id",
             "description",
             "ems_ref",
         ]
@@ -34,4 +35,5 @@ class FirewallRuleViewSet(CollectionViewSet):
     relations = {
         "security_group": ToOne("security_groups", "security_group_id"),
         "source_security_group": ToOne("security_groups", "source_security_group_id"),
+        "source_address_list": ToOne("address_lists", "source_address_list_id"),
     }

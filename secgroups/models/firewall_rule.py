@@ -6,6 +6,7 @@ from inventory.drivers.values import Rule
 from inventory.mapping import ValueMapping
 from inventory.models import Provider
 from inventory.models.base import index_of_text, unique_in_provider
+from secgroups.models.address_list import AddressList
 from secgroups.models.security_group import SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
@@ -13,7 +14,8 @@ from secgroups.querysets import FirewallRuleQuerySet
 class FirewallRule(models.Model):
     """Allows traffic for a security group. A null protocol, port or end port means any.
 
-    `source_ip_range` is the CIDR of the other side, or the cloud's own name for it (an EC2 prefix list).
+    `source_ip_range` is the CIDR of the other side, or the cloud's own name for it. It has the id of an address
+    list even if there is no such list.
     """
 
     class Direction(models.TextChoices):
@@ -36,6 +38,9 @@ class FirewallRule(models.Model):
     source_security_group = models.ForeignKey(
         SecurityGroup, models.SET_NULL, null=True, blank=True, related_name="rules_that_name_it"
     )
+    source_address_list = models.ForeignKey(
+        AddressList, models.SET_NULL, null=True, blank=True, related_name="firewall_rules"
+    )
     description = models.TextField(null=True, blank=True)
 
     objects = FirewallRuleQuerySet.as_manager()
@@ -44,6 +49,7 @@ class FirewallRule(models.Model):
         ref="ems_ref",
         group_ref="security_group__ems_ref",
         source_group_ref="source_security_group__ems_ref",
+        address_list_ref="source_address_list__ems_ref",
     )
 
     class Meta:

@@ -27,7 +27,8 @@ _GROUP = """sg.id::text AS id, sg.name, sg.description,
     sg.created_on, sg.updated_on"""
 _RULE = """rule.id::text AS id, rule.security_group_id::text AS resource_id, rule.direction, rule.network_protocol,
     rule.host_protocol, rule.port, rule.end_port, rule.source_ip_range,
-    rule.source_security_group_id::text AS source_security_group_id, rule.description, rule.ems_ref"""
+    rule.source_security_group_id::text AS source_security_group_id,
+    rule.source_address_list_id::text AS source_address_list_id, rule.description, rule.ems_ref"""
 
 _INSTANCES = f"SELECT {_API}/instances/' || vm.id AS href, {_VM} FROM inventory_vm vm"
 _GROUPS = f"SELECT {_API}/security_groups/' || sg.id AS href, {_GROUP} FROM secgroups_securitygroup sg"

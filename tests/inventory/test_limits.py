@@ -10,14 +10,14 @@ from django.db import models
 from inventory.drivers import values
 from inventory.drivers.limits import Between, Exact, Limit, Shown
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Vm
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from tests.test_mapping import column_of, lost
 
 
 def texts() -> list[Any]:
     """Each text of a value, with its limit and its column; a reference's is that of the ref that it leads to."""
     found = []
-    for model in (CloudTenant, CloudNetwork, SecurityGroup, FirewallRule, Vm, NetworkPort):
+    for model in (CloudTenant, CloudNetwork, SecurityGroup, FirewallRule, Vm, NetworkPort, AddressList):
         hints = get_type_hints(model.mapping.kind, include_extras=True)
         unmapped = lost(model, model.mapping)  # for which a test of its own fails
         for name, path in model.mapping.paths.items():
@@ -51,11 +51,13 @@ def test_words_are_those_of_the_columns() -> None:
         (values.Rule, "direction", FirewallRule),
         (values.Rule, "network_protocol", FirewallRule),
         (values.Instance, "power_state", Vm),
+        (values.AddressList, "family", AddressList),
     ):
-        choices = {choice for choice, _ in model._meta.get_field(name).choices or ()}
+        column: Any = column_of(model, model.mapping.paths[name])
+        choices = {choice for choice, _ in column.choices or ()}
         assert choices == {one for one in flattened(get_type_hints(kind)[name]) if isinstance(one, str)}
 
 
-@pytest.mark.parametrize("model", [CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup])
+@pytest.mark.parametrize("model", [CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, AddressList])
 def test_a_name_has_the_256_characters_that_clouds_allow(model: Any) -> None:
     assert model._meta.get_field("name").max_length == 256

@@ -15,7 +15,7 @@ from inventory import reconcile
 from inventory.db.bulk import new_ids
 from inventory.deletion import handle_provider_tasks
 from inventory.drivers.exceptions import CloudUnavailable
-from inventory.drivers.values import EVERYBODY, Group, Instance, Network, Port, Rule, Scope, Tenant
+from inventory.drivers.values import EVERYBODY, AddressList, Group, Instance, Network, Port, Rule, Scope, Tenant
 from inventory.guard import TooManyGone
 from inventory.leases import LeaseLost
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
@@ -98,7 +98,8 @@ def statements_of_a_refresh(cast: Cast, cloud: MemoryCloud, prefix: str, count: 
     for ref in (f"{prefix}-{number}" for number in range(count)):
         cloud.instance_list.append(Instance(f"i-{ref}", "vm", "on", "running"))
         cloud.group_list.append(Group(f"sg-{ref}", "group", shared_with=("t-account",)))
-        cloud.rule_list.append(Rule(f"sgr-{ref}", f"sg-{ref}", "inbound"))
+        cloud.rule_list.append(Rule(f"sgr-{ref}", f"sg-{ref}", "inbound", address_list_ref=f"pl-{ref}"))
+        cloud.address_lists.append(AddressList(f"pl-{ref}", "list", entries=("10.0.0.0/8",)))
         groups = (f"sg-{ref}", "sg-staging-web")
         cloud.port_list.append(replace(port, ref=f"eni-{ref}", instance_ref=f"i-{ref}", group_refs=groups))
     found = []
@@ -112,11 +113,11 @@ def statements_of_a_refresh(cast: Cast, cloud: MemoryCloud, prefix: str, count: 
 def test_the_number_of_statements_does_not_grow_with_the_inventory(cast: Cast, cloud: MemoryCloud) -> None:
     few, many = (statements_of_a_refresh(cast, cloud, str(count), count) for count in (1, 60))
     assert few == many
-    # The provider twice, six kinds of rows, peers, shares, associations, the lock of the groups, memberships, two
-    # savepoints, the outcome.
-    assert many[1] == 16
-    # Keys and rows of four kinds; shares; ports locked, their memberships read and written.
-    assert many[0] == 16 + 2 * 4 + 1 + 3
+    # The provider twice, seven kinds of rows, peers, shares, associations, the lock of the groups, address lists
+    # without rules, memberships, two savepoints, the outcome.
+    assert many[1] == 18
+    # Keys and rows of five kinds; shares; ports locked, their memberships read and written.
+    assert many[0] == 18 + 2 * 5 + 1 + 3
 
 
 def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
@@ -356,7 +357,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 11
+    assert len(steps) == STEPS == 13
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from django.urls import reverse
 from inventory.admin import refreshable
 from inventory.models import CloudNetwork, CloudTenant, Instance, Lease, NetworkPort, Provider, Task, Vm
 from secgroups.admin import vm as vm_admin
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from tests.cast import AMAZON
 
 pytestmark = pytest.mark.django_db
 
-FROM_CLOUDS = [CloudTenant, CloudNetwork, Vm, Instance, NetworkPort, SecurityGroup, FirewallRule, Membership]
+FROM_CLOUDS = [
+    CloudTenant, CloudNetwork, Vm, Instance, NetworkPort, SecurityGroup, FirewallRule, AddressList, Membership
+]  # fmt: skip
 EVERYTHING = [*FROM_CLOUDS, Provider, Task]
 
 
@@ -71,6 +73,7 @@ def make_network(provider: Provider, name: str) -> Network:
     FirewallRule.objects.create(
         provider=provider, ems_ref=f"sgr-{name}", security_group=db, direction="inbound", source_security_group=web
     )
+    AddressList.objects.create(ems_ref=f"pl-{name}", name=f"list-{name}", **place)
     vm = Vm.objects.create(ems_ref=f"i-{name}", name=f"vm-{name}", vendor="amazon", **place)
     for number in (1, 2):
         port = NetworkPort.objects.create(
@@ -417,3 +420,29 @@ class TestRefresh:
         answer = self.act(admin_client, model, model.objects.first())
         assert said(answer) == ["Select at most 0 at once, or refresh their provider."]
         assert not self.queued().exists()
+
+
+# --- Address lists ---
+
+
+@pytest.mark.parametrize(
+    ("entries", "shown"), [(["10.0.0.0/8", "::1"], "10.0.0.0/8, ::1"), ([], "none"), (None, "not known")]
+)
+def test_a_list_without_entries_is_told_from_one_that_is_not_known(admin_client, prod, entries, shown):
+    AddressList.objects.update(entries=entries)
+    page = admin_client.get(url(AddressList, "change", AddressList.objects.get().pk)).content.decode()
+    assert f'<div class="readonly">{shown}</div>' in page
+
+
+def test_a_rule_leads_to_the_list_that_it_names(admin_client, prod):
+    named = AddressList.objects.get()
+    FirewallRule.objects.update(source_security_group=None, source_address_list=named, source_ip_range="pl-prod")
+    link = f'<a href="{url(AddressList, "change", named.pk)}">list-prod</a>'
+    rule = FirewallRule.objects.get()
+    pages = [url(FirewallRule), url(FirewallRule, "change", rule.pk), url(SecurityGroup, "change", prod.db.pk)]
+    for page in pages:
+        assert link in admin_client.get(page).content.decode()
+    assert (
+        url(FirewallRule, source_address_list__id__exact=named.pk)
+        in admin_client.get(url(AddressList, "change", named.pk)).content.decode()
+    )

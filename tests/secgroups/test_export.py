@@ -15,7 +15,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.drivers.file import FileDriver
-from inventory.drivers.values import Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
+from inventory.drivers.values import (
+    AddressList,
+    Connection,
+    Group,
+    Instance,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Tenant,
+)
 from inventory.models import NetworkPort, Provider, Vm
 from inventory.refresh import Refresh, _write, refresh
 from secgroups.export import exported
@@ -42,7 +52,9 @@ EVERYTHING = Inventory(
         Rule("r-1", "sg-1", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "http"),
         Rule("r-2", "sg-1", "inbound", "IPV6", "icmp", 0, 0, None, "sg-2"),
         Rule("r-3", "sg-2", "outbound"),
-        Rule("r-4", "sg-2", "inbound", None, "tcp", source_ip_range="pl-1"),
+        Rule("r-4", "sg-2", "inbound", None, "tcp", source_ip_range="pl-1", address_list_ref="pl-1"),
+        Rule("r-5", "sg-2", "inbound", None, "udp", source_ip_range="pl-2", address_list_ref="pl-2"),
+        Rule("r-6", "sg-2", "outbound", None, "tcp", source_ip_range="pl-3", address_list_ref="pl-3"),
     ),
     instances=(
         Instance("i-1", "web-1", "on", "ACTIVE", "t-1", "small", "zone-1", "here", "the first"),
@@ -66,6 +78,11 @@ EVERYTHING = Inventory(
         ),
         Port("p-2", None, "i-1", port_security_enabled=False),
         Port("p-3", "loose", group_refs=("sg-3",)),
+    ),
+    address_lists=(
+        AddressList("pl-1", "offices", "t-1", "IPV4", 20, ("10.0.0.0/8", "192.0.2.1/32")),
+        AddressList("pl-2", "empty", entries=()),
+        AddressList("pl-3", "unknown"),
     ),
 )
 
@@ -183,6 +200,7 @@ class TestCommand:
             "rules": 0,
             "instances": 4,
             "ports": 6,
+            "address_lists": 0,
         }
         assert other.name not in json.dumps(written)
 
@@ -239,4 +257,4 @@ class TestCommand:
         with CaptureQueriesContext(connection) as queries:
             written = export("large")
         assert len(json.loads(written)["ports"]) == NetworkPort.objects.count() == 2_000
-        assert len(queries) == 1 + 7 + 4  # the provider, the parts, networks' peers, and ports' groups in batches
+        assert len(queries) == 1 + 8 + 4  # the provider, the parts, networks' peers, and ports' groups in batches

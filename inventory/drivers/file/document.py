@@ -2,7 +2,8 @@
 
     {"portcullis": 1,
      "tenants": [{"ref": "t-1", "name": "acme", "description": null}, ...],
-     "networks": [...], "groups": [...], "rules": [...], "instances": [...], "ports": [...]}
+     "networks": [...], "groups": [...], "rules": [...], "instances": [...], "ports": [...],
+     "address_lists": [...]}
 
 Missing attributes have the defaults of the values. Unknown keys are refused, because they would be lost.
 `boundary` checks later whether the values fit, as for every driver.

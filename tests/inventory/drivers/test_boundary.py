@@ -9,13 +9,24 @@ import pytest
 
 from inventory.drivers.boundary import CALLED, PARTS, Checked, fitted
 from inventory.drivers.exceptions import Unfit
-from inventory.drivers.values import Connection, Group, Instance, Inventory, Network, Port, Rule, Tenant
+from inventory.drivers.values import (
+    AddressList,
+    Connection,
+    Group,
+    Instance,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Tenant,
+)
 from tests.clouds import MemoryCloud
 
 PORT = Port("eni-1", "nic", "i-1", "t-1", "vpc-1", "02:00", "in-use", ("10.0.0.1",), ("sg-1",), True, "7")
 RULE = Rule("sgr-1", "sg-1", "inbound", "IPV4", "tcp", 80, 81, "10.0.0.0/8", None, "http")
 INSTANCE = Instance("i-1", "web", "on", "running", "t-1", "nano", "eu-1a", "eu", "first")
 NETWORK = Network("vpc-1", "production", "10.0.0.0/8", "t-1")
+LIST = AddressList("pl-1", "offices", "t-1", "IPV4", 20, ("10.0.0.0/8", "2001:db8::/32", "192.0.2.1"))
 EVERYTHING = Inventory(
     (Tenant("t-1", "account", "ours"),),
     (NETWORK,),
@@ -23,6 +34,7 @@ EVERYTHING = Inventory(
     (RULE,),
     (INSTANCE,),
     (PORT,),
+    (LIST,),
 )
 
 
@@ -135,6 +147,43 @@ def test_a_truth_value_hides_behind_no_number(kind: Any) -> None:
     """True equals 1: a set of what was found has only one of them."""
     rules = (replace(RULE, port=1), replace(RULE, port=True))
     assert fitted(replace(EVERYTHING, rules=rules)).rules == rules[:1]
+
+
+class TestAListThatMayBeUnknown:
+    @pytest.mark.parametrize(
+        ("entries", "problem"),
+        [
+            (("10.0.0.0/8", "10.0.0.0/33"), "has an entry that is neither a CIDR nor an address"),
+            (("10.0.0.0/8", "office"), "has an entry that is neither a CIDR nor an address"),
+            (("10.0.0.0/255.0.0.0",), "has an entry that is neither a CIDR nor an address"),
+            (("fe80::1%eth0",), "has an entry that is neither a CIDR nor an address"),
+            (("",), "has an entry that is neither a CIDR nor an address"),
+            (("10.0.0.0/8", None), "has an entry that is missing"),
+            (("10.0.0.0/8", ["10.0.0.0/8"]), "has an entry that is not a text but of type list"),
+            ("10.0.0.0/8", "is not a list but of type str"),
+        ],
+    )
+    def test_it_is_unknown_rather_than_shorter(self, entries: Any, problem: str) -> None:
+        read = fitted(with_one(replace(LIST, entries=entries)))
+        assert read.address_lists == (replace(LIST, entries=None),)
+        assert list(map(str, read.misfits)) == [f"entries of address list pl-1 became unknown: entries {problem}"]
+
+    def test_it_keeps_no_other_list_from_being_known(self) -> None:
+        lists = (replace(LIST, ref="pl-0", entries=("office",)), LIST, replace(LIST, ref="pl-2", entries=()))
+        read = fitted(replace(EVERYTHING, address_lists=lists)).address_lists
+        assert [one.entries for one in read] == [None, LIST.entries, ()]
+
+    def test_unknown_and_empty_fit_as_they_are(self) -> None:
+        lists = (replace(LIST, entries=None), replace(LIST, ref="pl-2", entries=()))
+        inventory = replace(EVERYTHING, address_lists=lists)
+        assert fitted(inventory) is inventory
+
+    def test_something_else_that_does_not_fit_leaves_the_row_as_it_was(self) -> None:
+        read = fitted(with_one(replace(LIST, max_entries=-1, entries=("office",))))
+        assert read.address_lists == ()
+        assert list(map(str, read.misfits)) == [
+            "address list pl-1 was left unchanged: max_entries is not between 0 and 2147483647"
+        ]
 
 
 class TestOneAnswer:

@@ -9,5 +9,9 @@ class TestSecurityGroups(CollectionContract):
     collection = "security_groups"
 
 
+class TestAddressLists(CollectionContract):
+    collection = "address_lists"
+
+
 class TestFirewallRules(CollectionContract):
     collection = "firewall_rules"

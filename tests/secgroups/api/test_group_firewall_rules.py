@@ -76,6 +76,7 @@ class TestCreate:
             "end_port": 444,
             "source_ip_range": "10.0.0.0/8",
             "source_security_group_id": None,
+            "source_address_list_id": None,
             "description": "office",
         }
         shown = admin_client.get(f"/api/tasks/{task.pk}").json()
