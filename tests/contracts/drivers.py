@@ -18,7 +18,7 @@ from inventory.drivers.values import Scope
 from inventory.guard import TooManyGone
 from inventory.models import CallRate, CloudNetwork, NetworkPort, Provider, Task, Vm
 from inventory.refresh import refresh
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.plan import Action
 from secgroups.services import (
     Edit,
@@ -58,6 +58,18 @@ class Site(ABC):
     @abstractmethod
     def foreign_group(self, name: str) -> str:
         """Make a group that they can't have: of another VPC or project."""
+
+    @abstractmethod
+    def address_list(self, name: str, *entries: str) -> str:
+        """Make a list of addresses: a prefix list, an address group."""
+
+    @abstractmethod
+    def let_in_from(self, group: str, address_list: str) -> None:
+        """Give a group a rule for the addresses of a list, beside us."""
+
+    @abstractmethod
+    def deny_address_lists(self) -> None:
+        """Answer the next reading of lists of addresses as the cloud does to who may not read them."""
 
     @abstractmethod
     def instance(self, *groups: str, ports: int = 1) -> str:
@@ -482,6 +494,8 @@ class DriverContract:
         web = site.group("web")
         instance = site.instance(web, ports=2)
         site.instance(web)
+        site.let_in_from(web, site.address_list("offices", "10.0.0.0/8"))
+        site.let_in_from(site.group("db"), site.address_list("partners"))
         site.read()
         site.let_in(web)
         driver = site.provider.driver()
@@ -494,7 +508,35 @@ class DriverContract:
             for kind in PARTS:
                 values = expected[kind]
                 assert sorted(read[kind], key=_ref) == sorted(values, key=_ref), (part, kind)
-        assert len(driver.inventory_of(parts[2]).ports) == 3
+        of_group = driver.inventory_of(parts[2])
+        assert (len(of_group.ports), len(of_group.address_lists)) == (3, 1)
+
+    def test_a_list_of_addresses_comes_with_the_rules_that_name_it(self, site: Site) -> None:
+        web, db = site.group("web"), site.group("db")
+        offices, empty = site.address_list("offices", "10.0.0.0/8", "192.0.2.0/24"), site.address_list("empty")
+        site.let_in_from(web, offices)
+        site.read()
+        rule = FirewallRule.objects.get(provider=site.provider, source_ip_range=offices)
+        listed = rule.source_address_list
+        assert listed
+        assert (listed.ems_ref, listed.name) == (offices, "offices")
+        assert listed.entries == ["10.0.0.0/8", "192.0.2.0/24"]
+        assert listed.cloud_tenant == site.known(web).cloud_tenant
+        site.let_in_from(db, empty)
+        refresh(site.provider, Grip(), scope=Scope("security_group", db))
+        assert AddressList.objects.get(provider=site.provider, ems_ref=empty).entries == []
+
+    @injected
+    def test_a_list_of_addresses_that_is_not_shown_stays_as_known(self, site: Site) -> None:
+        web, known = site.group("web"), site.address_list("known", "10.0.0.0/8")
+        site.let_in_from(web, known)
+        site.read()
+        new = site.address_list("new", "10.0.0.0/8")
+        site.let_in_from(web, new)
+        site.deny_address_lists()
+        refresh(site.provider, Grip())
+        lists = AddressList.objects.filter(provider=site.provider)
+        assert dict(lists.values_list("ems_ref", "entries")) == {known: ["10.0.0.0/8"], new: None}
 
     def test_ports_are_found_whosever_they_are(self, site: Site) -> None:
         instance = site.instance(site.group("web"), ports=2)

@@ -46,6 +46,12 @@ class Project:
     def group(self, name: str, **attributes: Any) -> str:
         return str(self.plane.network("security-groups", name=name, project_id=self.ref, **attributes)["id"])
 
+    def address_group(self, name: str, *addresses: str) -> str:
+        made = self.plane.network("address-groups", name=name, addresses=list(addresses), project_id=self.ref)
+        # At last: it can't go before the rules that name it.
+        self._made.insert(0, lambda: self.plane.delete("address-groups", made["id"]))
+        return str(made["id"])
+
     def port(self, *groups: str, **attributes: Any) -> str:
         given = {"network_id": self.network, "project_id": self.ref, **attributes}
         made = self.plane.network("ports", **given, **({"security_groups": list(groups)} if groups else {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from inventory.drivers.openstack import OpenStackDriver
 from inventory.drivers.values import Connection
@@ -37,6 +37,8 @@ class FakeOpenStack(OpenStackFaults):
             "revision_number": 1,
         }
         self.floating: list[dict[str, Any]] = []
+        self.rules: list[dict[str, Any]] = []
+        self.address_groups: list[dict[str, Any]] = []
         #: The interfaces under which the catalog has its services, and the newest version of Nova.
         self.interfaces = ["public"]
         self.microversion = "2.96"
@@ -53,12 +55,12 @@ class FakeOpenStack(OpenStackFaults):
 
     def _forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         parts = urlsplit(path)
-        found = self._found(method, parts.path.rstrip("/"), dict(parse_qsl(parts.query)), body)
+        found = self._found(method, parts.path.rstrip("/"), parse_qs(parts.query), body)
         if found is None:
             return _json({"itemNotFound": {"message": "There is none."}}, 404)
         return _json(found, 201 if method == "POST" else 200, **{"X-Subject-Token": "t0k3n"})
 
-    def _found(self, method: str, path: str, query: dict[str, str], body: bytes) -> Any:
+    def _found(self, method: str, path: str, asked: dict[str, list[str]], body: bytes) -> Any:
         if method == "PUT":
             self.port.update(json.loads(body)["port"])
             return {"port": self.port}
@@ -77,16 +79,14 @@ class FakeOpenStack(OpenStackFaults):
             "/v3/projects": {"projects": self.projects},
             "/v2.1/servers/detail": {"servers": self.servers},
             "/v2.0/ports": {"ports": [self.port]},
-            "/v2.0/security-groups": {"security_groups": self._asked(self.groups, query)},
-            "/v2.0/security-group-rules": {"security_group_rules": []},
+            "/v2.0/security-groups": {"security_groups": _among(self.groups, "name", asked)},
+            "/v2.0/security-group-rules": {"security_group_rules": _among(self.rules, "security_group_id", asked)},
+            "/v2.0/address-groups": {"address_groups": _among(self.address_groups, "id", asked)},
             "/v2.0/rbac-policies": {"rbac_policies": []},
             "/v2.0/floatingips": {"floatingips": self.floating},
             "/v2.0/networks": {"networks": [{"id": "n-1", "name": "private", "project_id": PROJECT}]},
             "/v2.0/subnets": {"subnets": [{"id": "sub-1", "network_id": "n-1", "cidr": "10.0.0.0/24"}]},
         }.get(path)
-
-    def _asked(self, groups: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
-        return [one for one in groups if query.get("name", one["name"]) == one["name"]]
 
     def _token(self) -> dict[str, Any]:
         urls = {"identity": "/v3", "compute": "/compute/v2.1", "network": ""}
@@ -117,6 +117,11 @@ class FakeOpenStack(OpenStackFaults):
             "roles": [{"id": "r", "name": "admin"}],
             "catalog": catalog,
         }
+
+
+def _among(items: list[dict[str, Any]], name: str, asked: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """The items whose attribute has one of the values that were asked for, if any were."""
+    return [item for item in items if name not in asked or item[name] in asked[name]]
 
 
 def _link(url: str) -> dict[str, str]:

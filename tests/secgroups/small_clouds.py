@@ -33,6 +33,7 @@ class Stack:
     networks: list[Item] = field(default_factory=list)
     rules: list[Item] = field(default_factory=list)
     floating: list[Item] = field(default_factory=list)
+    address_groups: list[Item] = field(default_factory=list)
     #: The services to which this is not an administrator, but a member of its project.
     member_of: set[str] = field(default_factory=set)
     #: The keys of lists that are refused altogether.
@@ -50,6 +51,7 @@ class Stack:
             "networks": self.networks,
             "security_group_rules": self.rules,
             "floatingips": self.floating,
+            "address_groups": self.address_groups,
         }
         member = service in self.member_of
         if key in self.refused or (member and (asked.get("all_tenants") or key == "projects")):
@@ -118,12 +120,21 @@ class Account:
     associations: list[Item] = field(default_factory=list)
     peerings: list[Item] = field(default_factory=list)
     rules: list[Item] = field(default_factory=list)
+    prefix_lists: list[Item] = field(default_factory=list)
+    #: Of each prefix list.
+    entries: dict[str, list[Item]] = field(default_factory=dict)
     #: The keys of lists that are refused.
     refused: set[str] = field(default_factory=set)
     region: str = "eu-west-1"
 
     def read(
-        self, operation: str, key: str, filters: dict[str, Any] | None = None, *, optional: bool = False
+        self,
+        operation: str,
+        key: str,
+        filters: dict[str, Any] | None = None,
+        *,
+        optional: bool = False,
+        **parameters: str,
     ) -> Iterator[Item]:
         kinds = {
             "Vpcs": self.vpcs,
@@ -133,11 +144,14 @@ class Account:
             "SecurityGroupVpcAssociations": self.associations,
             "VpcPeeringConnections": self.peerings,
             "SecurityGroupRules": self.rules,
+            "PrefixLists": self.prefix_lists,
+            "Entries": self.entries.get(parameters.get("PrefixListId", ""), []),
         }
         columns = {
             "group-id": lambda item: item["GroupId"],
             "group-name": lambda item: item["GroupName"],
             "vpc-id": lambda item: item["VpcId"],
+            "prefix-list-id": lambda item: item["PrefixListId"],
             "state": lambda item: item["State"],
             "status-code": lambda item: item["Status"]["Code"],
             "attachment.instance-id": lambda item: item["Attachment"]["InstanceId"],

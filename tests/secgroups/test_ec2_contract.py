@@ -32,6 +32,19 @@ class Ec2Site(Site):
     def foreign_group(self, name: str) -> str:
         return Cast.group(self, name, self.elsewhere)
 
+    def address_list(self, name: str, *entries: str) -> str:
+        listed = [{"Cidr": entry} for entry in entries]
+        made = self.api.create_managed_prefix_list(
+            PrefixListName=name, AddressFamily="IPv4", MaxEntries=20, Entries=listed
+        )
+        return str(made["PrefixList"]["PrefixListId"])
+
+    def let_in_from(self, group: str, address_list: str) -> None:
+        Cast.allow(self, group, "tcp", 443, 443, PrefixListIds=[{"PrefixListId": address_list}])
+
+    def deny_address_lists(self) -> None:
+        self.faults.refuse("DescribeManagedPrefixLists", "UnauthorizedOperation")
+
     def instance(self, *groups: str, ports: int = 1) -> str:
         return Cast.instance(self, *groups, interfaces=ports)
 

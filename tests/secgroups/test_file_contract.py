@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.file.document import PARTS, dumped
-from inventory.drivers.values import Group, Instance, Network, Port, Rule, Tenant
+from inventory.drivers.values import AddressList, Group, Instance, Network, Port, Rule, Tenant
 from tests import cast as actors
 from tests.cast import FILE
 from tests.clouds import MemoryCloud
@@ -39,6 +39,21 @@ class FileSite(Site):
 
     def foreign_group(self, name: str) -> str:
         raise NotImplementedError  # no case that can be here needs one
+
+    def address_list(self, name: str, *entries: str) -> str:
+        self.cloud.address_lists.append(AddressList(f"pl-{name}", name, "t-1", entries=entries))
+        self.export()
+        return f"pl-{name}"
+
+    def let_in_from(self, group: str, address_list: str) -> None:
+        ref = f"r-{group}-{address_list}"
+        self.cloud.rule_list.append(
+            Rule(ref, group, "inbound", None, "tcp", source_ip_range=address_list, address_list_ref=address_list)
+        )
+        self.export()
+
+    def deny_address_lists(self) -> None:
+        raise NotImplementedError
 
     def instance(self, *groups: str, ports: int = 1) -> str:
         ref = f"i-{len(self.cloud.instance_list)}"
@@ -123,3 +138,5 @@ class TestFile(DriverContract):
     test_groups_and_rules_are_made_and_deleted = None
     test_a_rule_that_is_asked_for_twice_at_once_is_shown_twice = None
     test_a_group_in_use_is_kept_and_says_what_has_it = None
+    # Nobody refuses a part of a file.
+    test_a_list_of_addresses_that_is_not_shown_stays_as_known = None

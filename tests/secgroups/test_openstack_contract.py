@@ -31,6 +31,23 @@ class OpenStackSite(Site):
     def foreign_group(self, name: str) -> str:
         return self.other.group(name)
 
+    def address_list(self, name: str, *entries: str) -> str:
+        return self.project.address_group(name, *entries)
+
+    def let_in_from(self, group: str, address_list: str) -> None:
+        self.plane.network(
+            "security-group-rules",
+            security_group_id=group,
+            direction="ingress",
+            ethertype="IPv4",
+            protocol="tcp",
+            remote_address_group_id=address_list,
+            project_id=self.project.ref,
+        )
+
+    def deny_address_lists(self) -> None:
+        self.faults.refuse("GET address-groups", "", "Forbidden", status=403)
+
     def instance(self, *groups: str, ports: int = 1) -> str:
         return self.project.server(*[self.project.port(*groups) for _ in range(ports)])
 

@@ -13,7 +13,7 @@ from inventory.deletion import handle_provider_tasks
 from inventory.drivers.values import Scope
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.services import request_refresh, request_refresh_of
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.services.edits import group_deletion, rule_deletion
 from tests.clouds import Grip
 from tests.secgroups.editing import edited
@@ -23,14 +23,16 @@ OWN, OTHER = "own", "other"
 SHARES, ASSOCIATIONS = SecurityGroup.shared_with.through, SecurityGroup.associated_networks.through
 PEERS = CloudNetwork.peers.through
 INVENTORY: list[Any] = [
-    CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership, SHARES, ASSOCIATIONS,
-    PEERS,
+    CloudTenant, CloudNetwork, Vm, NetworkPort, SecurityGroup, FirewallRule, Membership, AddressList, SHARES,
+    ASSOCIATIONS, PEERS,
 ]  # fmt: skip
 EVERY_SERVICE = {"identity", "compute", "network"}
 
 
 def of(project: str) -> dict[str, list[dict[str, Any]]]:
-    """What a project has: a server whose port has a group with a rule, and a group that is shared with both."""
+    """What a project has: a server whose port has a group with a rule, which names an address group, and a group
+    that is shared with both.
+    """
     return {
         "servers": [{"id": f"s-{project}", "name": project, "status": "ACTIVE", "tenant_id": project}],
         "networks": [{"id": f"n-{project}", "name": project, "project_id": project}],
@@ -38,6 +40,10 @@ def of(project: str) -> dict[str, list[dict[str, Any]]]:
         "rules": [
             {"id": f"r-{project}", "security_group_id": f"sg-web-{project}", "direction": "ingress"}
             | {"ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
+            | {"remote_address_group_id": f"ag-{project}"}
+        ],
+        "address_groups": [
+            {"id": f"ag-{project}", "name": project, "project_id": project, "addresses": ["10.0.0.0/8"]}
         ],
         "ports": [
             {
@@ -258,6 +264,44 @@ class TestAListThatIsRefusedAltogether:
         account.refused, account.peerings = set(), []
         refreshed(provider)
         assert not PEERS.objects.exists()
+
+    @pytest.mark.parametrize(
+        "scope", [None, Scope("security_group", "sg-web-other"), Scope("cloud_tenant", OTHER)]
+    )
+    def test_address_groups_stay(self, stack: Stack, provider: Provider, scope: Scope | None) -> None:
+        before = everything()
+        assert [row["entries"] for row in before["AddressList"]] == [["10.0.0.0/8"]] * 2
+        stack.refused = {"address_groups"}
+        refreshed(provider, scope)
+        assert everything() == before
+        stack.refused = set()
+        for address_group in stack.address_groups:
+            address_group["addresses"] = []
+        refreshed(provider)
+        assert set(AddressList.objects.values_list("entries__0", flat=True)) == {None}
+        assert not AddressList.objects.filter(entries=None).exists()
+
+    @pytest.mark.parametrize("key", ["PrefixLists", "Entries"])
+    def test_prefix_lists_stay(self, key: str, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        account = Account(
+            groups=[{"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "OwnerId": "1"}],
+            rules=[
+                {"SecurityGroupRuleId": "r-1", "GroupId": "sg-1", "IsEgress": False, "IpProtocol": "-1"}
+                | {"PrefixListId": "pl-1"}
+            ],
+            prefix_lists=[{"PrefixListId": "pl-1", "PrefixListName": "offices", "OwnerId": "1"}],
+            entries={"pl-1": [{"Cidr": "10.0.0.0/8"}]},
+        )
+        provider = connected(account, monkeypatch)
+        before = everything()
+        assert before["AddressList"][0]["entries"] == ["10.0.0.0/8"]
+        account.refused = {key}
+        refreshed(provider)
+        assert everything() == before
+        refreshed(provider, Scope("security_group", "sg-1"))
+        assert everything() == before
+        refreshed(provider, force=True)
+        assert AddressList.objects.get().entries is None
 
     def test_associations_stay(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         vpcs = [{"VpcId": f"vpc-{number}", "OwnerId": "1"} for number in (1, 2)]

@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import parsers, payloads
 from inventory.drivers.exceptions import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
 from inventory.drivers.side_by_side import side_by_side
-from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope
+from inventory.drivers.values import (
+    AddressList,
+    Check,
+    Group,
+    Instance,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Scope,
+    address_lists_of,
+)
 
 if TYPE_CHECKING:
     from inventory.drivers.ec2.client import Client
@@ -73,9 +84,17 @@ class Ec2Driver(Driver):
         groups += new_groups
         rules += tuple(rule for group in new_groups for rule in self.rules_of(group.ref))
         networks = self._vpcs({}, self._peers())
+        lists = self._address_lists(rules)
         # No tenants, because EC2 doesn't list accounts. They are known from the things that they own.
         return self._as_told(
-            Inventory(networks=networks, groups=groups, rules=rules, instances=instances, ports=ports)
+            Inventory(
+                networks=networks,
+                groups=groups,
+                rules=rules,
+                instances=instances,
+                ports=ports,
+                address_lists=lists,
+            )
         )
 
     def _ports_and_instances(self) -> tuple[tuple[Port, ...], tuple[Instance, ...]]:
@@ -98,7 +117,9 @@ class Ec2Driver(Driver):
                 if not (groups := self.groups_by_ref([scope.ref])):
                     return Inventory()
                 ports = self._ports({"group-id": [scope.ref]})
-                return self._as_told(Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports))
+                rules = self.rules_of(scope.ref)
+                lists = self._address_lists(rules)
+                return self._as_told(Inventory(groups=groups, rules=rules, ports=ports, address_lists=lists))
 
     def _inventory_of_instance(self, ref: str) -> Inventory:
         try:
@@ -256,6 +277,26 @@ class Ec2Driver(Driver):
         except ABSENT:
             self._untold.add("peer_refs")
             return {}
+
+    def _address_lists(self, rules: Iterable[Rule]) -> tuple[AddressList, ...]:
+        """The prefix lists that these rules name, if the cloud shows them."""
+        queries = ({"prefix-list-id": chunk} for chunk in _chunks(address_lists_of(rules)))
+        read = partial(self._client.read, "describe_managed_prefix_lists", "PrefixLists", optional=True)
+        try:
+            lists = [parsers.address_list(item) for filters in queries for item in read(filters)]
+        except ABSENT:
+            self._untold.add("entries")
+            return ()
+        return tuple(replace(one, entries=self._entries(one.ref)) for one in lists)
+
+    def _entries(self, list_ref: str) -> tuple[str, ...] | None:
+        """The entries of a prefix list; None if the cloud does not say."""
+        operation, key = "get_managed_prefix_list_entries", "Entries"
+        try:
+            return parsers.entries(self._client.read(operation, key, optional=True, PrefixListId=list_ref))
+        except ABSENT:
+            self._untold.add("entries")
+            return None
 
     @cached_property
     def _untold(self) -> set[str]:

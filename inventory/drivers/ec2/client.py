@@ -41,12 +41,18 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 #: The largest page that every paginated action of EC2 allows. Without a size EC2 doesn't paginate.
 PAGE_SIZE = 1000
+#: The paginated actions that allow less.
+SMALLER_PAGES: Mapping[str, int] = {"describe_managed_prefix_lists": 100, "get_managed_prefix_list_entries": 100}
+#: The names of actions that read.
+READS = ("describe_", "get_")
 #: Maximum number of open connections of a client; as many as a worker may have threads.
 CONNECTIONS = 64
 
 #: The attributes that identify the entries of each list.
 IDENTITIES: Mapping[str, Sequence[str]] = {
+    "Entries": ["Cidr"],
     "NetworkInterfaces": ["NetworkInterfaceId"],
+    "PrefixLists": ["PrefixListId"],
     "Reservations": ["ReservationId"],
     "SecurityGroupRules": ["SecurityGroupRuleId"],
     "SecurityGroupVpcAssociations": ["GroupId", "VpcId"],
@@ -78,12 +84,16 @@ class Client:
         filters: Mapping[str, Sequence[str]] | None = None,
         *,
         optional: bool = False,
+        **parameters: Any,
     ) -> Iterator[dict[str, Any]]:
-        """The entries under `key` of all pages. Raises `NotOffered` if the endpoint lacks an `optional` action."""
-        parameters: dict[str, Any] = {
-            "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()],
-            "MaxResults": PAGE_SIZE,
+        """The entries under `key` of all pages. Raises `NotOffered` if the endpoint lacks an `optional` action.
+
+        An action with `parameters` takes no filters.
+        """
+        parameters = parameters or {
+            "Filters": [{"Name": name, "Values": list(values)} for name, values in (filters or {}).items()]
         }
+        parameters["MaxResults"] = SMALLER_PAGES.get(operation, PAGE_SIZE)
         pages = Pages(key, self._connection)
         send = self._send_optional if optional else self._send
         while True:
@@ -107,7 +117,7 @@ class Client:
             with cloud_errors():
                 response: dict[str, Any] = getattr(self._ec2, operation)(**parameters)
         except AnswerTooLarge as error:
-            if operation.startswith("describe_"):
+            if operation.startswith(READS):
                 raise
             raise CloudUnavailable(error.message) from error  # it is unknown whether it was done
         if not response["ResponseMetadata"].get("RequestId") or (key and key not in response):

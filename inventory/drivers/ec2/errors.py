@@ -82,6 +82,7 @@ _NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this. Their I
 _EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired. Enter new ones.")
 _NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
 _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
+_NO_SUCH_PREFIX_LIST: Meaning = (NotOffered, "There is no such prefix list, or it is not shared with the account.")
 _TOO_FAST: Meaning = (Throttled, "The EC2 API rate limit of this account was exceeded.")
 
 _BY_CODE: dict[str, Meaning] = {
@@ -112,6 +113,9 @@ _BY_CODE: dict[str, Meaning] = {
         CloudRefused,
         "The security group would have more rules than the account's limit (60 unless it was raised).",
     ),
+    # prefix lists
+    "InvalidPrefixListID.NotFound": _NO_SUCH_PREFIX_LIST,
+    "InvalidPrefixListId.NotFound": _NO_SUCH_PREFIX_LIST,
     # ports and instances
     "InvalidNetworkInterfaceID.NotFound": (CloudRefused, "The network interface no longer exists."),
     "InvalidInstanceID.NotFound": (InstanceGone, "The instance no longer exists."),

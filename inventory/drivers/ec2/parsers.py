@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from inventory.drivers.answers import parses_answer
 from inventory.drivers.protocols import protocol_named
-from inventory.drivers.values import Group, Instance, Network, Port, PowerState, Rule
+from inventory.drivers.values import AddressList, Group, Instance, Network, Port, PowerState, Rule
 
 Item = Mapping[str, Any]
 #: For each group (id), the VPCs (ids) that it is associated with.
@@ -26,6 +26,9 @@ POWER_STATES: dict[str, PowerState] = {"running": "on", "stopped": "off"}
 #: The protocols that EC2 knows by name, with ports (ICMP: type and code). For any other it ignores ports.
 PROTOCOLS_WITH_PORTS = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 ANY = -1
+#: The owner of the prefix lists that AWS manages.
+AWS = "AWS"
+FAMILIES: dict[str, str] = {"IPv4": "IPV4", "IPv6": "IPV6"}
 
 
 @parses_answer
@@ -97,7 +100,27 @@ def rule(item: Item, groups: Collection[str]) -> Rule:
         source_ip_range=_range(item, peer, groups),
         source_group_ref=peer["GroupId"] if peer.get("GroupId") in groups else None,
         description=item.get("Description") or None,
+        address_list_ref=item.get("PrefixListId") or None,
     )
+
+
+@parses_answer
+def address_list(item: Item) -> AddressList:
+    """A prefix list without its entries, which have a list of their own."""
+    owner, family = item.get("OwnerId"), item.get("AddressFamily")
+    return AddressList(
+        ref=item["PrefixListId"],
+        name=item.get("PrefixListName") or item["PrefixListId"],
+        tenant_ref=None if owner == AWS else owner or None,
+        family=FAMILIES.get(family, family) if family else None,  # type: ignore[arg-type]  # the boundary checks it
+        max_entries=item.get("MaxEntries"),
+    )
+
+
+@parses_answer
+def entries(items: Iterable[Item]) -> tuple[str, ...]:
+    """The CIDRs of a prefix list, in an order that does not change. The boundary refuses a missing one."""
+    return tuple(sorted((item.get("Cidr") for item in items), key=str))  # type: ignore[misc]
 
 
 @parses_answer

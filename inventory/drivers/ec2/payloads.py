@@ -42,6 +42,8 @@ def _ports(rule: Rule) -> dict[str, int]:
 def _source(rule: Rule, description: dict[str, str]) -> dict[str, Any]:
     if rule.source_group_ref:
         return {"UserIdGroupPairs": [{"GroupId": rule.source_group_ref, **description}]}
+    if rule.address_list_ref:
+        return {"PrefixListIds": [{"PrefixListId": rule.address_list_ref, **description}]}
     if ip_network(rule.source_ip_range or "").version == 6:
         return {"Ipv6Ranges": [{"CidrIpv6": rule.source_ip_range, **description}]}
     return {"IpRanges": [{"CidrIp": rule.source_ip_range, **description}]}

@@ -14,7 +14,19 @@ from inventory.drivers.exceptions import ABSENT, CloudError, CredentialsRefused,
 from inventory.drivers.openstack import parsers, payloads
 from inventory.drivers.openstack.view import View
 from inventory.drivers.side_by_side import side_by_side
-from inventory.drivers.values import Check, Group, Instance, Inventory, Network, Port, Rule, Scope, Tenant, same
+from inventory.drivers.values import (
+    AddressList,
+    Check,
+    Group,
+    Instance,
+    Inventory,
+    Network,
+    Port,
+    Rule,
+    Scope,
+    Tenant,
+    same,
+)
 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
@@ -95,7 +107,9 @@ class OpenStackDriver(Driver):
                 if not (groups := self.groups_by_ref([scope.ref])):
                     return self._view.of(Inventory())
                 ports = self._ports_with(scope.ref, floating=True)
-                return self._view.of(Inventory(groups=groups, rules=self.rules_of(scope.ref), ports=ports))
+                rules = self.rules_of(scope.ref)
+                lists = self._address_lists(rules)
+                return self._view.of(Inventory(groups=groups, rules=rules, ports=ports, address_lists=lists))
 
     def _inventory_of_project(self, scope: Scope) -> Inventory:
         ports = self._ports(project_id=scope.ref)
@@ -119,7 +133,8 @@ class OpenStackDriver(Driver):
     ) -> Inventory:
         networks, tenants, floating = tuple(networks), tuple(self._tenants()), self._floating(port_items)
         ports = parsers.ports(port_items, (*instances, *self._view.hidden(self.known_instances)), floating)
-        return self._view.of(Inventory(tenants, networks, groups, rules, instances, ports))
+        lists = self._address_lists(rules)
+        return self._view.of(Inventory(tenants, networks, groups, rules, instances, ports, lists))
 
     def shows(self, tenant_ref: str | None) -> bool:
         self._view.ask(self._client, tenant_ref)
@@ -255,6 +270,16 @@ class OpenStackDriver(Driver):
         except ABSENT:  # the cloud lacks this extension
             self._view.untold.add("shared_with")
             return {}
+
+    def _address_lists(self, rules: Iterable[Rule]) -> tuple[AddressList, ...]:
+        """The address groups that these rules name, if the cloud shows them."""
+        read = partial(self._neutron, "address-groups", fields=parsers.ADDRESS_GROUP_FIELDS)
+        chunks = _chunks(rule.address_list_ref or "" for rule in rules)
+        try:
+            return tuple(parsers.address_list(item) for chunk in chunks for item in read(id=chunk))
+        except ABSENT:  # the cloud lacks this extension
+            self._view.untold.add("entries")
+            return ()
 
     def _networks(self, **parameters: Any) -> Iterator[Network]:
         cidrs = parsers.cidrs(self._neutron("subnets", fields=("id", "network_id", "cidr")))

@@ -11,6 +11,7 @@ from inventory.drivers.answers import parses_answer
 from inventory.drivers.protocols import protocol_named
 from inventory.drivers.values import (
     EVERYBODY,
+    AddressList,
     Group,
     Instance,
     Network,
@@ -45,6 +46,7 @@ PORT_FIELDS = (
 )
 FLOATING_IP_FIELDS = ("id", "port_id", "floating_ip_address")
 NETWORK_FIELDS = ("id", "name", "project_id")
+ADDRESS_GROUP_FIELDS = ("id", "name", "project_id", "addresses")
 
 #: The states of deleted servers.
 GONE = frozenset({"DELETED", "SOFT_DELETED"})
@@ -136,6 +138,18 @@ def rule(item: Item) -> Rule:
         source_ip_range=_range(item),
         source_group_ref=item.get("remote_group_id"),
         description=item.get("description") or None,
+        address_list_ref=item.get("remote_address_group_id"),
+    )
+
+
+@parses_answer
+def address_list(item: Item) -> AddressList:
+    """An address group. It has no family, and its entries may be of both."""
+    return AddressList(
+        ref=item["id"],
+        name=item.get("name") or item["id"],
+        tenant_ref=item.get("project_id") or None,
+        entries=_sorted(_listed(item.get("addresses"))),
     )
 
 
@@ -258,6 +272,11 @@ def _word(value: Any, translations: Mapping[str, str]) -> Any:
 def _listed(value: Any) -> tuple[str, ...]:
     """Convert a list to a tuple. Anything else stays unchanged, and the boundary refuses it."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def _sorted(entries: Any) -> Any:
+    """In an order that does not change. Malformed entries stay among them, and the boundary refuses these."""
+    return tuple(sorted(entries, key=str)) if isinstance(entries, tuple) else entries
 
 
 def _network_protocol(ethertype: Any) -> Literal["IPV4", "IPV6"]:

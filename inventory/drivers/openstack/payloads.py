@@ -37,8 +37,9 @@ def rule(rule: Rule, tenant_ref: str | None) -> dict[str, Any]:
         "protocol": _protocol(rule.host_protocol),
         "port_range_min": port,
         "port_range_max": end_port,
-        "remote_ip_prefix": rule.source_ip_range,
+        "remote_ip_prefix": None if rule.address_list_ref else rule.source_ip_range,
         "remote_group_id": rule.source_group_ref,
+        "remote_address_group_id": rule.address_list_ref,
         "description": rule.description or "",
         "project_id": tenant_ref,
     }
@@ -53,6 +54,6 @@ def _ethertype(rule: Rule) -> str:
     """The family of the rule, else of its range or protocol, else IPv4, as in Neutron."""
     if rule.network_protocol:
         return "IPv6" if rule.network_protocol == "IPV6" else "IPv4"
-    if rule.source_ip_range:
+    if rule.source_ip_range and not rule.address_list_ref:
         return f"IPv{ip_network(rule.source_ip_range).version}"
     return "IPv6" if rule.host_protocol == "icmpv6" else "IPv4"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inventory.drivers.exceptions import CredentialsRefused
-from inventory.drivers.values import Group, Instance, Inventory, Network, Port, Rule, same
+from inventory.drivers.values import AddressList, Group, Instance, Inventory, Network, Port, Rule, same
 
 if TYPE_CHECKING:
     from inventory.drivers.openstack.client import Client
 
 #: Neutron's types.
-NEUTRON = frozenset({Network, Group, Rule, Port})
+NEUTRON = frozenset({Network, Group, Rule, Port, AddressList})
 
 
 @dataclass

@@ -83,7 +83,7 @@ class TestReading:
             ),
             (
                 {"protocol": "tcp", "first": 443, "last": 443, "PrefixListIds": [{"PrefixListId": "pl-63a5400a"}]},
-                Rule("", "", "inbound", None, "tcp", 443, 443, "pl-63a5400a"),
+                Rule("", "", "inbound", None, "tcp", 443, 443, "pl-63a5400a", address_list_ref="pl-63a5400a"),
             ),
         ],
         ids=["tcp", "udp-ipv6", "icmp-type", "icmpv6", "protocol-number", "all-traffic", "prefix-list"],

@@ -64,7 +64,8 @@ def test_a_port_whose_groups_are_not_shown_has_not_none() -> None:
 
 
 def test_an_address_group_is_named_by_its_id() -> None:
-    assert parsers.rule(rule_item(remote_address_group_id="ag-1")).source_ip_range == "ag-1"
+    rule = parsers.rule(rule_item(remote_address_group_id="ag-1"))
+    assert (rule.source_ip_range, rule.address_list_ref) == ("ag-1", "ag-1")
 
 
 def test_the_type_zero_of_icmp_is_a_type() -> None:
@@ -193,6 +194,13 @@ def test_a_rule_is_asked_for_in_the_project_of_its_group() -> None:
 )
 def test_neutron_is_asked_for_a_protocol_by_a_name_that_it_knows_or_by_number(name: str, said: str) -> None:
     assert asked(a_rule(host_protocol=name))["protocol"] == said
+
+
+@pytest.mark.parametrize(("family", "ethertype"), [(None, "IPv4"), ("IPV6", "IPv6")])
+def test_a_rule_can_be_for_an_address_group(family: Any, ethertype: str) -> None:
+    body = asked(a_rule(network_protocol=family, source_ip_range="ag-1", address_list_ref="ag-1"))
+    assert (body["remote_address_group_id"], body["ethertype"]) == ("ag-1", ethertype)
+    assert "remote_ip_prefix" not in body
 
 
 @pytest.mark.parametrize("ports", [(0, 65535), (1, 65535), (None, None)])
