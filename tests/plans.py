@@ -29,7 +29,10 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
         "id", "name", "ems_ref", "ems_id", "device_id", "cloud_tenant_id", "cloud_network_id", "mac_address",
     ),
     "security_groups": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id", "cloud_network_id"),
-    "firewall_rules": ("id", "ems_ref", "resource_id", "source_ip_range", "source_security_group_id"),
+    "firewall_rules": (
+        "id", "ems_ref", "resource_id", "source_ip_range", "source_security_group_id", "source_address_list_id",
+    ),
+    "address_lists": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id"),
 }  # fmt: skip
 #: Other filters, most of them by what is related, as they stand in a URL; in braces are attributes of a row.
 FILTERS = {
@@ -56,6 +59,7 @@ FILTERS = {
     "firewall_rules": (
         "security_group.name='{security_groups[name]}'",
         "source_security_group.name='{security_groups[name]}'",
+        "source_address_list.name='{address_lists[name]}'",
     ),
     "cloud_tenants": ("instances.name='{vms[name]}'", "security_groups.name='{security_groups[name]}'"),
     "cloud_networks": ("security_groups.name='{security_groups[name]}'",),

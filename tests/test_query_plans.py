@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.test import Client
 
 from inventory.models import NetworkPort, Vm
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
 
@@ -112,9 +112,11 @@ def _sample(reader: Client) -> Sample:
         "network_ports": port.pk,
         "security_groups": group.pk,
         "firewall_rules": rule.pk,
+        "address_lists": AddressList.objects.filter(provider=vm.provider_id).first().pk,
     }
     found: Sample = {name: reader.get(f"/api/{name}/{pk}").json() for name, pk in there.items()}
     # What an instance at Amazon, or the rule, happens not to have.
     found["network_ports"]["name"] = NetworkPort.objects.filter(name__isnull=False).order_by("pk")[5000].name
     found["firewall_rules"]["source_security_group_id"] = str(group.pk)
+    found["firewall_rules"]["source_address_list_id"] = found["address_lists"]["id"]
     return found

@@ -20,6 +20,7 @@ from secgroups.synthesis.vocabulary import (
     COMPONENTS,
     ENVIRONMENTS,
     EVERYWHERE,
+    LISTS,
     OPENSTACK,
     STATE_SHARES,
     STATES,
@@ -30,8 +31,8 @@ from secgroups.synthesis.vocabulary import (
 _GROUPS_OF_TENANT = 50
 _WITH_SECOND_PORT, _WITH_SECOND_SERVICE = 0.25, 0.25
 _TO_EVERYBODY, _TO_GROUP = 0.1, 0.3
-#: Every so many instances have a public address.
-_PUBLIC_EVERY = 10
+#: Every so many instances have a public address, and every so many rules name a list of addresses.
+_PUBLIC_EVERY, _LISTED_EVERY = 10, 100
 #: Things were created within some years after this.
 FOUNDED = datetime(2023, 1, 1, tzinfo=UTC)
 _YEARS = timedelta(days=3 * 365).total_seconds()
@@ -72,10 +73,21 @@ class Rule(NamedTuple):
     ref: str
     group: int
     direction: str
+    network_protocol: str | None
     port: int
-    #: One of the two is set.
+    #: One of the two is set. The range is that of the list, if there is one.
     source_ip_range: str | None
     source_group: int | None
+    address_list: int | None
+
+
+class AddressList(NamedTuple):
+    ref: str
+    name: str
+    tenant: int
+    network_protocol: str | None
+    max_entries: int | None
+    entries: list[str]
 
 
 class Port(NamedTuple):
@@ -150,16 +162,40 @@ class Cloud:
                 _moment(rng),
             )
 
+    @property
+    def address_list_count(self) -> int:
+        """Each list is named by some rule."""
+        return min(len(LISTS), -(-self.size.rules // _LISTED_EVERY))
+
+    def address_lists(self) -> Iterator[AddressList]:
+        rng, has_family = self._random("lists"), self.dialect.lists_have_families
+        for name, size in LISTS[: self.address_list_count]:
+            block = rng.randrange(256)
+            yield AddressList(
+                self.dialect.ref("list", rng),
+                name,
+                0,
+                "IPV4" if has_family else None,
+                2 * size if has_family else None,
+                [f"185.{block}.{number}.0/24" for number in range(size)],
+            )
+
     def rules(self) -> Iterator[Rule]:
         """The rules, with the same number for each group."""
-        rng = self._random("rules")
+        rng, lists = self._random("rules"), [address_list.ref for address_list in self.address_lists()]
         for number in range(self.size.rules):
             group = number % self.size.groups
             ref, kind = self.dialect.ref("rule", rng), rng.random()
             cidr = "0.0.0.0/0" if kind < _TO_EVERYBODY else f"10.{rng.randrange(256)}.{rng.randrange(256)}.0/24"
             source = self._neighbour(group) if kind > 1 - _TO_GROUP else None
             direction = "outbound" if number % 8 == 7 else "inbound"
-            yield Rule(ref, group, direction, self._port(group), None if source is not None else cidr, source)
+            range_ = cidr if source is None else None
+            turn, rest = divmod(number, _LISTED_EVERY)
+            listed = None if rest else turn % len(lists)
+            if listed is not None:
+                range_, source = lists[listed], None
+            family = "IPV4" if listed is None or not self.dialect.lists_have_families else None
+            yield Rule(ref, group, direction, family, self._port(group), range_, source, listed)
 
     def instances(self) -> Iterator[Instance]:
         rng, dialect = self._random("instances"), self.dialect

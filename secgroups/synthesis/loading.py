@@ -12,7 +12,8 @@ from django.db import connection, models, transaction
 from inventory.db.bulk import analyze, copy_rows, new_ids
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups import messages
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.synthesis import company as made
 from secgroups.synthesis.company import (
     FOUNDED,
     Cloud,
@@ -37,8 +38,9 @@ _GROUP = (
 )  # fmt: skip
 _RULE = (
     "provider", "ems_ref", "security_group", "direction", "network_protocol", "host_protocol", "port", "end_port",
-    "source_ip_range", "source_security_group",
+    "source_ip_range", "source_security_group", "source_address_list",
 )  # fmt: skip
+_LIST = ("provider", "ems_ref", "name", "cloud_tenant", "network_protocol", "max_entries", "entries")
 _VM = (
     "provider", "ems_ref", "uid_ems", "guid", "name", "vendor", "cloud_tenant", "cloud", "template",
     "power_state", "raw_power_state", "flavor_name", "availability_zone_name", "location", "created_on",
@@ -83,7 +85,9 @@ def synthesize(
 
 def settle() -> None:
     """Update the database's statistics."""
-    analyze(Provider, CloudTenant, CloudNetwork, SecurityGroup, FirewallRule, Vm, NetworkPort, Membership)
+    analyze(
+        Provider, CloudTenant, CloudNetwork, SecurityGroup, AddressList, FirewallRule, Vm, NetworkPort, Membership
+    )
 
 
 @dataclass
@@ -95,6 +99,7 @@ class _Writing:
     tenants: Sequence[int] = ()
     networks: Sequence[int] = ()
     groups: Sequence[int] = ()
+    address_lists: Sequence[int] = ()
 
     def write(self, progress: Callable[[int], object]) -> None:
         cloud = self.cloud
@@ -103,6 +108,9 @@ class _Writing:
             CloudNetwork, _NETWORK, cloud.network_count, map(self._network, cloud.networks())
         )
         self.groups = _numbered(SecurityGroup, _GROUP, cloud.size.groups, map(self._group, cloud.groups()))
+        self.address_lists = _numbered(
+            AddressList, _LIST, cloud.address_list_count, map(self._address_list, cloud.address_lists())
+        )
         copy_rows(FirewallRule, _RULE, map(self._rule, cloud.rules()))
         instances = cloud.instances()
         while batch := list(islice(instances, BATCH)):
@@ -151,12 +159,24 @@ class _Writing:
             rule.ref,
             self.groups[rule.group],
             rule.direction,
-            "IPV4",
+            rule.network_protocol,
             "tcp",
             rule.port,
             rule.port,
             rule.source_ip_range,
             None if rule.source_group is None else self.groups[rule.source_group],
+            None if rule.address_list is None else self.address_lists[rule.address_list],
+        )
+
+    def _address_list(self, address_list: made.AddressList) -> tuple[Any, ...]:
+        return (
+            self.provider,
+            address_list.ref,
+            address_list.name,
+            self.tenants[address_list.tenant],
+            address_list.network_protocol,
+            address_list.max_entries,
+            address_list.entries,
         )
 
     def _vm(self, instance: Instance) -> tuple[Any, ...]:

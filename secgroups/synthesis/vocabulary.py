@@ -21,6 +21,8 @@ COMPONENTS = (
 )  # fmt: skip
 #: Groups of a whole cloud, with their share of instances and the port that they open.
 EVERYWHERE = (("monitoring", 0.75, 9100), ("ssh-from-bastion", 0.75, 22))
+#: Lists of addresses that rules name, with the number of their entries.
+LISTS = (("offices", 3), ("partners", 12))
 #: Power states, with the clouds' words for them; few instances are in the last.
 STATES = (("on", "running", "ACTIVE"), ("off", "stopped", "SHUTOFF"), ("paused", "pending", "PAUSED"))
 STATE_SHARES = (0.93, 0.0695, 0.0005)
@@ -39,9 +41,11 @@ class Dialect:
     #: What the ports of instances belong to.
     device_owner: str
     mac: tuple[str, int]
+    #: Whether a list of addresses has a family, and rules that name it have none.
+    lists_have_families: bool = False
 
     def ref(self, kind: str, rng: Random) -> str:
-        """An id in this cloud's format; `kind` is tenant, network, group, rule, instance or port."""
+        """An id in this cloud's format; `kind` is tenant, network, group, rule, instance, port or list."""
         bits = rng.getrandbits(128)
         if self.prefixes is None:
             return str(UUID(int=bits, version=4))
@@ -59,10 +63,11 @@ AMAZON = Dialect(
     "amazon",
     "https://ec2.synthetic.invalid",
     ("t3.micro", "t3.small", "m5.large", "m5.xlarge", "c5.large", "r5.2xlarge"),
-    {"network": "vpc", "group": "sg", "rule": "sgr", "instance": "i", "port": "eni"},
+    {"network": "vpc", "group": "sg", "rule": "sgr", "instance": "i", "port": "eni", "list": "pl"},
     "in-use",
     "interface",
     ("06", 5),
+    lists_have_families=True,
 )
 OPENSTACK = Dialect(
     "openstack",

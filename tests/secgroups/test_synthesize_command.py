@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from ipaddress import ip_address
@@ -15,7 +16,7 @@ from rest_framework.test import APIClient
 
 from inventory import overdue
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis.company import Size, company
 from tests import cast as actors
 
@@ -36,6 +37,7 @@ def links() -> Iterator[Any]:
     """Everything that is the same for the same seed: not the ids, which depend on what else there is."""
     yield from Vm.objects.order_by("ems_ref").values_list("ems_ref", "guid", "name", "power_state", "created_on")
     yield from SecurityGroup.objects.order_by("ems_ref").values_list("ems_ref", "name", "cloud_tenant__ems_ref")
+    yield from AddressList.objects.order_by("ems_ref").values_list("ems_ref", "name", "entries")
     yield from NetworkPort.objects.order_by("ems_ref").values_list(
         "ems_ref", "mac_address", "ipaddresses", "public_ipaddresses"
     )
@@ -71,6 +73,22 @@ def test_groups_are_those_of_the_tenant_or_of_everybody() -> None:
     assert names == {"monitoring", "ssh-from-bastion"}
     assert not Membership.objects.exclude(vm=F("network_port__vm")).exists()
     assert not Membership.objects.exclude(security_group__provider=F("vm__provider")).exists()
+
+
+def test_few_rules_name_a_list_of_addresses() -> None:
+    synthesize()
+    naming = FirewallRule.objects.exclude(source_address_list=None)
+    assert 1 <= naming.count() <= RULES / 50
+    assert not naming.exclude(source_ip_range=F("source_address_list__ems_ref")).exists()
+    assert not naming.exclude(provider=F("source_address_list__provider")).exists()
+    assert not naming.exclude(source_security_group=None).exists()
+    lists = AddressList.objects.annotate(rules=Count("firewall_rules"))
+    assert {one.rules > 0 for one in lists} == {bool(one.entries) for one in lists} == {True}
+    for_provider = Counter(lists.values_list("provider", flat=True))
+    assert set(for_provider) == set(Provider.objects.values_list("pk", flat=True))
+    assert set(for_provider.values()) == {1, 2}
+    families = naming.values_list("provider__vendor", "network_protocol", "source_address_list__network_protocol")
+    assert set(families) == {("amazon", None, "IPV4"), ("openstack", "IPV4", None)}
 
 
 def test_there_are_clouds_of_both_kinds_with_several_tenants() -> None:
