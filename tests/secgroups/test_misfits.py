@@ -148,6 +148,8 @@ def of_openstack(draw: Callable[[Any], Any]) -> Inventory:
         id="r-1", security_group_id="g-1", direction="ingress", ethertype="IPv4", protocol="tcp", port_range_min=1,
         port_range_max=2, remote_ip_prefix=None, remote_group_id=None, description="",
     )  # fmt: skip
+    naming = rule | {"id": "r-2", "remote_address_group_id": "ag-1"}
+    listed = item(id="ag-1", name="list", project_id="t-1", addresses=["10.0.0.0/8", draw(TEXT)])
     server = item(id="s-1", name="vm", status="ACTIVE", tenant_id="t-1", description="")
     server |= {"flavor": item(original_name="small"), "OS-EXT-AZ:availability_zone": draw(ODD)}
     port = item(
@@ -162,9 +164,10 @@ def of_openstack(draw: Callable[[Any], Any]) -> Inventory:
         (openstack.tenant(project),),
         (openstack.network(net, {net["id"]: draw(ODD)}),),
         (openstack.group(group, {group["id"]: {"*"}}), openstack.group({"id": "g-1", "name": "web"})),
-        (openstack.rule(rule),),
+        (openstack.rule(rule), openstack.rule(naming)),
         (instance := openstack.instance(server, draw(TEXT)),),
         openstack.ports([port], [instance], floating),
+        (openstack.address_list(listed),),
     )
 
 
@@ -186,13 +189,19 @@ def of_ec2(draw: Callable[[Any], Any]) -> Inventory:
     port["PrivateIpAddresses"] = [item(PrivateIpAddress="10.0.0.1") | {"Association": association}]
     peering = {"RequesterVpcInfo": item(VpcId="n-1"), "AccepterVpcInfo": item(VpcId="n-2")}
     peers = ec2.peers([peering | {"Status": {"Code": "active"}}])
+    naming = item(SecurityGroupRuleId="r-2", GroupId="g-1", IpProtocol="-1", PrefixListId="pl-1")
+    naming |= {"IsEgress": draw(st.booleans())}
+    listed = item(PrefixListId="pl-1", PrefixListName="list", OwnerId="t-1", AddressFamily="IPv4")
+    listed |= {"MaxEntries": draw(NUMBER)}
+    entries = ec2.entries([item(Cidr="10.0.0.0/8"), item(Cidr="192.0.2.0/24")])
     associations = ec2.associations([item(GroupId="g-1", VpcId="n-1", State="associated")])
     return Inventory(
         networks=(ec2.network(vpc, peers),),
         groups=(ec2.group(group, associations),),
-        rules=(ec2.rule(rule, {"g-1"}),),
+        rules=(ec2.rule(rule, {"g-1"}), ec2.rule(naming, {"g-1"})),
         instances=tuple(ec2.instances({"OwnerId": draw(TEXT), "Instances": [server]}, "region")),
         ports=(ec2.port(port),),
+        address_lists=(replace(ec2.address_list(listed), entries=entries),),
     )
 
 
