@@ -141,7 +141,7 @@ def _untold_entries(refresh: Refresh) -> set[str]:
 def remove_unnamed_address_lists(refresh: Refresh) -> None:
     """A list goes with the last rule that names it. Rules that these credentials can't see keep theirs."""
     if refresh.scope:
-        return
+        return  # only a full refresh has locked all groups against edits that name a list
     lists = AddressList.objects.filter(provider=refresh.provider)
     naming = FirewallRule.objects.filter(source_address_list=OuterRef("pk"))
     if unnamed := list(lists.filter(~Exists(naming)).order_by("pk")):

@@ -179,8 +179,21 @@ class TestAPart:
         assert FirewallRule.objects.get().source_address_list == offices
         refresh(cast.acme, Grip(), scope=Scope("security_group", WEB))
         assert not FirewallRule.objects.exists()
+        assert Row.objects.get() == offices  # an edit may be about to name it
         refresh(cast.acme, Grip())
         assert not Row.objects.exists()
+
+    def test_a_list_that_is_not_shown_keeps_an_owner_who_is_not_of_the_part(
+        self, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        cloud.rule_list.append(naming(OFFICES.ref))
+        cloud.address_lists.append(replace(OFFICES, tenant_ref="t-partner"))
+        refresh(cast.acme, Grip())
+        cloud.address_lists, cloud.untold = [], {"entries"}
+        refresh(cast.acme, Grip(), scope=Scope("security_group", WEB))
+        owner = Row.objects.get().cloud_tenant
+        assert owner
+        assert owner.ems_ref == "t-partner"
 
 
 class TestAnEdit:
