@@ -106,6 +106,10 @@ class Refresh:
         """The ids of rows that are referred to but were not read; empty for a full read."""
         return ids_of(model, self.provider, refs) if self.scope else {}
 
+    def owner_ids(self, refs: Iterable[str | None]) -> dict[str, int]:
+        """The ids of these tenants and of those that were read. Not all owners are of a part."""
+        return self.tenants | self.known(CloudTenant, set(refs) - self.tenants.keys())
+
     def reconcile(
         self,
         kind: str,

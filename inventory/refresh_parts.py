@@ -34,14 +34,18 @@ def bring_in_networks(refresh: Refresh) -> None:
     inventory = refresh.inventory
     resources: Iterable[Group | Port] = chain(inventory.groups, inventory.ports)
     refs = (resource.network_ref for resource in resources)
-    unlisted = _unlisted(refresh, "cloud_networks", CloudNetwork, inventory.networks, refs)
+    networks = [
+        *inventory.networks,
+        *_unlisted(refresh, "cloud_networks", CloudNetwork, inventory.networks, refs),
+    ]
+    tenants = refresh.owner_ids(network.tenant_ref for network in networks)
     associated = (ref for group in inventory.groups for ref in group.associated_network_refs)
     peers = (ref for network in inventory.networks for ref in network.peer_refs)
     refresh.networks = refresh.reconcile(
         "cloud_networks",
         CloudNetwork,
-        [*inventory.networks, *unlisted],
-        CloudNetwork.mapping.columns({"tenant_ref": refresh.tenants}),
+        networks,
+        CloudNetwork.mapping.columns({"tenant_ref": tenants}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref"),
     )
     refresh.networks |= refresh.known(CloudNetwork, chain(associated, peers))

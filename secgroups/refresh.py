@@ -16,7 +16,7 @@ from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
 from inventory.guard import NAMED
 from inventory.mapping import NO_IDS, Columns, Ids
-from inventory.models import CloudTenant, Provider
+from inventory.models import Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from inventory.relations import relate
@@ -94,7 +94,7 @@ def group_columns(provider: Provider, ids: Ids = NO_IDS) -> Columns[Group]:
 def bring_in_address_lists(refresh: Refresh) -> None:
     """Bring in the lists that rules name. They go after their rules, see `remove_unnamed_address_lists`."""
     lists = list(_address_lists(refresh))
-    tenants = refresh.tenants | refresh.known(CloudTenant, (one.tenant_ref for one in lists))
+    tenants = refresh.owner_ids(one.tenant_ref for one in lists)
     refresh.address_lists = refresh.reconcile(
         "address_lists",
         AddressList,

@@ -15,7 +15,7 @@ from inventory.deletion import handle_provider_tasks
 from inventory.drivers.exceptions import CloudUnavailable
 from inventory.drivers.values import Group, Instance, Rule, Scope
 from inventory.guard import TooManyGone
-from inventory.models import CloudTenant, NetworkPort, Provider, Task, Vm
+from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import refresh
 from inventory.services import request_refresh, request_refresh_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
@@ -50,6 +50,15 @@ def renamed() -> set[str]:
         for model in (Vm, SecurityGroup)
         for ref in model.objects.filter(name__startswith="new ").values_list("ems_ref", flat=True)
     }
+
+
+@pytest.mark.parametrize("scope", [DOUBLE, WEB])
+def test_a_network_keeps_an_owner_who_is_not_of_the_part(scope: Scope, cast: Cast, cloud: MemoryCloud) -> None:
+    cloud.network_list = [replace(network, tenant_ref="t-infra") for network in cloud.network_list]
+    refresh(cast.acme, Grip())
+    refresh(cast.acme, Grip(), scope=scope)
+    owners = CloudNetwork.objects.values_list("cloud_tenant__ems_ref", flat=True)
+    assert set(owners) == {"t-infra"}
 
 
 class TestAnInstance:
