@@ -64,6 +64,7 @@ class TestAFullRefresh:
             cloud.address_lists = [replace(OFFICES, entries=changed)]
             task = refreshed(cast.acme)
             assert entries() == (None if changed is None else list(changed))
+            assert Row.objects.filter(entries__isnull=True).exists() == (changed is None)
             assert "1 address list changed." in task.message
 
     def test_nothing_is_written_without_news(self, cast: Cast, cloud: MemoryCloud, offices: Row) -> None:

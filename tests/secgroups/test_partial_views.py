@@ -279,7 +279,7 @@ class TestAListThatIsRefusedAltogether:
             address_group["addresses"] = []
         refreshed(provider)
         assert set(AddressList.objects.values_list("entries__0", flat=True)) == {None}
-        assert not AddressList.objects.filter(entries=None).exists()
+        assert not AddressList.objects.filter(entries__isnull=True).exists()
 
     @pytest.mark.parametrize("key", ["PrefixLists", "Entries"])
     def test_prefix_lists_stay(self, key: str, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
