@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.drivers.protocols import NUMBERS, WITH_PORTS, WITH_TYPES, protocol_named
+from inventory.drivers.protocols import WITH_PORTS, WITH_TYPES, protocol_named
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.hrefs import id_in
 from inventory.rest.http.views import ApiView
@@ -179,7 +179,7 @@ class ReachabilityView(ApiView):
         """The service that is asked about. An empty protocol is none."""
         query = self.request.query_params
         protocol = protocol_named(query["protocol"]) if "protocol" in query else None
-        if protocol is not None and protocol not in NUMBERS and not protocol.isdecimal():
+        if Service(protocol).range() is None:
             raise BadInput(messages.no_protocol(query["protocol"]))
         if "port" not in query:
             return Service(protocol)

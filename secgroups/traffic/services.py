@@ -29,11 +29,8 @@ class Service(NamedTuple):
         """What it stands for; None if that is not known, because the protocol or the ports make no sense."""
         if self.host_protocol is None:
             return EVERY_SERVICE  # clouds ignore ports without a protocol
-        number = NUMBERS.get(self.host_protocol)
-        if number is None and self.host_protocol.isdecimal():
-            number = int(self.host_protocol)
-        details = self._details()
-        if number is None or number > 0xFF or details is None:
+        number, details = _number_of(self.host_protocol), self._details()
+        if number is None or details is None:
             return None
         first, last = details
         return number << 16 | first, number << 16 | last
@@ -85,6 +82,13 @@ def services_in(services: Range) -> Iterator[Service]:
             whole = (start, end) == (kind << 8, kind << 8 | _LAST_CODE)
             parts = [(start, end)] if whole else [(code, code) for code in range(start, end + 1)]
             yield from filter(None, map(Service.of, parts))
+
+
+def _number_of(protocol: str) -> int | None:
+    if protocol in NUMBERS:
+        return NUMBERS[protocol]
+    is_number = protocol.isascii() and protocol.isdigit() and len(protocol) <= len("255")
+    return int(protocol) if is_number and int(protocol) <= 0xFF else None
 
 
 def _icmp(kind: int, code: int | None) -> Range | None:

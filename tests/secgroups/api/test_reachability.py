@@ -237,6 +237,10 @@ class TestRefusals:
             ({"to": "providers/1"}, 400, "The value providers/1 of the parameter to is not an instance, VM"),
             ({"to": "instances/999"}, 404, "Couldn't find Instance with 'id'=999"),
             ({"protocol": "tcpp"}, 400, "The value tcpp of the parameter protocol is not a protocol"),
+            ({"protocol": "256", "port": None}, 400, "The value 256 of the parameter protocol is not a protocol"),
+            ({"protocol": "0006"}, 400, "The value 0006 of the parameter protocol is not a protocol"),
+            ({"protocol": "\u0666"}, 400, "The value \u0666 of the parameter protocol is not a protocol"),
+            ({"protocol": "9" * 5000}, 400, "The value 999"),
             ({"protocol": "gre"}, 400, "The parameter port needs a protocol with ports or types"),
             ({"port": "65536"}, 400, "The value 65536 of the parameter port is not a port"),
             ({"port": "-1"}, 400, "The value -1 of the parameter port is not a port"),
@@ -245,9 +249,10 @@ class TestRefusals:
         ],
     )
     def test_what_makes_no_sense_is_named(
-        self, client: Client, company: Company, changes: dict[str, str], status: int, message: str
+        self, client: Client, company: Company, changes: dict[str, str | None], status: int, message: str
     ) -> None:
-        error = ask(client, status, **between(company, **changes))["error"]
+        parameters = {key: value for key, value in between(company, **changes).items() if value is not None}
+        error = ask(client, status, **parameters)["error"]
         assert error["message"].startswith(message)
 
     def test_what_may_not_be_seen_is_not_there(self, client: Client, company: Company) -> None:
