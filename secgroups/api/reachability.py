@@ -279,14 +279,18 @@ class _Answer:
 
     def _unknown(self, line: Line) -> UnknownShown:
         rule = next(iter(sorted(line.because_of)), None)
-        name = line.other_side.source_name or self._links.name(line.other_side.source_security_group)
-        message = messages.not_known(name) if line.addresses is None else messages.service_not_known(line.service)
         reason = self._links.reason(rule) if rule else None
         return {
             "security_group": reason["security_group"] if reason else None,
             "firewall_rule": reason["firewall_rule"] if reason else None,
-            "message": message,
+            "message": self._not_known(line),
         }
+
+    def _not_known(self, line: Line) -> str:
+        if line.addresses is not None:
+            return messages.service_not_known(line.service)
+        other_side = line.other_side
+        return messages.not_known(other_side.source_name or self._links.name(other_side.source_security_group))
 
 
 def _address(address: Address | None) -> str | None:

@@ -212,6 +212,14 @@ class TestWhatIsNotKnown:
         assert unknown["message"] == "The addresses of pl-1234 are not known."
         assert answer["missing"]
 
+    def test_a_service_may_not_be_known(self, client: Client, company: Company) -> None:
+        company.rule(company.db, host_protocol="foo", source_ip_range="192.0.2.0/24")
+        answer = ask(client, **between(company, **{"from": "192.0.2.7"}))
+        assert answer["verdict"] == "unknown"
+        assert [unknown["message"] for unknown in answer["unknown"]] == [
+            "The protocol foo with port 5432 is not known."
+        ]
+
     def test_it_is_not_if_another_rule_decides(self, client: Client, company: Company) -> None:
         company.rule(company.db, network_protocol=None, source_ip_range="pl-1234")
         company.rule(company.db, source_ip_range="192.0.2.0/24")
