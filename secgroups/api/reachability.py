@@ -252,12 +252,12 @@ class _Answer:
     def _passage(self, passage: Passage | None) -> PassageShown | None:
         if passage is None:
             return None
-        rules = {rule for line in passage.lines for rule in line.because_of}
+        rules = {rule for line in passage.reasons for rule in line.because_of}
         shown: PassageShown = {
             "verdict": passage.verdict,
             "because_of": list(map(self._links.reason, sorted(rules))),
         }
-        if reasons := {line.reason for line in passage.lines if line.reason}:
+        if reasons := {line.reason for line in passage.reasons if line.reason}:
             shown["reason"] = ", ".join(sorted(reasons))
         return shown
 

@@ -86,6 +86,11 @@ class Passage:
     def verdict(self) -> Verdict:
         return _verdict(self.certain, self.possible, self.target)
 
+    @property
+    def reasons(self) -> tuple[Line, ...]:
+        """The lines that the verdict rests on. Those that are not known count only if they decide."""
+        return self.lines if self.verdict == "unknown" else tuple(filter(is_known, self.lines))
+
 
 def is_known(line: Line) -> bool:
     return line.addresses is not None and line.service.range() is not None

@@ -222,9 +222,11 @@ class TestWhatIsNotKnown:
 
     def test_it_is_not_if_another_rule_decides(self, client: Client, company: Company) -> None:
         company.rule(company.db, network_protocol=None, source_ip_range="pl-1234")
-        company.rule(company.db, source_ip_range="192.0.2.0/24")
+        known = company.rule(company.db, source_ip_range="192.0.2.0/24")
         answer = ask(client, **between(company, **{"from": "192.0.2.7"}))
         assert (answer["verdict"], answer["unknown"]) == ("allowed", [])
+        [reason] = answer["paths"][0]["inbound"]["because_of"]
+        assert reason["firewall_rule"]["id"] == str(known.pk)
 
     def test_rules_that_may_not_be_seen_are_not_known(self, client: Client, company: Company) -> None:
         viewer = User.objects.create_user("viewer")
