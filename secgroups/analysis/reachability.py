@@ -104,12 +104,6 @@ class Reachability:
         ]
 
     @cached_property
-    def families(self) -> list[Family]:
-        """The families of which as much certainly passes as the verdict says."""
-        verdicts = self.question.by_family(certain=True)
-        return [family for family in FAMILIES if verdicts.get(family) == self.verdict]
-
-    @cached_property
     def unknown(self) -> list[Line]:
         """The lines that are not known, if they decide."""
         if self.verdict != "unknown":

@@ -212,7 +212,7 @@ class _Answer:
             "port": answer.service.port,
             "verdict": answer.verdict,
             "message": answer.message,
-            "families": list(answer.families),
+            "families": list(question.families),
             "count": len(answer.paths),
             "paths": list(map(self._path, answer.paths[:PATHS])),
             "missing": list(map(self._missing, question.missing)),

@@ -213,6 +213,15 @@ class Question:
         alone = (one for one in rules if len(rules) > 1 and self._with(one).verdict == "allowed")
         return next(((one,) for one in alone), rules)
 
+    @property
+    def families(self) -> list[Family]:
+        """The families of which the verdict is true."""
+        certain, possible = self.by_family(certain=True), self.by_family(certain=False)
+        verdicts: dict[Family, Verdict] = {
+            family: certain[family] if certain[family] == possible[family] else "unknown" for family in certain
+        }
+        return [family for family in FAMILIES if verdicts.get(family) == self.verdict]
+
     def by_family(self, *, certain: bool) -> dict[Family, Verdict]:
         """The verdict of each family, over all its paths together."""
         boxes: defaultdict[Family, list[Box]] = defaultdict(list)

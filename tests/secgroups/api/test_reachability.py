@@ -206,7 +206,7 @@ class TestWhatIsNotKnown:
     def test_it_is_unknown_if_that_decides(self, client: Client, company: Company) -> None:
         rule = company.rule(company.db, network_protocol=None, source_ip_range="pl-1234")
         answer = ask(client, **between(company, **{"from": "192.0.2.7"}))
-        assert answer["verdict"] == "unknown"
+        assert (answer["verdict"], answer["families"]) == ("unknown", ["IPV4"])
         [unknown] = answer["unknown"]
         assert unknown["firewall_rule"]["id"] == str(rule.pk)
         assert unknown["message"] == "The addresses of pl-1234 are not known."
