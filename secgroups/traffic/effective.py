@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family
@@ -93,13 +94,16 @@ class _Kept:
 
     def add(self, line: Line) -> None:
         services = line.service.range()
-        for service, others in self._by_service.items():
-            if (line.service == service or _is_within(services, others.services)) and (
-                container := others.containing(line)
-            ):
-                self._contained[container].append(line)
-                return
-        self._by_service.setdefault(line.service, _OfService(services)).add(line)
+        containers = [
+            container
+            for service, others in self._by_service.items()
+            if line.service == service or _is_within(services, others.services)
+            for container in others.containing(line)
+        ]
+        for container in containers:
+            self._contained[container].append(line)
+        if not containers:
+            self._by_service.setdefault(line.service, _OfService(services)).add(line)
 
     def lines(self) -> Iterator[Line]:
         """Each line, with the rules of those that it contains."""
@@ -136,11 +140,12 @@ class _OfService:
         yield from self._single
         yield from self._others
 
-    def containing(self, line: Line) -> Line | None:
+    def containing(self, line: Line) -> Iterator[Line]:
+        """Every line that has all the addresses of this one."""
         addresses = line.possible_addresses
         index = bisect_right(self._firsts, addresses.ranges[0][0]) if addresses else len(self._firsts)
-        candidates = (*self._single[max(index - 1, 0) : index], *self._others)
-        return next((other for other in candidates if _has(other, line, addresses)), None)
+        yield from takewhile(lambda other: _has(other, line, addresses), reversed(self._single[:index]))
+        yield from (other for other in self._others if _has(other, line, addresses))
 
 
 def _has(line: Line, other: Line, addresses: Ranges) -> bool:

@@ -95,6 +95,14 @@ def test_every_rule_is_the_reason_of_a_line_that_has_all_of_it(drawn: list[Line]
         assert any(line.because_of <= rules and openings(line) <= opened for rules, opened in kept)
 
 
+@given(lines())
+def test_every_rule_is_a_reason_of_each_line_of_its_ports_that_has_all_of_it(drawn: list[Line]) -> None:
+    of_one_port = [replace(line, network_ports=frozenset({1})) for line in drawn]
+    for rule, line in product(of_one_port, effective(of_one_port)):
+        inner = openings(rule)
+        assert rule.because_of <= line.because_of or not inner or not inner <= openings(line)
+
+
 @given(lines(), st.randoms())
 def test_their_order_is_the_same_whatever_that_of_the_rules(drawn: list[Line], shuffled: object) -> None:
     mixed = list(drawn)
@@ -119,6 +127,19 @@ def test_a_rule_that_another_contains_stands_in_its_reasons() -> None:
     assert list(map(described, effective([narrow, wide]))) == [
         described(replace(wide, because_of=frozenset({1, 2})))
     ]
+
+
+def test_a_rule_that_several_contain_stands_in_the_reasons_of_each() -> None:
+    more_services = replace(SSH, service=Service(), because_of=frozenset({1}))
+    more_addresses = [
+        replace(
+            SSH, addresses=Ranges.of(ends), other_side=OtherSide(source_ip_range=name), because_of=frozenset({pk})
+        )
+        for pk, name, ends in ((2, "b", (0, 3)), (3, "c", (1, 4)))
+    ]
+    narrow = replace(SSH, addresses=Ranges.of((2, 2)), because_of=frozenset({4}))
+    kept = effective([narrow, more_services, *more_addresses])
+    assert sorted(sorted(line.because_of) for line in kept) == [[1, 4], [2, 4], [3, 4]]
 
 
 def test_lines_of_other_ports_stay_apart() -> None:
