@@ -10,8 +10,8 @@ from typing import Self
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer
-from secgroups.analysis.ports import Port, confining, ports_by, rulebook_of
-from secgroups.analysis.rulebook import Rulebook
+from secgroups.analysis.ports import Port, confining, ports_by, rulebook_of, with_hidden_ports
+from secgroups.analysis.rulebook import Rulebook, unknown_lines
 from secgroups.models import SecurityGroup
 from secgroups.traffic.effective import Line, effective
 
@@ -25,11 +25,11 @@ class EffectiveRules:
 
     @classmethod
     def of_ports(cls, ports: Collection[int], viewer: Viewer) -> Self:
-        return cls._of(ports, ports_by("pk", ports, viewer), viewer)
+        return cls._of("pk", ports, viewer)
 
     @classmethod
     def of_vms(cls, vms: Collection[int], viewer: Viewer) -> Self:
-        return cls._of(vms, ports_by("vm", vms, viewer), viewer)
+        return cls._of("vm", vms, viewer)
 
     @classmethod
     def of_groups(cls, groups: Collection[int], viewer: Viewer) -> Self:
@@ -47,13 +47,20 @@ class EffectiveRules:
         )
 
     @classmethod
-    def _of(cls, owners: Collection[int], ports: Collection[Port], viewer: Viewer) -> Self:
+    def _of(cls, lookup: str, owners: Collection[int], viewer: Viewer) -> Self:
+        ports = ports_by(lookup, owners, viewer)
         rulebook = rulebook_of(ports, viewer)
         by_owner: defaultdict[int, list[Port]] = defaultdict(list)
         for port in ports:
             by_owner[port.owner].append(port)
+        hidden = with_hidden_ports(lookup, owners, viewer)
         lines = {
-            owner: effective(chain.from_iterable(port.lines(rulebook) for port in by_owner[owner]))
+            owner: effective(
+                chain(
+                    chain.from_iterable(port.lines(rulebook) for port in by_owner[owner]),
+                    unknown_lines() if owner in hidden else (),
+                )
+            )
             for owner in owners
         }
         return cls(lines, rulebook)

@@ -39,6 +39,10 @@ def rules_missing(count: int) -> str:
     return f"{count} {'rule is' if count == 1 else 'rules are'} missing."
 
 
+def hidden_ports(name: str) -> str:
+    return f"{name} has ports that you may not see."
+
+
 def no_addresses(name: str) -> str:
     return f"{name} has no port with an address."
 

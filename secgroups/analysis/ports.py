@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
-from inventory.models import Provider
+from inventory.models import NetworkPort, Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
 from secgroups.messages import NO_PORT_SECURITY
@@ -68,6 +69,16 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer) -> list[Port]
         )
         for owner, pk, provider, network, secured, addresses, name, ref in ports
     ]
+
+
+def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> set[int]:
+    """Those of these ids to which the lookup leads from a port that the user may not see."""
+    ports = get_resource_type("network_ports")
+    if viewer.scope(ports) is EVERYTHING:
+        return set()
+    rows = NetworkPort.objects.connected().filter(**{f"{lookup}__among": Numbers(owners)})
+    hidden = rows.exclude(pk__in=viewer.visible(ports).values("pk"))
+    return set(hidden.values_list(lookup, flat=True).distinct())
 
 
 def rulebook_of(ports: Iterable[Port], viewer: Viewer) -> Rulebook:

@@ -9,7 +9,7 @@ from functools import cached_property
 from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
-from secgroups.analysis.ports import Port, ports_by, rulebook_of
+from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
 from secgroups.traffic import reachability as pure
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, parse_address
@@ -33,13 +33,15 @@ INTERNET = "internet"
 class Side:
     """A resource with its ports, or addresses outside the inventory.
 
-    `name` is what people call it. Without a `collection` it has no ports.
+    `name` is what people call it. Without a `collection` it has no ports. With `hidden_ports`, it has some that
+    the user may not see.
     """
 
     name: str
     collection: str | None = None
     pk: int = 0
     ports: tuple[Port, ...] = ()
+    hidden_ports: bool = False
     outside: Ranges = NOTHING
 
 
@@ -58,7 +60,9 @@ def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
     rows = viewer.visible(get_resource_type(collection)).filter(pk=pk)
     if (name := rows.values_list("name", flat=True).first()) is None and not rows.exists():
         return None
-    return Side(name or str(pk), collection, pk, tuple(ports_by(LOOKUPS[collection], [pk], viewer)))
+    lookup = LOOKUPS[collection]
+    hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer))
+    return Side(name or str(pk), collection, pk, tuple(ports_by(lookup, [pk], viewer)), hidden_ports)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Reachability:
             self._ports(self.target),
             self._services,
             self.source.outside | self.target.outside,
+            hidden_ports=self.source.hidden_ports or self.target.hidden_ports,
         )
 
     @cached_property
@@ -112,6 +117,12 @@ class Reachability:
         lines = {line.key: line for passage in passages for line in passage.lines if not is_known(line)}
         return list(lines.values())
 
+    @property
+    def with_hidden_ports(self) -> list[str]:
+        """The names of the sides with ports that the user may not see, if those decide."""
+        sides = (self.source, self.target) if self.verdict == "unknown" else ()
+        return [side.name for side in sides if side.hidden_ports]
+
     @cached_property
     def not_considered(self) -> list[str]:
         """What may stop a connection beside the rules."""
@@ -131,6 +142,8 @@ class Reachability:
             return ""
         if self.question.missing:
             return messages.rules_missing(len(self.question.missing))
+        if names := self.with_hidden_ports:
+            return messages.hidden_ports(names[0])
         for side in (self.source, self.target):
             if side.collection and not any(port.addresses for port in side.ports):
                 return messages.no_addresses(side.name)

@@ -65,7 +65,7 @@ class Rulebook:
         `network` is that of the ports if the cloud confines groups to networks, otherwise None.
         """
         if group not in self.names or not self._shows_rules:
-            yield from (_unknown(direction, ports) for direction in DIRECTIONS)
+            yield from unknown_lines(ports)
             return
         for rule in self._rules[group]:
             other_side, addresses = self._other_side(rule, network)
@@ -91,9 +91,10 @@ class Rulebook:
             return OtherSide(source_name=rule.source_range), None
 
 
-def _unknown(direction: Direction, ports: frozenset[int]) -> Line:
-    """What a group lets through that the user may not see."""
-    return Line(direction, None, Service(), OtherSide(source_name=OUTSIDE), None, ports)
+def unknown_lines(ports: frozenset[int] = frozenset()) -> Iterator[Line]:
+    """What a group or a port lets through that the user may not see."""
+    for direction in DIRECTIONS:
+        yield Line(direction, None, Service(), OtherSide(source_name=OUTSIDE), None, ports)
 
 
 def _rules(groups: Collection[int], viewer: Viewer) -> Iterator[_Rule]:

@@ -104,7 +104,7 @@ class MissingShown(TypedDict):
 
 
 class UnknownShown(TypedDict):
-    """A rule that may decide, and what is not known of it. Without a group, you may not see the rule."""
+    """A rule that may decide, and what is not known of it. Without a group, you may not see it or the ports."""
 
     security_group: NamedLink | None
     firewall_rule: Link | None
@@ -216,7 +216,7 @@ class _Answer:
             "count": len(answer.paths),
             "paths": list(map(self._path, answer.paths[:PATHS])),
             "missing": list(map(self._missing, question.missing)),
-            "unknown": list(map(self._unknown, answer.unknown)),
+            "unknown": [*map(self._unknown, answer.unknown), *map(_hidden_ports, answer.with_hidden_ports)],
             "not_considered": answer.not_considered,
         }
         if answer.service.port is None:
@@ -291,6 +291,10 @@ class _Answer:
             return messages.service_not_known(line.service)
         other_side = line.other_side
         return messages.not_known(other_side.source_name or self._links.name(other_side.source_security_group))
+
+
+def _hidden_ports(side: str) -> UnknownShown:
+    return {"security_group": None, "firewall_rule": None, "message": messages.hidden_ports(side)}
 
 
 def _address(address: Address | None) -> str | None:

@@ -170,7 +170,8 @@ class Missing(NamedTuple):
 class Question:
     """Whether these services pass from one side to the other.
 
-    A side is ports, or None for the addresses `outside`. Private addresses pass only if their realms meet.
+    A side is ports, or None for the addresses `outside`. Private addresses pass only if their realms meet. With
+    `hidden_ports`, a side has more of them, which may let everything through.
     """
 
     from_ports: Sequence[Port] | None
@@ -178,6 +179,7 @@ class Question:
     services: Range
     outside: Ranges = NOTHING
     meet: Callable[[Realm, Realm], bool] = Realm.__eq__
+    hidden_ports: bool = False
 
     @cached_property
     def paths(self) -> tuple[Path, ...]:
@@ -218,12 +220,15 @@ class Question:
         """The families of which the verdict is true."""
         certain, possible = self.by_family(certain=True), self.by_family(certain=False)
         verdicts: dict[Family, Verdict] = {
-            family: certain[family] if certain[family] == possible[family] else "unknown" for family in certain
+            family: verdict if certain.get(family, "blocked") == verdict else "unknown"
+            for family, verdict in possible.items()
         }
         return [family for family in FAMILIES if verdicts.get(family) == self.verdict]
 
     def by_family(self, *, certain: bool) -> dict[Family, Verdict]:
         """The verdict of each family, over all its paths together."""
+        if self.hidden_ports and not certain:
+            return dict.fromkeys(FAMILIES, "allowed")
         boxes: defaultdict[Family, list[Box]] = defaultdict(list)
         for path in self.paths:
             boxes[path.family] += path.flows(certain=certain).slices

@@ -201,6 +201,15 @@ class TestWhatMayBeSeen:
             ("outbound", "outside your grants", None),
         ]
 
+    def test_ports_that_may_not_be_seen_are_unknown(self, client: Client, port: NetworkPort) -> None:
+        user = User.objects.get(username="viewer")
+        user.user_permissions.remove(Permission.objects.get(codename="view_networkport"))
+        lines = rules_of(client, f"instances/{port.vm_id}")
+        assert [(line["source_name"], line["addresses"], line["network_ports"]) for line in lines] == [
+            ("outside your grants", None, []),
+            ("outside your grants", None, []),
+        ]
+
 
 class TestInLists:
     def test_a_page_shows_them(self, admin_client: Client, port: NetworkPort) -> None:

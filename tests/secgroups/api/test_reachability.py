@@ -237,6 +237,18 @@ class TestWhatIsNotKnown:
         assert answer["verdict"] == "unknown"
         assert {unknown["firewall_rule"] for unknown in answer["unknown"]} == {None}
 
+    @pytest.mark.parametrize("side", ["instances", "security_groups"])
+    def test_ports_that_may_not_be_seen_are_not_known(self, client: Client, company: Company, side: str) -> None:
+        viewer = User.objects.create_user("viewer")
+        names = ["view_vm", "view_securitygroup", "view_firewallrule"]
+        viewer.user_permissions.set(Permission.objects.filter(codename__in=names))
+        client.force_login(viewer)
+        pk = company.store.vm_id if side == "instances" else company.db.pk
+        answer = ask(client, **{"from": "10.0.0.9", "to": f"{side}/{pk}"})
+        assert (answer["verdict"], answer["count"], answer["missing"]) == ("unknown", 0, [])
+        assert answer["message"].endswith("has ports that you may not see.")
+        assert [unknown["firewall_rule"] for unknown in answer["unknown"]] == [None]
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
