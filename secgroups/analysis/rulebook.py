@@ -55,6 +55,7 @@ class Rulebook:
         self.names = _names({*groups, *sources}, viewer)
         self._members = Members(sources & self.names.keys(), viewer)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
+        self._other_sides: dict[tuple[object, ...], tuple[OtherSide, Ranges | None]] = {}
         self._rules: dict[int, list[_Rule]] = defaultdict(list)
         for rule in rules:
             self._rules[rule.group].append(rule)
@@ -68,7 +69,10 @@ class Rulebook:
             yield from unknown_lines(ports)
             return
         for rule in self._rules[group]:
-            other_side, addresses = self._other_side(rule, network)
+            key = rule.network_protocol, rule.source_range, rule.source_group, network
+            if key not in self._other_sides:
+                self._other_sides[key] = self._other_side(rule, network)
+            other_side, addresses = self._other_sides[key]
             because_of = frozenset({rule.pk})
             yield Line(
                 rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of

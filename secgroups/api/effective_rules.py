@@ -10,7 +10,7 @@ from inventory.rest.hrefs import Hrefs
 from inventory.rest.resources import Viewer
 from secgroups.analysis.effective_rules import EffectiveRules
 from secgroups.api.links import Links, NamedLink, Reason
-from secgroups.traffic.addresses import cidrs
+from secgroups.traffic.addresses import cidrs, number_of_cidrs
 from secgroups.traffic.effective import Line
 
 #: How many addresses of a line an answer shows.
@@ -81,9 +81,8 @@ def shown(line: Line, links: Links) -> EffectiveRule:
         "because_of": list(map(links.reason, sorted(line.because_of))),
     }
     if line.addresses is not None:
-        every = cidrs(line.addresses)
-        rule["addresses"] = list(islice(every, ADDRESSES))
-        if more := sum(1 for _ in every):
+        rule["addresses"] = list(islice(cidrs(line.addresses), ADDRESSES))
+        if (more := number_of_cidrs(line.addresses) - ADDRESSES) > 0:
             rule["more"] = more
     if line.reason:
         rule["reason"] = line.reason

@@ -7,8 +7,7 @@ and no range reaches from one into the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
-from itertools import chain
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
 from secgroups.traffic.ranges import Range, Ranges
@@ -31,7 +30,22 @@ def networks(*texts: str) -> Ranges:
 
 def cidrs(addresses: Ranges) -> Iterator[str]:
     """CIDRs without overlap, sorted, IPv4 first. One address has its prefix length as well."""
-    return map(str, chain.from_iterable(summarize_address_range(*map(_parsed, each)) for each in addresses.ranges))
+    for first, bits in _blocks(addresses):
+        yield f"{text_of(first)}/{(128 if first & IPV6 else 32) - bits}"
+
+
+def number_of_cidrs(addresses: Ranges) -> int:
+    return sum(1 for _ in _blocks(addresses))
+
+
+def _blocks(addresses: Ranges) -> Iterator[tuple[int, int]]:
+    """The first address of each CIDR, and the number of its bits that vary."""
+    for first, last in addresses.ranges:
+        while first <= last:
+            aligned = (first & -first).bit_length() - 1 if first else 32
+            bits = min(aligned, (last - first + 1).bit_length() - 1)
+            yield first, bits
+            first += 1 << bits
 
 
 def text_of(address: int) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network, summarize_address_range
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,9 @@ from secgroups.traffic.addresses import (
     family_of,
     network,
     networks,
+    number_of_cidrs,
     parse_address,
+    text_of,
 )
 from secgroups.traffic.ranges import Ranges
 
@@ -26,6 +28,17 @@ def test_cidrs_read_back_as_the_same_set(texts: list[str]) -> None:
     there = networks(*texts)
     assert networks(*cidrs(there)) == there
     assert len(set(texts)) == there.size
+
+
+@given(st.lists(st.tuples(addresses, addresses), max_size=5))
+def test_cidrs_are_those_of_the_library(ends: list[tuple[str, str]]) -> None:
+    numbers = (sorted(map(parse_address, pair)) for pair in ends)
+    there = Ranges.of(*((first, last) for first, last in numbers if family_of(first) == family_of(last)))
+    parsed = [[ip_address(text_of(end)) for end in each] for each in there.ranges]
+    assert list(cidrs(there)) == [
+        str(cidr) for first, last in parsed for cidr in summarize_address_range(first, last)
+    ]
+    assert number_of_cidrs(there) == len(list(cidrs(there)))
 
 
 def test_cidrs_are_as_few_as_possible_and_ipv4_comes_first() -> None:
