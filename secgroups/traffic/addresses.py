@@ -6,6 +6,7 @@ and no range reaches from one into the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
@@ -15,10 +16,27 @@ from secgroups.traffic.ranges import Range, Ranges
 #: By the names of the API.
 Family = Literal["IPV4", "IPV6"]
 IPV6 = 1 << 128
+#: Python also takes a scope, which means nothing to a cloud, and masks with dots, of which 0.0.0.0 is ambiguous.
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
+
+
+def parse_address(text: str) -> int:
+    """The integer of one address. Raises `ValueError` if it is none, or one with a scope."""
+    parsed = ip_address(text)
+    if isinstance(parsed, IPv4Address):
+        return int(parsed)
+    if parsed.scope_id is not None:
+        raise ValueError(text)
+    return IPV6 | int(parsed)
 
 
 def network(text: str) -> Range:
     """The addresses of a CIDR or of one address. Raises `ValueError` if it is neither."""
+    if "/" not in text:
+        address = parse_address(text)
+        return address, address
+    if not _CIDR.fullmatch(text):
+        raise ValueError(text)
     parsed = ip_network(text, strict=False)
     base = IPV6 if parsed.version == 6 else 0
     return base + int(parsed.network_address), base + int(parsed.broadcast_address)
@@ -98,8 +116,3 @@ PUBLIC = (networks("0.0.0.0/0", "2000::/3") - _NOT_GLOBAL) | _GLOBAL
 
 def family_of(address: int) -> Family:
     return "IPV6" if address & IPV6 else "IPV4"
-
-
-def parse_address(text: str) -> int:
-    """The integer of one address. Raises `ValueError` if it is none."""
-    return network(str(ip_address(text)))[0]

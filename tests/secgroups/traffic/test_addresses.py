@@ -50,7 +50,9 @@ def test_a_cidr_may_have_bits_of_a_host() -> None:
     assert network("10.1.2.3/8") == network("10.0.0.0/8")
 
 
-@pytest.mark.parametrize("text", ["", "pl-1234", "10.0.0.0/33", "10.0.0", "sg-1"])
+@pytest.mark.parametrize(
+    "text", ["", "pl-1234", "10.0.0.0/33", "10.0.0", "sg-1", "10.0.0.0/255.0.0.0", "fe80::1%1", "fe80::%1/64"]
+)
 def test_anything_else_is_no_network(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         network(text)
