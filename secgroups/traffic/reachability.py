@@ -7,19 +7,22 @@ verdicts differ, the verdict is unknown.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Literal, NamedTuple
 
+from inventory.drivers.protocols import NUMBERS
 from secgroups.traffic.addresses import FAMILIES, Family, cidrs, family_of
 from secgroups.traffic.effective import Direction, Line, OtherSide
 from secgroups.traffic.flows import Box, Flows
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
-from secgroups.traffic.services import Service
+from secgroups.traffic.services import Service, protocol_of
 
 Verdict = Literal["allowed", "partly", "blocked", "unknown"]
+#: The protocols that only one family has.
+_OF_ONE_FAMILY: Mapping[int | None, Family] = {NUMBERS["icmp"]: "IPV4", NUMBERS["icmpv6"]: "IPV6"}
 #: Stands for the addresses of a path between two ports, which are judged already.
 _BETWEEN = Ranges.of((0, 0))
 
@@ -228,12 +231,18 @@ class Question:
     def by_family(self, *, certain: bool) -> dict[Family, Verdict]:
         """The verdict of each family, over all its paths together."""
         if self.hidden_ports and not certain:
-            return dict.fromkeys(FAMILIES, "allowed")
+            return dict.fromkeys(self._families, "allowed")
         boxes: defaultdict[Family, list[Box]] = defaultdict(list)
         for path in self.paths:
             boxes[path.family] += path.flows(certain=certain).slices
         targets = {path.family: path.target for path in self.paths}
         return {family: _judged(Flows.of(*boxes[family]), target) for family, target in targets.items()}
+
+    @cached_property
+    def _families(self) -> frozenset[Family]:
+        """The families that have these services."""
+        only = _OF_ONE_FAMILY.get(protocol_of(self.services))
+        return frozenset({only} if only else FAMILIES)
 
     def _best(self, *, certain: bool) -> Verdict:
         verdicts = self.by_family(certain=certain).values()
@@ -244,7 +253,7 @@ class Question:
             for family, every in FAMILIES.items():
                 own = [address for address in port.addresses if family_of(address.number) == family]
                 outside = self.outside & every
-                if not (own and outside):
+                if not (own and outside and family in self._families):
                     continue
                 # The rules decide, whatever the address is. A public one is what the world can use.
                 address = next((each for each in own if each.public), own[0])
@@ -257,7 +266,8 @@ class Question:
     def _between(self, source: Port, target: Port) -> Iterator[Path]:
         for here, there in product(source.addresses, target.addresses):
             family = family_of(here.number)
-            if family == family_of(there.number) and self._meets(source, here, target, there):
+            alike = family == family_of(there.number) and family in self._families
+            if alike and self._meets(source, here, target, there):
                 outbound = source.passage("outbound", self.services, Ranges.of((there.number, there.number)))
                 inbound = target.passage("inbound", self.services, Ranges.of((here.number, here.number)))
                 yield Path(family, source, target, here, there, outbound, inbound)

@@ -68,6 +68,12 @@ def whole_protocol(number: int) -> Range:
     return number << 16, number << 16 | _LAST_DETAIL
 
 
+def protocol_of(services: Range) -> int | None:
+    """The number of the only protocol; None if there are several."""
+    first, last = services
+    return first >> 16 if first >> 16 == last >> 16 else None
+
+
 def services_in(services: Range) -> Iterator[Service]:
     """The fewest services that together are this range."""
     first, last = services

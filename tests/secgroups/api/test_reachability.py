@@ -167,6 +167,14 @@ class TestServices:
         [missing] = answer["missing"]
         assert missing["firewall_rule"]["host_protocol"] is None
 
+    @pytest.mark.parametrize(("protocol", "family"), [("icmp", "IPV4"), ("icmpv6", "IPV6")])
+    def test_icmp_is_of_one_family(self, client: Client, company: Company, protocol: str, family: str) -> None:
+        for port, addresses in ((company.app, ["10.0.0.1", "fd00::1"]), (company.store, ["10.0.0.2", "fd00::2"])):
+            NetworkPort.objects.filter(pk=port.pk).update(ipaddresses=addresses)
+        answer = ask(client, **between(company, protocol=protocol, port=128))
+        assert (answer["count"], answer["families"]) == (1, [family])
+        assert {missing["firewall_rule"]["network_protocol"] for missing in answer["missing"]} == {family}
+
     def test_a_protocol_has_many_names(self, client: Client, company: Company) -> None:
         for name in ("tcp", "TCP", "6"):
             assert ask(client, **between(company, protocol=name))["protocol"] == "tcp"
