@@ -49,6 +49,7 @@ def no_addresses(name: str) -> str:
 
 NO_WAY = "They have no addresses of one family that meet."
 NO_GROUP = "A port has no security group, so no rule can help."
+HIDDEN_GROUPS = "A port has only security groups that you may not see, so no rule can be named."
 STATELESS = "A security group is stateless: replies need rules of their own."
 
 

@@ -147,11 +147,10 @@ class Reachability:
         for side in (self.source, self.target):
             if side.collection and not any(port.addresses for port in side.ports):
                 return messages.no_addresses(side.name)
-        return messages.NO_GROUP if self.question.paths else messages.NO_WAY
-
-    def groups_of(self, port: pure.Port) -> list[int]:
-        """The groups of a port that the user sees."""
-        return [group for group in port.groups if group in self.rulebook.names]
+        if not self.question.paths:
+            return messages.NO_WAY
+        # A port without any group would decide.
+        return messages.HIDDEN_GROUPS if self.verdict == "unknown" else messages.NO_GROUP
 
     @property
     def _services(self) -> Range:
@@ -167,4 +166,5 @@ class Reachability:
 def _judged(port: Port, rulebook: Rulebook) -> pure.Port:
     addresses = tuple(Address(number, number in PUBLIC) for number in map(parse_address, port.addresses))
     realm = Realm(port.provider, port.network)
-    return pure.Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), port.groups if port.secured else ())
+    groups = tuple(group for group in port.groups if port.secured and group in rulebook.names)
+    return pure.Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), groups)

@@ -266,7 +266,7 @@ class _Answer:
         return {
             "direction": missing.direction,
             "resource": self._links.to("network_ports", port.pk, self._names[port.pk]),
-            "security_groups": list(map(self._links.group, self._reachability.groups_of(port))),
+            "security_groups": list(map(self._links.group, port.groups)),
             "firewall_rule": {
                 "direction": line.direction,
                 "network_protocol": missing.family,

@@ -44,7 +44,7 @@ class Realm(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Port:
-    """A port (its id) with its addresses and its effective rules."""
+    """A port (its id) with its addresses, its effective rules and the groups that can have more."""
 
     pk: int
     realm: Realm

@@ -245,6 +245,15 @@ class TestWhatIsNotKnown:
         assert answer["verdict"] == "unknown"
         assert {unknown["firewall_rule"] for unknown in answer["unknown"]} == {None}
 
+    def test_no_rule_is_missing_in_groups_that_may_not_be_seen(self, client: Client, company: Company) -> None:
+        viewer = User.objects.create_user("viewer")
+        names = ["view_vm", "view_networkport", "view_firewallrule"]
+        viewer.user_permissions.set(Permission.objects.filter(codename__in=names))
+        client.force_login(viewer)
+        answer = ask(client, **between(company))
+        assert (answer["verdict"], answer["missing"]) == ("unknown", [])
+        assert answer["message"].endswith("only security groups that you may not see, so no rule can be named.")
+
     @pytest.mark.parametrize("side", ["instances", "security_groups"])
     def test_ports_that_may_not_be_seen_are_not_known(self, client: Client, company: Company, side: str) -> None:
         viewer = User.objects.create_user("viewer")
