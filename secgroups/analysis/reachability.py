@@ -134,7 +134,14 @@ class Reachability:
     def message(self) -> str:
         """The verdict in words, with what stands in the way."""
         sentence = messages.verdict(self.verdict, self.source.name, self.target.name, self.service)
-        return f"{sentence} {self._obstacle}".strip()
+        return " ".join(filter(None, (sentence, self._obstacle, messages.STATELESS if self._is_stateless else "")))
+
+    @property
+    def _is_stateless(self) -> bool:
+        """Whether something may pass, and a port on the way has a stateless group."""
+        ports = (port for path in self.paths for port in (path.from_port, path.to_port) if port)
+        stateless = any(not self.rulebook.stateless.isdisjoint(port.groups) for port in ports)
+        return stateless and self.verdict != "blocked"
 
     @property
     def _obstacle(self) -> str:

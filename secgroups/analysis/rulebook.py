@@ -45,6 +45,8 @@ class _Rule:
 class Rulebook:
     """The rules of some groups (ids). `names` has the names of these groups and of those at the other sides.
 
+    `stateless` are those of them that let no replies through by themselves.
+
     What the user may not see is unknown: a group without a name here lets through what nobody knows.
     """
 
@@ -52,7 +54,10 @@ class Rulebook:
         rules = list(_rules(groups, viewer))
         self.group_of = {rule.pk: rule.group for rule in rules}
         sources = {rule.source_group for rule in rules if rule.source_group}
-        self.names = _names({*groups, *sources}, viewer)
+        visible = viewer.visible(get_resource_type("security_groups"))
+        rows = visible.filter(pk__among=Numbers({*groups, *sources})).values_list("pk", "name", "stateful")
+        self.names: dict[int, str] = {pk: name for pk, name, _ in rows}
+        self.stateless = {pk for pk, _, stateful in rows if not stateful}
         self._members = Members(sources & self.names.keys(), viewer)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
         self._other_sides: dict[tuple[object, ...], tuple[OtherSide, Ranges | None]] = {}
@@ -107,9 +112,3 @@ def _rules(groups: Collection[int], viewer: Viewer) -> Iterator[_Rule]:
         "pk"
     ).values_list(*_COLUMNS):
         yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), source_range, source_group)
-
-
-def _names(groups: Collection[int], viewer: Viewer) -> dict[int, str]:
-    """The names of those of these groups that the user may see."""
-    rows = viewer.visible(get_resource_type("security_groups")).filter(pk__among=Numbers(groups))
-    return dict(rows.values_list("pk", "name"))

@@ -103,6 +103,15 @@ class TestBetweenInstances:
         assert [missing["direction"] for missing in answer["missing"]] == ["outbound", "inbound"]
         assert answer["count"] == 1
 
+    def test_replies_to_a_stateless_group_need_rules_of_their_own(self, client: Client, company: Company) -> None:
+        company.rule(company.web, "outbound")
+        assert "stateless" not in ask(client, **between(company))["message"]
+        company.rule(company.db)
+        SecurityGroup.objects.filter(pk=company.db.pk).update(stateful=False)
+        answer = ask(client, **between(company))
+        assert answer["verdict"] == "allowed"
+        assert answer["message"].endswith("A security group is stateless: replies need rules of their own.")
+
     def test_without_a_group_no_rule_helps(self, client: Client, company: Company) -> None:
         Membership.objects.filter(network_port=company.store).delete()
         answer = ask(client, **between(company))
