@@ -267,6 +267,8 @@ COLLECTIONS = {
     "groups": "inventory.api.GroupViewSet",
     "zones": "inventory.api.ZoneViewSet",
 }
+#: Maximum number of members of a group that an analysis reads; of a larger group, they are not known to it.
+ANALYSIS_MEMBERS = number(env, "ANALYSIS_MEMBERS", default=20_000)
 #: Other addresses of the API, with their views.
 API_VIEWS = {"reachability": "secgroups.api.ReachabilityView"}
 #: Maximum number of resources in a page and in a request.

@@ -10,7 +10,8 @@ from typing import Self
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer
-from secgroups.analysis.ports import Port, confining, ports_by, rulebook_of, with_hidden_ports
+from secgroups.analysis.networks import confining
+from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook, unknown_lines
 from secgroups.models import SecurityGroup
 from secgroups.traffic.effective import Line, effective

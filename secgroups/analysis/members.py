@@ -6,47 +6,67 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from itertools import chain
 
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.models import Membership
-from secgroups.traffic.addresses import network
+from secgroups.analysis.networks import Peers, peers_of
+from secgroups.models import Membership, SecurityGroup
+from secgroups.traffic.addresses import readable
 from secgroups.traffic.ranges import Range, Ranges
+
+#: The ranges of each group's members by their network.
+_ByNetwork = Mapping[tuple[int, int | None], list[Range]]
 
 
 class Members:
     """The addresses of the members of groups, on behalf of a user."""
 
     def __init__(self, groups: Collection[int], viewer: Viewer) -> None:
-        self._hidden = _with_hidden_members(groups, viewer)
-        self._ranges: Mapping[tuple[int, int | None], list[Range]] = _ranges(groups)
+        self._unknown = _with_hidden_members(groups, viewer) | _too_large(groups)
+        self._ranges = _ranges(set(groups) - self._unknown)
+        self._peers: Peers = peers_of({network for _, network in self._ranges if network})
         self._sets: dict[tuple[int, int | None], Ranges] = {}
 
     def addresses(self, group: int, network: int | None) -> Ranges | None:
-        """The addresses of a group's members, as seen from a network; None if a member may not be seen.
+        """The addresses of a group's members, as seen from a network; None if they are not known.
 
+        They are not known if the user may not see a member, or if there are more than `settings.ANALYSIS_MEMBERS`.
         `network` is None if the cloud does not confine groups to networks.
         """
-        if group in self._hidden:
+        if group in self._unknown:
             return None
         key = group, network
         if key not in self._sets:
-            keys = [(group, network)] if network else [each for each in self._ranges if each[0] == group]
-            self._sets[key] = Ranges.of(*(part for each in keys for part in self._ranges.get(each, ())))
+            seen = (each for each in self._ranges if each[0] == group and self._is_seen(each[1], network))
+            self._sets[key] = Ranges.of(*(part for each in seen for part in self._ranges[each]))
         return self._sets[key]
 
+    def _is_seen(self, network: int | None, from_network: int | None) -> bool:
+        return from_network is None or network == from_network or (network, from_network) in self._peers
 
-def _ranges(groups: Collection[int]) -> dict[tuple[int, int | None], list[Range]]:
-    """The addresses of each group's members by their network, which are never the public ones."""
+
+def _ranges(groups: Collection[int]) -> _ByNetwork:
+    """The addresses that members have themselves, and their allowed address pairs; never the public ones."""
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
     rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
     columns = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
-    for group, network_pk, addresses, public, pairs in rows.values_list(
+    for group, network, addresses, public, pairs in rows.values_list(
         "security_group", "network_port__cloud_network", *(f"network_port__{column}" for column in columns)
     ):
         own = (address for address in addresses if address not in public)
-        ranges[group, network_pk].extend(map(network, chain(own, pairs)))
+        ranges[group, network].extend(readable(chain(own, pairs)))
     return dict(ranges)
+
+
+def _too_large(groups: Collection[int]) -> set[int]:
+    """The groups with so many members that a request must not read them all."""
+    bound = settings.ANALYSIS_MEMBERS
+    members = Membership.objects.filter(security_group=OuterRef("pk")).order_by("vm")
+    rows = SecurityGroup.objects.filter(Exists(members[bound : bound + 1]), pk__among=Numbers(groups))
+    return set(rows.values_list("pk", flat=True))
 
 
 def _with_hidden_members(groups: Collection[int], viewer: Viewer) -> set[int]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
-from inventory.models import NetworkPort, Provider
+from inventory.models import NetworkPort
 from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.networks import confining
 from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
 from secgroups.messages import NO_PORT_SECURITY
 from secgroups.models import Membership
@@ -17,14 +18,24 @@ from secgroups.traffic.addresses import EVERYWHERE
 from secgroups.traffic.effective import Line, OtherSide
 from secgroups.traffic.services import Service
 
-_COLUMNS = ("pk", "provider", "cloud_network", "port_security_enabled", "ipaddresses", "name", "ems_ref")
+_COLUMNS = (
+    "pk",
+    "provider",
+    "cloud_network",
+    "port_security_enabled",
+    "ipaddresses",
+    "public_ipaddresses",
+    "name",
+    "ems_ref",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
     """A port (its id) with the ids of its groups. `owner` is the id that it was looked up by.
 
-    `network` is set if the cloud confines groups to networks.
+    `network` is set if the cloud confines groups to networks. `translated` are those of its addresses that it does not
+    have itself.
     """
 
     pk: int
@@ -33,6 +44,7 @@ class Port:
     network: int | None
     secured: bool
     addresses: tuple[str, ...]
+    translated: tuple[str, ...]
     name: str
     groups: tuple[int, ...]
 
@@ -64,10 +76,11 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer) -> list[Port]
             network if provider in confined else None,
             secured,
             tuple(addresses),
+            tuple(translated),
             name or ref,
             tuple(groups[pk]),
         )
-        for owner, pk, provider, network, secured, addresses, name, ref in ports
+        for owner, pk, provider, network, secured, addresses, translated, name, ref in ports
     ]
 
 
@@ -84,9 +97,3 @@ def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> s
 def rulebook_of(ports: Iterable[Port], viewer: Viewer) -> Rulebook:
     """The rules of all groups of these ports."""
     return Rulebook({group for port in ports for group in port.groups}, viewer)
-
-
-def confining(providers: Collection[int]) -> set[int]:
-    """Those of these providers (ids) whose clouds confine groups to networks."""
-    rows = Provider.objects.filter(pk__in=providers).only("vendor")
-    return {provider.pk for provider in rows if provider.confines_groups}

@@ -9,10 +9,11 @@ from functools import cached_property
 from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
+from secgroups.analysis.networks import Peers, peers_of
 from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
 from secgroups.traffic import reachability as pure
-from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, parse_address
+from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
 from secgroups.traffic.effective import Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
 from secgroups.traffic.reachability import Address, Path, Question, Realm, Verdict, is_known
@@ -89,6 +90,7 @@ class Reachability:
             self._ports(self.target),
             self._services,
             self.source.outside | self.target.outside,
+            meet=self._meet,
             hidden_ports=self.source.hidden_ports or self.target.hidden_ports,
         )
 
@@ -159,6 +161,14 @@ class Reachability:
         # A port without any group would decide.
         return messages.HIDDEN_GROUPS if self.verdict == "unknown" else messages.NO_GROUP
 
+    @cached_property
+    def _peers(self) -> Peers:
+        return peers_of({port.network for port in self.source.ports if port.network})
+
+    def _meet(self, here: Realm, there: Realm) -> bool:
+        """Whether private addresses mean the same ports: in one network, or in peered ones."""
+        return here == there or (here.network, there.network) in self._peers
+
     @property
     def _services(self) -> Range:
         services = self.service.range()
@@ -171,7 +181,11 @@ class Reachability:
 
 
 def _judged(port: Port, rulebook: Rulebook) -> pure.Port:
-    addresses = tuple(Address(number, number in PUBLIC) for number in map(parse_address, port.addresses))
+    addresses = tuple(
+        Address(number, number in PUBLIC or text in port.translated, text in port.translated)
+        for text in port.addresses
+        for number, _ in readable([text])
+    )
     realm = Realm(port.provider, port.network)
     groups = tuple(group for group in port.groups if port.secured and group in rulebook.names)
     return pure.Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), groups)

@@ -26,12 +26,13 @@ _COLUMNS = (
     "end_port",
     "source_ip_range",
     "source_security_group",
+    "source_address_list",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A row of a rule. `source_range` may be a name of the cloud, and `source_group` is an id."""
+    """A row of a rule. `source_range` may be a name of the cloud; `source_group` and `source_list` are ids."""
 
     pk: int
     group: int
@@ -40,6 +41,7 @@ class _Rule:
     service: Service
     source_range: str | None
     source_group: int | None
+    source_list: int | None
 
 
 class Rulebook:
@@ -58,6 +60,7 @@ class Rulebook:
         rows = visible.filter(pk__among=Numbers({*groups, *sources})).values_list("pk", "name", "stateful")
         self.names: dict[int, str] = {pk: name for pk, name, _ in rows}
         self.stateless = {pk for pk, _, stateful in rows if not stateful}
+        self._entries = _entries({rule.source_list for rule in rules if rule.source_list}, viewer)
         self._members = Members(sources & self.names.keys(), viewer)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
         self._other_sides: dict[tuple[object, ...], tuple[OtherSide, Ranges | None]] = {}
@@ -74,7 +77,7 @@ class Rulebook:
             yield from unknown_lines(ports)
             return
         for rule in self._rules[group]:
-            key = rule.network_protocol, rule.source_range, rule.source_group, network
+            key = rule.network_protocol, rule.source_range, rule.source_group, rule.source_list, network
             if key not in self._other_sides:
                 self._other_sides[key] = self._other_side(rule, network)
             other_side, addresses = self._other_sides[key]
@@ -94,6 +97,9 @@ class Rulebook:
             return side, None if addresses is None else addresses & family
         if rule.source_range is None:
             return OtherSide(), family
+        if rule.source_list:
+            entries = self._entries.get(rule.source_list)
+            return OtherSide(source_name=rule.source_range), None if entries is None else entries & family
         try:
             return OtherSide(source_ip_range=rule.source_range), networks(rule.source_range) & family
         except ValueError:
@@ -108,7 +114,13 @@ def unknown_lines(ports: frozenset[int] = frozenset()) -> Iterator[Line]:
 
 def _rules(groups: Collection[int], viewer: Viewer) -> Iterator[_Rule]:
     rows = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
-    for pk, group, direction, family, protocol, port, end_port, source_range, source_group in rows.order_by(
-        "pk"
-    ).values_list(*_COLUMNS):
-        yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), source_range, source_group)
+    for pk, group, direction, family, protocol, port, end_port, *source in rows.order_by("pk").values_list(
+        *_COLUMNS
+    ):
+        yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), *source)
+
+
+def _entries(lists: Collection[int], viewer: Viewer) -> dict[int, Ranges | None]:
+    """The entries of lists of addresses; None if they are not known."""
+    rows = viewer.visible(get_resource_type("address_lists")).filter(pk__among=Numbers(lists))
+    return {pk: None if texts is None else networks(*texts) for pk, texts in rows.values_list("pk", "entries")}

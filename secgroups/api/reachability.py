@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.drivers.protocols import WITH_PORTS, WITH_TYPES, protocol_named
+from inventory.drivers.protocols import NUMBERS, WITH_PORTS, WITH_TYPES, protocol_named
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.hrefs import id_in
 from inventory.rest.http.views import ApiView

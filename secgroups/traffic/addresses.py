@@ -7,7 +7,8 @@ and no range reaches from one into the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
@@ -40,6 +41,13 @@ def network(text: str) -> Range:
     parsed = ip_network(text, strict=False)
     base = IPV6 if parsed.version == 6 else 0
     return base + int(parsed.network_address), base + int(parsed.broadcast_address)
+
+
+def readable(texts: Iterable[str]) -> Iterator[Range]:
+    """The addresses of those of these texts that are some: a cloud may have put anything there."""
+    for text in texts:
+        with suppress(ValueError):
+            yield network(text)
 
 
 def networks(*texts: str) -> Ranges:
