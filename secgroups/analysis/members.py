@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.networks import Peers, peers_of
+from secgroups.analysis.networks import Peers
 from secgroups.models import Membership, SecurityGroup
 from secgroups.traffic.addresses import readable
 from secgroups.traffic.ranges import Range, Ranges
@@ -24,10 +24,10 @@ _ByNetwork = Mapping[tuple[int, int | None], list[Range]]
 class Members:
     """The addresses of the members of groups, on behalf of a user."""
 
-    def __init__(self, groups: Collection[int], viewer: Viewer) -> None:
+    def __init__(self, groups: Collection[int], peers: Peers, viewer: Viewer) -> None:
         self._unknown = _with_hidden_members(groups, viewer) | _too_large(groups)
         self._ranges = _ranges(set(groups) - self._unknown)
-        self._peers: Peers = peers_of({network for _, network in self._ranges if network})
+        self._peers = peers
         self._sets: dict[tuple[int, int | None], Ranges] = {}
 
     def addresses(self, group: int, network: int | None) -> Ranges | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import Members
+from secgroups.analysis.networks import peers_of
 from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family, networks
 from secgroups.traffic.effective import Direction, Line, OtherSide
@@ -28,6 +29,8 @@ _COLUMNS = (
     "source_security_group",
     "source_address_list",
 )
+#: A row for each associated network.
+_GROUP_COLUMNS = ("pk", "name", "stateful", "cloud_network", "associated_networks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,15 @@ class Rulebook:
         self.group_of = {rule.pk: rule.group for rule in rules}
         sources = {rule.source_group for rule in rules if rule.source_group}
         visible = viewer.visible(get_resource_type("security_groups"))
-        rows = visible.filter(pk__among=Numbers({*groups, *sources})).values_list("pk", "name", "stateful")
-        self.names: dict[int, str] = {pk: name for pk, name, _ in rows}
-        self.stateless = {pk for pk, _, stateful in rows if not stateful}
+        rows = visible.filter(pk__among=Numbers({*groups, *sources})).values_list(*_GROUP_COLUMNS)
+        self.names: dict[int, str] = {pk: name for pk, name, *_ in rows}
+        self.stateless = {pk for pk, _, stateful, *_ in rows if not stateful}
+        self._networks: defaultdict[int, set[int]] = defaultdict(set)
+        for pk, _, _, *networks_of_group in rows:
+            self._networks[pk].update(filter(None, networks_of_group))
+        self._peers = peers_of(set().union(*(self._networks[pk] for pk in sources)))
         self._entries = _entries({rule.source_list for rule in rules if rule.source_list}, viewer)
-        self._members = Members(sources & self.names.keys(), viewer)
+        self._members = Members(sources & self.names.keys(), self._peers, viewer)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
         self._other_sides: dict[tuple[object, ...], tuple[OtherSide, Ranges | None]] = {}
         self._rules: dict[int, list[_Rule]] = defaultdict(list)
@@ -92,7 +99,8 @@ class Rulebook:
         if rule.source_group:
             if rule.source_group not in self.names:
                 return OtherSide(source_name=OUTSIDE), None
-            addresses = self._members.addresses(rule.source_group, network)
+            is_known = network is None or self._meets(rule.source_group, network)
+            addresses = self._members.addresses(rule.source_group, network) if is_known else None
             side = OtherSide(source_security_group=rule.source_group, seen_from=network or 0)
             return side, None if addresses is None else addresses & family
         if rule.source_range is None:
@@ -104,6 +112,11 @@ class Rulebook:
             return OtherSide(source_ip_range=rule.source_range), networks(rule.source_range) & family
         except ValueError:
             return OtherSide(source_name=rule.source_range), None
+
+    def _meets(self, group: int, network: int) -> bool:
+        """Whether a group is of a network or of a peer of it. If neither is told, there may be a peering all the same."""
+        networks_of_group = self._networks[group]
+        return network in networks_of_group or any((other, network) in self._peers for other in networks_of_group)
 
 
 def unknown_lines(ports: frozenset[int] = frozenset()) -> Iterator[Line]:

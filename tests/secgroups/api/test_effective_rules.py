@@ -173,6 +173,17 @@ class TestOfAnInstance:
         [line] = rules_of(admin_client, f"instances/{port.vm_id}")
         assert line["addresses"] == ["10.0.0.1/32"]
 
+    def test_members_of_a_group_of_another_network_are_not_known(
+        self, admin_client: Client, port: NetworkPort
+    ) -> None:
+        peer = SecurityGroup.objects.get(name="web", cloud_network__name="staging")
+        rule(group(port, "db"), source_security_group=peer)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert (line["source_security_group"]["id"], line["addresses"]) == (str(peer.pk), None)
+        peer.associated_networks.add(port.cloud_network)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert line["addresses"] == []
+
 
 class TestOfAGroup:
     def test_its_own_rules_are_resolved(self, admin_client: Client, port: NetworkPort) -> None:
