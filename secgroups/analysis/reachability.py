@@ -63,7 +63,10 @@ def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
         return None
     lookup = LOOKUPS[collection]
     hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer))
-    return Side(name or str(pk), collection, pk, tuple(ports_by(lookup, [pk], viewer)), hidden_ports)
+    ports = tuple(ports_by(lookup, [pk], viewer))
+    if collection == "network_ports":
+        name = ports[0].name if ports else name  # many ports have no name but the cloud's
+    return Side(name or str(pk), collection, pk, ports, hidden_ports)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,9 @@ class TestBetweenInstances:
     def test_a_port_is_never_its_own_other_side(self, client: Client, company: Company) -> None:
         NetworkPort.objects.update(port_security_enabled=False)
         side = f"network_ports/{company.app.pk}"
-        assert ask(client, **{"from": side, "to": side})["verdict"] == "blocked"
+        answer = ask(client, **{"from": side, "to": side})
+        assert answer["verdict"] == "blocked"
+        assert answer["from"]["name"] == company.app.ems_ref
 
     def test_the_members_of_groups_can_be_sides(self, client: Client, company: Company) -> None:
         company.rule(company.web, "outbound")
