@@ -34,8 +34,8 @@ _COLUMNS = (
 class Port:
     """A port (its id) with the ids of its groups. `owner` is the id that it was looked up by.
 
-    `network` is set if the cloud confines groups to networks. `translated` are those of its addresses that it does not
-    have itself.
+    `network` is set if the cloud confines groups to networks. `translated` are those of its addresses that it does
+    not have itself.
     """
 
     pk: int

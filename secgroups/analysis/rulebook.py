@@ -114,7 +114,7 @@ class Rulebook:
             return OtherSide(source_name=rule.source_range), None
 
     def _meets(self, group: int, network: int) -> bool:
-        """Whether a group is of a network or of a peer of it. If neither is told, there may be a peering all the same."""
+        """Whether a group is of a network or of a peer of it. If not, there may be a peering that was not told."""
         networks_of_group = self._networks[group]
         return network in networks_of_group or any((other, network) in self._peers for other in networks_of_group)
 

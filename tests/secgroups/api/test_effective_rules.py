@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inventory.models import NetworkPort, Vm
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +183,42 @@ class TestOfAnInstance:
         peer.associated_networks.add(port.cloud_network)
         [line] = rules_of(admin_client, f"instances/{port.vm_id}")
         assert line["addresses"] == []
+
+    def test_members_in_a_peered_network_count(self, admin_client: Client, port: NetworkPort) -> None:
+        peer = SecurityGroup.objects.get(name="web", cloud_network__name="staging")
+        member = cast.vm(peer.cloud_network, "far", groups=[peer])
+        address(member.network_ports.get(), "10.9.0.1")
+        port.cloud_network.peers.add(peer.cloud_network)
+        rule(group(port, "db"), source_security_group=peer)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert line["addresses"] == ["10.9.0.1/32"]
+
+    def test_more_members_than_an_analysis_reads_are_not_known(
+        self, admin_client: Client, port: NetworkPort, settings: Any
+    ) -> None:
+        web = group(port, "web")
+        rule(group(port, "db"), source_security_group=web)
+        for bound, addresses in ((1, ["10.0.0.1/32"]), (0, None)):
+            settings.ANALYSIS_MEMBERS = bound
+            [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+            assert line["addresses"] == addresses
+
+    def test_a_list_means_its_entries(self, admin_client: Client, port: NetworkPort) -> None:
+        entries = AddressList.objects.create(
+            provider=port.provider, ems_ref="pl-1", name="offices", entries=["192.0.2.0/25", "192.0.2.128/25"]
+        )
+        rule(group(port, "db"), network_protocol=None, source_ip_range="pl-1", source_address_list=entries)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert (line["source_name"], line["addresses"]) == ("pl-1", ["192.0.2.0/24"])
+        AddressList.objects.update(entries=None)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert (line["source_name"], line["addresses"]) == ("pl-1", None)
+
+    def test_text_that_is_no_address_is_none(self, admin_client: Client, port: NetworkPort) -> None:
+        address(port, "10.0.0.1", "dhcp", "fe80::1%eth0")
+        rule(group(port, "db"), network_protocol=None, source_security_group=group(port, "web"))
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert line["addresses"] == ["10.0.0.1/32"]
 
 
 class TestOfAGroup:

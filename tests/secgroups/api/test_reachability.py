@@ -136,6 +136,26 @@ class TestBetweenInstances:
         answer = ask(client, **between(company, to=f"vms/{other.vm.pk}"))
         assert (answer["verdict"], answer["count"]) == ("blocked", 0)
 
+    def test_public_addresses_meet_everywhere(self, client: Client, company: Company) -> None:
+        other = cast.plant("elsewhere")
+        for ports, own, public in (
+            (other.vm.network_ports, "10.0.0.2", "8.8.4.4"),
+            (NetworkPort.objects.filter(pk=company.app.pk), "10.0.0.1", "8.8.8.8"),
+        ):
+            ports.update(ipaddresses=[own, public], public_ipaddresses=[public], port_security_enabled=False)
+        answer = ask(client, **between(company, to=f"vms/{other.vm.pk}"))
+        assert (answer["verdict"], answer["count"]) == ("allowed", 1)
+        [path] = answer["paths"]
+        assert (path["from_address"], path["to_address"], path["public"]) == ("8.8.8.8", "8.8.4.4", True)
+
+    def test_private_addresses_meet_in_peered_networks(self, client: Client, company: Company) -> None:
+        far = cast.network(company.app.cloud_tenant, "far")
+        NetworkPort.objects.filter(pk=company.store.pk).update(cloud_network=far)
+        NetworkPort.objects.update(port_security_enabled=False)
+        assert ask(client, **between(company))["verdict"] == "blocked"
+        far.peers.add(company.app.cloud_network)
+        assert ask(client, **between(company))["verdict"] == "allowed"
+
     def test_without_port_security_everything_passes(self, client: Client, company: Company) -> None:
         NetworkPort.objects.update(port_security_enabled=False)
         answer = ask(client, **between(company))
