@@ -24,16 +24,16 @@ _ENDPOINT = closed(
         "certificate_authority": TEXT,
     }
 )
-_AUTHENTICATION: Schema = {
-    "type": "object",
-    "properties": {
+_AUTHENTICATION = closed(
+    {
         "userid": FILLED,
         "password": FILLED,
         "auth_type": {"enum": [*get_args(AuthType), DEFAULT]},
         "authtype": _ROLE,
     },
-    "required": ["userid", "password"],
-}
+    "userid",
+    "password",
+)
 _CONNECTION: Schema = {
     "type": "object",
     "properties": {"endpoint": _ENDPOINT, "authentication": _AUTHENTICATION},

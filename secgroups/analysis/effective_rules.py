@@ -10,7 +10,7 @@ from typing import Self
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer
-from secgroups.analysis.networks import confining
+from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook, unknown_lines
 from secgroups.models import SecurityGroup
@@ -39,13 +39,11 @@ class EffectiveRules:
         columns = ("pk", "cloud_network", "provider")
         rows = SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list(*columns)
         confined = confining({provider for *_, provider in rows})
-        return cls(
-            {
-                pk: effective(rulebook.lines(pk, frozenset(), network if provider in confined else None))
-                for pk, network, provider in rows
-            },
-            rulebook,
-        )
+        lines = {}
+        for pk, network, provider in rows:
+            seen_from = (network or UNKNOWN) if provider in confined else None
+            lines[pk] = effective(rulebook.lines(pk, frozenset(), seen_from))
+        return cls(lines, rulebook)
 
     @classmethod
     def _of(cls, lookup: str, owners: Collection[int], viewer: Viewer) -> Self:

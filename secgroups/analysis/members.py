@@ -14,7 +14,7 @@ from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.networks import Peers
 from secgroups.models import Membership, SecurityGroup
-from secgroups.traffic.addresses import readable
+from secgroups.traffic.addresses import network
 from secgroups.traffic.ranges import Range, Ranges
 
 #: The ranges of each group's members by their network.
@@ -26,17 +26,20 @@ class Members:
 
     def __init__(self, groups: Collection[int], peers: Peers, viewer: Viewer) -> None:
         self._unknown = _with_hidden_members(groups, viewer) | _too_large(groups)
-        self._ranges = _ranges(set(groups) - self._unknown)
+        self._ranges, unreadable = _ranges(set(groups) - self._unknown)
+        self._unknown |= unreadable
         self._peers = peers
         self._sets: dict[tuple[int, int | None], Ranges] = {}
 
     def addresses(self, group: int, network: int | None) -> Ranges | None:
         """The addresses of a group's members, as seen from a network; None if they are not known.
 
-        They are not known if the user may not see a member, or if there are more than `settings.ANALYSIS_MEMBERS`.
+        They are not known if there are more members than `settings.ANALYSIS_MEMBERS`, if the user may not see one,
+        if the network of one is not known, or if the cloud told something else than addresses.
         `network` is None if the cloud does not confine groups to networks.
         """
-        if group in self._unknown:
+        somewhere = network is not None and (group, None) in self._ranges
+        if group in self._unknown or somewhere:
             return None
         key = group, network
         if key not in self._sets:
@@ -48,17 +51,24 @@ class Members:
         return from_network is None or network == from_network or (network, from_network) in self._peers
 
 
-def _ranges(groups: Collection[int]) -> _ByNetwork:
-    """The addresses that members have themselves, and their allowed address pairs; never the public ones."""
+def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
+    """The addresses that members have themselves, and their allowed address pairs; never the public ones.
+
+    Also returns the groups with a member whose addresses can't be read.
+    """
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
+    unreadable = set()
     rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
     columns = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
-    for group, network, addresses, public, pairs in rows.values_list(
+    for group, network_pk, addresses, public, pairs in rows.values_list(
         "security_group", "network_port__cloud_network", *(f"network_port__{column}" for column in columns)
     ):
         own = (address for address in addresses if address not in public)
-        ranges[group, network].extend(readable(chain(own, pairs)))
-    return dict(ranges)
+        try:
+            ranges[group, network_pk].extend(map(network, chain(own, pairs)))
+        except ValueError:
+            unreadable.add(group)
+    return dict(ranges), unreadable
 
 
 def _too_large(groups: Collection[int]) -> set[int]:

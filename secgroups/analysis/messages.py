@@ -17,6 +17,10 @@ _VERBS = {
 }
 
 
+def too_many_pairs(limit: int) -> str:
+    return f"The two sides have more than {limit} pairs of ports. Choose a smaller side, such as an instance."
+
+
 def no_side(parameter: str, value: str) -> str:
     return f"The value {value} of the parameter {parameter} is not {SIDES}"
 
@@ -40,7 +44,7 @@ def rules_missing(count: int) -> str:
 
 
 def hidden_ports(name: str) -> str:
-    return f"{name} has ports that you may not see."
+    return f"{name} has ports that you may not see, or whose addresses or network are not known."
 
 
 def no_addresses(name: str) -> str:
@@ -51,6 +55,9 @@ NO_WAY = "They have no addresses of one family that meet."
 NO_GROUP = "A port has no security group, so no rule can help."
 HIDDEN_GROUPS = "A port has only security groups that you may not see, so no rule can be named."
 STATELESS = "A security group is stateless: replies need rules of their own."
+
+
+HIDDEN_RULE = "A rule or the group at its other side is outside your grants."
 
 
 def not_known(source: str) -> str:

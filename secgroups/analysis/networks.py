@@ -7,6 +7,8 @@ from collections.abc import Collection
 from inventory.db.lookups import Numbers
 from inventory.models import CloudNetwork, Provider
 
+#: Stands for a network that is not known, where the cloud confines groups to networks. It meets none.
+UNKNOWN = 0
 #: Pairs of peered networks (ids), each both ways.
 Peers = frozenset[tuple[int, int]]
 

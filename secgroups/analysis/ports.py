@@ -10,11 +10,11 @@ from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
 from inventory.models import NetworkPort
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.networks import confining
+from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
 from secgroups.messages import NO_PORT_SECURITY
 from secgroups.models import Membership
-from secgroups.traffic.addresses import EVERYWHERE
+from secgroups.traffic.addresses import EVERYWHERE, readable
 from secgroups.traffic.effective import Line, OtherSide
 from secgroups.traffic.services import Service
 
@@ -34,8 +34,8 @@ _COLUMNS = (
 class Port:
     """A port (its id) with the ids of its groups. `owner` is the id that it was looked up by.
 
-    `network` is set if the cloud confines groups to networks. `translated` are those of its addresses that it does
-    not have itself.
+    `network` is set if the cloud confines groups to networks: to `UNKNOWN` if it is not known. `translated` are
+    those of its addresses that it does not have itself.
     """
 
     pk: int
@@ -48,6 +48,11 @@ class Port:
     name: str
     groups: tuple[int, ...]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known which addresses it has and whom they meet."""
+        return self.network != UNKNOWN and len(list(readable(self.addresses))) == len(self.addresses)
+
     def lines(self, rulebook: Rulebook) -> Iterator[Line]:
         """What its groups let through."""
         ports = frozenset({self.pk})
@@ -59,10 +64,10 @@ class Port:
                 yield Line(direction, None, Service(), OtherSide(), EVERYWHERE, ports, reason=NO_PORT_SECURITY)
 
 
-def ports_by(lookup: str, owners: Collection[int], viewer: Viewer) -> list[Port]:
+def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[Port]:
     """The ports for which this lookup leads to one of these ids, in the order of their own."""
     rows = viewer.visible(get_resource_type("network_ports")).filter(**{f"{lookup}__among": Numbers(owners)})
-    ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS))
+    ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS)[:at_most])
     groups: defaultdict[int, list[int]] = defaultdict(list)
     memberships = Membership.objects.filter(network_port__among=Numbers([pk for _, pk, *_ in ports]))
     for port, group in memberships.values_list("network_port", "security_group"):
@@ -73,7 +78,7 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer) -> list[Port]
             pk,
             owner,
             provider,
-            network if provider in confined else None,
+            (network or UNKNOWN) if provider in confined else None,
             secured,
             tuple(addresses),
             tuple(translated),

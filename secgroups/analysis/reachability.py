@@ -9,7 +9,7 @@ from functools import cached_property
 from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
-from secgroups.analysis.networks import Peers, peers_of
+from secgroups.analysis.networks import UNKNOWN, Peers, peers_of
 from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
 from secgroups.traffic import reachability as pure
@@ -26,6 +26,8 @@ LOOKUPS: Mapping[str, str] = {
     "network_ports": "pk",
     "security_groups": "security_groups",
 }
+#: How many pairs of ports are judged for an answer.
+PAIRS = 2_500
 #: The name of the side that is every public address.
 INTERNET = "internet"
 
@@ -35,7 +37,7 @@ class Side:
     """A resource with its ports, or addresses outside the inventory.
 
     `name` is what people call it. Without a `collection` it has no ports. With `hidden_ports`, it has some that
-    the user may not see.
+    the user may not see, or whose addresses or network are not known.
     """
 
     name: str
@@ -62,8 +64,8 @@ def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
     if (name := rows.values_list("name", flat=True).first()) is None and not rows.exists():
         return None
     lookup = LOOKUPS[collection]
-    hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer))
-    ports = tuple(ports_by(lookup, [pk], viewer))
+    ports = tuple(ports_by(lookup, [pk], viewer, PAIRS + 1))
+    hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer)) or not all(port.is_known for port in ports)
     if collection == "network_ports":
         name = ports[0].name if ports else name  # many ports have no name but the cloud's
     return Side(name or str(pk), collection, pk, ports, hidden_ports)
@@ -170,7 +172,7 @@ class Reachability:
 
     def _meet(self, here: Realm, there: Realm) -> bool:
         """Whether private addresses mean the same ports: in one network, or in peered ones."""
-        return here == there or (here.network, there.network) in self._peers
+        return (here == there and here.network != UNKNOWN) or (here.network, there.network) in self._peers
 
     @property
     def _services(self) -> Range:

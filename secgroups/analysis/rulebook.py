@@ -98,7 +98,7 @@ class Rulebook:
         family = FAMILIES[rule.network_protocol] if rule.network_protocol else EVERYWHERE
         if rule.source_group:
             if rule.source_group not in self.names:
-                return OtherSide(source_name=OUTSIDE), None
+                return OtherSide(source_name=OUTSIDE, hidden=rule.source_group), None
             is_known = network is None or self._meets(rule.source_group, network)
             addresses = self._members.addresses(rule.source_group, network) if is_known else None
             side = OtherSide(source_security_group=rule.source_group, seen_from=network or 0)
@@ -109,9 +109,11 @@ class Rulebook:
             entries = self._entries.get(rule.source_list)
             return OtherSide(source_name=rule.source_range), None if entries is None else entries & family
         try:
-            return OtherSide(source_ip_range=rule.source_range), networks(rule.source_range) & family
+            there = networks(rule.source_range)
         except ValueError:
             return OtherSide(source_name=rule.source_range), None
+        # A range of the other family makes no sense, and nobody knows what the cloud makes of it.
+        return OtherSide(source_ip_range=rule.source_range), (there & family) or None
 
     def _meets(self, group: int, network: int) -> bool:
         """Whether a group is of a network or of a peer of it. If not, there may be a peering that was not told."""

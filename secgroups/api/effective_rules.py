@@ -61,7 +61,7 @@ def _shown(
 ) -> Shown:
     rules = compute(pks, viewer)
     links = Links(rules.rulebook, hrefs)
-    return {pk: {"effective_rules": [shown(line, links) for line in rules.lines[pk]]} for pk in pks}
+    return {pk: {"effective_rules": [shown(line, links) for line in rules.lines.get(pk, ())]} for pk in pks}
 
 
 def shown(line: Line, links: Links) -> EffectiveRule:

@@ -16,8 +16,9 @@ from inventory.rest.http.views import ApiView
 from inventory.rest.resources import Viewer, get_resource_type
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
-from secgroups.analysis.reachability import INTERNET, LOOKUPS, Reachability, Side, outside, resource
+from secgroups.analysis.reachability import INTERNET, LOOKUPS, PAIRS, Reachability, Side, outside, resource
 from secgroups.api.links import Link, Links, NamedLink, Reason
+from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import text_of
 from secgroups.traffic.effective import Line
 from secgroups.traffic.reachability import Address, Missing, Passage, Path, Port
@@ -25,6 +26,7 @@ from secgroups.traffic.services import Service
 
 #: How many paths an answer shows.
 PATHS = 100
+_OCTET = "(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 #: What a side can be. The address of a resource may be longer (`https://.../api/instances/3`).
 SIDE = {
     "type": "string",
@@ -33,12 +35,12 @@ SIDE = {
         {"pattern": rf"^({'|'.join(LOOKUPS)})/[1-9][0-9]{{0,9}}$"},
         {"format": "ipv4"},
         {"format": "ipv6"},
-        {"pattern": r"^((0|[1-9][0-9]?)\.){3}(0|[1-9][0-9]?)/(0|[12]?[1-9]|3[0-2])$"},
+        {"pattern": rf"^({_OCTET}\.){{3}}{_OCTET}/([0-9]|[12][0-9]|3[0-2])$"},
     ],
 }
 PROTOCOL = {
     "type": "string",
-    "anyOf": [{"enum": sorted(NUMBERS)}, {"pattern": "^(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$"}],
+    "anyOf": [{"enum": sorted(NUMBERS)}, {"pattern": f"^{_OCTET}$"}],
 }
 
 
@@ -158,6 +160,8 @@ class ReachabilityView(ApiView):
         source, target = self._side("from", viewer), self._side("to", viewer)
         if not (source.collection or target.collection):
             raise BadInput(messages.BOTH_OUTSIDE)
+        if max(len(source.ports), 1) * max(len(target.ports), 1) > PAIRS:
+            raise BadInput(messages.too_many_pairs(PAIRS))
         reachability = Reachability(source, target, self._service(), viewer)
         return Response(_Answer(reachability, self).shown())
 
@@ -290,6 +294,8 @@ class _Answer:
         if line.addresses is not None:
             return messages.service_not_known(line.service)
         other_side = line.other_side
+        if other_side.source_name == OUTSIDE:
+            return messages.HIDDEN_RULE
         return messages.not_known(other_side.source_name or self._links.name(other_side.source_security_group))
 
 

@@ -26,6 +26,8 @@ class OtherSide(NamedTuple):
     seen_from: int = 0
     source_ip_range: str = ""
     source_name: str = ""
+    #: Tells apart what the user may not see: two of them are never the same.
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

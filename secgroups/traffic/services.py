@@ -8,6 +8,7 @@ names is one range: some ports of TCP, a type of ICMP with all its codes, a prot
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from inventory.drivers.protocols import NAMES, NUMBERS, WITH_PORTS, WITH_TYPES
@@ -27,13 +28,7 @@ class Service(NamedTuple):
 
     def range(self) -> Range | None:
         """What it stands for; None if that is not known, because the protocol or the ports make no sense."""
-        if self.host_protocol is None:
-            return EVERY_SERVICE  # clouds ignore ports without a protocol
-        number, details = _number_of(self.host_protocol), self._details()
-        if number is None or details is None:
-            return None
-        first, last = details
-        return number << 16 | first, number << 16 | last
+        return _range(self)
 
     def _details(self) -> Range | None:
         if self.port is None:
@@ -62,6 +57,17 @@ class Service(NamedTuple):
             return cls(name, start >> 8, start & _LAST_CODE)
         is_type = (start & _LAST_CODE, end - start) == (0, _LAST_CODE)
         return cls(name, start >> 8) if is_type else None
+
+
+@lru_cache(maxsize=4096)  # rules have few services, and each is compared with many
+def _range(service: Service) -> Range | None:
+    if service.host_protocol is None:
+        return EVERY_SERVICE  # clouds ignore ports without a protocol
+    number, details = _number_of(service.host_protocol), service._details()
+    if number is None or details is None:
+        return None
+    first, last = details
+    return number << 16 | first, number << 16 | last
 
 
 def whole_protocol(number: int) -> Range:

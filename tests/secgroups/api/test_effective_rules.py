@@ -214,11 +214,22 @@ class TestOfAnInstance:
         [line] = rules_of(admin_client, f"instances/{port.vm_id}")
         assert (line["source_name"], line["addresses"]) == ("pl-1", None)
 
-    def test_text_that_is_no_address_is_none(self, admin_client: Client, port: NetworkPort) -> None:
-        address(port, "10.0.0.1", "dhcp", "fe80::1%eth0")
-        rule(group(port, "db"), network_protocol=None, source_security_group=group(port, "web"))
+    def test_unreadable_addresses_of_members_are_not_known(self, admin_client: Client, port: NetworkPort) -> None:
+        address(port, "10.0.0.1", "dhcp")
+        rule(group(port, "db"), source_security_group=group(port, "web"))
         [line] = rules_of(admin_client, f"instances/{port.vm_id}")
-        assert line["addresses"] == ["10.0.0.1/32"]
+        assert line["addresses"] is None
+
+    def test_a_range_of_the_other_family_is_not_known(self, admin_client: Client, port: NetworkPort) -> None:
+        rule(group(port, "db"), network_protocol="IPV4", source_ip_range="::/0")
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert (line["source_ip_range"], line["addresses"]) == ("::/0", None)
+
+    def test_members_are_not_known_where_a_network_is_not(self, admin_client: Client, port: NetworkPort) -> None:
+        rule(group(port, "db"), source_security_group=group(port, "web"))
+        NetworkPort.objects.filter(pk=port.pk).update(cloud_network=None)
+        [line] = rules_of(admin_client, f"instances/{port.vm_id}")
+        assert line["addresses"] is None
 
 
 class TestOfAGroup:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inventory.models import NetworkPort
+from secgroups.api import reachability
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast
 
@@ -267,6 +268,15 @@ class TestWhatIsNotKnown:
         [reason] = answer["paths"][0]["inbound"]["because_of"]
         assert reason["firewall_rule"]["id"] == str(known.pk)
 
+    @pytest.mark.parametrize("change", [{"cloud_network": None}, {"ipaddresses": ["dhcp"]}])
+    def test_a_port_of_which_too_little_is_known_is_not_judged(
+        self, client: Client, company: Company, change: dict[str, Any]
+    ) -> None:
+        company.rule(company.web, "outbound")
+        company.rule(company.db, source_security_group=company.web)
+        NetworkPort.objects.filter(vm=company.store.vm).update(**change)
+        assert ask(client, **between(company))["verdict"] == "unknown"
+
     def test_rules_that_may_not_be_seen_are_not_known(self, client: Client, company: Company) -> None:
         viewer = User.objects.create_user("viewer")
         names = ["view_vm", "view_networkport", "view_securitygroup"]
@@ -294,11 +304,21 @@ class TestWhatIsNotKnown:
         pk = company.store.vm_id if side == "instances" else company.db.pk
         answer = ask(client, **{"from": "10.0.0.9", "to": f"{side}/{pk}"})
         assert (answer["verdict"], answer["count"], answer["missing"]) == ("unknown", 0, [])
-        assert answer["message"].endswith("has ports that you may not see.")
+        assert answer["message"].endswith(
+            "has ports that you may not see, or whose addresses or network are not known."
+        )
         assert [unknown["firewall_rule"] for unknown in answer["unknown"]] == [None]
 
 
 class TestRefusals:
+    def test_of_more_pairs_than_can_be_judged_a_smaller_side_has_to_be_chosen(
+        self, client: Client, company: Company, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reachability, "PAIRS", 1)
+        company.instance("app-2", company.web, "10.0.0.3")
+        sides = {"from": f"security_groups/{company.web.pk}"}
+        assert "more than 1 pairs" in ask(client, 400, **between(company, **sides))["error"]["message"]
+
     @pytest.mark.parametrize(
         ("changes", "status", "message"),
         [
