@@ -46,7 +46,7 @@ TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m i
 #: What is another in each answer.
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 #: Addresses of `costly` attributes.
-TELLS_OF_MORE = re.compile(r"attributes=effective_rules\b")
+TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|used_by)\b")
 #: The statements that need not ask for the scope, and why.
 EXEMPT = {
     r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '

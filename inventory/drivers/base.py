@@ -35,6 +35,8 @@ class Driver(ABC):
     rules_end_with_their_source: ClassVar[bool] = False
     #: What may stop a connection that the rules allow, in the cloud's own words.
     not_considered: ClassVar[tuple[str, ...]] = ("host firewalls",)
+    #: What may use a security group besides ports and rules, in the cloud's own words. It is not read.
+    users_not_considered: ClassVar[tuple[str, ...]] = ()
     #: The default port of an endpoint; None means the protocol's.
     default_port: ClassVar[int | None] = None
     #: Minimum number of groups on a port.

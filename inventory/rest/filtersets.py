@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django import forms
@@ -136,10 +137,12 @@ KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
 }
 
 
-def filterset_of(serializer: serializers.Serializer[Any]) -> type[FilterSet]:
-    """The parameters for a serializer's attributes."""
-    declared_filters: dict[str, filters.Filter] = {}
-    in_form: list[str] = []
+def filterset_of(
+    serializer: serializers.Serializer[Any], others: Mapping[str, filters.Filter] = MappingProxyType({})
+) -> type[FilterSet]:
+    """The parameters for a serializer's attributes, and other ones."""
+    declared_filters: dict[str, filters.Filter] = {**others}
+    in_form: list[str] = [*others]
     for name, field in {"id": IdField(source="pk"), **serializer.fields}.items():
         kind = next((kind for field_class, kind in KINDS.items() if isinstance(field, field_class)), None)
         if kind:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.functional import classproperty
 from django.utils.text import capfirst
+from django_filters.filters import Filter
 from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -51,6 +52,8 @@ class CollectionViewSet(ActionViewSet):
     #: ManageIQ's class names for the resources; None if it uses the model's name.
     classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
+    #: The filter parameters besides those of the plain attributes.
+    filters: ClassVar[Mapping[str, Filter]] = {}
     #: The computed attributes that are lists of texts, for filters.
     lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
@@ -87,7 +90,7 @@ class CollectionViewSet(ActionViewSet):
     @cache
     def filterset(cls) -> type[FilterSet]:
         """The ordinary filter parameters."""
-        return filterset_of(cls.serializer_class())
+        return filterset_of(cls.serializer_class(), cls.filters)
 
     def get_view_name(self) -> str:
         return str(capfirst(self.queryset.model._meta.verbose_name_plural))
