@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
@@ -50,6 +51,7 @@ def readable(texts: Iterable[str]) -> Iterator[Range]:
             yield network(text)
 
 
+@lru_cache(maxsize=10_000)  # rules repeat the same few ranges
 def networks(*texts: str) -> Ranges:
     return Ranges.of(*map(network, texts))
 
