@@ -27,6 +27,8 @@ from tests.cloud_groups import rule_of
 from tests.clouds import Grip, MemoryCloud
 from tests.secgroups import carrying, editing
 
+pytestmark = pytest.mark.walk
+
 ERRORS: list[Exception] = [
     ValueError("no"),
     RecursionError(),

@@ -27,6 +27,8 @@ from inventory import leases
 from inventory.leases import LENGTH, LeaseLost, QueueLease
 from inventory.models import Lease
 
+pytestmark = pytest.mark.walk
+
 QUEUE = "vms/1"
 
 

@@ -38,6 +38,8 @@ from tests.clouds import (
 )
 from tests.secgroups.carrying import carried_out, queue
 
+pytestmark = pytest.mark.walk
+
 PORTS = ["eni-staging-double-1", "eni-staging-double-2"]
 OURS = ["default", "web", "db"]
 OUTSIDE = "sg-staging-ops"

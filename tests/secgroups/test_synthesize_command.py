@@ -20,7 +20,7 @@ from secgroups.models import AddressList, FirewallRule, Membership, SecurityGrou
 from secgroups.synthesis.company import Size, company
 from tests import cast as actors
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.walk, pytest.mark.django_db]
 
 INSTANCES, GROUPS, RULES = 2000, 400, 1000
 
