@@ -290,7 +290,8 @@ def test_tries_at_the_same_time_are_no_more_tries() -> None:
     with ThreadPoolExecutor(16) as pool:
         pool.submit(prepare).result()
         statuses = list(pool.map(hash_password, range(16)))
-    assert statuses.count(HTTPStatus.UNAUTHORIZED) <= 4
+    # The right password, whenever its turn is, resets the count.
+    assert statuses.count(HTTPStatus.UNAUTHORIZED) <= 4 + 5 * statuses.count(HTTPStatus.OK)
     assert set(statuses) <= {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
 
 
