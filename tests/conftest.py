@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from hypothesis import settings
 
+from inventory import logins
 from tests import cast
 
 # How long an example takes says more of the machine than of the code.
@@ -13,6 +14,12 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 pytest_plugins = ["tests.live.endpoints", "tests.live.openstack", "tests.clouds", "tests.threads"]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """No other test has just tried wrong passwords: in a flood, a process checks fewer at a time."""
+    logins._recent_failures.clear()
 
 
 @pytest.fixture

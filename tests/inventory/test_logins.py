@@ -31,12 +31,6 @@ HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
 Door = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    """No other test has just tried wrong passwords."""
-    logins._recent_failures.clear()
-
-
 @pytest.fixture
 def user(settings: Any, django_user_model: type[User]) -> User:
     settings.PASSWORD_HASHERS = COUNTING
