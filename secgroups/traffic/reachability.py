@@ -203,7 +203,7 @@ class Question:
     @cached_property
     def passing(self) -> tuple[Path, ...]:
         """The paths on which something certainly passes."""
-        return tuple(path for path in self.paths if path.verdict in ("allowed", "partly"))
+        return tuple(path for path in self.paths if path.flows(certain=True))
 
     @cached_property
     def missing(self) -> tuple[Missing, ...]:

@@ -173,6 +173,8 @@ def test_rules_help_wherever_a_path_leads_to_groups(question: Question) -> None:
 @given(questions())
 def test_what_passes_is_a_part_of_the_paths(question: Question) -> None:
     assert set(question.passing) <= set(question.paths)
+    assert all(path in question.passing for path in question.paths if path.verdict in ("allowed", "partly"))
+    assert {path.verdict for path in question.passing} <= {"allowed", "partly", "unknown"}
     if question.verdict in ("allowed", "partly"):
         assert question.passing
     if question.verdict == "blocked":
