@@ -11,7 +11,7 @@ from typing import Self
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer
 from secgroups.analysis.networks import UNKNOWN, confining
-from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
+from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook, unknown_lines
 from secgroups.models import SecurityGroup
 from secgroups.traffic.effective import Line, effective
@@ -49,7 +49,7 @@ class EffectiveRules:
     def _of(cls, lookup: str, owners: Collection[int], viewer: Viewer) -> Self:
         ports = ports_by(lookup, owners, viewer)
         rulebook = rulebook_of(ports, viewer)
-        by_owner: defaultdict[int, list[Port]] = defaultdict(list)
+        by_owner: defaultdict[int, list[PortRow]] = defaultdict(list)
         for port in ports:
             by_owner[port.owner].append(port)
         hidden = with_hidden_ports(lookup, owners, viewer)

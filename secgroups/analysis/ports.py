@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class PortRow:
     """A port (its id) with the ids of its groups. `owner` is the id that it was looked up by.
 
     `network` is set if the cloud confines groups to networks: to `UNKNOWN` if it is not known. `translated` are
@@ -64,7 +64,7 @@ class Port:
                 yield Line(direction, None, Service(), OtherSide(), EVERYWHERE, ports, reason=NO_PORT_SECURITY)
 
 
-def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[Port]:
+def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[PortRow]:
     """The ports for which this lookup leads to one of these ids, in the order of their own."""
     rows = viewer.visible(get_resource_type("network_ports")).filter(**{f"{lookup}__among": Numbers(owners)})
     ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS)[:at_most])
@@ -74,7 +74,7 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int 
         groups[port].append(group)
     confined = confining({provider for _, _, provider, *_ in ports})
     return [
-        Port(
+        PortRow(
             pk,
             owner,
             provider,
@@ -99,6 +99,6 @@ def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> s
     return set(hidden.values_list(lookup, flat=True).distinct())
 
 
-def rulebook_of(ports: Iterable[Port], viewer: Viewer) -> Rulebook:
+def rulebook_of(ports: Iterable[PortRow], viewer: Viewer) -> Rulebook:
     """The rules of all groups of these ports."""
     return Rulebook({group for port in ports for group in port.groups}, viewer)

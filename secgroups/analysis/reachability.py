@@ -10,13 +10,12 @@ from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
 from secgroups.analysis.networks import UNKNOWN, Peers, peers_of
-from secgroups.analysis.ports import Port, ports_by, rulebook_of, with_hidden_ports
+from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.traffic import reachability as pure
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
 from secgroups.traffic.effective import Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
-from secgroups.traffic.reachability import Address, Path, Question, Realm, Verdict, is_known
+from secgroups.traffic.reachability import Address, Path, Port, Question, Realm, Verdict, is_known
 from secgroups.traffic.services import Service, services_in
 
 #: The collections whose resources can be a side, with the lookup from ports to them.
@@ -43,7 +42,7 @@ class Side:
     name: str
     collection: str | None = None
     pk: int = 0
-    ports: tuple[Port, ...] = ()
+    ports: tuple[PortRow, ...] = ()
     hidden_ports: bool = False
     outside: Ranges = NOTHING
 
@@ -181,11 +180,11 @@ class Reachability:
             raise ValueError(self.service)
         return services
 
-    def _ports(self, side: Side) -> list[pure.Port] | None:
-        return [_judged(port, self.rulebook) for port in side.ports] if side.collection else None
+    def _ports(self, side: Side) -> list[Port] | None:
+        return [_with_lines(port, self.rulebook) for port in side.ports] if side.collection else None
 
 
-def _judged(port: Port, rulebook: Rulebook) -> pure.Port:
+def _with_lines(port: PortRow, rulebook: Rulebook) -> Port:
     addresses = tuple(
         Address(number, number in PUBLIC or text in port.translated, text in port.translated)
         for text in port.addresses
@@ -193,4 +192,4 @@ def _judged(port: Port, rulebook: Rulebook) -> pure.Port:
     )
     realm = Realm(port.provider, port.network)
     groups = tuple(group for group in port.groups if port.secured and group in rulebook.names)
-    return pure.Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), groups)
+    return Port(port.pk, realm, addresses, tuple(port.lines(rulebook)), groups)

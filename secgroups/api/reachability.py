@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from django.utils.text import capfirst
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.drivers.protocols import NUMBERS, WITH_PORTS, WITH_TYPES, protocol_named
+from inventory.drivers.protocols import WITH_PORTS, WITH_TYPES, protocol_named
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.hrefs import id_in
 from inventory.rest.http.views import ApiView
 from inventory.rest.resources import Viewer, get_resource_type
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
-from secgroups.analysis.reachability import INTERNET, LOOKUPS, PAIRS, Reachability, Side, outside, resource
-from secgroups.api.links import Link, Links, NamedLink, Reason
+from secgroups.analysis.reachability import LOOKUPS, PAIRS, Reachability, Side, outside, resource
+from secgroups.api.links import Links, NamedLink
+from secgroups.api.reachability_shapes import (
+    PROTOCOL,
+    SIDE,
+    MissingShown,
+    PassageShown,
+    PathShown,
+    ReachabilityShown,
+    SideShown,
+    UnknownShown,
+)
 from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import text_of
 from secgroups.traffic.effective import Line
@@ -26,112 +36,6 @@ from secgroups.traffic.services import Service
 
 #: How many paths an answer shows.
 PATHS = 100
-_OCTET = "(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
-#: What a side can be. The address of a resource may be longer (`https://.../api/instances/3`).
-SIDE = {
-    "type": "string",
-    "anyOf": [
-        {"const": INTERNET},
-        {"pattern": rf"^({'|'.join(LOOKUPS)})/[1-9][0-9]{{0,9}}$"},
-        {"format": "ipv4"},
-        {"format": "ipv6"},
-        {"pattern": rf"^({_OCTET}\.){{3}}{_OCTET}/([0-9]|[12][0-9]|3[0-2])$"},
-    ],
-}
-PROTOCOL = {
-    "type": "string",
-    "anyOf": [{"enum": sorted(NUMBERS)}, {"pattern": f"^{_OCTET}$"}],
-}
-
-
-class _Named(TypedDict):
-    name: str
-
-
-class SideShown(_Named, total=False):
-    """A resource, or addresses outside the inventory."""
-
-    href: str
-    id: str
-
-
-class _Judged(TypedDict):
-    verdict: str
-    because_of: list[Reason]
-
-
-class PassageShown(_Judged, total=False):
-    """What the rules of one port say. `reason` says why without rules."""
-
-    reason: str
-
-
-class PathShown(TypedDict):
-    """A way from a port to a port. Outside the inventory there is none."""
-
-    from_port: NamedLink | None
-    to_port: NamedLink | None
-    from_address: str | None
-    to_address: str | None
-    public: bool
-    outbound: PassageShown | None
-    inbound: PassageShown | None
-
-
-class ServiceShown(TypedDict):
-    network_protocol: str | None
-    host_protocol: str | None
-    port: int | None
-    end_port: int | None
-
-
-class RuleShown(TypedDict):
-    """A rule to create, as it can be posted."""
-
-    direction: str
-    network_protocol: str
-    host_protocol: str | None
-    port: int | None
-    end_port: int | None
-    source_ip_range: str
-
-
-class MissingShown(TypedDict):
-    """A rule that a port needs, in any one of these groups."""
-
-    direction: str
-    resource: NamedLink
-    security_groups: list[NamedLink]
-    firewall_rule: RuleShown
-
-
-class UnknownShown(TypedDict):
-    """A rule that may decide, and what is not known of it. Without a group, you may not see it or the ports."""
-
-    security_group: NamedLink | None
-    firewall_rule: Link | None
-    message: str
-
-
-ReachabilityShown = TypedDict(
-    "ReachabilityShown",
-    {
-        "name": str,
-        "from": SideShown,
-        "to": SideShown,
-        "protocol": str | None,
-        "port": int | None,
-        "verdict": str,
-        "message": str,
-        "families": list[str],
-        "count": int,
-        "paths": list[PathShown],
-        "services": NotRequired[list[ServiceShown]],
-        "missing": list[MissingShown],
-        "unknown": list[UnknownShown],
-        "not_considered": list[str],
-    },
-)
 
 
 class ReachabilityView(ApiView):

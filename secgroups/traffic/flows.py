@@ -17,14 +17,6 @@ class Box:
     services: Range
     addresses: Ranges
 
-    def __le__(self, other: Box) -> bool:
-        """Whether `other` lets through all of it."""
-        return (
-            other.services[0] <= self.services[0]
-            and self.services[1] <= other.services[1]
-            and self.addresses <= other.addresses
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Flows:

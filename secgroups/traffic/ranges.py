@@ -71,10 +71,6 @@ class Ranges:
         """Whether `other` has all of it."""
         return all(next(other.within(each), None) == each for each in self.ranges)
 
-    def isdisjoint(self, other: Ranges) -> bool:
-        few, many = sorted((self, other), key=lambda each: len(each.ranges))
-        return not any(True for each in few.ranges for _ in many.within(each))
-
     def within(self, bounds: Range) -> Iterator[Range]:
         """The parts of this set within these bounds."""
         first, last = bounds

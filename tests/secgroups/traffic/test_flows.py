@@ -49,13 +49,3 @@ def test_operations_are_those_of_sets(left: list[Box], right: list[Box]) -> None
         assert result == Flows.of(*result.slices)
     assert (one <= other) == (pairs(*left) <= pairs(*right))
     assert bool(one) == bool(pairs(*left))
-
-
-@given(boxes)
-def test_a_box_is_within_another_if_its_pairs_are(parts: list[Box]) -> None:
-    for inner in parts:
-        for outer in parts:
-            if inner <= outer:
-                assert pairs(inner) <= pairs(outer)
-            elif pairs(inner):
-                assert not pairs(inner) <= pairs(outer)

@@ -37,7 +37,7 @@ def test_protocols_do_not_overlap() -> None:
     assert tcp
     assert udp
     assert icmp
-    assert Ranges((tcp,)).isdisjoint(Ranges.of(udp, icmp))
+    assert not Ranges((tcp,)) & Ranges.of(udp, icmp)
 
 
 def test_a_port_without_an_end_is_one_port() -> None:
