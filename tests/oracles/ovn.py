@@ -28,6 +28,8 @@ COMMANDS = 200
 SWITCH, DROP, ALLOW = "net", "1001", "1002"
 #: OVN's words for a family, and for its ICMP.
 FAMILIES = {"IPV4": ("ip4", "icmp4"), "IPV6": ("ip6", "icmp6")}
+#: A code of ICMP that rules name, and one that none does.
+CODES = (0, 1)
 DIRECTIONS = {"inbound": ("to-lport", "outport", "src"), "outbound": ("from-lport", "inport", "dst")}
 
 Command = list[str]
@@ -80,10 +82,15 @@ class Ovn:
         self._nbctl([_acl("acl-del", rule)[:-1] for rule in rules])
         self._settle()
 
-    def lets(self, packet: Packet, family: str, source: str, target: str) -> bool:
-        """Whether a packet between these addresses arrives."""
+    def verdict(self, packet: Packet, family: str, source: str, target: str) -> str:
+        """Whether a packet between these addresses arrives: of ICMP with every code, with some or with none."""
+        codes = CODES if packet.protocol in WITH_TYPES else CODES[:1]
+        arriving = {self._lets(packet, family, source, target, code) for code in codes}
+        return "partly" if len(arriving) > 1 else "allowed" if True in arriving else "blocked"
+
+    def _lets(self, packet: Packet, family: str, source: str, target: str, code: int) -> bool:
         ip, icmp = FAMILIES[family]
-        service = _service(packet.protocol, packet.port, icmp)
+        service = _service(packet.protocol, packet.port, icmp, code)
         flow = (
             f'inport=="{packet.source.ref}" && eth.src=={self._macs[packet.source.ref]} && '
             f"eth.dst=={self._macs[packet.target.ref]} && {ip}.src=={source} && {ip}.dst=={target} && "
@@ -211,10 +218,10 @@ def _protocol(rule: Rule, icmp: str) -> str:
     return f"ip.proto == {_number(protocol)}"
 
 
-def _service(protocol: str, port: int | None, icmp: str) -> str:
+def _service(protocol: str, port: int | None, icmp: str, code: int) -> str:
     """The service of a packet."""
     if protocol in WITH_TYPES:
-        return f"{icmp}.type=={port} && {icmp}.code==0"
+        return f"{icmp}.type=={port} && {icmp}.code=={code}"
     if protocol in WITH_PORTS:
         return f"{protocol}.dst=={port}"
     return f"ip.proto=={_number(protocol)}"

@@ -24,7 +24,7 @@ ICMP = {"IPV4": ("icmp", (8, 0, 3)), "IPV6": ("icmpv6", (128, 1))}
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a connection. Of ICMP, `port` is the type; its code is 0."""
+    """The first packet of a connection. Of ICMP, `port` is the type."""
 
     source: Port
     target: Port
