@@ -48,9 +48,11 @@ class Browser:
         return self.chrome.execute_script(script)
 
     def find(self, selector: str) -> WebElement:
-        """The first visible element, as soon as there is one."""
+        """The first visible element, as soon as there is one and nothing moves: a click would miss it."""
 
         def visible() -> WebElement | None:
+            if self.run("return document.getAnimations().length"):
+                return None
             with suppress(StaleElementReferenceException):  # another page has come meanwhile
                 return next((found for found in self.all(selector) if found.is_displayed()), None)
             return None
