@@ -20,6 +20,7 @@ from waitress import create_server
 from waitress.channel import HTTPChannel
 from waitress.proxy_headers import proxy_headers_middleware
 from waitress.server import BaseWSGIServer
+from waitress.task import WSGITask
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from inventory import capacity
@@ -37,8 +38,39 @@ RESERVED_DESCRIPTORS = 256
 DESCRIPTORS_PER_CLIENT = 3
 
 
+#: A 429 is sent after so many seconds. Whoever does not wait as it says waits here, without a thread.
+REFUSAL_SECONDS = 1.0
+
+
+class Response(WSGITask):
+    """A request that a thread answers."""
+
+    def build_response_header(self) -> bytes:
+        if self.status.startswith("429"):
+            self.channel.hold(REFUSAL_SECONDS)
+        header: bytes = super().build_response_header()
+        return header
+
+
 class Client(HTTPChannel):
     """A connection. It takes no further requests once its server is stopping."""
+
+    task_class = Response
+    _held_until = 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so many seconds."""
+        self._held_until = time.monotonic() + seconds
+
+    @property
+    def is_held(self) -> bool:
+        return time.monotonic() < self._held_until
+
+    def writable(self) -> bool:
+        return not self.is_held and bool(super().writable())
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        return not self.is_held and bool(super()._flush_some(do_close))
 
     def readable(self) -> bool:
         return not getattr(self.server, "is_stopping", False) and bool(super().readable())

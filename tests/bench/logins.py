@@ -1,8 +1,7 @@
 """`python -m tests.bench.logins`: a request with a token beside 16 clients with wrong passwords, on `standalone`.
 
 Prints how many times as long it takes as alone: while passwords are hashed without end, which takes an attacker
-with many addresses, and once the address of the attackers is locked out. Fails if the first is more than
-5 times.
+with many addresses, and once the address of the attackers is locked out. Fails if it is more than 5 times.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def main() -> None:
         locked = ratio(Path(folder) / "locked", LOGIN_ADDRESS_FAILURES="1")
     print(f"with a token, beside {CLIENTS} clients with wrong passwords: {hashing:.1f} times as long")  # noqa: T201
     print(f"the same once they are locked out: {locked:.1f} times as long")  # noqa: T201
-    if hashing > BOUND:
+    if max(hashing, locked) > BOUND:
         sys.exit(f"more than {BOUND:g} times")
 
 
@@ -56,10 +55,10 @@ def ratio(folder: Path, **environment: str) -> float:
 
 
 def seconds(url: str, token: str) -> float:
-    """The median time of a request with a token."""
+    """The median time of a request with a token, each on a connection of its own: one meets one web process."""
     taken = []
-    with closing(connection_to(url)) as connection:
-        for _ in range(REQUESTS):
+    for _ in range(REQUESTS):
+        with closing(connection_to(url)) as connection:
             began = time.perf_counter()
             connection.request("GET", "/api/users", headers={"X-Auth-Token": token})
             response = connection.getresponse()

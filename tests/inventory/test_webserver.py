@@ -167,6 +167,29 @@ def test_what_was_asked_is_answered_before_it_stops() -> None:
         assert not loop.is_alive()
 
 
+def test_a_refusal_waits_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, refused = [0.0], Event()
+    monkeypatch.setattr(webserver, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/refused":
+            return echo(environ, start_response)
+        refused.set()
+        start_response("429 Too Many Requests", [("Content-Length", "0")])
+        return [b""]
+
+    with serving(refuse) as (port, _, _), socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /refused HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert refused.wait(30)
+        assert ask(port).status == 200
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(1000)
+        now[0] = webserver.REFUSAL_SECONDS
+        client.settimeout(30)
+        assert client.recv(1000).startswith(b"HTTP/1.1 429")
+
+
 def test_it_stops_when_its_master_is_gone() -> None:
     with serving(echo) as (_, worker, loop):
         worker.ppid = -1
