@@ -51,7 +51,7 @@ class Filled:
 
     def queries(self, paths: list[str]) -> dict[str, int]:
         """How many queries each of these reads takes."""
-        found: dict[str, int] = _inside(self.environment, "queries", self.token, *paths)
+        found: dict[str, int] = inside(self.environment, "queries", self.token, *paths)
         return found
 
 
@@ -88,7 +88,7 @@ def _fill(environment: Mapping[str, str], instances: int) -> Filled:
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True, row_factory=dict_row) as connection:
         connection.execute("VACUUM ANALYZE")  # as autovacuum does sooner or later
         values = _values(connection)
-    return Filled(environment, instances, _inside(environment, "account"), values)
+    return Filled(environment, instances, inside(environment, "account"), values)
 
 
 def _values(connection: psycopg.Connection[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,6 +112,7 @@ def _prefix(connection: psycopg.Connection[dict[str, Any]], name: str) -> str | 
     return None
 
 
-def _inside(environment: Mapping[str, str], *arguments: str) -> Any:
+def inside(environment: Mapping[str, str], *arguments: str) -> Any:
+    """What a command of `tests.bench.inside` prints."""
     command = [sys.executable, "-m", "tests.bench.inside", *arguments]
     return json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)

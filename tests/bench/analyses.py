@@ -1,0 +1,116 @@
+"""`python -m tests.bench.analyses`: how fast answers about what rules mean are, with 1,000,000 instances.
+
+The service runs on the web server of production, before PostgreSQL. Each question is asked with many different
+instances, and its p95 stands beside a bound. Writes the table between the marks of `docs/performance.md`;
+`--quick` only prints it, with a small inventory.
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.bench.client import request
+from tests.bench.filled import Filled, filled, inside
+from tests.bench.machine import Noise, description
+from tests.bench.measuring import Probe, take_turns
+from tests.bench.report import Aim, Section, milliseconds, write
+from tests.bench.server import SERVICE, Server, serving
+from tests.bench.stage import stage
+
+GROUPS_OF_ONE, RULES_OF_EACH = 5, 60
+ROUNDS, BATCH = 10, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`path` and `query` have placeholders; `bound` is in milliseconds, at p95. With a `body` it is a POST."""
+
+    title: str
+    path: str
+    bound: float
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+
+    def request(self, token: str, values: Mapping[str, Any]) -> bytes:
+        query = {name: text.format(**values) for name, text in (self.query or {}).items()}
+        path = self.path.format(**values) + (f"?{urlencode(query)}" if query else "")
+        body = json.dumps(self.body).replace('"{group}"', str(values["group"])) if self.body else ""
+        return request("POST" if body else "GET", path, {"X-Auth-Token": token}, body.encode())
+
+
+_SSH = {"protocol": "tcp", "port": "22"}
+QUESTIONS = (
+    Question(
+        f"effective rules of an instance with {GROUPS_OF_ONE} groups of {RULES_OF_EACH} rules",
+        "/api/instances/{busy}",
+        5,
+        {"attributes": "effective_rules"},
+    ),
+    Question("effective rules of an instance", "/api/instances/{pk}", 5, {"attributes": "effective_rules"}),
+    Question(
+        "A to B on a port",
+        "/api/reachability",
+        20,
+        {"from": "instances/{other}", "to": "instances/{pk}", **_SSH},
+    ),
+)
+
+
+def options() -> Namespace:
+    parser = ArgumentParser(prog="python -m tests.bench.analyses", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a small inventory, nothing written")
+    parser.add_argument("--instances", type=int, help="how many (1,000,000)")
+    arguments = parser.parse_args()
+    arguments.instances = arguments.instances or (5_000 if arguments.quick else 1_000_000)
+    return arguments
+
+
+def main() -> None:
+    arguments = options()
+    with stage() as (server, folder), filled(server, folder, arguments.instances) as inventory:
+        busy = inside(inventory.environment, "busy", str(GROUPS_OF_ONE), str(RULES_OF_EACH))
+        with serving(SERVICE, inventory.environment) as service:
+            report = "\n\n".join(map(str, measure(service, inventory, busy)))
+    print(report)  # noqa: T201
+    if not arguments.quick:
+        write(report, "analyses")
+
+
+def measure(service: Server, inventory: Filled, busy: Mapping[str, int]) -> Iterator[object]:
+    noise = Noise()
+    others = [values["pk"] for values in inventory.values]
+    values = [
+        {**each, **busy, "other": other}
+        for each, other in zip(inventory.values, [*others[1:], others[0]], strict=True)
+    ]
+    probes = [
+        Probe(service, [question.request(inventory.token, each) for each in values], BATCH)
+        for question in QUESTIONS
+    ]
+    for probe in probes:
+        probe.turn()
+        probe.series.rounds.clear()
+    take_turns(probes, ROUNDS, noise.look)
+    rows = [
+        (
+            question.title,
+            f"{probe.size / 1000:,.1f} kB",
+            milliseconds(probe.series.median),
+            Aim(probe.series.p95 * 1000, question.bound, form="{:.1f}"),
+        )
+        for question, probe in zip(QUESTIONS, probes, strict=True)
+    ]
+    yield Section(
+        f"What rules mean, with {inventory.instances:,} instances", ("milliseconds", "answer", "p50", "p95"), rows
+    )
+    with inventory.connect() as database:
+        yield f"On {description(database)}, in {ROUNDS} rounds. A fixed loop took {noise}."
+
+
+if __name__ == "__main__":
+    main()
