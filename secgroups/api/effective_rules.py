@@ -81,8 +81,8 @@ def shown(line: Line, links: Links) -> EffectiveRule:
         "because_of": list(map(links.reason, sorted(line.because_of))),
     }
     if line.addresses is not None:
-        rule["addresses"] = list(islice(cidrs(line.addresses), ADDRESSES))
-        if (more := number_of_cidrs(line.addresses) - ADDRESSES) > 0:
+        addresses = rule["addresses"] = list(islice(cidrs(line.addresses), ADDRESSES))
+        if len(addresses) == ADDRESSES and (more := number_of_cidrs(line.addresses) - ADDRESSES):
             rule["more"] = more
     if line.reason:
         rule["reason"] = line.reason

@@ -22,6 +22,7 @@ IPV6 = 1 << 128
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
 
 
+@lru_cache(maxsize=10_000)  # an address of a port is in the answers of all that name its groups
 def parse_address(text: str) -> int:
     """The integer of one address. Raises `ValueError` if it is none, or one with a scope."""
     parsed = ip_address(text)
@@ -76,6 +77,7 @@ def _blocks(addresses: Ranges) -> Iterator[tuple[int, int]]:
             first += 1 << bits
 
 
+@lru_cache(maxsize=10_000)
 def text_of(address: int) -> str:
     return str(_parsed(address))
 

@@ -91,21 +91,28 @@ class _Kept:
     """Lines of the same ports and direction, without those that another one contains. Add the largest first."""
 
     def __init__(self) -> None:
-        self._by_service: dict[Service, _OfService] = {}
+        #: By the services, or by what names them if they are not known.
+        self._by_service: dict[Range | Service, _OfService] = {}
+        #: Those of several services, which can contain others.
+        self._wide: list[_OfService] = []
         self._contained: defaultdict[Line, list[Line]] = defaultdict(list)
 
     def add(self, line: Line) -> None:
         services = line.service.range()
-        containers = [
-            container
-            for service, others in self._by_service.items()
-            if line.service == service or _is_within(services, others.services)
-            for container in others.containing(line)
-        ]
+        same = self._by_service.get(services or line.service)
+        wider = (others for others in self._wide if others is not same and _is_within(services, others.services))
+        with_it = (*wider, same) if same else wider
+        containers = [container for others in with_it for container in others.containing(line)]
         for container in containers:
             self._contained[container].append(line)
         if not containers:
-            self._by_service.setdefault(line.service, _OfService(services)).add(line)
+            (same or self._new(services, line.service)).add(line)
+
+    def _new(self, services: Range | None, service: Service) -> _OfService:
+        lines = self._by_service[services or service] = _OfService(services)
+        if services and services[0] < services[1]:
+            self._wide.append(lines)
+        return lines
 
     def lines(self) -> Iterator[Line]:
         """Each line, with the rules of those that it contains."""
@@ -117,7 +124,7 @@ class _Kept:
 
 
 class _OfService:
-    """Lines of one service.
+    """Lines of the same services.
 
     None of them contains another, so those with one range of addresses have the same order by both ends: of all
     that begin before an address, the last one reaches furthest.
