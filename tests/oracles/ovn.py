@@ -28,8 +28,6 @@ COMMANDS = 200
 SWITCH, DROP, ALLOW = "net", "1001", "1002"
 #: OVN's words for a family, and for its ICMP.
 FAMILIES = {"IPV4": ("ip4", "icmp4"), "IPV6": ("ip6", "icmp6")}
-#: A code of ICMP that rules name, and one that none does.
-CODES = (0, 1)
 DIRECTIONS = {"inbound": ("to-lport", "outport", "src"), "outbound": ("from-lport", "inport", "dst")}
 
 Command = list[str]
@@ -65,6 +63,7 @@ class Ovn:
         databases = (f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock")
         self._processes.append(self._start("ovn-northd", *databases, f"--unixctl={folder}/northd.ctl"))
         self._macs: dict[str, str] = {}
+        self._simulators = 0
 
     def load(self, world: Inventory) -> None:
         """Replace the world."""
@@ -82,13 +81,7 @@ class Ovn:
         self._nbctl([_acl("acl-del", rule)[:-1] for rule in rules])
         self._settle()
 
-    def verdict(self, packet: Packet, family: str, source: str, target: str) -> str:
-        """Whether a packet between these addresses arrives: of ICMP with every code, with some or with none."""
-        codes = CODES if packet.protocol in WITH_TYPES else CODES[:1]
-        arriving = {self._lets(packet, family, source, target, code) for code in codes}
-        return "partly" if len(arriving) > 1 else "allowed" if True in arriving else "blocked"
-
-    def _lets(self, packet: Packet, family: str, source: str, target: str, code: int) -> bool:
+    def lets(self, packet: Packet, family: str, source: str, target: str, code: int) -> bool:
         ip, icmp = FAMILIES[family]
         service = _service(packet.protocol, packet.port, icmp, code)
         flow = (
@@ -123,6 +116,7 @@ class Ovn:
         """Wait until all is compiled, and simulate what came of it."""
         self._call("ovn-nbctl", self._northbound, "--wait=sb", "sync")
         self._end_simulator()
+        self._simulators += 1
         new = ["--ct", "new"] * 4
         # Without a flow to trace it detaches itself and serves them on its socket.
         self._call(
@@ -136,12 +130,12 @@ class Ovn:
 
     @property
     def _control(self) -> Path:
-        return self.folder / "trace.ctl"
+        """The socket of this simulator alone: it removes it when it ends, which may be later than it says."""
+        return self.folder / f"trace-{self._simulators}.ctl"
 
     def _end_simulator(self) -> None:
         if self._control.exists():
             self._call("ovn-appctl", f"--target={self._control}", "exit")
-            self._control.unlink(missing_ok=True)
 
     def _trace(self, *arguments: str) -> str:
         request = {"id": 0, "method": "trace", "params": list(arguments)}

@@ -85,12 +85,11 @@ def _service(random: Random, family: str) -> tuple[str | None, int | None, int |
     return protocol, None, None
 
 
-def packets(random: Random, world: Inventory, number: int) -> Iterator[Packet]:
-    """Packets between two ports that have addresses of a common family, most of what a rule is about."""
-    while number:
+def packets(random: Random, world: Inventory) -> Iterator[Packet]:
+    """Packets between two ports that have addresses of a common family, most of what a rule is about; no end."""
+    while True:
         source, target = random.sample(world.ports, 2)
         if any(True for _ in pairs(source, target)):
-            number -= 1
             yield Packet(source, target, *(_of_rule(random, world) if random.random() < 0.7 else _any(random)))
 
 

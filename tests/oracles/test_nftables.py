@@ -1,0 +1,45 @@
+"""Answers of the API beside real connections through the Linux kernel, over the same random worlds."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.oracles.comparison import World
+from tests.oracles.connections import is_connection
+from tests.oracles.nftables import Kernel
+
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.django_db,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces"),
+]
+
+#: How many worlds, connections of each, and connections of each whose missing rules are tried.
+WORLDS, CONNECTIONS, BLOCKED = 6, 100, 10
+
+
+@pytest.fixture(params=range(WORLDS))
+def world(
+    request: pytest.FixtureRequest, kernel: Kernel, admin_client: Client, settings: Any, tmp_path: Path
+) -> World:
+    settings.INVENTORY_FILES = tmp_path
+    return World(request.param, kernel, admin_client, tmp_path)
+
+
+def test_what_connects_is_what_the_answers_say(world: World) -> None:
+    packets = islice(filter(is_connection, world.packets()), CONNECTIONS)
+    verdicts = [(packet, world.passing(packet), world.arriving(packet)) for packet in packets]
+    assert [verdict for verdict in verdicts if verdict[1] != verdict[2]] == []
+    assert any(arriving for *_, arriving in verdicts)  # or it would prove nothing
+
+
+def test_missing_rules_make_connections(world: World) -> None:
+    blocked = ((packet, world.missing(packet)) for packet in filter(is_connection, world.packets()))
+    for packet, rules in islice(((packet, rules) for packet, rules in blocked if rules), BLOCKED):
+        world.assert_complete_and_minimal(packet, rules)
