@@ -43,6 +43,35 @@ class Project:
         self.plane.network("subnets", network_id=made["id"], ip_version=4, cidr="10.1.0.0/20", project_id=self.ref)
         return str(made["id"])
 
+    @cached_property
+    def external(self) -> str:
+        """A network outside, to which a router leads from the project's own."""
+        made = self.plane.network("networks", name="internet", **{"router:external": True})
+        self._made.append(lambda: self.plane.delete("networks", made["id"]))
+        self.plane.network("subnets", network_id=made["id"], ip_version=4, cidr="185.66.0.0/24")
+        [inside] = self.plane.sdk.network.subnets(network_id=self.network)
+        gateway = {"network_id": made["id"]}
+        router = self.plane.network("routers", name="way out", project_id=self.ref, external_gateway_info=gateway)
+        self._made.append(lambda: self.plane.delete("routers", router["id"]))
+        self.plane.sdk.network.add_interface_to_router(router["id"], subnet_id=inside.id)
+        self._made.append(
+            lambda: self.plane.sdk.network.remove_interface_from_router(router["id"], subnet_id=inside.id)
+        )
+        return str(made["id"])
+
+    def publish(self, port: str) -> str:
+        """Have a floating address translated to a port."""
+        made = self.plane.network(
+            "floatingips", floating_network_id=self.external, port_id=port, project_id=self.ref
+        )
+        self._made.append(lambda: self.plane.delete("floatingips", made["id"]))
+        return str(made["floating_ip_address"])
+
+    def withdraw(self, port: str) -> None:
+        """Take the floating addresses of a port away."""
+        for floating in self.plane.sdk.network.ips(port_id=port):
+            self.plane.delete("floatingips", floating.id)
+
     def group(self, name: str, **attributes: Any) -> str:
         return str(self.plane.network("security-groups", name=name, project_id=self.ref, **attributes)["id"])
 

@@ -64,6 +64,12 @@ class OpenStackSite(Site):
     def end(self, instance: str) -> None:
         self.project.end(instance)
 
+    def publish(self, port: str) -> str:
+        return self.project.publish(port)
+
+    def withdraw(self, port: str) -> None:
+        self.project.withdraw(port)
+
     def throttle(self) -> None:
         self.faults.refuse(self.write, "", "Too many requests", status=429, **{"Retry-After": "1"})
 
@@ -94,9 +100,6 @@ class TestOpenStack(DriverContract):
 
     # OpenStack takes changes.
     test_a_cloud_that_takes_no_change_is_not_asked = None
-    # The OpenStack here has no routers, and so no floating addresses: `TestFloatingAddresses` in
-    # `tests/inventory/drivers/test_openstack_answers.py`.
-    test_public_addresses_are_told_apart_and_survive_a_change = None
     # Neutron has no peering.
     test_peered_networks_are_known_as_such = None
     # Neutron has no limit of groups on a port.

@@ -16,6 +16,10 @@ SERVICE, SERVICE_PASSWORD = "service", "service"
 #: The services with their usual ports, in the order of their dependencies.
 PORTS = {"keystone": 5000, "placement": 8778, "neutron": 9696, "glance": 9292, "nova": 8774}
 
+_UNLIMITED = (
+    "network", "subnet", "port", "security_group", "security_group_rule", "rbac_policy", "router", "floatingip",
+)  # fmt: skip
+
 Sections = Mapping[str, Mapping[str, object]]
 
 
@@ -88,7 +92,7 @@ def _neutron(layout: Layout) -> Sections:
         "DEFAULT": {
             "use_stderr": True,
             "core_plugin": "ml2",
-            "service_plugins": "",
+            "service_plugins": "router",  # for floating addresses
             "api_paste_config": layout.etc / "neutron-paste.ini",
             "state_path": layout.state / "neutron",
             "transport_url": "fake:///",
@@ -108,10 +112,7 @@ def _neutron(layout: Layout) -> Sections:
         "ml2_type_vxlan": {"vni_ranges": "1:100000"},
         "securitygroup": {"enable_security_group": True},
         # No quotas. Tests set them if they need one.
-        "quotas": {
-            f"quota_{name}": -1
-            for name in ("network", "subnet", "port", "security_group", "security_group_rule", "rbac_policy")
-        },
+        "quotas": {f"quota_{name}": -1 for name in _UNLIMITED},
     }
 
 

@@ -70,6 +70,22 @@ class TestReading:
         assert by_ref(read.groups, all_).shared_with == (EVERYBODY,)
         assert by_ref(other.driver().inventory().groups, one).shared_with == (other.ref,)
 
+    def test_floating_addresses_are_the_last_ones_of_their_port(self, plane: Plane, project: Project) -> None:
+        port, other = project.port(), project.port()
+        address = project.publish(port)
+        for driver in (plane.driver(), project.driver()):  # an administrator's and a member's
+            read = driver.inventory().ports
+            assert by_ref(read, port).public_ip_addresses == by_ref(read, port).ip_addresses[1:] == (address,)
+            assert by_ref(read, port).own_ip_addresses[0].startswith("10.1.")
+            assert by_ref(read, other).public_ip_addresses == ()
+
+    def test_the_port_of_a_router_belongs_to_no_instance(self, plane: Plane, project: Project) -> None:
+        project.publish(project.port())
+        [inside] = plane.sdk.network.ports(network_id=project.network, device_owner="network:router_interface")
+        read = by_ref(plane.driver().inventory().ports, inside.id)
+        assert (read.instance_ref, read.device_owner) == (None, "network:router_interface")
+        assert (read.group_refs, read.port_security_enabled) == ((), False)
+
     def test_reading_does_not_make_default_groups(self, plane: Plane, project: Project) -> None:
         plane.driver().inventory()
         plane.driver().groups_named("default", ())
