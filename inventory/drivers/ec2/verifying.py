@@ -7,10 +7,11 @@ gets the groups that it already has, and the other writes refer to things that c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from inventory.drivers.ec2.client import Client
-from inventory.drivers.ec2.errors import WouldWork
+from inventory.drivers.ec2.errors import Unserved, WouldWork
 from inventory.drivers.exceptions import (
     CloudRefused,
     ForeignAnswer,
@@ -37,6 +38,13 @@ LISTS = {
     "describe_security_group_rules": "firewall rules",
     "describe_network_interfaces": "network interfaces",
 }
+#: The same for lists that a refresh can do without. The prefix lists last: their entries are a list of their own.
+EXTRA_LISTS = {
+    "describe_security_group_vpc_associations": "VPC associations of security groups",
+    "describe_vpc_peering_connections": "VPC peering connections",
+    "describe_managed_prefix_lists": "prefix lists",
+}
+ENTRIES = ("get_managed_prefix_list_entries", "entries of prefix lists")
 CHANGE = "add and remove security groups"
 #: Operation → what it does, and parameters that name nothing.
 WRITES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -54,25 +62,49 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def checks(client: Client) -> Iterator[Check]:
     """Raises `CredentialsRefused` at the first of them if the credentials are none."""
-    interfaces: list[Mapping[str, Any]] = []
+    response: Mapping[str, Any] = {}
     for operation, resources in LISTS.items():
-        name = f"list {resources}"
         try:
-            response = client.call(operation, MaxResults=PAGE_SIZE)
-            interfaces = response.get("NetworkInterfaces", [])
-            yield Check(name, True, f"May {name}.", needed=True)
-        except NotAllowed as error:
-            yield Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed=True)
+            check, response = _listed(client, operation, resources, needed=True)
+            yield check
         except NotOffered:
-            yield Check(name, False, f"This endpoint does not support {_action(operation)}.", needed=True)
-    yield _check(client, "modify_network_interface_attribute", CHANGE, _as_it_is(interfaces))
+            message = f"This endpoint does not support {_action(operation)}."
+            yield Check(f"list {resources}", False, message, needed=True)
+    yield _check(client, "modify_network_interface_attribute", CHANGE, _as_it_is(response))
+    yield from _extras(client)
     for operation, (name, parameters) in WRITES.items():
         yield _check(client, operation, name, parameters)
 
 
-def _as_it_is(interfaces: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """An interface with the groups that it has."""
-    for interface in interfaces:
+def _listed(
+    client: Client, operation: str, resources: str, *, needed: bool, **parameters: Any
+) -> tuple[Check, Mapping[str, Any]]:
+    """Whether they may be listed, with the answer, which is empty if they may not."""
+    name = f"list {resources}"
+    try:
+        response = client.call(operation, MaxResults=PAGE_SIZE, **parameters)
+        return Check(name, True, f"May {name}.", needed), response
+    except NotAllowed as error:
+        return Check(name, False, f"May not {name}: grant {_action(operation)}. {error}", needed), {}
+
+
+def _extras(client: Client) -> Iterator[Check]:
+    """An endpoint that doesn't support such a list has nothing to be granted, so it gets no check."""
+    response: Mapping[str, Any] = {}
+    for operation, resources in EXTRA_LISTS.items():
+        with suppress(NotOffered, Unserved):
+            check, response = _listed(client, operation, resources, needed=False)
+            yield check
+    for prefix_list in response.get("PrefixLists", ())[:1]:
+        with suppress(NotOffered, Unserved):
+            yield _listed(client, *ENTRIES, needed=False, PrefixListId=prefix_list["PrefixListId"])[0]
+
+
+def _as_it_is(response: Mapping[str, Any]) -> dict[str, Any]:
+    """An interface of this answer that may be changed, with the groups that it has."""
+    for interface in response.get("NetworkInterfaces", ()):
+        if interface.get("RequesterManaged"):
+            continue  # EC2 refuses it whatever the credentials
         if groups := [group["GroupId"] for group in interface.get("Groups", ())]:
             return {"NetworkInterfaceId": interface["NetworkInterfaceId"], "Groups": groups}
     return {"NetworkInterfaceId": _INTERFACE, "Groups": [_GROUP]}
