@@ -188,6 +188,16 @@ def last_group(verb: Verb, group: str, instance: str, ports: Iterable[str], mini
     return f"{cannot(verb, change_of(verb, group, instance), reason)}. Nothing was changed."
 
 
+def managed_by_others(
+    verb: Verb, group: str, instance: str, ports: Iterable[tuple[str, str | None]], *, others: bool
+) -> str:
+    """Only the cloud's own services may write these ports (ref and name). `others` could be written."""
+    named = _list(f"{ref} ({name})" if name else ref for ref, name in ports)
+    reason = f"port {named} is managed by a service of the cloud, and only that service may change its groups"
+    advice = ' Name the other ports in "ports" to change only these.' if others else ""
+    return f"{cannot(verb, change_of(verb, group, instance), reason)}. Nothing was changed.{advice}"
+
+
 def emptied(ports: Iterable[str]) -> str:
     """What follows a message if these ports have no group any more."""
     return f" Port {_list(ports)} has no security group left, so all inbound traffic to it is dropped."

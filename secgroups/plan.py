@@ -126,9 +126,12 @@ class _Folding:
         if not eligible:
             return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles))
         skipped = messages.skipped(obstacles)
-        needed = [port.ref for port in eligible if (group.ref in self.now[port.ref]) != adding]
-        if not needed:
+        to_write = [port for port in eligible if (group.ref in self.now[port.ref]) != adding]
+        if not to_write:
             return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance) + skipped)
+        if any(port.requester_managed for port in to_write):
+            return Outcome("Error", self._managed(change, to_write))
+        needed = [port.ref for port in to_write]
         last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]
         if last:
             reason = messages.last_group(change.action, group.name, self.instance, last, self.minimum)
@@ -145,6 +148,12 @@ class _Folding:
         else:
             self.now[port].remove(group)
         self.made.wanted.setdefault(port, {})[group] = adding
+
+    def _managed(self, change: Change, to_write: Sequence[Port]) -> str:
+        """Why a change that would write these ports is refused: the cloud refuses some of them."""
+        managed = [(port.ref, port.name) for port in to_write if port.requester_managed]
+        others = len(managed) < len(to_write)
+        return messages.managed_by_others(change.action, change.group.name, self.instance, managed, others=others)
 
     def _obstacle(self, port: Port, group: Group) -> str | None:
         """Why this port can't have this group after the changes so far; None if it can."""

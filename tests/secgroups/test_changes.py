@@ -15,6 +15,7 @@ from inventory.drivers.values import Group
 from inventory.leases import LeaseLost
 from inventory.models import Provider, Task
 from secgroups.changes import handle_membership_tasks
+from secgroups.services import GroupReference
 from tests import cast as actors
 from tests.cast import Cast, memberships
 from tests.clouds import Clock, Grip, MemoryCloud, fail, go, meanwhile, refuse, throttle, unavailable
@@ -92,6 +93,24 @@ def test_the_last_group_stays_and_its_task_is_an_error(cast: Cast, cloud: Memory
     assert task.status == "Error"
     assert task.message.startswith("Cannot remove default from production-single: it is the last security group")
     assert not cloud.called("change_groups")
+
+
+def test_a_port_that_a_service_of_the_cloud_manages_is_named_before_anything_is_written(
+    cast: Cast, cloud: MemoryCloud
+) -> None:
+    double = cast.production.double
+    cloud.set_port("eni-production-double-2", requester_managed=True, name="arn:aws:ecs:task/1")
+    queue(double, "add", "web")
+    [task] = carried_out(double)
+    assert task.status == "Error"
+    assert task.message.startswith(
+        "Cannot add web to production-double: port eni-production-double-2 (arn:aws:ecs:task/1) is managed by a "
+        "service of the cloud"
+    )
+    assert not cloud.called("change_groups")
+    queue(double, "add", GroupReference("web", ports=("eni-production-double-1",)))
+    [task] = carried_out(double)
+    assert (task.status, len(cloud.called("change_groups"))) == ("Ok", 1)
 
 
 def test_a_port_without_any_group_is_a_warning_where_the_cloud_allows_it(

@@ -74,6 +74,36 @@ def test_a_port_without_port_security_is_left_out_and_named() -> None:
     assert writes == {"p1": ("sg-web",)}
 
 
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_it_refuses_to_write_a_port_that_a_service_of_the_cloud_manages(action: Action) -> None:
+    has = [WEB] if action == "remove" else []
+    managed = a_port("p2", DB, *has, name="ELB app/shop/1", requester_managed=True)
+    outcome, writes = changed([a_port("p1", DB, *has), managed], action, WEB)
+    assert outcome == Outcome(
+        "Error",
+        f"Cannot {action} web {'to' if action == 'add' else 'from'} vm-1: port p2 (ELB app/shop/1) is managed by "
+        "a service of the cloud, and only that service may change its groups. Nothing was changed. "
+        'Name the other ports in "ports" to change only these.',
+    )
+    assert not writes
+    outcome, writes = changed([a_port("p1", DB, *has), managed], action, WEB, "p1")
+    assert (outcome.status, list(writes)) == ("Ok", ["p1"])
+
+
+def test_a_managed_port_of_an_instance_without_others_is_no_reason_to_name_others() -> None:
+    outcome, _ = changed([a_port("p1", requester_managed=True)], "add", WEB)
+    assert outcome.message.endswith("only that service may change its groups. Nothing was changed.")
+
+
+def test_a_managed_port_that_need_not_be_written_is_no_obstacle() -> None:
+    managed = a_port("p2", WEB, requester_managed=True)
+    outcome, writes = changed([a_port("p1"), managed], "add", WEB)
+    assert (outcome.status, writes) == ("Ok", {"p1": ("sg-web",)})
+    outcome, writes = changed([managed], "add", WEB)
+    assert (outcome.status, writes) == ("Ok", {})
+    assert outcome.message.startswith("Nothing to do")
+
+
 def test_it_is_an_error_if_every_port_is_left_out() -> None:
     outcome, writes = changed([a_port("p1", port_security_enabled=False)], "add", WEB)
     assert outcome == Outcome("Error", "No port of vm-1 can have web: port p1 has port security disabled.")

@@ -66,6 +66,14 @@ _BY_WORDS: list[tuple[str, str, Meaning]] = [
         "different networks",
         (CloudRefused, "A security group belongs to a different VPC than the network interface."),
     ),
+    (
+        "AuthFailure",
+        "permission to access the specified resource",
+        (
+            CloudRefused,
+            "The resource belongs to another account, or to a service of AWS that alone may change it.",
+        ),
+    ),
     ("IncorrectInstanceState", "terminated", (InstanceGone, "The instance is terminated.")),
     ("IncorrectInstanceState", "shutting-down", (InstanceGone, "The instance is about to be terminated.")),
 ]

@@ -74,6 +74,12 @@ def group(ec2_api: Any, port: Port) -> str:
             "belongs to a different VPC",
         ),
         (
+            "AuthFailure",
+            "You do not have permission to access the specified resource.",
+            CloudRefused,
+            "to a service of AWS",
+        ),
+        (
             "SecurityGroupsPerInterfaceLimitExceeded",
             "The maximum number of security groups per interface has been reached.",
             CloudRefused,
