@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
 from itertools import count, islice
@@ -263,45 +261,6 @@ def test_it_shows_pages_for_debugging_to_this_host_alone(service: Service) -> No
 
     service.environment = {**service.environment, "DEBUG": "true"}
     service.start()
-
-
-@pytest.mark.skipif(not shutil.which("curl"), reason="runs the printed commands, which are curl's")
-def test_the_commands_that_the_demonstration_prints_work_also_after_a_restart(service: Service) -> None:
-    service.arguments = ("--demo",)
-    service.start()
-    listing, adding, watching = printed_commands(service)
-    assert '"name":"web"' in run(listing)
-    assert '"success":true' in run(adding)
-    watched = until(lambda: finished(run(watching)), seconds=60)
-    assert '"status":"Ok"' in watched, watched
-    assert '"name":"ssh-from-office"' in run(listing)
-
-    service.signal(signal.SIGTERM)
-    service.start(port=service.port)
-    printed_commands(service)
-
-    assert '"name":"web"' in run(listing)
-    assert "could not be read" not in service.complaints()
-
-
-def printed_commands(service: Service) -> list[str]:
-    """The three commands, once they are printed."""
-
-    def commands() -> list[str] | None:
-        lines = [line.strip() for line in service.output().splitlines() if line.startswith("  curl")]
-        return lines if len(lines) == 3 else None
-
-    return until(commands, seconds=60)
-
-
-def finished(tasks: str) -> str | None:
-    return tasks if '"state":"Finished"' in tasks else None
-
-
-def run(command: str) -> str:
-    return subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
 
 
 def test_it_answers_beside_clients_that_never_come_to_an_end(service: Service) -> None:
