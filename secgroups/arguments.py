@@ -73,6 +73,7 @@ class NewRule(Part, frozen=True):
     source_ip_range: str | None = None
     source_group_ref: str | None = None
     description: str | None = None
+    address_list_ref: str | None = None
 
 
 class KnownRule(Part, frozen=True):

@@ -133,6 +133,10 @@ SOURCE_OF_OTHER_PROVIDER = "the source group belongs to another provider"
 SOURCE_OF_OTHER_TENANT = (
     "the source group belongs to another or an unknown tenant, and is not shared with this tenant"
 )
+LIST_OF_OTHER_PROVIDER = "the list of addresses belongs to another provider"
+LIST_OF_OTHER_TENANT = (
+    "the list of addresses belongs to another or an unknown tenant, and this tenant does not use it"
+)
 
 
 # What becomes of adding and removing groups

@@ -287,11 +287,13 @@ def test_no_change_names_what_lies_outside(client: Client, kept: Planted, others
     groups_of_vm = f"/api/instances/{kept.vm.pk}/security_groups"
     groups = f"/api/providers/{kept.provider.pk}/security_groups"
     rule = {"direction": "inbound", "source_security_group_id": meadow.web.pk}
+    listed = {"direction": "inbound", "source_address_list_id": meadow.address_list.pk}
     changes: list[tuple[str, dict[str, Any]]] = [
         (groups_of_vm, {"action": "add", "id": meadow.web.pk}),
         (groups_of_vm, {"action": "remove", "id": meadow.db.pk}),
         (groups_of_vm, {"action": "add", "name": "kept-web", "ports": [str(meadow.port.pk)]}),
         (f"/api/security_groups/{kept.web.pk}/firewall_rules", {"action": "create", **rule}),
+        (f"/api/security_groups/{kept.web.pk}/firewall_rules", {"action": "create", **listed}),
         (groups, {"action": "create", "name": "new", "cloud_tenant": {"id": str(meadow.tenant.pk)}}),
         (groups, {"action": "create", "name": "new", "cloud_network": {"id": str(meadow.network.pk)}}),
     ]

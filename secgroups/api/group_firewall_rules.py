@@ -21,6 +21,8 @@ from secgroups.models import FirewallRule
 from secgroups.services import Edit, Refused, rule_creation, rule_deletion
 
 KIND = "firewall rule"
+#: The attributes that name the other side.
+SOURCES = ("source_ip_range", "source_security_group_id", "source_address_list_id")
 #: Python also takes an IPv6 scope, which means nothing to a cloud, and dotted masks: it takes the mask 0.0.0.0 for
 #: everybody, others take it for a single host.
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
@@ -41,6 +43,9 @@ class NewRuleInput(StrictSerializer):
         max_length=64, required=False, allow_null=True, help_text="The other side's CIDR."
     )
     source_security_group_id = serializers.CharField(required=False, allow_null=True)
+    source_address_list_id = serializers.CharField(
+        required=False, allow_null=True, help_text="A list of addresses that rules already name."
+    )
     description = serializers.CharField(max_length=255, required=False, allow_null=True, allow_blank=True)
 
     def validate_host_protocol(self, value: str | None) -> str | None:
@@ -90,14 +95,13 @@ def _ports(payload: dict[str, Any]) -> dict[str, int | None]:
 
 def _source(payload: dict[str, Any]) -> dict[str, str | None]:
     """Exactly one other side, and its family. To allow everybody, a request must say so."""
-    range_, group = payload.get("source_ip_range"), payload.get("source_security_group_id")
-    if range_ and group:
+    range_, *others = (payload.get(name) for name in SOURCES)
+    given = [source for source in (range_, *others) if source]
+    if len(given) > 1:
+        raise serializers.ValidationError({"source_ip_range": f"Specify only one of {', '.join(SOURCES)}."})
+    if not given:
         raise serializers.ValidationError(
-            {"source_ip_range": "Specify either this or source_security_group_id, not both."}
-        )
-    if not (range_ or group):
-        raise serializers.ValidationError(
-            {"source_ip_range": "Specify this or source_security_group_id. 0.0.0.0/0 or ::/0 allows any source."}
+            {"source_ip_range": f"Specify one of {', '.join(SOURCES)}. 0.0.0.0/0 or ::/0 allows any source."}
         )
     protocol_family: str | None = payload.get("network_protocol")
     if not range_:
@@ -135,8 +139,12 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
         group, attributes = self.parent_row, NewRuleInput.validated(payload)
         if attributes.pop("resource_id", str(group.pk)) != str(group.pk):
             raise BadInput(f"resource_id: these are the rules of security group {group.pk}")
-        source = self.referenced(
-            "security_groups", attributes.pop("source_security_group_id", None), "source_security_group_id"
+        source, addresses = (
+            self.referenced(collection, attributes.pop(name, None), name)
+            for collection, name in [
+                ("security_groups", "source_security_group_id"),
+                ("address_lists", "source_address_list_id"),
+            ]
         )
         attributes["description"] = attributes.get("description") or None
-        return rule_creation(group, **attributes, source_security_group=source)
+        return rule_creation(group, **attributes, source_security_group=source, source_address_list=addresses)

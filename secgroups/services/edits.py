@@ -28,9 +28,9 @@ from secgroups.arguments import (
     RuleDeletion,
 )
 from secgroups.messages import cannot, group_called, rule_called
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
-from secgroups.services.refusals import foreign_source, read_only
+from secgroups.services.refusals import foreign_list, foreign_source, read_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,31 +118,36 @@ def rule_creation(
     end_port: int | None = None,
     source_ip_range: str | None = None,
     source_security_group: SecurityGroup | None = None,
+    source_address_list: AddressList | None = None,
     description: str | None = None,
 ) -> Edit | Refused:
-    """Create a rule with one source: a CIDR or a group of the same provider."""
+    """Create a rule with one source: a CIDR, or a group or a list of addresses of the same provider."""
+    source, addresses = source_security_group, source_address_list
     rule: dict[str, Any] = {
         "direction": direction,
         "network_protocol": network_protocol,
         "host_protocol": host_protocol,
         "port": port,
         "end_port": end_port,
-        "source_ip_range": source_ip_range,
+        # The id of a list is also in the place of the range, as in the rules that a refresh reads.
+        "source_ip_range": addresses.ems_ref if addresses else source_ip_range,
         "description": description,
     }
-    source = source_security_group
+    named = source or addresses
     subject = rule_called(
         group.name,
         direction,
         protocol=host_protocol,
         port=port,
         end_port=end_port,
-        source=source.name if source else source_ip_range,
+        source=named.name if named else source_ip_range,
     )
-    if source and (refusal := foreign_source(group, source)):
+    if refusal := (source and foreign_source(group, source)) or (addresses and foreign_list(group, addresses)):
         return Refused(cannot("create", subject, refusal))
-    new_rule = NewRule(group_ref=group.ems_ref, source_group_ref=source.ems_ref if source else None, **rule)
-    shown = rule | {"source_security_group": source and _named(source)}
+    refs = {"source_group_ref": source and source.ems_ref, "address_list_ref": addresses and addresses.ems_ref}
+    new_rule = NewRule(group_ref=group.ems_ref, **refs, **rule)
+    sources = {"source_security_group": source, "source_address_list": addresses}
+    shown = rule | {name: row and _named(row) for name, row in sources.items()}
     context = {"security_group": _named(group), "firewall_rule": shown}
     return _edit(group.provider, RuleCreation(subject=subject, rule=new_rule), context)
 
@@ -167,8 +172,8 @@ def _managing(provider: Provider) -> type[Driver] | None:
     return provider.driver_class if provider.supports_security_groups else None
 
 
-def _named(group: SecurityGroup) -> dict[str, Any]:
-    return {"id": str(group.pk), "name": group.name, "ems_ref": group.ems_ref}
+def _named(row: SecurityGroup | AddressList) -> dict[str, Any]:
+    return {"id": str(row.pk), "name": row.name, "ems_ref": row.ems_ref}
 
 
 def _known(group: SecurityGroup) -> KnownGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inventory.models import Provider, Vm
 from secgroups import messages
-from secgroups.models import SecurityGroup
+from secgroups.models import AddressList, SecurityGroup
 
 
 def read_only(provider: Provider) -> str:
@@ -41,3 +41,19 @@ def foreign_source(group: SecurityGroup, source: SecurityGroup) -> str | None:
     if tenant and (tenant == source.cloud_tenant_id or source.shared_with.filter(pk=tenant).exists()):
         return None
     return messages.SOURCE_OF_OTHER_TENANT
+
+
+def foreign_list(group: SecurityGroup, addresses: AddressList) -> str | None:
+    """Why a list of addresses can't be the source of a group's rule; None if it can."""
+    if addresses.provider_id != group.provider_id:
+        return messages.LIST_OF_OTHER_PROVIDER
+    if group.provider.confines_groups:
+        return None  # EC2 decides: it takes lists of the account, lists that are shared with it, and its own
+    tenant = group.cloud_tenant_id
+    if tenant is None:
+        return messages.LIST_OF_OTHER_TENANT
+    if tenant == addresses.cloud_tenant_id:
+        return None
+    # Which lists are shared is not read. What its tenant uses already can be used again.
+    used = addresses.firewall_rules.filter(security_group__cloud_tenant=tenant).exists()
+    return None if used else messages.LIST_OF_OTHER_TENANT

@@ -409,6 +409,24 @@ class DriverContract:
         assert shown[0]["ems_ref"] == shown[1]["ems_ref"]
         assert shown[0]["id"] == shown[1]["id"] is not None
 
+    def test_a_rule_for_a_list_of_addresses_is_made_once(self, site: Site) -> None:
+        web, db = site.group("web"), site.group("db")
+        listed = site.address_list("offices", "10.0.0.0/8")
+        site.let_in_from(web, listed)
+        site.read()
+        addresses = AddressList.objects.get(provider=site.provider, ems_ref=listed)
+        rule: Any = {"host_protocol": "tcp", "port": 443, "end_port": 443, "direction": "inbound"}
+        wanted = [rule_creation(site.known(db), **rule, source_address_list=addresses) for _ in range(2)]
+        made, found = edited(site.provider, *wanted)
+        assert (made.status, found.status) == ("Ok", "Ok"), (made.message, found.message)
+        assert "nothing to do" in found.message
+        assert found.context_data["firewall_rule"]["ems_ref"] == made.context_data["firewall_rule"]["ems_ref"]
+        row = FirewallRule.objects.get(security_group=site.known(db), direction="inbound")
+        assert (row.source_ip_range, row.source_address_list) == (listed, addresses)
+        site.read()
+        assert FirewallRule.objects.get(security_group=site.known(db), direction="inbound") == row
+        assert [task.status for task in edited(site.provider, rule_deletion(row))] == ["Ok"]
+
     def edited(self, site: Site, *edits: Edit | Refused) -> list[str]:
         return [task.status for task in edited(site.provider, *edits)]
 

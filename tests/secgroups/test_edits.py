@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from inventory.models import Task
-from secgroups.models import SecurityGroup
+from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.services import (
     Accepted,
     Edit,
@@ -120,3 +120,46 @@ class TestTheSourceOfARule:
 
     def test_it_may_be_of_another_network_on_ec2(self, cast: Cast) -> None:
         assert not self.refused(cast.production.web, cast.staging.web)
+
+
+class TestTheListOfARule:
+    """Where lists belong to tenants. On EC2 they may be of AWS, or shared with the account, which EC2 knows."""
+
+    def refused(self, group: SecurityGroup, addresses: AddressList) -> bool:
+        row = SecurityGroup.objects.select_related("provider").get(pk=group.pk)
+        addresses.refresh_from_db()
+        made = rule_creation(row, direction="inbound", source_address_list=addresses)
+        if isinstance(made, Refused):
+            assert made.message.endswith(
+                "the list of addresses belongs to another or an unknown tenant, and this tenant does not use it"
+            )
+        return isinstance(made, Refused)
+
+    @pytest.fixture
+    def stack(self, cast: Cast) -> Cast:
+        cast.acme.vendor = OPENSTACK
+        cast.acme.save()
+        return cast
+
+    def test_it_may_be_of_the_same_tenant_or_in_use_there(self, stack: Cast) -> None:
+        web, db = stack.production.web, stack.production.db
+        own = actors.address_list(stack.acme, "own", [], cloud_tenant=stack.tenant)
+        assert not self.refused(web, own)
+        other = actors.address_list(stack.acme, "other", [], cloud_tenant=actors.tenant(stack.acme, "other"))
+        assert self.refused(web, other)
+        rule = actors.rule(db, 22)
+        FirewallRule.objects.update(source_address_list=other)
+        assert not self.refused(web, other)
+        SecurityGroup.objects.filter(pk=rule.security_group_id).update(cloud_tenant=None)
+        assert self.refused(web, other)
+
+    def test_an_unknown_tenant_is_not_the_same(self, stack: Cast) -> None:
+        unknown = actors.address_list(stack.acme, "unknown", [])
+        assert self.refused(stack.production.web, unknown)
+        actors.rule(stack.production.db, 22)
+        FirewallRule.objects.update(source_address_list=unknown)
+        SecurityGroup.objects.update(cloud_tenant=None)
+        assert self.refused(stack.production.web, unknown)
+
+    def test_it_may_be_anybodys_on_ec2(self, cast: Cast) -> None:
+        assert not self.refused(cast.production.web, actors.address_list(cast.acme, "aws", []))

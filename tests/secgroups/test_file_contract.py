@@ -137,6 +137,7 @@ class TestFile(DriverContract):
     test_a_failure_of_the_cloud_is_tried_again = None
     test_groups_and_rules_are_made_and_deleted = None
     test_a_rule_that_is_asked_for_twice_at_once_is_shown_twice = None
+    test_a_rule_for_a_list_of_addresses_is_made_once = None
     test_a_group_in_use_is_kept_and_says_what_has_it = None
     # Nobody refuses a part of a file.
     test_a_list_of_addresses_that_is_not_shown_stays_as_known = None

@@ -38,6 +38,7 @@ Meaning = tuple[type[CloudError], str]
 _BY_TYPE: Mapping[str, Meaning] = {
     "SecurityGroupNotFound": (GroupNotFound, "There is no such security group in the project."),
     "SecurityGroupRuleNotFound": (RuleNotFound, "The security group has no such rule."),
+    "AddressGroupNotFound": (CloudRefused, "The list of addresses no longer exists."),
     "SecurityGroupRuleExists": (AlreadyThere, "The security group already has this rule."),
     "SecurityGroupInUse": (InUse, "The security group is in use."),
     "SecurityGroupConflict": (CloudRefused, "A port can't have both stateful and stateless security groups."),

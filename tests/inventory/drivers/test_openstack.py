@@ -291,6 +291,8 @@ class TestGroupsAndRules:
             driver.create_rule(Rule("", nowhere, "inbound", source_ip_range="10.0.0.0/8"))
         with pytest.raises(GroupNotFound):
             driver.create_rule(Rule("", web, "inbound", source_group_ref=nowhere))
+        with pytest.raises(CloudRefused, match=r"The list of addresses no longer exists\."):
+            driver.create_rule(Rule("", web, "inbound", source_ip_range=nowhere, address_list_ref=nowhere))
 
     def test_rules_that_name_a_group_go_with_it(self, plane: Plane, project: Project) -> None:
         web, db = project.group("web"), project.group("db")

@@ -56,6 +56,7 @@ def meant(response: Response) -> CloudError:
     [
         (404, "SecurityGroupNotFound", GroupNotFound, "There is no such security group"),
         (404, "SecurityGroupRuleNotFound", RuleNotFound, "has no such rule"),
+        (404, "AddressGroupNotFound", CloudRefused, "The list of addresses no longer exists."),
         (404, "PortNotFound", CloudRefused, "The port no longer exists."),
         (409, "SecurityGroupRuleExists", AlreadyThere, "already has this rule"),
         (409, "SecurityGroupInUse", InUse, "The security group is in use."),

@@ -17,6 +17,7 @@ from tests.cast import Cast
 from tests.clouds import MemoryCloud
 from tests.contracts import everything_to_see, grant
 
+SOURCES = "source_ip_range, source_security_group_id, source_address_list_id"
 RULE = {"direction": "inbound", "host_protocol": "tcp", "port": 443, "source_ip_range": "10.0.0.0/8"}
 
 
@@ -95,6 +96,22 @@ class TestCreate:
         name = "rule outbound tcp 5432 to db of security group web"
         assert Task.objects.get().message == f"Created {name}."
 
+    def test_a_source_can_be_a_list_of_addresses(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud, url: str
+    ) -> None:
+        offices = actors.address_list(cast.acme, "offices", ["192.0.2.0/24"])
+        rule = {"direction": "inbound", "host_protocol": "tcp", "port": 22}
+        post(admin_client, url, rule | {"source_address_list_id": str(offices.pk)})
+        run_queue(f"security_groups/{cast.acme.pk}")
+        made = FirewallRule.objects.get()
+        assert (made.source_address_list, made.source_ip_range) == (offices, "pl-offices")
+        [task] = Task.objects.all()
+        assert task.message == "Created rule inbound tcp 22 from offices of security group web."
+        named = {"id": str(offices.pk), "name": "offices", "ems_ref": "pl-offices"}
+        assert task.context_data["firewall_rule"]["source_address_list"] == named
+        answer = post(admin_client, f"{url}/{made.pk}", {"action": "delete"})
+        assert answer["message"] == "Deleting rule inbound tcp 22 from pl-offices of security group web"
+
     @pytest.mark.parametrize(
         ("given", "expected"),
         [
@@ -157,11 +174,19 @@ class TestCreate:
             ({"source_ip_range": "everybody"}, "source_ip_range: everybody is not a valid CIDR."),
             (
                 {"source_ip_range": None},
-                "source_ip_range: Specify this or source_security_group_id. 0.0.0.0/0 or ::/0 allows any source.",
+                f"source_ip_range: Specify one of {SOURCES}. 0.0.0.0/0 or ::/0 allows any source.",
             ),
             (
                 {"source_security_group_id": "1"},
-                "source_ip_range: Specify either this or source_security_group_id, not both.",
+                f"source_ip_range: Specify only one of {SOURCES}.",
+            ),
+            (
+                {"source_ip_range": None, "source_security_group_id": "1", "source_address_list_id": "1"},
+                f"source_ip_range: Specify only one of {SOURCES}.",
+            ),
+            (
+                {"source_ip_range": None, "source_address_list_id": "0"},
+                "source_address_list_id: there is no address list 0",
             ),
             ({"resource_id": "0"}, "these are the rules of security group {web}"),
             ({"ems_ref": "sgr-1", "foo": 1}, "Invalid attributes specified: ems_ref, foo"),
@@ -184,6 +209,16 @@ class TestCreate:
         assert refused(admin_client, url, rule) == (
             "Cannot create rule inbound any from far of security group web: "
             "the source group belongs to another provider"
+        )
+
+    def test_a_list_of_addresses_of_another_provider_is_no_source(
+        self, admin_client: Client, cast: Cast, url: str
+    ) -> None:
+        far = actors.address_list(actors.provider("other"), "far", None)
+        rule = {"direction": "inbound", "source_address_list_id": str(far.pk)}
+        assert refused(admin_client, url, rule) == (
+            "Cannot create rule inbound any from far of security group web: "
+            "the list of addresses belongs to another provider"
         )
 
     def test_many_are_each_answered(self, admin_client: Client, cast: Cast, cloud: MemoryCloud, url: str) -> None:
