@@ -12,6 +12,7 @@ from secgroups.analysis import messages
 from secgroups.analysis.networks import UNKNOWN, Peers, peers_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
+from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
 from secgroups.traffic.effective import Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
@@ -122,6 +123,15 @@ class Reachability:
         passages = (passage for path in self.paths for passage in (path.outbound, path.inbound) if passage)
         lines = {line.key: line for passage in passages for line in passage.lines if not is_known(line)}
         return list(lines.values())
+
+    def not_known(self, line: Line) -> str:
+        """What is not known of a line, in words."""
+        if line.addresses is not None:
+            return messages.service_not_known(line.service)
+        other_side = line.other_side
+        if other_side.source_name == OUTSIDE:
+            return messages.HIDDEN_RULE
+        return messages.not_known(other_side.source_name or self.rulebook.names[other_side.source_security_group])
 
     @property
     def with_hidden_ports(self) -> list[str]:

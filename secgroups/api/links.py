@@ -36,9 +36,6 @@ class Links:
     def group(self, pk: int) -> NamedLink:
         return self.to("security_groups", pk, self._rulebook.names[pk])
 
-    def name(self, group: int) -> str:
-        return self._rulebook.names[group]
-
     def rule(self, pk: int) -> Link:
         return {"href": self._hrefs.resource("firewall_rules", pk), "id": str(pk)}
 

@@ -9,14 +9,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.drivers.protocols import WITH_PORTS, WITH_TYPES, protocol_named
-from inventory.rest.errors import BadInput, NotFound
-from inventory.rest.hrefs import id_in
+from inventory.rest.errors import BadInput
 from inventory.rest.http.views import ApiView
-from inventory.rest.resources import Viewer, get_resource_type
+from inventory.rest.resources import Viewer
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
-from secgroups.analysis.reachability import LOOKUPS, PAIRS, Reachability, Side, outside, resource
+from secgroups.analysis.questions import check_sides, service_of, side_named, with_port
+from secgroups.analysis.reachability import Reachability, Side
 from secgroups.api.links import Links, NamedLink
 from secgroups.api.reachability_shapes import (
     PROTOCOL,
@@ -28,7 +27,6 @@ from secgroups.api.reachability_shapes import (
     SideShown,
     UnknownShown,
 )
-from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import text_of
 from secgroups.traffic.effective import Line
 from secgroups.traffic.reachability import Address, Missing, Passage, Path, Port
@@ -62,10 +60,7 @@ class ReachabilityView(ApiView):
         """
         viewer = Viewer(self.user)
         source, target = self._side("from", viewer), self._side("to", viewer)
-        if not (source.collection or target.collection):
-            raise BadInput(messages.BOTH_OUTSIDE)
-        if max(len(source.ports), 1) * max(len(target.ports), 1) > PAIRS:
-            raise BadInput(messages.too_many_pairs(PAIRS))
+        check_sides(source, target)
         reachability = Reachability(source, target, self._service(), viewer)
         return Response(_Answer(reachability, self).shown())
 
@@ -73,32 +68,12 @@ class ReachabilityView(ApiView):
         text = self.request.query_params.get(parameter, "")
         if not text:
             raise BadInput(messages.NOT_BOTH)
-        ids = ((collection, id_in(text, collection)) for collection in LOOKUPS if "/" in text)
-        for collection, pk in ids:
-            if pk is not None:
-                if side := resource(collection, pk, viewer):
-                    return side
-                raise NotFound(get_resource_type(collection).label, pk)
-        if side := outside(text):
-            return side
-        raise BadInput(messages.no_side(parameter, text))
+        return side_named(parameter, text, viewer)
 
     def _service(self) -> Service:
-        """The service that is asked about. An empty protocol is none."""
         query = self.request.query_params
-        protocol = protocol_named(query["protocol"]) if "protocol" in query else None
-        if Service(protocol).range() is None:
-            raise BadInput(messages.no_protocol(query["protocol"]))
-        if "port" not in query:
-            return Service(protocol)
-        if protocol not in WITH_PORTS | WITH_TYPES:
-            raise BadInput(messages.PORT_WITHOUT_PROTOCOL)
-        text = query["port"]
-        port = int(text) if text.isascii() and text.isdigit() and len(text) <= len("65535") else -1
-        service = Service(protocol, port) if protocol in WITH_TYPES else Service(protocol, port, port)
-        if service.range() is None:
-            raise BadInput(messages.no_port(text))
-        return service
+        service = service_of(query.get("protocol"))
+        return with_port(service, query["port"]) if "port" in query else service
 
 
 class _Answer:
@@ -146,13 +121,12 @@ class _Answer:
         return self._links.to("network_ports", port.pk, self._names[port.pk]) if port else None
 
     def _path(self, path: Path) -> PathShown:
-        inventory_side = path.to_address or path.from_address
         return {
             "from_port": self._port(path.from_port),
             "to_port": self._port(path.to_port),
             "from_address": _address(path.from_address),
             "to_address": _address(path.to_address),
-            "public": inventory_side is not None and inventory_side.public,
+            "public": path.public,
             "outbound": self._passage(path.outbound),
             "inbound": self._passage(path.inbound),
         }
@@ -160,13 +134,12 @@ class _Answer:
     def _passage(self, passage: Passage | None) -> PassageShown | None:
         if passage is None:
             return None
-        rules = {rule for line in passage.reasons for rule in line.because_of}
         shown: PassageShown = {
             "verdict": passage.verdict,
-            "because_of": list(map(self._links.reason, sorted(rules))),
+            "because_of": list(map(self._links.reason, sorted(passage.rules))),
         }
-        if reasons := {line.reason for line in passage.reasons if line.reason}:
-            shown["reason"] = ", ".join(sorted(reasons))
+        if passage.reason:
+            shown["reason"] = passage.reason
         return shown
 
     def _missing(self, missing: Missing) -> MissingShown:
@@ -191,16 +164,8 @@ class _Answer:
         return {
             "security_group": reason["security_group"] if reason else None,
             "firewall_rule": reason["firewall_rule"] if reason else None,
-            "message": self._not_known(line),
+            "message": self._reachability.not_known(line),
         }
-
-    def _not_known(self, line: Line) -> str:
-        if line.addresses is not None:
-            return messages.service_not_known(line.service)
-        other_side = line.other_side
-        if other_side.source_name == OUTSIDE:
-            return messages.HIDDEN_RULE
-        return messages.not_known(other_side.source_name or self._links.name(other_side.source_security_group))
 
 
 def _hidden_ports(side: str) -> UnknownShown:

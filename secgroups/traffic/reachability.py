@@ -94,6 +94,16 @@ class Passage:
         """The lines that the verdict rests on. Those that are not known count only if they decide."""
         return self.lines if self.verdict == "unknown" else tuple(filter(is_known, self.lines))
 
+    @property
+    def rules(self) -> frozenset[int]:
+        """The rules (ids) that the verdict rests on."""
+        return frozenset(rule for line in self.reasons for rule in line.because_of)
+
+    @property
+    def reason(self) -> str:
+        """Why without rules."""
+        return ", ".join(sorted({line.reason for line in self.reasons if line.reason}))
+
 
 def is_known(line: Line) -> bool:
     return line.addresses is not None and line.service.range() is not None
@@ -129,6 +139,12 @@ class Path:
     to_address: Address | None
     outbound: Passage | None
     inbound: Passage | None
+
+    @property
+    def public(self) -> bool:
+        """Whether the address in the inventory is public; of two, that of the target."""
+        own = self.to_address or self.from_address
+        return own is not None and own.public
 
     def flows(self, *, certain: bool) -> Flows:
         """What passes: from or to the addresses outside, or between the two ports."""

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inventory.models import NetworkPort
-from secgroups.api import reachability
+from secgroups.analysis import questions
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast
 
@@ -314,7 +314,7 @@ class TestRefusals:
     def test_of_more_pairs_than_can_be_judged_a_smaller_side_has_to_be_chosen(
         self, client: Client, company: Company, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reachability, "PAIRS", 1)
+        monkeypatch.setattr(questions, "PAIRS", 1)
         company.instance("app-2", company.web, "10.0.0.3")
         sides = {"from": f"security_groups/{company.web.pk}"}
         assert "more than 1 pairs" in ask(client, 400, **between(company, **sides))["error"]["message"]
