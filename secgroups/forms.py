@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
 
 from django import forms
-from django.contrib.admin.widgets import FilteredSelectMultiple
+from django.contrib.admin.widgets import AdminTextInputWidget, FilteredSelectMultiple
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
+from inventory.rest.errors import BadInput, NotFound, message_of
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.messages import CHOOSE_INSTANCE, SIDE_HELP
+from secgroups.analysis.questions import check_sides, service_of, side_named, with_port
+from secgroups.analysis.reachability import Reachability, Side
 from secgroups.models import SecurityGroup
+from secgroups.traffic.services import Service
+
+#: The most characters of a field, some of which are addresses of the API.
+LENGTH = 500
+#: How many instances to choose from.
+CHOICES = 10
 
 
 class GroupsField(forms.ModelMultipleChoiceField[SecurityGroup]):
@@ -41,3 +55,89 @@ class RemoveGroupsForm(GroupsForm):
     """Choose from the few groups that the instances have."""
 
     groups = GroupsField(widget=forms.CheckboxSelectMultiple)
+
+
+class SideField(forms.CharField):
+    """A side of a question about reachability, as the API takes it, or the name of an instance.
+
+    If several instances have the name, or their names begin with it, `choices` has the sides that it may mean,
+    with their names.
+    """
+
+    def __init__(self, parameter: str, viewer: Viewer) -> None:
+        super().__init__(max_length=LENGTH, widget=AdminTextInputWidget, help_text=SIDE_HELP)
+        self._parameter, self._viewer = parameter, viewer
+        self.choices: list[tuple[str, str]] = []
+
+    def clean(self, value: Any) -> Side:
+        text = super().clean(value)
+        try:
+            return side_named(self._parameter, text, self._viewer)
+        except NotFound as error:
+            raise ValidationError(message_of(error)) from error
+        except BadInput as error:
+            return self._instance_called(text, error)
+
+    def _instance_called(self, name: str, error: BadInput) -> Side:
+        instances = self._viewer.visible(get_resource_type("instances")).order_by("pk").values_list("pk", "name")
+        exact = list(instances.filter(name=name)[:CHOICES])
+        found = exact or list(instances.filter(name__startswith=name)[:CHOICES])
+        self.choices = [(f"instances/{pk}", called) for pk, called in found]
+        if len(exact) == 1:
+            return side_named(self._parameter, self.choices[0][0], self._viewer)
+        raise ValidationError(CHOOSE_INSTANCE if found else message_of(error)) from error
+
+
+class ReachabilityForm(forms.Form):
+    """A question about reachability: with the names and values of the API. What is empty is not asked."""
+
+    protocol = forms.CharField(
+        required=False,
+        max_length=LENGTH,
+        widget=AdminTextInputWidget,
+        help_text="Such as tcp, udp or icmp. Without it, the question is about every service.",
+    )
+    port = forms.CharField(
+        required=False,
+        max_length=LENGTH,
+        widget=AdminTextInputWidget,
+        help_text="Of ICMP, the type. Without it, the question is about the whole protocol.",
+    )
+
+    def __init__(self, viewer: Viewer, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.viewer = viewer
+        self.fields = {parameter: SideField(parameter, viewer) for parameter in ("from", "to")} | self.fields
+
+    def clean_protocol(self) -> Service:
+        with _told_at_its_field():
+            return service_of(self.cleaned_data["protocol"] or None)
+
+    def clean_port(self) -> Service | None:
+        """The service with its port; None if the protocol is none."""
+        port, service = self.cleaned_data["port"], self.cleaned_data.get("protocol")
+        if not (port and service):
+            return service
+        with _told_at_its_field():
+            return with_port(service, port)
+
+    def clean(self) -> None:
+        source, target = self.cleaned_data.get("from"), self.cleaned_data.get("to")
+        if source and target:
+            with _told_at_its_field():
+                check_sides(source, target)
+
+    @cached_property
+    def reachability(self) -> Reachability:
+        """The answer to a valid question."""
+        asked = self.cleaned_data
+        return Reachability(asked["from"], asked["to"], asked["port"], self.viewer)
+
+
+@contextmanager
+def _told_at_its_field() -> Iterator[None]:
+    """Turn a refusal of the API into one of a form."""
+    try:
+        yield
+    except BadInput as error:
+        raise ValidationError(message_of(error)) from error

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
+from inventory.drivers.protocols import WITH_TYPES
+
 Verb = Literal["add", "remove", "create", "edit", "delete"]
 #: For each verb: in progress, and done.
 WORDS: Mapping[Verb, tuple[str, str]] = {
@@ -53,6 +55,19 @@ def rule_called(
     ports = "" if port is None else f" {port}" if end_port in {None, port} else f" {port}-{end_port}"
     reach = f"{direction} {protocol or 'any'}{ports} {PREPOSITIONS[direction]} {source or 'any'}"
     return f"rule {reach} of {group_called(group)}"
+
+
+def ports_called(protocol: str | None, port: int | None, end_port: int | None) -> str:
+    """`any`, `443` or `8000 to 8100`; of ICMP `type 8`, or with its code `type 3, code 1`."""
+    if port is None:
+        return "any"
+    if protocol in WITH_TYPES:
+        return f"type {port}" if end_port is None else f"type {port}, code {end_port}"
+    return str(port) if end_port in {None, port} else f"{port} to {end_port}"
+
+
+def protocol_called(protocol: str | None, family: str | None) -> str:
+    return " ".join(filter(None, (protocol or "any", family)))
 
 
 # Accepted, done and refused
@@ -258,6 +273,17 @@ def in_left_out(network: str) -> str:
 HIDDEN_GROUP = "a group that you may not see"
 UNKNOWN_ENTRIES = "not known"
 NO_ENTRIES = "none"
+ANYBODY = "any"
+CAN_REACH = "can it reach…?"
+CAN_BE_REACHED = "can … reach it?"
+QUESTION = "Can A reach B?"
+
+
+def too_much_to_read(ports: int, rules: int) -> str:
+    return (
+        f"There are more than {ports} network ports or {rules} rules, which is too much for a page. "
+        "The attribute effective_rules of the API has them all."
+    )
 
 
 def too_many_instances(most: int) -> str:

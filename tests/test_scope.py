@@ -24,11 +24,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from inventory import querysets
-from inventory.models import Instance, Provider, Task, Vm
+from inventory.models import Instance, NetworkPort, Provider, Task, Vm
 from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import Costly, RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.restrictions import Restriction
+from secgroups.admin import SecurityGroupAdmin
+from secgroups.admin.explained import ExplainedAdmin
 from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, plant
 
@@ -45,8 +47,8 @@ SCOPED = [
 TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m in SCOPED), "inventory_tally"}))
 #: What is another in each answer.
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
-#: Addresses of `costly` attributes.
-TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|used_by)\b")
+#: Addresses of `costly` attributes, and of questions about reachability.
+TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|used_by)\b|/reachability/\?")
 #: The statements that need not ask for the scope, and why.
 EXEMPT = {
     r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '
@@ -208,6 +210,11 @@ def admin_site(client: Client, reader: User) -> Iterator[tuple[str, Any]]:
     for model in (Vm, Instance):
         chosen = ",".join(str(vm.pk) for vm in model.objects.visible_to(reader))
         urls += [page_of(model, f"{action}_groups", ids=chosen) for action in ("add", "remove")]
+        urls += [
+            page_of(SecurityGroup, "reachability", **{side: f"vms/{vm.pk}", other: "10.9.9.9"})
+            for vm in model.objects.visible_to(reader)
+            for side, other in (("from", "to"), ("to", "from"))
+        ]
     for url in urls:
         yield url, client.get(url)
 
@@ -220,8 +227,10 @@ WALKS = pytest.mark.parametrize("walk", [api, admin_site])
 
 @WALKS
 def test_every_answer_is_as_without_what_lies_outside_and_asks_for_the_scope(
-    walk: Any, client: Client, reader: User, others: Callable[[], Planted]
+    walk: Any, client: Client, reader: User, others: Callable[[], Planted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for model_admin in (ExplainedAdmin, SecurityGroupAdmin):  # they tell of more, as `costly` attributes do
+        monkeypatch.setattr(model_admin, "explain", lambda *args: {})
     without = {url: text_of(answer) for url, answer in walk(client, reader)}
     assert [url for url, text in without.items() if not text.startswith("200 ")] == []
     others()
@@ -316,6 +325,9 @@ def test_rules_and_members_that_lie_outside_are_unknown(
     lines = {(line["direction"], line["source_name"], line["addresses"]) for line in answer["effective_rules"]}
     unknown = {(direction, "outside your grants", None) for direction in ("inbound", "outbound")}
     assert lines == {("inbound", None, None), *unknown}
+    page = client.get(page_of(NetworkPort, "change", kept.port.pk)).content.decode()
+    assert "outside your grants" in page
+    assert "meadow" not in page
     reachability = client.get(f"/api/reachability?from=10.9.9.9&to=network_ports/{kept.port.pk}").json()
     assert reachability["verdict"] == "unknown"
     assert "meadow" not in str(reachability)

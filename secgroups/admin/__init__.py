@@ -1,5 +1,7 @@
 """The admin of security groups, and what they add to the admin of the inventory."""
 
+from django.contrib import admin
+
 from secgroups.admin.groups import AddressListAdmin, FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
 from secgroups.admin.vm import VmAdmin
@@ -15,3 +17,5 @@ __all__ = [
     "SecurityGroupAdmin",
     "VmAdmin",
 ]
+
+admin.site.index_template = "admin/secgroups/index.html"

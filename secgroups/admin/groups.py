@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.text import smart_split
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked, link_to, visible, with_named
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
-from secgroups.messages import HIDDEN_GROUP, NO_ENTRIES, UNKNOWN_ENTRIES
+from secgroups.admin.explained import REACHABILITY, ExplainedAdmin
+from secgroups.admin.reachability import reachability_view
+from secgroups.analysis.group_use import in_use, uses_of
+from secgroups.messages import ANYBODY, HIDDEN_GROUP, NO_ENTRIES, UNKNOWN_ENTRIES, ports_called, protocol_called
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
@@ -25,13 +30,11 @@ PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?")
 class RuleColumns:
     @admin.display(description="protocol", ordering="host_protocol")
     def protocol(self, rule: FirewallRule) -> str:
-        return " ".join(filter(None, (rule.host_protocol or "any", rule.network_protocol)))
+        return protocol_called(rule.host_protocol, rule.network_protocol)
 
     @admin.display(description="ports", ordering="port")
     def ports(self, rule: FirewallRule) -> str:
-        if rule.port is None:
-            return "any"
-        return str(rule.port) if rule.end_port in (None, rule.port) else f"{rule.port} to {rule.end_port}"
+        return ports_called(rule.host_protocol, rule.port, rule.end_port)
 
     @admin.display(description="other side", ordering="source_ip_range")
     def other_side(self, rule: FirewallRule) -> str:
@@ -41,7 +44,7 @@ class RuleColumns:
             return HIDDEN_GROUP
         if rule.source_address_list:
             return link_to(rule.source_address_list)
-        return rule.source_ip_range or "any"
+        return rule.source_ip_range or ANYBODY
 
 
 class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule, SecurityGroup]):
@@ -57,12 +60,31 @@ class FirewallRuleInline(RuleColumns, ReadOnly, admin.TabularInline[FirewallRule
         return with_named(rules, request, "source_security_group", "source_address_list")
 
 
+class UnusedFilter(admin.SimpleListFilter):
+    """By whether anything uses a group, as the parameter of the API."""
+
+    title = "use"
+    parameter_name = "unused"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("true", "Unused"), ("false", "In use")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SecurityGroup]) -> QuerySet[SecurityGroup]:
+        match self.value():
+            case "true":
+                return queryset.filter(~in_use())
+            case "false":
+                return queryset.filter(in_use())
+        return queryset
+
+
 @admin.register(SecurityGroup)
-class SecurityGroupAdmin(ReadOnly, RefreshableAdmin[SecurityGroup]):
+class SecurityGroupAdmin(ReadOnly, ExplainedAdmin[SecurityGroup], RefreshableAdmin[SecurityGroup]):
     kind = "security_group"
     list_display = ["name", "ems_ref", Linked("cloud_network"), Linked("cloud_tenant"), Linked("provider")]
     list_filter = [
         ("provider", ProviderFilter),
+        UnusedFilter,
         "stateful",
         ("cloud_tenant", LinkFilter),
         ("cloud_network", LinkFilter),
@@ -81,6 +103,15 @@ class SecurityGroupAdmin(ReadOnly, RefreshableAdmin[SecurityGroup]):
         ),
     ]
     inlines = [FirewallRuleInline]
+
+    def explain(self, request: HttpRequest, obj: SecurityGroup) -> dict[str, Any]:
+        """Also what uses the group."""
+        use = uses_of([obj.pk], request.user).get(obj.pk)
+        return {**super().explain(request, obj), "used_by": use}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(reachability_view, model_admin=self))
+        return [path("reachability/", view, name=REACHABILITY), *super().get_urls()]
 
 
 @admin.register(FirewallRule)

@@ -14,6 +14,7 @@ from inventory import admin as base
 from inventory.admin.base import LinkFilter
 from inventory.admin.columns import Counted, link_to, visible_rows
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider
+from secgroups.admin.explained import ExplainedAdmin
 from secgroups.models import SecurityGroup
 
 admin.site.unregister([Provider, CloudTenant, CloudNetwork, NetworkPort])
@@ -46,7 +47,7 @@ class CloudNetworkAdmin(base.CloudNetworkAdmin):
 
 
 @admin.register(NetworkPort)
-class NetworkPortAdmin(PortColumns, base.NetworkPortAdmin):
+class NetworkPortAdmin(PortColumns, ExplainedAdmin[NetworkPort], base.NetworkPortAdmin):
     list_filter = [*base.NetworkPortAdmin.list_filter, ("security_groups", LinkFilter)]
     counts = [Counted(SecurityGroup, "network_ports")]
     fields = [*base.NetworkPortAdmin.fields, "groups"]

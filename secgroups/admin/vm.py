@@ -24,6 +24,7 @@ from inventory.admin.task import show_tasks
 from inventory.models import Instance, Task, Vm
 from inventory.services import QueueFull
 from secgroups import messages
+from secgroups.admin.explained import ExplainedAdmin
 from secgroups.admin.inventory import PortInline
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
@@ -38,7 +39,7 @@ admin.site.unregister([Vm, Instance])
 
 
 @admin.register(Vm, Instance)
-class VmAdmin(base.VmAdmin):
+class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
     list_filter = [*base.VmAdmin.list_filter, ("security_groups", LinkFilter)]
     counts = [Counted(SecurityGroup, "vms")]
     inlines = [PortInline]

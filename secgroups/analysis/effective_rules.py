@@ -6,36 +6,49 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
+from typing import NamedTuple, Self
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer
 from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
-from secgroups.analysis.rulebook import Rulebook, unknown_lines
+from secgroups.analysis.rulebook import Rulebook, TooMuch, unknown_lines
 from secgroups.models import SecurityGroup
 from secgroups.traffic.effective import Line, effective
 
 
+class Bounds(NamedTuple):
+    """The most network ports and rules to read; None for all."""
+
+    ports: int | None = None
+    rules: int | None = None
+
+
+ALL = Bounds()
+
+
 @dataclass(frozen=True, slots=True)
 class EffectiveRules:
-    """The lines of each resource by its id, with the rules and groups that they name."""
+    """The lines of each resource by its id, with the rules and groups that they name.
+
+    What computes them raises `TooMuch` if it would have to read more than its bounds.
+    """
 
     lines: Mapping[int, list[Line]]
     rulebook: Rulebook
 
     @classmethod
-    def of_ports(cls, ports: Collection[int], viewer: Viewer) -> Self:
-        return cls._of("pk", ports, viewer)
+    def of_ports(cls, ports: Collection[int], viewer: Viewer, bounds: Bounds = ALL) -> Self:
+        return cls._of("pk", ports, viewer, bounds)
 
     @classmethod
-    def of_vms(cls, vms: Collection[int], viewer: Viewer) -> Self:
-        return cls._of("vm", vms, viewer)
+    def of_vms(cls, vms: Collection[int], viewer: Viewer, bounds: Bounds = ALL) -> Self:
+        return cls._of("vm", vms, viewer, bounds)
 
     @classmethod
-    def of_groups(cls, groups: Collection[int], viewer: Viewer) -> Self:
+    def of_groups(cls, groups: Collection[int], viewer: Viewer, bounds: Bounds = ALL) -> Self:
         """The rules of each group alone."""
-        rulebook = Rulebook(groups, viewer)
+        rulebook = Rulebook(groups, viewer, bounds.rules)
         columns = ("pk", "cloud_network", "provider")
         rows = SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list(*columns)
         confined = confining({provider for *_, provider in rows})
@@ -46,9 +59,11 @@ class EffectiveRules:
         return cls(lines, rulebook)
 
     @classmethod
-    def _of(cls, lookup: str, owners: Collection[int], viewer: Viewer) -> Self:
-        ports = ports_by(lookup, owners, viewer)
-        rulebook = rulebook_of(ports, viewer)
+    def _of(cls, lookup: str, owners: Collection[int], viewer: Viewer, bounds: Bounds) -> Self:
+        ports = ports_by(lookup, owners, viewer, None if bounds.ports is None else bounds.ports + 1)
+        if bounds.ports is not None and len(ports) > bounds.ports:
+            raise TooMuch
+        rulebook = rulebook_of(ports, viewer, bounds.rules)
         by_owner: defaultdict[int, list[PortRow]] = defaultdict(list)
         for port in ports:
             by_owner[port.owner].append(port)

@@ -47,7 +47,8 @@ def uses_of(groups: Collection[int], user: User) -> Mapping[int, Use]:
     rows = SecurityGroup.objects.filter(pk__among=Numbers(groups))
     not_deletable = set(rows.filter(in_use()).values_list("pk", flat=True))
     providers = dict(rows.values_list("pk", "provider"))
-    drivers = {each.pk: each.driver_class for each in Provider.objects.filter(pk__in=set(providers.values()))}
+    used = Provider.objects.filter(pk__in=set(providers.values())).only("vendor")
+    drivers = {each.pk: each.driver_class for each in used}
     uses: dict[int, Use] = {}
     for pk, provider in providers.items():
         ports, vms = ports_and_vms.get(pk, (0, 0))

@@ -25,6 +25,13 @@ def no_side(parameter: str, value: str) -> str:
     return f"The value {value} of the parameter {parameter} is not {SIDES}"
 
 
+SIDE_HELP = (
+    "The name of an instance, instances/3, vms/3, network_ports/9, security_groups/7 (its members), an address, "
+    "a CIDR or internet."
+)
+CHOOSE_INSTANCE = "Choose one of these instances, or give its address in the API."
+
+
 def no_protocol(value: str) -> str:
     return f"The value {value} of the parameter protocol is not a protocol"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
@@ -47,16 +50,21 @@ class _Rule:
     source_list: int | None
 
 
+class TooMuch(Exception):
+    """There are more ports or rules than the caller wants to read."""
+
+
 class Rulebook:
     """The rules of some groups (ids). `names` has the names of these groups and of those at the other sides.
 
     `stateless` are those of them that let no replies through by themselves.
 
     What the user may not see is unknown: a group without a name here lets through what nobody knows.
+    Raises `TooMuch` if there are more than `at_most` rules.
     """
 
-    def __init__(self, groups: Collection[int], viewer: Viewer) -> None:
-        rules = list(_rules(groups, viewer))
+    def __init__(self, groups: Collection[int], viewer: Viewer, at_most: int | None = None) -> None:
+        rules = list(_rules(groups, viewer, at_most))
         self.group_of = {rule.pk: rule.group for rule in rules}
         sources = {rule.source_group for rule in rules if rule.source_group}
         visible = viewer.visible(get_resource_type("security_groups"))
@@ -127,12 +135,19 @@ def unknown_lines(ports: frozenset[int] = frozenset()) -> Iterator[Line]:
         yield Line(direction, None, Service(), OtherSide(source_name=OUTSIDE), None, ports)
 
 
-def _rules(groups: Collection[int], viewer: Viewer) -> Iterator[_Rule]:
-    rows = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
-    for pk, group, direction, family, protocol, port, end_port, *source in rows.order_by("pk").values_list(
-        *_COLUMNS
-    ):
+def _rules(groups: Collection[int], viewer: Viewer, at_most: int | None) -> Iterator[_Rule]:
+    visible = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
+    rows = visible.order_by("pk").values_list(*_COLUMNS)
+    for pk, group, direction, family, protocol, port, end_port, *source in _up_to(rows, at_most):
         yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), *source)
+
+
+def _up_to(rows: QuerySet[Any, Any], at_most: int | None) -> list[Any]:
+    """All of these rows. Raises `TooMuch` if there are more than `at_most`, of which no more are read."""
+    found = list(rows if at_most is None else rows[: at_most + 1])
+    if at_most is not None and len(found) > at_most:
+        raise TooMuch
+    return found
 
 
 def _entries(lists: Collection[int], viewer: Viewer) -> dict[int, Ranges | None]:
