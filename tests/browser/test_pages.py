@@ -25,6 +25,7 @@ ADMIN = {
     "/admin/inventory/provider/1/history/",
     "/admin/inventory/task/1/change/",
     "/admin/secgroups/securitygroup/1/change/",
+    "/admin/secgroups/securitygroup/reachability/",
     "/admin/auth/user/1/password/",
     "/admin/auth/group/add/",
     "/admin/password_change/",
@@ -96,6 +97,21 @@ def test_filters_and_actions_of_the_admin(browser: Browser) -> None:
     until(lambda: len(browser.all("#id_groups_from option")) == 1)
     browser.find(".selector-chooseall").click()
     browser.find("#id_groups_to option")
+
+
+def test_whether_a_can_reach_b_is_asked_from_the_page_of_an_instance(browser: Browser) -> None:
+    browser.open("/admin/inventory/instance/1/change/")
+    browser.find("#effective-rules")
+    browser.find(".object-tools a[href*='from=instances']").click()
+    until(lambda: browser.find("[name=from]").get_attribute("value") == "instances/1")
+    browser.find("[name=to]").send_keys("staging-")
+    browser.find("[name=protocol]").send_keys("tcp")
+    browser.find("[name=port]").send_keys("22")
+    browser.find(".submit-row [type=submit]").click()
+    browser.wait_for("Choose one of these instances")
+    next(link for link in browser.all(".form-row li a") if link.text == "staging-single").click()
+    browser.wait_for("production-single can't reach staging-single on tcp 22.")
+    assert "to=instances" in browser.chrome.current_url
 
 
 def test_dates_choices_and_popups_of_the_admin(browser: Browser) -> None:
