@@ -111,7 +111,7 @@ def is_known(line: Line) -> bool:
 
 def _part(line: Line, services: Range, addresses: Ranges) -> Box | None:
     """The part of a line that is about these services and addresses."""
-    first, last = line.service.range() or services
+    first, last = line.service.possible_range()
     first, last = max(first, services[0]), min(last, services[1])
     there = line.possible_addresses & addresses if first <= last else None
     return Box((first, last), there) if there else None

@@ -30,6 +30,13 @@ class Service(NamedTuple):
         """What it stands for; None if that is not known, because the protocol or the ports make no sense."""
         return _range(self)
 
+    def possible_range(self) -> Range:
+        """All that it could stand for if it is not known: its protocol at most."""
+        if (known := self.range()) is not None:
+            return known
+        number = _number_of(self.host_protocol or "")
+        return EVERY_SERVICE if number is None else whole_protocol(number)
+
     def _details(self) -> Range | None:
         if self.port is None:
             return (0, _LAST_DETAIL) if self.end_port is None else None

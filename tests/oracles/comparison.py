@@ -13,7 +13,7 @@ from inventory.drivers.boundary import PARTS
 from inventory.drivers.file.document import dumped
 from inventory.drivers.protocols import WITH_TYPES
 from inventory.drivers.values import Inventory, Rule
-from inventory.models import NetworkPort
+from inventory.models import NetworkPort, Provider
 from inventory.refresh import refresh
 from secgroups.models import SecurityGroup
 from tests import cast
@@ -46,9 +46,7 @@ class World:
         self.random = Random(seed)  # noqa: S311 - the same world for each seed
         self.oracle, self.client = oracle, client
         self.inventory = random_world(self.random)
-        parts = {part: getattr(self.inventory, part) for part in PARTS}
-        (folder / "world.json").write_bytes(b"".join(dumped(parts)))
-        refresh(cast.provider("world", vendor=FILE, url="file:///world.json"), Grip())
+        imported(self.inventory, folder)
         self.ports = dict(NetworkPort.objects.values_list("ems_ref", "pk"))
         self.groups = {str(pk): ref for pk, ref in SecurityGroup.objects.values_list("pk", "ems_ref")}
         oracle.load(self.inventory)
@@ -111,6 +109,15 @@ class World:
         codes = CODES if packet.protocol in WITH_TYPES else CODES[:1]
         arriving = {self.oracle.lets(packet, family, source, target, code) for code in codes}
         return "partly" if len(arriving) > 1 else "allowed" if True in arriving else "blocked"
+
+
+def imported(world: Inventory, folder: Path) -> Provider:
+    """A provider of type file that has this world."""
+    parts = {part: getattr(world, part) for part in PARTS}
+    (folder / "world.json").write_bytes(b"".join(dumped(parts)))
+    provider = cast.provider("world", vendor=FILE, url="file:///world.json")
+    refresh(provider, Grip())
+    return provider
 
 
 def families(packet: Packet) -> set[str]:

@@ -32,14 +32,14 @@ class Packet:
     port: int | None
 
 
-def random_world(random: Random) -> Inventory:
-    groups = tuple(Group(f"g{number}", f"group-{number}", tenant_ref=TENANT.ref) for number in range(GROUPS))
+def random_world(random: Random, ports: int = PORTS, groups: int = GROUPS, rules: int = RULES) -> Inventory:
+    all_groups = tuple(Group(f"g{number}", f"group-{number}", tenant_ref=TENANT.ref) for number in range(groups))
     instances = tuple(
-        Instance(f"i{n}", f"instance-{n}", "on", "ACTIVE", tenant_ref=TENANT.ref) for n in range(PORTS)
+        Instance(f"i{n}", f"instance-{n}", "on", "ACTIVE", tenant_ref=TENANT.ref) for n in range(ports)
     )
-    ports = tuple(_port(random, number, groups) for number in range(PORTS))
-    rules = tuple(_rule(random, number, groups) for number in range(RULES))
-    return Inventory((TENANT,), (NETWORK,), groups, rules, instances, ports)
+    all_ports = tuple(_port(random, number, all_groups) for number in range(ports))
+    all_rules = tuple(_rule(random, number, all_groups) for number in range(rules))
+    return Inventory((TENANT,), (NETWORK,), all_groups, all_rules, instances, all_ports)
 
 
 def _port(random: Random, number: int, groups: tuple[Group, ...]) -> Port:

@@ -260,6 +260,15 @@ class TestWhatIsNotKnown:
             "The protocol foo with port 5432 is not known."
         ]
 
+    def test_ports_that_make_no_sense_are_at_most_those_of_their_protocol(
+        self, client: Client, company: Company
+    ) -> None:
+        company.rule(company.db, host_protocol="vrrp", source_ip_range="192.0.2.0/24")
+        asked = between(company, **{"from": "192.0.2.7"})
+        assert ask(client, **asked)["verdict"] == "blocked"
+        del asked["port"]
+        assert ask(client, **{**asked, "protocol": "vrrp"})["verdict"] == "unknown"
+
     def test_it_is_not_if_another_rule_decides(self, client: Client, company: Company) -> None:
         company.rule(company.db, network_protocol=None, source_ip_range="pl-1234")
         known = company.rule(company.db, source_ip_range="192.0.2.0/24")

@@ -93,3 +93,9 @@ def test_several_services_are_no_single_one(services: tuple[int, int]) -> None:
 def test_a_range_is_as_few_services_as_possible(services: tuple[int, int], parts: list[Service]) -> None:
     assert list(services_in(services)) == parts
     assert Ranges.of(*(part.range() or (0, 0) for part in parts)) == Ranges((services,))
+
+
+def test_what_is_unknown_is_at_most_its_protocol() -> None:
+    assert Service("vrrp", 5, 5).possible_range() == Service("vrrp").range()
+    assert Service("none such", 5, 5).possible_range() == EVERY_SERVICE
+    assert Service("tcp", 5, 5).possible_range() == Service("tcp", 5, 5).range()
