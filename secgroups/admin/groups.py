@@ -18,7 +18,7 @@ from inventory.admin.refreshable import RefreshableAdmin
 from inventory.models import NetworkPort, Vm
 from secgroups.admin.explained import REACHABILITY, ExplainedAdmin
 from secgroups.admin.reachability import reachability_view
-from secgroups.analysis.group_use import in_use, uses_of
+from secgroups.analysis.group_use import Use, in_use, uses_of
 from secgroups.messages import ANYBODY, HIDDEN_GROUP, NO_ENTRIES, UNKNOWN_ENTRIES, ports_called, protocol_called
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
@@ -107,7 +107,22 @@ class SecurityGroupAdmin(ReadOnly, ExplainedAdmin[SecurityGroup], RefreshableAdm
     def explain(self, request: HttpRequest, obj: SecurityGroup) -> dict[str, Any]:
         """Also what uses the group."""
         use = uses_of([obj.pk], request.user).get(obj.pk)
-        return {**super().explain(request, obj), "used_by": use}
+        explained = super().explain(request, obj)
+        return {**explained, "used_by": use, "users": self._users(request, obj, use)} if use else explained
+
+    def _users(self, request: HttpRequest, group: SecurityGroup, use: Use) -> list[tuple[str, int, str]]:
+        """What uses a group: names, numbers, and addresses of the lists, if the user may look at these."""
+
+        def url(listed: Counted, number: int) -> str:
+            may_view = self.admin_site.get_model_admin(listed.model).has_view_permission(request)
+            return listed.url(group) if number and may_view else ""
+
+        users = {
+            "Network ports": (use["network_ports"], Counted(NetworkPort, "security_groups")),
+            "VMs": (use["vms"], Counted(Vm, "security_groups")),
+            "Rules of other groups": (use["firewall_rules"], Counted(FirewallRule, "source_security_group")),
+        }
+        return [(label, number, url(listed, number)) for label, (number, listed) in users.items()]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(reachability_view, model_admin=self))

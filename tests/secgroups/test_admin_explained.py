@@ -209,6 +209,24 @@ class TestUse:
         assert "launch templates" in answer.content.decode()
         assert "<td>No</td>" in answer.content.decode()
 
+    def test_its_numbers_lead_to_the_lists(self, admin_client: Client, cast_: Cast) -> None:
+        users = look(admin_client, cast_.production.web).context["users"]
+        assert [(label, number) for label, number, _ in users] == [
+            ("Network ports", 1),
+            ("VMs", 1),
+            ("Rules of other groups", 1),
+        ]
+        for _, number, url in users:
+            assert admin_client.get(url).context["cl"].result_count == number
+
+    def test_nothing_and_what_the_user_may_not_list_lead_nowhere(
+        self, admin_client: Client, client: Client, staff: User, cast_: Cast
+    ) -> None:
+        assert [url for *_, url in look(admin_client, cast_.staging.web).context["users"]] == ["", "", ""]
+        allow(staff, "view_securitygroup", "view_vm")
+        ports, vms, rules = look(client, cast_.production.web).context["users"]
+        assert (ports[2], bool(vms[2]), rules[2]) == ("", True, "")
+
     def test_the_list_of_groups_can_be_narrowed_to_the_unused(self, admin_client: Client, cast_: Cast) -> None:
         used = {"sg-production-web", "sg-production-db", "sg-production-default", "sg-staging-default"}
         assert listed(admin_client, unused="false") == used

@@ -201,6 +201,7 @@ class TestTheForm:
     def test_two_instances_of_one_name_can_be_told_apart(self, admin_client: Client, company: Company) -> None:
         Vm.objects.update(name="same")
         page = ask(admin_client, **{**company.question, "to": "same"})
+        assert "answer" not in page.context
         [_, (_, choices), *_] = page.context["fields"]
         assert {side for _, _, side in choices} == {
             f"instances/{pk}" for pk in Vm.objects.values_list("pk", flat=True)
