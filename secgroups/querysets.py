@@ -7,10 +7,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Self
 
-from django.db.models import Q
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, Q, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from inventory.db.conditions import Condition
+from inventory.db.expressions import Collected
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
@@ -83,3 +84,13 @@ class FirewallRuleQuerySet(TalliedQuerySet):
         all_ports = Q(host_protocol=None) | Q(host_protocol__in=WITH_PORTS, port=None)
         overlapping = Q(host_protocol__in=WITH_PORTS, port__lte=last, last_port__gte=first)
         return self.alias(last_port=Coalesce("end_port", "port")).filter(all_ports | overlapping)
+
+
+class ExposureQuerySet(TalliedQuerySet):
+    tenant = "security_group__cloud_tenant"
+
+    def described(self) -> Self:
+        """Add the ids of the rules of each exposure, as text."""
+        links = self.model.firewall_rules.through.objects.filter(exposure=OuterRef("pk")).order_by("firewallrule")
+        ids = links.annotate(rule=Cast("firewallrule", TextField())).values("rule")
+        return self.annotate(rule_ids=Collected(ids))

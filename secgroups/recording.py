@@ -11,8 +11,10 @@ from django.db import transaction
 from inventory.drivers.values import Group, Port
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from inventory.reconcile import ids_of
+from secgroups.exposures import settle_exposures
 from secgroups.memberships import replace_memberships
 from secgroups.models import SecurityGroup
+from secgroups.public_ports import record_public_ports
 from secgroups.refresh import group_columns
 
 
@@ -54,6 +56,8 @@ def record_ports(vm: Vm, ports: Sequence[Port], new_groups: Iterable[Group], *, 
         read_on=read_on,
         stamp=True,
     )
+    record_public_ports(rows.values())
+    settle_exposures(vm.provider_id, own=True)
 
 
 def _rows(vm: Vm, ports: Sequence[Port]) -> dict[str, int]:

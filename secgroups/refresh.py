@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Exists, ManyToManyField, OuterRef, Q, QuerySet, Subquery
 
-from inventory.db.bulk import batches
+from inventory.db.bulk import among, batches
 from inventory.drivers import values
 from inventory.drivers.boundary import called
 from inventory.drivers.values import EVERYBODY, Group, Misfit
@@ -20,10 +20,13 @@ from inventory.models import Provider
 from inventory.reconcile import Found
 from inventory.refresh import Refresh
 from inventory.relations import relate
+from secgroups.exposures import settle_exposures
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
 from secgroups.messages import in_left_out
-from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, PublicPort, SecurityGroup
+from secgroups.public_ports import record_public_ports
 from secgroups.rules import with_lost_source
+from secgroups.traffic.addresses import NO_FAMILIES, public_families
 
 
 def bring_in_groups(refresh: Refresh) -> None:
@@ -206,3 +209,26 @@ def bring_in_memberships(refresh: Refresh) -> None:
             written += end_memberships(rows, but=refresh.ports.values(), read_on=refresh.read_on)
     counts = Found(Membership._meta.label, total, written.appeared, written.changed)
     refresh.findings.note("memberships", counts, Counter({counts.label: written.went}))
+
+
+def bring_in_exposures(refresh: Refresh) -> None:
+    """What groups open to the public now. Comes last, because it follows from everything else."""
+    record_public_ports(_ports_that_differ(refresh))
+    settle_exposures(refresh.provider.pk)
+
+
+def _ports_that_differ(refresh: Refresh) -> Iterator[int]:
+    """The ports (primary keys) whose public addresses may differ from what is recorded.
+
+    What decides is their rows, which may be newer than this read, or know what it does not tell.
+    """
+    rows = PublicPort.objects.filter(network_port__provider=refresh.provider)
+    if refresh.scope:
+        rows = rows.filter(network_port__in=among(refresh.ports.values()))
+    recorded: defaultdict[int, frozenset[str]] = defaultdict(frozenset)
+    for port, family in rows.values_list("network_port", "network_protocol"):
+        recorded[port] |= {family}
+    for value in refresh.inventory.ports:
+        port = refresh.ports[value.ref]
+        if public_families(value.ip_addresses, value.public_ip_addresses) != recorded.get(port, NO_FAMILIES):
+            yield port

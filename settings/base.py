@@ -156,6 +156,7 @@ QUEUE_LIMIT = number(env, "QUEUE_LIMIT", default=10_000, least=1)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
+    "exposures": {"task": "secgroups.tasks.settle_exposures", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -205,6 +206,7 @@ REFRESH_PARTS = [
     "secgroups.refresh.bring_in_rules",
     "secgroups.refresh.remove_unnamed_address_lists",
     "secgroups.refresh.bring_in_memberships",
+    "secgroups.refresh.bring_in_exposures",
 ]
 
 # --- Logins and tokens ---
@@ -262,6 +264,7 @@ COLLECTIONS = {
     "security_groups": "secgroups.api.DeletableSecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",
+    "exposures": "secgroups.api.ExposureViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",

@@ -23,6 +23,7 @@ from django.utils import timezone
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
 from inventory.rate_limit import slow_down
 from inventory.services import create_token
+from secgroups.exposures import settle_exposures
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 
 #: Vendors, and the types of providers of theirs in the API.
@@ -77,6 +78,9 @@ def company(owner: User) -> Cast:
             source_ip_range=None if source else "10.0.0.0/8",
             source_security_group=source,
         )
+    for number, text in enumerate(("0.0.0.0/0", "8.8.8.8/32")):
+        public_rule(web, 22 + number, text)
+    settle_exposures(entered.acme.pk)
     for entries in (["10.0.0.0/8"], None):
         address_list(entered.acme, "offices" if entries else "partners", entries)
     for name in ("operators", "readers"):
@@ -116,7 +120,9 @@ def plant(name: str, at: Provider | None = None) -> Planted:
     ssh = rule(web, 22)
     listed = address_list(owner, name, ["10.0.0.0/8"], cloud_tenant=account)
     web.firewall_rules.update(source_security_group=db, source_address_list=listed, description=name)
+    public_rule(db, 443, description=name)
     machine = vm(net, name, groups=[web, db])
+    settle_exposures(owner.pk)
     slow_down(owner, name, None)
     return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get(), listed)
 
@@ -178,6 +184,15 @@ def rule(group: SecurityGroup, port: int) -> FirewallRule:
         end_port=port,
         source_ip_range="10.0.0.0/8",
     )
+
+
+def public_rule(group: SecurityGroup, port: int, text: str = "0.0.0.0/0", **attributes: Any) -> FirewallRule:
+    """A rule that lets the public reach a port."""
+    made = rule(group, port)
+    attributes = {"source_ip_range": text, "ems_ref": f"{made.ems_ref}-{text}", **attributes}
+    FirewallRule.objects.filter(pk=made.pk).update(**attributes)
+    made.refresh_from_db()
+    return made
 
 
 def address_list(provider: Provider, name: str, entries: list[str] | None, **attributes: Any) -> AddressList:

@@ -95,6 +95,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         "instances": ToMany("instances", "provider"),
         "vms": ToMany("vms", "provider"),
         "security_groups": ToMany("security_groups", "provider"),
+        "exposures": ToMany("exposures", "provider"),
     }
     subcollections = {
         "cloud_tenants": Subcollection("inventory.api.CloudTenantViewSet", "provider"),
@@ -102,6 +103,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         "instances": Subcollection("inventory.api.InstanceViewSet", "provider"),
         "vms": Subcollection("inventory.api.VmViewSet", "provider"),
         "security_groups": Subcollection("secgroups.api.ProviderSecurityGroupViewSet", "provider"),
+        "exposures": Subcollection("secgroups.api.ExposureViewSet", "provider"),
     }
 
     def metadata(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inventory.rest.resources import ToOne
+from inventory.rest.resources import ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.models import FirewallRule
@@ -36,4 +36,5 @@ class FirewallRuleViewSet(CollectionViewSet):
         "security_group": ToOne("security_groups", "security_group_id"),
         "source_security_group": ToOne("security_groups", "source_security_group_id"),
         "source_address_list": ToOne("address_lists", "source_address_list_id"),
+        "exposures": ToMany("exposures", "firewall_rules", back="firewall_rules", few=True),
     }

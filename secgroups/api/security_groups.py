@@ -45,6 +45,7 @@ class SecurityGroupViewSet(CollectionViewSet):
         "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),
         "cloud_network": ToOne("cloud_networks", "cloud_network_id"),
         "firewall_rules": ToMany("firewall_rules", "security_group", few=True),
+        "exposures": ToMany("exposures", "security_group", few=True),
         "vms": ToMany("vms", "security_groups"),
         "network_ports": ToMany("network_ports", "security_groups", back="security_groups"),
     }
@@ -52,4 +53,5 @@ class SecurityGroupViewSet(CollectionViewSet):
         "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),
         "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
         "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group", few=True),
+        "exposures": Subcollection("secgroups.api.ExposureViewSet", "security_group", few=True),
     }

@@ -28,6 +28,7 @@ from secgroups.arguments import (
 from secgroups.editing.base import EditHandler, RetryingWriter
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
+from secgroups.exposures import settle_exposures
 from secgroups.messages import cannot
 
 #: The handler of each kind of edit.
@@ -91,6 +92,7 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
 @transaction.atomic
 def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
     recorded = edit.record() if provider.is_kept() else {}
+    settle_exposures(provider.pk, own=True)
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 
 

@@ -1,7 +1,16 @@
 """Who may talk to whom: security groups, their rules, and the ports that have them."""
 
 from secgroups.models.address_list import AddressList
+from secgroups.models.exposure import Exposure, PublicPort, TouchedGroup
 from secgroups.models.firewall_rule import FirewallRule
 from secgroups.models.security_group import Membership, SecurityGroup
 
-__all__ = ["AddressList", "FirewallRule", "Membership", "SecurityGroup"]
+__all__ = [
+    "AddressList",
+    "Exposure",
+    "FirewallRule",
+    "Membership",
+    "PublicPort",
+    "SecurityGroup",
+    "TouchedGroup",
+]

@@ -12,7 +12,9 @@ from django.db import connection, models, transaction
 from inventory.db.bulk import analyze, copy_rows, new_ids
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups import messages
-from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.exposures import settle_exposures
+from secgroups.models import AddressList, Exposure, FirewallRule, Membership, PublicPort, SecurityGroup
+from secgroups.public_ports import record_public_ports
 from secgroups.synthesis import company as made
 from secgroups.synthesis.company import (
     FOUNDED,
@@ -80,14 +82,16 @@ def synthesize(
         )
         providers.append(provider)
         _Writing(cloud, provider.pk).write(progress)
+        settle_exposures(provider.pk)
     return providers
 
 
 def settle() -> None:
     """Update the database's statistics."""
     analyze(
-        Provider, CloudTenant, CloudNetwork, SecurityGroup, AddressList, FirewallRule, Vm, NetworkPort, Membership
-    )
+        Provider, CloudTenant, CloudNetwork, SecurityGroup, AddressList, FirewallRule, Vm, NetworkPort, Membership,
+        PublicPort, Exposure,
+    )  # fmt: skip
 
 
 @dataclass
@@ -131,6 +135,7 @@ class _Writing:
             for group in port.groups
         )
         copy_rows(Membership, _MEMBERSHIP, memberships)
+        record_public_ports(ids)
 
     def _tenant(self, tenant: Tenant) -> tuple[Any, ...]:
         return self.provider, tenant.ref, tenant.name, True, FOUNDED, FOUNDED

@@ -7,7 +7,7 @@ and no range reaches from one into the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -128,3 +128,23 @@ PUBLIC = (networks("0.0.0.0/0", "2000::/3") - _NOT_GLOBAL) | _GLOBAL
 
 def family_of(address: int) -> Family:
     return "IPV6" if address & IPV6 else "IPV4"
+
+
+#: How most private addresses begin. Looking for these is much faster than parsing millions of addresses.
+_PRIVATE = ("10.", "192.168.", "127.", "169.254.", "fd", "fe80:")
+NO_FAMILIES: frozenset[Family] = frozenset()
+
+
+def public_families(addresses: Collection[str], translated: Collection[str] = ()) -> frozenset[Family]:
+    """The families in which one of these addresses of a port is public.
+
+    Those that are `translated` to it from outside are, whatever the network outside is.
+    """
+    if not translated and all(text.startswith(_PRIVATE) for text in addresses):
+        return NO_FAMILIES
+    return frozenset(
+        family_of(first)
+        for text in {*addresses, *translated}
+        for first, _ in readable([text])
+        if text in translated or first in PUBLIC
+    )

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family
 from secgroups.traffic.effective import Line
 from secgroups.traffic.flows import Box, Flows
-from secgroups.traffic.ranges import Range, Ranges
+from secgroups.traffic.ranges import NOTHING, Range, Ranges
 from secgroups.traffic.services import EVERY_SERVICE, Service, services_in, whole_protocol
 
 Breadth = Literal["world", "wide", "narrow"]
@@ -29,6 +29,8 @@ class Exposure:
     service: Service
     addresses: Ranges
     rules: frozenset[int]
+    #: The ranges of the rules that have these addresses. They may have others that are not public.
+    ranges: Ranges = NOTHING
 
     @property
     def breadth(self) -> Breadth:
@@ -43,6 +45,7 @@ class _Opening(NamedTuple):
     services: Range
     addresses: Ranges
     rules: frozenset[int]
+    ranges: Ranges
 
 
 def exposures(lines: Iterable[Line]) -> list[Exposure]:
@@ -51,7 +54,7 @@ def exposures(lines: Iterable[Line]) -> list[Exposure]:
     Lines that are not known are left out.
     """
     openings = [
-        _Opening(services, line.addresses & PUBLIC, line.because_of)
+        _Opening(services, line.addresses & PUBLIC, line.because_of, line.addresses)
         for line in lines
         if line.direction == "inbound" and line.addresses is not None and (services := line.service.range())
     ]
@@ -60,21 +63,32 @@ def exposures(lines: Iterable[Line]) -> list[Exposure]:
 
 def _of_family(family: Family, of_both: Iterable[_Opening]) -> Iterator[Exposure]:
     every = FAMILIES[family]
-    openings = [each._replace(addresses=there) for each in of_both if (there := each.addresses & every)]
+    openings = [
+        each._replace(addresses=there, ranges=each.ranges & every)
+        for each in of_both
+        if (there := each.addresses & every)
+    ]
     everything = [each for each in openings if each.services == EVERY_SERVICE]
     base = Ranges.union(each.addresses for each in everything)
-    rules = _rules(everything, [EVERY_SERVICE])
+    of_base = [*everything]
     narrower = []
     for number, own in _by_protocol(openings):
         concerned = [*everything, *own]
         for service, addresses, parts in _split(whole_protocol(number), own, base):
             if addresses == base:
-                rules |= _rules(concerned, parts)
+                of_base += _opening(own, parts)
             else:
-                narrower.append(Exposure(family, service, addresses, _rules(concerned, parts)))
+                narrower.append(_exposure(family, service, addresses, _opening(concerned, parts)))
     if base:
-        yield Exposure(family, Service(), base, rules)
+        yield _exposure(family, Service(), base, of_base)
     yield from narrower
+
+
+def _exposure(family: Family, service: Service, addresses: Ranges, openings: Collection[_Opening]) -> Exposure:
+    rules = frozenset().union(*(each.rules for each in openings))
+    ranges = Ranges.union(each.ranges for each in openings)
+    public = tuple(each for each in ranges.ranges if next(PUBLIC.within(each), None))
+    return Exposure(family, service, addresses, rules, Ranges(public))
 
 
 def _by_protocol(openings: Iterable[_Opening]) -> list[tuple[int, list[_Opening]]]:
@@ -100,12 +114,10 @@ def _split(
                 yield service, box.addresses, [service.range() or box.services]
 
 
-def _rules(openings: Iterable[_Opening], parts: Collection[Range]) -> frozenset[int]:
-    """The rules that open some of these services."""
-    return frozenset().union(
-        *(
-            each.rules
-            for each in openings
-            if any(each.services[0] <= last and first <= each.services[1] for first, last in parts)
-        )
-    )
+def _opening(openings: Iterable[_Opening], parts: Collection[Range]) -> list[_Opening]:
+    """Those that open some of these services."""
+    return [
+        each
+        for each in openings
+        if any(each.services[0] <= last and first <= each.services[1] for first, last in parts)
+    ]

@@ -99,7 +99,7 @@ def statements_of_a_refresh(cast: Cast, cloud: MemoryCloud, prefix: str, count: 
         cloud.instance_list.append(Instance(f"i-{ref}", "vm", "on", "running"))
         cloud.group_list.append(Group(f"sg-{ref}", "group", shared_with=("t-account",)))
         cloud.rule_list.append(Rule(f"sgr-{ref}", f"sg-{ref}", "inbound", address_list_ref=f"pl-{ref}"))
-        cloud.address_lists.append(AddressList(f"pl-{ref}", "list", entries=("10.0.0.0/8",)))
+        cloud.address_lists.append(AddressList(f"pl-{ref}", "list", entries=("8.8.8.0/24",)))
         groups = (f"sg-{ref}", "sg-staging-web")
         cloud.port_list.append(replace(port, ref=f"eni-{ref}", instance_ref=f"i-{ref}", group_refs=groups))
     found = []
@@ -114,10 +114,11 @@ def test_the_number_of_statements_does_not_grow_with_the_inventory(cast: Cast, c
     few, many = (statements_of_a_refresh(cast, cloud, str(count), count) for count in (1, 60))
     assert few == many
     # The provider twice, seven kinds of rows, peers, shares, associations, the lock of the groups, address lists
-    # without rules, memberships, two savepoints, the outcome.
-    assert many[1] == 18
-    # Keys and rows of five kinds; shares; ports locked, their memberships read and written.
-    assert many[0] == 18 + 2 * 5 + 1 + 3
+    # without rules, memberships, public ports, marks, two savepoints, the outcome.
+    assert many[1] == 20
+    # Keys and rows of five kinds; shares; ports locked, their memberships read and written; exposures: marks twice
+    # and their end, rules, entries, members, public ones, rows and rules read, keys, rows and rules written.
+    assert many[0] == 20 + 2 * 5 + 1 + 3 + 12
 
 
 def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
@@ -357,7 +358,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 13
+    assert len(steps) == STEPS == 14
 
 
 @pytest.mark.parametrize(

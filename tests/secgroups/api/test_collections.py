@@ -15,3 +15,7 @@ class TestAddressLists(CollectionContract):
 
 class TestFirewallRules(CollectionContract):
     collection = "firewall_rules"
+
+
+class TestExposures(CollectionContract):
+    collection = "exposures"

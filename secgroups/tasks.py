@@ -1,0 +1,13 @@
+"""Celery's tasks of this app, see `inventory.tasks`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from secgroups.exposures import settle_leftovers
+
+
+@shared_task
+def settle_exposures() -> None:
+    """Bring exposures up to date that no refresh or change does: after an upgrade, and of disabled providers."""
+    settle_leftovers()
