@@ -103,6 +103,7 @@ def _paths() -> Iterator[tuple[str, str]]:
     for path in settings.REFRESH_PARTS:
         yield "settings.REFRESH_PARTS", path
     yield from _viewset_paths()
+    yield from _filter_paths()
 
 
 def _viewset_paths() -> Iterator[tuple[str, str]]:
@@ -111,6 +112,13 @@ def _viewset_paths() -> Iterator[tuple[str, str]]:
         viewset = None if _problem(path) else import_string(path)
         for subcollection, declared in getattr(viewset, "subcollections", {}).items():
             yield f"The subcollection {subcollection} of {collection}", declared.viewset
+
+
+def _filter_paths() -> Iterator[tuple[str, str]]:
+    for viewset in _viewsets():
+        for name, declared in getattr(viewset, "filters", {}).items():
+            if isinstance(declared, str):
+                yield f"The filter {name} of {viewset.__name__}", declared
 
 
 def _problem(path: str) -> str:

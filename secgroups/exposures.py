@@ -27,11 +27,11 @@ from secgroups.models import (
     SecurityGroup,
     TouchedGroup,
 )
-from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family, cidrs, networks
+from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family, cidrs, is_surely_private, networks
 from secgroups.traffic.effective import Line, OtherSide
 from secgroups.traffic.exposure import Exposure as Split
 from secgroups.traffic.exposure import exposures
-from secgroups.traffic.ranges import Ranges
+from secgroups.traffic.ranges import NOTHING, Ranges
 from secgroups.traffic.services import Service
 from secgroups.traffic.severity import Holder, severity
 from secgroups.traffic.well_known import name_of
@@ -166,11 +166,16 @@ def _networks(*texts: str) -> Ranges | None:
 def _addresses(
     family: Family | None, source_range: str | None, source_list: int | None, entries: Mapping[int, Ranges | None]
 ) -> Ranges | None:
-    """The addresses at the other side of a rule; None if they are not known."""
+    """The addresses at the other side of a rule, without some that are private; None if they are not known."""
     every = FAMILIES[family] if family else EVERYWHERE
-    if source_range is None and source_list is None:
+    if source_list:
+        there = entries.get(source_list)
+    elif source_range is None:
         return every
-    there = entries.get(source_list) if source_list else _networks(str(source_range))
+    elif is_surely_private(source_range):
+        return NOTHING
+    else:
+        there = _networks(source_range)
     return there and there & every
 
 

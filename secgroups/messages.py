@@ -268,6 +268,10 @@ def in_left_out(network: str) -> str:
     return f"is {network}, which was left out"
 
 
+def neither_port_nor_any(value: object) -> str:
+    return f"The value {value} is neither a port nor any."
+
+
 # The admin
 
 HIDDEN_GROUP = "a group that you may not see"

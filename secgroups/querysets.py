@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Self
 
-from django.db.models import OuterRef, Q, TextField
+from django.db.models import Case, OuterRef, Q, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
 from inventory.db.conditions import Condition
@@ -17,7 +17,10 @@ from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
 from inventory.querysets import OwnedQuerySet, TalliedQuerySet
 from inventory.restrictions import User
+from secgroups.traffic.severity import SEVERITIES
 
+#: The order by severity, the worst first.
+BY_SEVERITY = Case(*(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES))).asc()
 #: The columns of `as_values` that are the same for all shares and networks of a group.
 _but_related = itemgetter(slice(-2))
 
@@ -73,11 +76,13 @@ class SecurityGroupQuerySet(TalliedQuerySet):
         return Q(shared=True) | Q(cloud_tenant=vm.cloud_tenant_id) | Q(pk__in=shared)
 
 
-class FirewallRuleQuerySet(TalliedQuerySet):
+class _OfPorts(TalliedQuerySet):
+    """Rows with a protocol and ports, of which null means any."""
+
     tenant = "security_group__cloud_tenant"
 
     def for_ports(self, first: int, last: int) -> Self:
-        """The rules that allow some of these ports, by their range or because they allow all ports.
+        """The rows that have some of these ports, by their range or because they have all ports.
 
         ICMP's type and code are not ports, and protocols like VRRP have none.
         """
@@ -86,9 +91,11 @@ class FirewallRuleQuerySet(TalliedQuerySet):
         return self.alias(last_port=Coalesce("end_port", "port")).filter(all_ports | overlapping)
 
 
-class ExposureQuerySet(TalliedQuerySet):
-    tenant = "security_group__cloud_tenant"
+class FirewallRuleQuerySet(_OfPorts):
+    pass
 
+
+class ExposureQuerySet(_OfPorts):
     def described(self) -> Self:
         """Add the ids of the rules of each exposure, as text."""
         links = self.model.firewall_rules.through.objects.filter(exposure=OuterRef("pk")).order_by("firewallrule")

@@ -48,7 +48,7 @@ TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m i
 #: What is another in each answer.
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 #: Addresses of `costly` attributes, and of questions about reachability.
-TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|used_by)\b|/reachability/\?")
+TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|exposed_services|used_by)\b|/reachability/\?")
 #: The statements that need not ask for the scope, and why.
 EXEMPT = {
     r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '

@@ -73,7 +73,9 @@ class VmViewSet(RefreshMixin):
         "public_ipaddresses": _addresses,
         "mac_addresses": _addresses,
         "effective_rules": Costly("secgroups.api.effective_rules.of_vms"),
+        "exposed_services": Costly("secgroups.api.exposed.of_vms"),
     }
+    filters = {"exposed": "secgroups.api.exposed.ExposedVmFilter"}
     lists = {
         "ipaddresses": TextList("ipaddresses", NetworkPort, "vm"),
         "public_ipaddresses": TextList("public_ipaddresses", NetworkPort, "vm"),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django import forms
 from django.db.models import F
 from django.http import QueryDict
+from django.utils.module_loading import import_string
 from django_filters import filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import FilterSet
@@ -138,10 +139,13 @@ KINDS: Mapping[type[serializers.Field], Kind] = {  # type: ignore[type-arg]
 
 
 def filterset_of(
-    serializer: serializers.Serializer[Any], others: Mapping[str, filters.Filter] = MappingProxyType({})
+    serializer: serializers.Serializer[Any], others: Mapping[str, filters.Filter | str] = MappingProxyType({})
 ) -> type[FilterSet]:
-    """The parameters for a serializer's attributes, and other ones."""
-    declared_filters: dict[str, filters.Filter] = {**others}
+    """The parameters for a serializer's attributes, and other ones: filters, or classes by their dotted paths."""
+    declared_filters: dict[str, filters.Filter] = {
+        name: import_string(other)(label=name) if isinstance(other, str) else other
+        for name, other in others.items()
+    }
     in_form: list[str] = [*others]
     for name, field in {"id": IdField(source="pk"), **serializer.fields}.items():
         kind = next((kind for field_class, kind in KINDS.items() if isinstance(field, field_class)), None)

@@ -52,8 +52,8 @@ class CollectionViewSet(ActionViewSet):
     #: ManageIQ's class names for the resources; None if it uses the model's name.
     classes: ClassVar[Classes | None] = None
     computed: ClassVar[Mapping[str, Computed]] = {}
-    #: The filter parameters besides those of the plain attributes.
-    filters: ClassVar[Mapping[str, Filter]] = {}
+    #: The filter parameters besides those of the plain attributes. A dotted path names a class of the app above.
+    filters: ClassVar[Mapping[str, Filter | str]] = {}
     #: The computed attributes that are lists of texts, for filters.
     lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}

@@ -3,6 +3,7 @@ from __future__ import annotations
 from inventory.rest.resources import Costly, RelatedCount, Subcollection, ToMany, ToOne
 from inventory.rest.serializers import ClassNameField, IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
+from secgroups.api.exposed import ExposedGroupFilter
 from secgroups.api.group_use import UnusedFilter
 from secgroups.models import SecurityGroup
 
@@ -39,7 +40,7 @@ class SecurityGroupViewSet(CollectionViewSet):
         "effective_rules": Costly("secgroups.api.effective_rules.of_groups"),
         "used_by": Costly("secgroups.api.group_use.used_by"),
     }
-    filters = {"unused": UnusedFilter(label="unused")}
+    filters = {"exposed": ExposedGroupFilter(label="exposed"), "unused": UnusedFilter(label="unused")}
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),
         "cloud_tenant": ToOne("cloud_tenants", "cloud_tenant_id"),

@@ -130,9 +130,17 @@ def family_of(address: int) -> Family:
     return "IPV6" if address & IPV6 else "IPV4"
 
 
-#: How most private addresses begin. Looking for these is much faster than parsing millions of addresses.
+#: How most private addresses begin, and CIDRs of these. Looking for them is much faster than parsing millions.
 _PRIVATE = ("10.", "192.168.", "127.", "169.254.", "fd", "fe80:")
+_PRIVATE_RANGE = re.compile(
+    r"(?:10\.[0-9.]+/(?:[89]|[12][0-9]|3[0-2])|192\.168\.[0-9.]+/(?:1[6-9]|2[0-9]|3[0-2]))"
+)
 NO_FAMILIES: frozenset[Family] = frozenset()
+
+
+def is_surely_private(text: str) -> bool:
+    """Whether a CIDR is one of the usual private ones. Others may be private as well."""
+    return _PRIVATE_RANGE.fullmatch(text) is not None
 
 
 def public_families(addresses: Collection[str], translated: Collection[str] = ()) -> frozenset[Family]:

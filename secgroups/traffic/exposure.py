@@ -16,6 +16,7 @@ from secgroups.traffic.services import EVERY_SERVICE, Service, services_in, whol
 Breadth = Literal["world", "wide", "narrow"]
 #: More addresses than these are wide: those of an IPv4 /16 and of an IPv6 /32.
 _NARROW: dict[Family, int] = {"IPV4": 2**16, "IPV6": 2**96}
+_PUBLIC: dict[Family, Ranges] = {family: PUBLIC & every for family, every in FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Exposure:
 
     @property
     def breadth(self) -> Breadth:
-        if PUBLIC & FAMILIES[self.family] <= self.addresses:
+        if _PUBLIC[self.family] <= self.addresses:
             return "world"
         return "wide" if self.addresses.size > _NARROW[self.family] else "narrow"
 

@@ -12,10 +12,12 @@ from secgroups.traffic.addresses import (
     PUBLIC,
     cidrs,
     family_of,
+    is_surely_private,
     network,
     networks,
     number_of_cidrs,
     parse_address,
+    public_families,
     text_of,
 )
 from secgroups.traffic.ranges import Ranges
@@ -97,3 +99,42 @@ def test_public_addresses_are_those_of_the_table(text: str, is_public: bool) -> 
 def test_a_network_is_all_its_addresses() -> None:
     there = ip_network("10.0.0.0/29")
     assert Ranges.of(*(network(str(address)) for address in there)) == networks("10.0.0.0/29")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.0/8", True),
+        ("10.1.2.0/24", True),
+        ("192.168.0.0/16", True),
+        ("10.0.0.0/7", False),
+        ("10.0.0.0/0", False),
+        ("192.168.0.0/15", False),
+        ("100.0.0.0/8", False),
+        ("8.8.8.8/32", False),
+        ("10.of-the-cloud/8", False),
+    ],
+)
+def test_the_usual_private_ranges_are_known_without_parsing(text: str, expected: bool) -> None:
+    assert is_surely_private(text) is expected
+    if expected:
+        assert not networks(text) & PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("addresses", "translated", "families"),
+    [
+        ([], [], set()),
+        (["10.0.0.1", "fd00::1", "fe80::1"], [], set()),
+        (["172.16.0.1"], [], set()),
+        (["8.8.8.8"], [], {"IPV4"}),
+        (["10.0.0.1", "2a00::1"], [], {"IPV6"}),
+        (["10.0.0.1", "172.24.4.9"], ["172.24.4.9"], {"IPV4"}),
+        (["10.0.0.1"], ["52.0.0.1"], {"IPV4"}),
+        (["not an address"], [], set()),
+    ],
+)
+def test_a_port_is_public_by_its_own_addresses_or_by_translated_ones(
+    addresses: list[str], translated: list[str], families: set[str]
+) -> None:
+    assert public_families(addresses, translated) == families
