@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from secgroups.admin.exposures import ExposureAdmin
 from secgroups.admin.groups import AddressListAdmin, FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
 from secgroups.admin.vm import VmAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "AddressListAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
+    "ExposureAdmin",
     "FirewallRuleAdmin",
     "MembershipAdmin",
     "NetworkPortAdmin",

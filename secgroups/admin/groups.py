@@ -20,7 +20,7 @@ from secgroups.admin.explained import REACHABILITY, ExplainedAdmin
 from secgroups.admin.reachability import reachability_view
 from secgroups.analysis.group_use import Use, in_use, uses_of
 from secgroups.messages import ANYBODY, HIDDEN_GROUP, NO_ENTRIES, UNKNOWN_ENTRIES, ports_called, protocol_called
-from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
 #: A search for ports: 22, or 20-25.
@@ -29,11 +29,11 @@ PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?")
 
 class RuleColumns:
     @admin.display(description="protocol", ordering="host_protocol")
-    def protocol(self, rule: FirewallRule) -> str:
+    def protocol(self, rule: FirewallRule | Exposure) -> str:
         return protocol_called(rule.host_protocol, rule.network_protocol)
 
     @admin.display(description="ports", ordering="port")
-    def ports(self, rule: FirewallRule) -> str:
+    def ports(self, rule: FirewallRule | Exposure) -> str:
         return ports_called(rule.host_protocol, rule.port, rule.end_port)
 
     @admin.display(description="other side", ordering="source_ip_range")
@@ -94,7 +94,11 @@ class SecurityGroupAdmin(ReadOnly, ExplainedAdmin[SecurityGroup], RefreshableAdm
     search_fields = ["name", "ems_ref", "description"]
     ordering = ["name"]
     counts = [Counted(Vm, "security_groups"), Counted(FirewallRule, "security_group")]
-    links = [Counted(NetworkPort, "security_groups"), Counted(Membership, "security_group")]
+    links = [
+        Counted(NetworkPort, "security_groups"),
+        Counted(Membership, "security_group"),
+        Counted(Exposure, "security_group"),
+    ]
     fieldsets = [
         (None, {"fields": ["description", ("provider", "cloud_tenant", "cloud_network")]}),
         (
@@ -148,6 +152,7 @@ class FirewallRuleAdmin(RuleColumns, ReadOnly, LinkedAdmin[FirewallRule]):
         ("security_group", LinkFilter),
         ("source_security_group", LinkFilter),
         ("source_address_list", LinkFilter),
+        ("exposures", LinkFilter),
     ]
     search_fields = ["ems_ref", "description", "source_ip_range", "security_group__name", "host_protocol"]
     search_help_text = "Enter a port or a range of ports (20-25) to find the rules that allow it."

@@ -13,9 +13,9 @@ from uuid import uuid4
 from django.core.management.base import BaseCommand, CommandError
 
 from inventory.drivers.file.document import dumped
-from inventory.models import Provider
 from secgroups import messages
 from secgroups.export import exported
+from secgroups.management.named import provider_named
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
     def handle(self, *, provider: str, output: Path | None, **options: Any) -> None:
-        pieces = dumped(exported(_named(provider)))
+        pieces = dumped(exported(provider_named(provider)))
         if output is None:
             for piece in pieces:
                 self.stdout.write(piece.decode(), ending="")
@@ -36,17 +36,6 @@ class Command(BaseCommand):
                 file.writelines(pieces)
         except OSError as error:
             raise CommandError(messages.unwritable(output, error.strerror)) from error
-
-
-def _named(name: str) -> Provider:
-    """The provider with this name, or else with this id."""
-    providers = Provider.objects.connected().defer("credentials")
-    provider: Provider | None = providers.filter(name=name).first()
-    if provider is None and name.isdecimal():
-        provider = providers.filter(pk=int(name)).first()
-    if provider is None:
-        raise CommandError(messages.no_provider(name))
-    return provider
 
 
 @contextmanager
