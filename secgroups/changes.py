@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from inventory.db.statements import CompiledQuery, Param
+from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
 from inventory.faults import seeing_others, unforeseen
@@ -109,14 +110,8 @@ class _Changes:
         earlier, self._begun = self._begun, Plan()
         before = earlier.applied_to(self.cloud.ports)
         self._look_up(_groups_of(before))
-        new_plan = plan(
-            self.vm.name,
-            before,
-            changes,
-            minimum=self.driver.minimum_groups_per_port,
-            confined=self.driver.groups_have_networks,
-            stateless={ref for ref, group in self.groups.items() if group and not group.stateful},
-        ).after(earlier)  # so that nothing of an unfinished attempt stays
+        # The second is so that nothing of an unfinished attempt stays.
+        new_plan = planned(self.vm, self.driver, before, changes, self.groups).after(earlier)
         if not earlier.wanted:  # otherwise "nothing was changed" is only true after the undo
             self.outcomes |= {pk: outcome for pk, outcome in new_plan.outcomes.items() if not outcome.written}
         undone = new_plan.undone(before)
@@ -185,14 +180,7 @@ class _Changes:
             groups = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
         else:
             groups = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
-        if not groups:
-            raise GroupNotFound(messages.not_at_cloud(self.vm.name))
-        if len(groups) > 1:
-            raise GroupNotFound(messages.several_at_cloud([group.ref for group in groups]))
-        if name not in {groups[0].name, ref}:  # without a name in the request, the ref stands in its place
-            message = messages.other_name_at_cloud(ref or "", groups[0].name)
-            raise CloudRefused(message, general=message)
-        return groups[0]
+        return the_one(groups, name, ref, self.vm)
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Record the ports as the cloud has them, and end every task, in one transaction."""
@@ -261,6 +249,36 @@ class _Changes:
         """The name of a group, or its ref if it is unknown."""
         group = self.groups.get(ref)
         return group.name if group else ref
+
+
+def planned(
+    vm: Vm,
+    driver: Driver | type[Driver],
+    ports: Sequence[Port],
+    changes: Sequence[Change],
+    groups: Mapping[str, Group | None],
+) -> Plan:
+    """The plan for these ports of an instance. `groups` has the groups on them by ref."""
+    return plan(
+        vm.name,
+        ports,
+        changes,
+        minimum=driver.minimum_groups_per_port,
+        confined=driver.groups_have_networks,
+        stateless={ref for ref, group in groups.items() if group and not group.stateful},
+    )
+
+
+def the_one(groups: Sequence[Group], name: str, ref: str | None, vm: Vm) -> Group:
+    """The only one of the groups that the cloud found. Raises `GroupNotFound` and `CloudRefused`."""
+    if not groups:
+        raise GroupNotFound(messages.not_at_cloud(vm.name))
+    if len(groups) > 1:
+        raise GroupNotFound(messages.several_at_cloud([group.ref for group in groups]))
+    if name not in {groups[0].name, ref}:  # without a name in the request, the ref stands in its place
+        message = messages.other_name_at_cloud(ref or "", groups[0].name)
+        raise CloudRefused(message, general=message)
+    return groups[0]
 
 
 def _groups_of(ports: Iterable[Port]) -> set[str]:

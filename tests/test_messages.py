@@ -27,6 +27,7 @@ PLACES = (
     "inventory/oidc/messages.py",
     "secgroups/messages.py",
     "secgroups/analysis/messages.py",
+    "secgroups/previews/messages.py",
 )
 #: What may stay where it is, and why.
 EXEMPT = {

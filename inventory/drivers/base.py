@@ -41,6 +41,8 @@ class Driver(ABC):
     default_port: ClassVar[int | None] = None
     #: Minimum number of groups on a port.
     minimum_groups_per_port: ClassVar[int] = 0
+    #: Maximum number of groups on a port, unless the cloud has raised it for an account; None for no limit.
+    groups_per_port: ClassVar[int | None] = None
 
     #: Whether its lists may omit existing instances. If so, `remember` is called before it reads.
     leaves_out_instances: ClassVar[bool] = False

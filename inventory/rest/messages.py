@@ -193,6 +193,10 @@ def different_actions(addressed: str, named: str) -> str:
     return f"The address is of the action {addressed}, but the body names {named}"
 
 
+DRY_RUN = "Only preview it: true from the inventory, cloud from what the cloud has now."
+INVALID_DRY_RUN = "The value of dry_run must be true, false or cloud"
+
+
 def unknown_body_keys(names: Iterable[str]) -> str:
     return f"Unknown key in the body: {_list(names)}"
 

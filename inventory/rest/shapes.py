@@ -29,12 +29,26 @@ ID: Schema = {"type": "string", "pattern": "^[0-9]+$"}
 #: An id in a request.
 ANY_ID: Schema = {"type": ["string", "integer"]}
 NAMES: Schema = {"type": "array", "items": TEXT}
+DRY_RUN: Schema = {
+    "enum": [False, True, "cloud"],
+    "description": "Only preview the action; with `cloud`, from what the cloud has now.",
+}
 
 
 def schema_of(hint: Any) -> Schema:
     """The schema of a type, such as a `TypedDict`."""
-    schema: Schema = resolve_type_hint(hint)  # type: ignore[no-untyped-call]
+    schema: Schema = _with_null(resolve_type_hint(hint))  # type: ignore[no-untyped-call]
     return schema
+
+
+def _with_null(schema: Any) -> Any:
+    """A schema of OpenAPI 3.0 in the words of 3.1, which has no `nullable`."""
+    if isinstance(schema, list):
+        return list(map(_with_null, schema))
+    if not isinstance(schema, dict):
+        return schema
+    converted = {key: _with_null(value) for key, value in schema.items() if key != "nullable"}
+    return any_of([converted, {"type": "null"}]) if schema.get("nullable") is True else converted
 
 
 def closed(properties: dict[str, Schema], *required: str, **extra: Any) -> Schema:
@@ -99,6 +113,18 @@ RESULT = closed(
     "message",
     description="The result of an action on one resource, with its task, if any.",
 )
+
+
+def previewed(preview: Schema) -> Schema:
+    """The result of an action that is only previewed."""
+    return closed(
+        {"success": {"type": "boolean"}, "message": TEXT, "href": HREF, "preview": preview},
+        "success",
+        "message",
+        "preview",
+        description="What the result of an action would be, and what it would do.",
+    )
+
 
 OFFERED = whole({"name": TEXT, "method": TEXT, "href": HREF})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from secgroups.traffic.addresses import network
 from secgroups.traffic.ranges import Range, Ranges
 
 #: The ranges of each group's members by their network.
-_ByNetwork = Mapping[tuple[int, int | None], list[Range]]
+_ByNetwork = dict[tuple[int, int | None], list[Range]]
 
 
 class Members:
@@ -47,8 +47,37 @@ class Members:
             self._sets[key] = Ranges.of(*(part for each in seen for part in self._ranges[each]))
         return self._sets[key]
 
+    def join(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
+        """Let one more port of this network have the group; the addresses are None if they can't be read."""
+        if addresses is None:
+            self._unknown.add(group)
+        else:
+            self._ranges.setdefault((group, network), []).extend(addresses)
+        self._forget(group)
+
+    def leave(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
+        """Let a port of this network no longer have the group."""
+        remaining = self._ranges.get((group, network), [])
+        for each in addresses or ():
+            if each in remaining:
+                remaining.remove(each)
+        if not remaining:
+            self._ranges.pop((group, network), None)
+        self._forget(group)
+
+    def _forget(self, group: int) -> None:
+        self._sets = {key: addresses for key, addresses in self._sets.items() if key[0] != group}
+
     def _is_seen(self, network: int | None, from_network: int | None) -> bool:
         return from_network is None or network == from_network or (network, from_network) in self._peers
+
+
+def ranges_of(own_addresses: Iterable[str], address_pairs: Iterable[str]) -> list[Range] | None:
+    """The addresses that a member sends from; None if the cloud told something else than addresses."""
+    try:
+        return list(map(network, chain(own_addresses, address_pairs)))
+    except ValueError:
+        return None
 
 
 def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
@@ -64,10 +93,11 @@ def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
         "security_group", "network_port__cloud_network", *(f"network_port__{column}" for column in columns)
     ):
         own = (address for address in addresses if address not in public)
-        try:
-            ranges[group, network_pk].extend(map(network, chain(own, pairs)))
-        except ValueError:
+        readable = ranges_of(own, pairs)
+        if readable is None:
             unreadable.add(group)
+        else:
+            ranges[group, network_pk].extend(readable)
     return dict(ranges), unreadable
 
 

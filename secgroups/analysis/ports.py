@@ -60,8 +60,14 @@ class PortRow:
             for group in self.groups:
                 yield from rulebook.lines(group, ports, self.network)
         else:
-            for direction in DIRECTIONS:
-                yield Line(direction, None, Service(), OtherSide(), EVERYWHERE, ports, reason=NO_PORT_SECURITY)
+            yield from open_lines(self.pk)
+
+
+def open_lines(port: int) -> Iterator[Line]:
+    """What a port without port security lets through."""
+    for direction in DIRECTIONS:
+        ports = frozenset({port})
+        yield Line(direction, None, Service(), OtherSide(), EVERYWHERE, ports, reason=NO_PORT_SECURITY)
 
 
 def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[PortRow]:

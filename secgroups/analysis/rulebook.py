@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from secgroups.analysis.networks import peers_of
 from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import EVERYWHERE, FAMILIES, Family, networks
 from secgroups.traffic.effective import Direction, Line, OtherSide
-from secgroups.traffic.ranges import Ranges
+from secgroups.traffic.ranges import Range, Ranges
 from secgroups.traffic.services import Service
 
 DIRECTIONS: tuple[Direction, ...] = ("inbound", "outbound")
@@ -50,6 +50,10 @@ class _Rule:
     source_list: int | None
 
 
+#: Whom a rule names, and their addresses; None if these are not known.
+_KnownSide = tuple[OtherSide, Ranges | None]
+
+
 class TooMuch(Exception):
     """There are more ports or rules than the caller wants to read."""
 
@@ -78,31 +82,61 @@ class Rulebook:
         self._entries = _entries({rule.source_list for rule in rules if rule.source_list}, viewer)
         self._members = Members(sources & self.names.keys(), self._peers, viewer)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
-        self._other_sides: dict[tuple[object, ...], tuple[OtherSide, Ranges | None]] = {}
-        self._rules: dict[int, list[_Rule]] = defaultdict(list)
+        #: By the group at the other side, if any.
+        self._other_sides: defaultdict[int | None, dict[tuple[object, ...], _KnownSide]] = defaultdict(dict)
+        self._rules: defaultdict[int, list[_Rule]] = defaultdict(list)
+        #: The rules of these groups that name a group, by that.
+        self._naming: defaultdict[int, list[_Rule]] = defaultdict(list)
         for rule in rules:
             self._rules[rule.group].append(rule)
+            if rule.source_group:
+                self._naming[rule.source_group].append(rule)
 
     def lines(self, group: int, ports: frozenset[int], network: int | None) -> Iterator[Line]:
         """What a group lets through on these ports (ids).
 
         `network` is that of the ports if the cloud confines groups to networks, otherwise None.
         """
-        if group not in self.names or not self._shows_rules:
+        if not self.shows(group):
             yield from unknown_lines(ports)
             return
         for rule in self._rules[group]:
-            key = rule.network_protocol, rule.source_range, rule.source_group, rule.source_list, network
-            if key not in self._other_sides:
-                self._other_sides[key] = self._other_side(rule, network)
-            other_side, addresses = self._other_sides[key]
-            because_of = frozenset({rule.pk})
-            yield Line(
-                rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of
-            )
+            yield self._line(rule, ports, network)
 
-    def _other_side(self, rule: _Rule, network: int | None) -> tuple[OtherSide, Ranges | None]:
-        """Whom a rule names, and their addresses; None if these are not known."""
+    def shows(self, group: int) -> bool:
+        """Whether the user may see what a group lets through."""
+        return group in self.names and self._shows_rules
+
+    def lines_naming(
+        self, source: int, groups: Collection[int], ports: frozenset[int], network: int | None
+    ) -> Iterator[Line]:
+        """Those lines of some groups on these ports whose other side is the group `source`."""
+        if self._shows_rules:
+            rules = (rule for rule in self._naming[source] if rule.group in groups and rule.group in self.names)
+            yield from (self._line(rule, ports, network) for rule in rules)
+
+    def join(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
+        """Count one more port of this network among the members of a group."""
+        if group in self._naming:
+            self._members.join(group, network, addresses)
+            self._other_sides.pop(group, None)
+
+    def leave(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
+        """Don't count a port of this network among the members of a group any more."""
+        if group in self._naming:
+            self._members.leave(group, network, addresses)
+            self._other_sides.pop(group, None)
+
+    def _line(self, rule: _Rule, ports: frozenset[int], network: int | None) -> Line:
+        known = self._other_sides[rule.source_group]
+        key = rule.network_protocol, rule.source_range, rule.source_list, network
+        if key not in known:
+            known[key] = self._other_side(rule, network)
+        other_side, addresses = known[key]
+        because_of = frozenset({rule.pk})
+        return Line(rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of)
+
+    def _other_side(self, rule: _Rule, network: int | None) -> _KnownSide:
         family = FAMILIES[rule.network_protocol] if rule.network_protocol else EVERYWHERE
         if rule.source_group:
             if rule.source_group not in self.names:
@@ -129,10 +163,10 @@ class Rulebook:
         return network in networks_of_group or any((other, network) in self._peers for other in networks_of_group)
 
 
-def unknown_lines(ports: frozenset[int] = frozenset()) -> Iterator[Line]:
-    """What a group or a port lets through that the user may not see."""
+def unknown_lines(ports: frozenset[int] = frozenset(), hidden: int = 0) -> Iterator[Line]:
+    """What a group or a port lets through that the user may not see; `hidden` tells several apart."""
     for direction in DIRECTIONS:
-        yield Line(direction, None, Service(), OtherSide(source_name=OUTSIDE), None, ports)
+        yield Line(direction, None, Service(), OtherSide(source_name=OUTSIDE, hidden=hidden), None, ports)
 
 
 def _rules(groups: Collection[int], viewer: Viewer, at_most: int | None) -> Iterator[_Rule]:

@@ -19,8 +19,10 @@ from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
+from secgroups.api.previews import PreviewOfChange, PreviewResults
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
+from secgroups.previews import preview_changes
 from secgroups.services import GroupReference, Refused, request_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
@@ -47,12 +49,24 @@ def _form() -> GroupInput:
 class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
 
-    @action(detail=False, methods=["post"], permission=MAY_CHANGE, serializer_class=GroupInput)
+    @action(
+        detail=False,
+        methods=["post"],
+        permission=MAY_CHANGE,
+        serializer_class=GroupInput,
+        previews=PreviewOfChange,
+    )
     def add(self, request: Request, **kwargs: Any) -> Response:
         """Add security groups to the instance."""
         return self._change("add")
 
-    @action(detail=False, methods=["post"], permission=MAY_CHANGE, serializer_class=GroupInput)
+    @action(
+        detail=False,
+        methods=["post"],
+        permission=MAY_CHANGE,
+        serializer_class=GroupInput,
+        previews=PreviewOfChange,
+    )
     def remove(self, request: Request, **kwargs: Any) -> Response:
         """Remove security groups from the instance."""
         return self._change("remove")
@@ -67,6 +81,13 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
             return Refused(messages.cannot(action, change, message_of(error)))
 
         def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
+            if self.dry_run:
+                cloud = self.dry_run == "cloud"
+                previews = preview_changes(
+                    vm=vm, action=action, references=groups, viewer=self.reader, ask_cloud=cloud
+                )
+                results = PreviewResults(previews, self.hrefs)
+                return [results.answer(preview, href) for preview in previews.changes]
             answers = request_changes(vm=vm, action=action, references=groups, user=self.user)
             return [self.result_of(answer, href) for answer in answers]
 

@@ -1,7 +1,7 @@
 """The services of this app, called by the API and the admin."""
 
 from secgroups.services.answers import Accepted, Refused
-from secgroups.services.changes import GroupReference, request_changes
+from secgroups.services.changes import GroupReference, decide_changes, request_changes
 from secgroups.services.edits import (
     Edit,
     group_creation,
@@ -18,6 +18,7 @@ __all__ = [
     "Edit",
     "GroupReference",
     "Refused",
+    "decide_changes",
     "group_creation",
     "group_deletion",
     "group_edit",

@@ -52,15 +52,22 @@ def request_changes(
     References that are already refused stay refused. An unknown name is accepted, because the inventory may be
     behind the cloud. The task asks the cloud.
     """
-    accepted = [reference for reference in references if isinstance(reference, GroupReference)]
-    decided = iter(_decide(vm, action, accepted, user))
-    decisions = [reference if isinstance(reference, Refused) else next(decided) for reference in references]
+    decisions = decide_changes(vm=vm, action=action, references=references, user=user)
     specs = [decision for decision in decisions if isinstance(decision, TaskSpec)]
     tasks = iter(queue_work(f"vms/{vm.pk}", specs, user=user, provider=vm.provider, vm=vm)) if specs else iter(())
     return [
         Accepted(decision.message, next(tasks)) if isinstance(decision, TaskSpec) else decision
         for decision in decisions
     ]
+
+
+def decide_changes(
+    *, vm: Vm, action: Action, references: Sequence[GroupReference | Refused], user: User
+) -> list[TaskSpec | Refused]:
+    """The task for each of these changes, or why it is refused. Queues nothing."""
+    accepted = [reference for reference in references if isinstance(reference, GroupReference)]
+    decided = iter(_decide(vm, action, accepted, user))
+    return [reference if isinstance(reference, Refused) else next(decided) for reference in references]
 
 
 def _decide(vm: Vm, action: Action, references: Sequence[GroupReference], user: User) -> list[TaskSpec | Refused]:

@@ -50,6 +50,15 @@ class Line:
     def key(self) -> tuple[object, ...]:
         return self.direction, self.network_protocol, self.service, self.other_side, self.reason
 
+    def because(self, *others: Line) -> Line:
+        """This line, with the rules of others as well."""
+        return replace(self, because_of=self.because_of.union(*(other.because_of for other in others)))
+
+    def joined(self, *others: Line) -> Line:
+        """This line, with the ports and the rules of others of the same key."""
+        ports = self.network_ports.union(*(other.network_ports for other in others))
+        return replace(self.because(*others), network_ports=ports)
+
     @property
     def possible_addresses(self) -> Ranges:
         """The addresses of the other side; all that they could be if they are not known."""
@@ -76,15 +85,7 @@ def _joined(lines: Iterable[Line]) -> Iterator[Line]:
     for line in lines:
         alike[line.key].append(line)
     for first, *others in alike.values():
-        yield (
-            first
-            if not others
-            else replace(
-                first,
-                network_ports=first.network_ports.union(*(line.network_ports for line in others)),
-                because_of=first.because_of.union(*(line.because_of for line in others)),
-            )
-        )
+        yield first.joined(*others) if others else first
 
 
 class _Kept:
@@ -119,8 +120,7 @@ class _Kept:
         for others in self._by_service.values():
             for line in others.lines():
                 contained = self._contained.get(line, ())
-                rules = line.because_of.union(*(other.because_of for other in contained))
-                yield replace(line, because_of=rules) if contained else line
+                yield line.because(*contained) if contained else line
 
 
 class _OfService:
@@ -155,6 +155,12 @@ class _OfService:
         index = bisect_right(self._firsts, addresses.ranges[0][0]) if addresses else len(self._firsts)
         yield from takewhile(lambda other: _has(other, line, addresses), reversed(self._single[:index]))
         yield from (other for other in self._others if _has(other, line, addresses))
+
+
+def contains(line: Line, other: Line) -> bool:
+    """Whether a line of the same ports lets through all that another one could."""
+    same = line.service == other.service or _is_within(other.service.range(), line.service.range())
+    return same and line.direction == other.direction and _has(line, other, other.possible_addresses)
 
 
 def _has(line: Line, other: Line, addresses: Ranges) -> bool:

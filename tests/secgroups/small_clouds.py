@@ -187,5 +187,5 @@ def driver_of(client: Any, cloud: Stack | Account) -> Any:
 
 def provider_of(cloud: Stack | Account, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """A provider whose driver asks this cloud."""
-    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter=None: driver_of(cloud, cloud))
+    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter=None, **_: driver_of(cloud, cloud))
     return actors.provider("cloud", vendor=actors.AMAZON if isinstance(cloud, Account) else actors.OPENSTACK)

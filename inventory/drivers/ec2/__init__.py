@@ -52,6 +52,7 @@ class Ec2Driver(Driver):
     supports_group_edits: ClassVar[bool] = False
     groups_have_networks: ClassVar[bool] = True
     minimum_groups_per_port: ClassVar[int] = 1
+    groups_per_port: ClassVar[int | None] = 5
     users_not_considered: ClassVar[tuple[str, ...]] = ("launch templates", "rules of other accounts")
     not_considered: ClassVar[tuple[str, ...]] = (
         "gateways",

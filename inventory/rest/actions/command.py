@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from django.conf import settings
 from django.http import QueryDict
+from rest_framework.fields import BooleanField
 
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
@@ -19,17 +20,23 @@ Answer = dict[str, Any]
 DEFAULT = "create"
 #: The action of a PUT or PATCH.
 EDIT = "edit"
+#: Whether an action is only previewed, from the inventory or, with `cloud`, from what the cloud has now.
+DryRun = bool | Literal["cloud"]
 #: The keys of a body that keeps its resources apart from the action.
-ENVELOPE = ("action", "resource", "resources")
+ENVELOPE = ("action", "dry_run", "resource", "resources")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An action and its resources. `many` says that the body had a list of them."""
+    """An action and its resources. `many` says that the body had a list of them.
+
+    `dry_run` is None if the body does not have it.
+    """
 
     action: str
     resources: tuple[dict[str, Any], ...]
     many: bool
+    dry_run: DryRun | None = None
 
     @classmethod
     def parse(cls, data: object, action: str | None = None) -> Self:
@@ -45,18 +52,31 @@ class Command:
             raise BadInput(messages.different_actions(str(action), name))
         if "resource" in data and "resources" in data:
             raise BadInput(messages.RESOURCE_AND_RESOURCES)
+        dry_run = _dry_run(data)
         if not {"resource", "resources"} & data.keys():
-            return cls(name, (_rest(data),), many=False)
+            return cls(name, (_rest(data),), many=False, dry_run=dry_run)
         if unknown := sorted(data.keys() - set(ENVELOPE)):
             raise BadInput(messages.unknown_body_keys(unknown))
         if "resources" in data:
-            return cls(name, _listed(data["resources"]), many=True)
-        return cls(name, (_object(data["resource"]),), many=False)
+            return cls(name, _listed(data["resources"]), many=True, dry_run=dry_run)
+        return cls(name, (_object(data["resource"]),), many=False, dry_run=dry_run)
 
 
 def _rest(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The body without the action, which is the resource."""
-    return without(data, "action", *(["csrfmiddlewaretoken"] if isinstance(data, QueryDict) else []))
+    """The body without the action and what is beside it, which is the resource."""
+    return without(data, "action", "dry_run", *(["csrfmiddlewaretoken"] if isinstance(data, QueryDict) else []))
+
+
+def _dry_run(data: Mapping[str, Any]) -> DryRun | None:
+    if "dry_run" not in data or (isinstance(data, QueryDict) and not data["dry_run"]):
+        return None
+    value = data["dry_run"]
+    if value == "cloud":
+        return "cloud"
+    for meaning, values in ((True, BooleanField.TRUE_VALUES), (False, BooleanField.FALSE_VALUES)):
+        if isinstance(value, str | int) and value in values:
+            return meaning
+    raise BadInput(messages.INVALID_DRY_RUN)
 
 
 def _listed(resources: object) -> tuple[dict[str, Any], ...]:
@@ -75,17 +95,17 @@ def _object(resource: object) -> dict[str, Any]:
     return resource
 
 
-def edited_attributes(data: object) -> dict[str, Any]:
-    """The attributes in the body of a PUT or PATCH: an object, the body of an `edit`, or a list of changes."""
+def edit_command(data: object) -> Command:
+    """The command in the body of a PUT or PATCH: attributes, the body of an `edit`, or a list of changes."""
     if not isinstance(data, list):
         command = Command.parse(data if isinstance(data, QueryDict) else _object(data), EDIT)
         if command.many:
             raise BadInput(messages.ONE_IN_PATCH)
-        return command.resources[0]
+        return command
     changes = [_edit(_object(change)) for change in data]
     if len(edited := dict(changes)) < len(changes):
         raise BadInput(messages.REPEATED_CHANGE)
-    return edited
+    return Command(EDIT, (edited,), many=False)
 
 
 def _edit(change: dict[str, Any]) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from inventory.faults import seeing_others
 from inventory.rest import messages
-from inventory.rest.actions.command import DEFAULT, Answer, Command, edited_attributes, result
+from inventory.rest.actions.command import DEFAULT, Answer, Command, DryRun, edit_command, result
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, ids_in
 from inventory.rest.http.conditional import IF_MATCH
@@ -37,7 +37,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     An action with `detail=False` is for the whole collection. An action with `detail=True` is for one resource, or
     for each resource that a POST to the collection names. `permission` is the Django permission that an action
-    requires. `serializer_class` declares its input.
+    requires. `serializer_class` declares its input. `previews` is the type of its previews, if it takes `dry_run`.
     """
 
     collection: ClassVar[str]
@@ -92,7 +92,7 @@ class ActionViewSet(ViewSetMixin, ApiView):
                 return Command("delete", ({},), many=False)
             raise BadInput(messages.NO_BODY)
         if request.method in {"PUT", "PATCH"}:
-            return Command("edit", (edited_attributes(request.data),), many=False)
+            return edit_command(request.data)
         command = Command.parse(request.data, self._addressed)
         if self.detail and len(command.resources) > 1:
             raise BadInput(messages.ONE_AT_ADDRESS)
@@ -141,7 +141,14 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def may_write(self) -> bool:
         """Whether this request may write to the database."""
-        return self.requested_action is None or bool(self.requested_action.kwargs.get("writes", True))
+        return self.requested_action is None or (
+            bool(self.requested_action.kwargs.get("writes", True)) and not self.dry_run
+        )
+
+    @property
+    def dry_run(self) -> DryRun:
+        """Whether the action is only previewed."""
+        return getattr(self._command, "dry_run", None) or False
 
     def require_parent(self) -> None:
         """Raise 404 if the address is below a resource that the caller may not see."""
@@ -158,12 +165,16 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if self.requested_action is None:
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
             raise BadInput(messages.unsupported_action(name, f"{self.collection} {kind}"))
+        if self.command.dry_run is not None and not self.requested_action.kwargs.get("previews"):
+            raise BadInput(messages.unknown_body_keys(["dry_run"]))
         run: Callable[[], Response] = partial(getattr(self, self.requested_action.__name__), request, **kwargs)
         if IF_MATCH not in request.META:
             return run()
         with transaction.atomic():
             self.require_unchanged()
-            return run()
+            if not self.dry_run:
+                return run()
+        return run()  # it writes nothing, and may wait for a cloud
 
     def require_unchanged(self) -> None:
         """Raise 412 if the resource no longer matches `If-Match`. Locks it for the rest of the transaction."""
@@ -287,4 +298,5 @@ class DeleteMixin(ActionViewSet):
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         answer = self.act(request, **kwargs)
-        return Response(status=204) if answer.status_code == HTTPStatus.OK else answer
+        is_done = answer.status_code == HTTPStatus.OK and not self.dry_run
+        return Response(status=204) if is_done else answer

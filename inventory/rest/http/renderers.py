@@ -10,7 +10,9 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix
 from rest_framework import renderers
 from rest_framework.request import Request
-from rest_framework.serializers import ListField
+from rest_framework.serializers import ChoiceField, ListField, Serializer
+
+from inventory.rest import messages
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
 
@@ -36,6 +38,13 @@ class JSONRenderer(renderers.BaseRenderer):
         if data is None:
             return b""
         return dumped(data, orjson.OPT_INDENT_2 if (renderer_context or {}).get("indent") else 0)
+
+
+class DryRunField(ChoiceField):
+    """Whether a form only previews its action."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=["true", "cloud"], allow_blank=True, required=False, help_text=messages.DRY_RUN)
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
@@ -82,9 +91,11 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     def _form(self, action: Any) -> str:
         """The fields of an action's input that a form can have."""
         serializer_class = action.kwargs.get("serializer_class")
-        if serializer_class is None:
+        if serializer_class is None and "previews" not in action.kwargs:
             return ""
-        serializer = serializer_class()
+        serializer: Serializer[Any] = (serializer_class or Serializer)()
+        if "previews" in action.kwargs:
+            serializer.fields["dry_run"] = DryRunField()
         for name in [name for name, field in serializer.fields.items() if isinstance(field, ListField)]:
             del serializer.fields[name]
         return str(self.render_form_for_serializer(serializer))

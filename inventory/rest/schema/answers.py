@@ -24,6 +24,7 @@ from inventory.rest.shapes import (
     any_of,
     closed,
     listed,
+    previewed,
     schema_of,
 )
 
@@ -63,6 +64,11 @@ class Resources:
     @property
     def result(self) -> Schema:
         return self.component("ActionResult", lambda: RESULT)
+
+    def previewed(self, kind: Any) -> Schema:
+        """The result of an action that was only previewed, whose previews are of this type."""
+        preview = self.component(kind.__name__, lambda: schema_of(kind))
+        return self.component(f"{kind.__name__}Result", lambda: previewed(preview))
 
     @property
     def available_actions(self) -> Schema:

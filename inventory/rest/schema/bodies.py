@@ -11,7 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from inventory.rest.actions.command import DEFAULT, EDIT
 from inventory.rest.serializers import EmptyInput
-from inventory.rest.shapes import ANY_ID, TEXT, Schema, any_of, closed, listed
+from inventory.rest.shapes import ANY_ID, DRY_RUN, TEXT, Schema, any_of, closed, listed
 
 #: The keys that name a resource; any other is a text.
 _NAMES: dict[str, Schema] = {"id": ANY_ID, "href": TEXT | {"format": "uri-reference"}}
@@ -65,12 +65,15 @@ class Input:
         return schema | {"additionalProperties": False}
 
 
-def bodies_of(shape: Input, resource: Schema, names: list[str] | None, *, many: bool) -> list[Schema]:
+def bodies_of(
+    shape: Input, resource: Schema, names: list[str] | None, *, many: bool, previews: bool = False
+) -> list[Schema]:
     """The possible bodies of an action: a resource, resources, or the attributes of one beside the action.
 
-    `resource` refers to the schema of `shape`. `names` are the action's names, unless it is in the URL.
+    `resource` refers to the schema of `shape`. `names` are the action's names, unless it is in the URL. `previews`
+    says that it takes `dry_run`.
     """
-    action: dict[str, Schema] = {}
+    action: dict[str, Schema] = {"dry_run": DRY_RUN} if previews else {}
     if names:
         action["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
     required = [] if names in (None, [DEFAULT]) else ["action"]

@@ -160,7 +160,8 @@ class Inspector(AutoSchema):
         if self.method in {"PUT", "PATCH"}:
             return edits_of(shape, resource) + ([changes_of(shape)] if self.method == "PATCH" else [])
         action_names = [action.url_path, *action.kwargs.get("aliases", ())] if self.action == "act" else None
-        return bodies_of(shape, resource, action_names, many=not self.view.detail)
+        previews = "previews" in action.kwargs
+        return bodies_of(shape, resource, action_names, many=not self.view.detail, previews=previews)
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
         schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
@@ -196,11 +197,17 @@ class Inspector(AutoSchema):
             if action.kwargs.get("shows")
         ]
         if not self.view.detail or len(answers) < len(self.actions):
-            answers.append(self.resources.result)
+            answers += self._results
         if self.view.detail:
             return any_of(answers)
         name = f"{self.viewset.resource_type.label}Results" if len(answers) > 1 else "ActionResults"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))
+
+    @property
+    def _results(self) -> list[Schema]:
+        """The results of these actions, done or previewed."""
+        kinds = dict.fromkeys(kind for action in self.actions if (kind := action.kwargs.get("previews")))
+        return [self.resources.result, *map(self.resources.previewed, kinds)]
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         bodies: Schema = super()._get_response_bodies(direction)
@@ -215,9 +222,11 @@ class Inspector(AutoSchema):
     @property
     def _refused(self) -> Schema:
         """The refusal of a single resource, in the same form as success."""
+        results = self._results
         if self.view.detail:
-            return self.resources.result
-        return self.resources.component("ActionResults", lambda: _envelope(self.resources.result))
+            return any_of(results)
+        name = "ActionResults" if len(results) == 1 else f"{self.viewset.resource_type.label}Refusals"
+        return self.resources.component(name, lambda: _envelope(any_of(results)))
 
     def _refusals(self) -> list[HTTPStatus]:
         statuses = [HTTPStatus.BAD_REQUEST]

@@ -63,7 +63,32 @@ def test_no_action_overlooks_what_it_does_not_understand(
     assert many.status_code == HTTPStatus.OK
     assert "nmae" in many.json()["results"][0]["message"]
     assert refused(post(url, {"resource": first, **TYPO})) == "Unknown key in the body: nmae"
-    assert refused(post(url, {"resources": [first], "dry_run": True})) == "Unknown key in the body: dry_run"
+    assert refused(post(url, {"resources": [first], "filter": []})) == "Unknown key in the body: filter"
+    assert Task.objects.count() == before
+
+
+NOT_PREVIEWED = [
+    (collection, action.url_path)
+    for collection in settings.COLLECTIONS
+    for action in viewset_of(collection).declared_actions()
+    if "previews" not in action.kwargs
+]
+
+
+@pytest.mark.parametrize(("collection", "action"), NOT_PREVIEWED)
+def test_an_action_that_has_no_preview_is_not_done_for_one(
+    admin_client: Client, collection: str, action: str
+) -> None:
+    before = Task.objects.count()
+    first = admin_client.get(f"/api/{collection}").json()["resources"][0]
+    for body in ({"resources": [first]}, {"resource": first}, first):
+        for dry_run in (True, False, "cloud"):
+            answer = admin_client.post(
+                f"/api/{collection}",
+                {"action": action, "dry_run": dry_run, **body},
+                content_type="application/json",
+            )
+            assert refused(answer) == "Unknown key in the body: dry_run"
     assert Task.objects.count() == before
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
-from inventory.rest.actions.command import Command, edited_attributes
+from inventory.rest.actions.command import Command, edit_command
 from inventory.rest.errors import BadInput
 from secgroups.api.provider_security_groups import GroupEditInput
 from secgroups.models import SecurityGroup
@@ -62,7 +62,10 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
         ({"resource": "web"}, "must be a JSON object"),
         ({"resource": None}, "must be a JSON object"),
         ({"resource": {}, "resources": [{}]}, "not both"),
-        ({"resource": {}, "force": True, "dry_run": True}, "Unknown key in the body: dry_run, force"),
+        ({"resource": {}, "force": True, "filter": True}, "Unknown key in the body: filter, force"),
+        ({"resource": {}, "dry_run": None}, "dry_run must be true, false or cloud"),
+        ({"name": "web", "dry_run": "yes, please"}, "dry_run must be true, false or cloud"),
+        ({"name": "web", "dry_run": [True]}, "dry_run must be true, false or cloud"),
         ({"resources": [{}], "filter": []}, "Unknown key in the body: filter"),
         ({"resources": [{}] * 1001}, "Too many resources specified: at most 1000"),
     ],
@@ -78,7 +81,7 @@ def test_a_thousand_resources_are_not_too_many() -> None:
 
 def test_a_patch_changes_and_removes_what_its_paths_name() -> None:
     changes = [{"action": "edit", "path": "/name", "value": "aws"}, {"action": "remove", "path": "url"}]
-    assert edited_attributes(changes) == {"name": "aws", "url": None}
+    assert edit_command(changes).resources[0] == {"name": "aws", "url": None}
 
 
 @pytest.mark.parametrize(
@@ -98,14 +101,14 @@ def test_a_patch_changes_and_removes_what_its_paths_name() -> None:
 )
 def test_what_is_wrong_with_a_patch_is_said(change: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        edited_attributes([change])
+        edit_command([change])
 
 
 @pytest.mark.parametrize("attributes", [{"name": "aws"}, {}])
 def test_an_edit_by_its_method_may_be_written_as_one_by_its_name(attributes: dict[str, Any]) -> None:
     for body in (attributes, {"action": "edit", **attributes}, {"resource": attributes}):
-        assert edited_attributes(body) == attributes
-    assert edited_attributes({"action": "edit", "resource": attributes}) == attributes
+        assert edit_command(body).resources[0] == attributes
+    assert edit_command({"action": "edit", "resource": attributes}).resources[0] == attributes
 
 
 @pytest.mark.parametrize(
@@ -120,12 +123,12 @@ def test_an_edit_by_its_method_may_be_written_as_one_by_its_name(attributes: dic
 )
 def test_an_edit_that_is_written_as_something_else_is_refused(body: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        edited_attributes(body)
+        edit_command(body)
 
 
 def test_a_patch_changes_an_attribute_once() -> None:
     with pytest.raises(BadInput, match="an attribute only once"):
-        edited_attributes([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
+        edit_command([{"action": "edit", "path": path, "value": 1} for path in ("name", "/name")])
 
 
 @pytest.mark.usefixtures("company")
