@@ -24,6 +24,7 @@ class GroupsInMemory(Driver):
     port_list: list[Port]
 
     groups_have_networks = True
+    rules_of_new_groups = (Rule("", "", "outbound", "IPV4", source_ip_range="0.0.0.0/0"),)
     #: Whether a network has a name once, as on EC2 and not on OpenStack.
     unique_names = True
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
+from inventory.drivers import messages
 from inventory.drivers.rate_limit import UNLIMITED, RateLimiter
 from inventory.drivers.values import Check, Connection, Group, Instance, Inventory, Port, Rule, Scope
 
@@ -43,6 +44,15 @@ class Driver(ABC):
     minimum_groups_per_port: ClassVar[int] = 0
     #: Maximum number of groups on a port, unless the cloud has raised it for an account; None for no limit.
     groups_per_port: ClassVar[int | None] = None
+    #: The same of a group's rules of one direction and family.
+    rules_per_group: ClassVar[int | None] = None
+    #: The rules that the cloud usually gives a new group.
+    rules_of_new_groups: ClassVar[tuple[Rule, ...]] = ()
+    #: What the cloud says of a name that another group in the same network has; None if it takes it.
+    name_taken: ClassVar[str | None] = None
+    #: What the cloud says of deleting and of renaming a group that is called `default`; None if it takes it.
+    default_is_kept: ClassVar[str | None] = None
+    default_keeps_name: ClassVar[str | None] = None
 
     #: Whether its lists may omit existing instances. If so, `remember` is called before it reads.
     leaves_out_instances: ClassVar[bool] = False
@@ -132,6 +142,16 @@ class Driver(ABC):
     @abstractmethod
     def delete_group(self, ref: str) -> str | None:
         """Delete a group with its rules. Raises `CloudRefused` if it is in use, `GroupNotFound` if it is gone."""
+
+    @staticmethod
+    def users(ports: Sequence[Port], groups: Collection[str]) -> str:
+        """What `delete_group` says of a group that these ports have, and rules of these groups (refs) name."""
+        return messages.users({port.ref: port.instance_ref for port in ports}, groups)
+
+    @staticmethod
+    def stored_rule(rule: Rule) -> Rule:
+        """A new rule as the cloud will store it, without asking. Raises `CloudRefused` if it can't be sent."""
+        return rule
 
     @abstractmethod
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:

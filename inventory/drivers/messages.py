@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+
+# Groups
+
+IN_USE = "The security group is in use."
+
+
+def in_use(users: str) -> str:
+    return f"{IN_USE} {users}".strip()
+
+
+def users(ports: Mapping[str, str | None], groups: Collection[str]) -> str:
+    """What uses a group: ports of instances (refs), and rules of these groups."""
+    sentences = []
+    if ports:
+        attached = (f"{port} of {instance or 'no instance'}" for port, instance in ports.items())
+        sentences.append(f"It is attached to the ports: {', '.join(attached)}.")
+    if groups:
+        sentences.append(f"Rules of these groups refer to it: {', '.join(sorted(groups))}.")
+    return " ".join(sentences)
+
 
 # Connections
 

@@ -37,7 +37,7 @@ _GROUP_COLUMNS = ("pk", "name", "stateful", "cloud_network", "associated_network
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class RuleRow:
     """A row of a rule. `source_range` may be a name of the cloud; `source_group` and `source_list` are ids."""
 
     pk: int
@@ -61,14 +61,21 @@ class TooMuch(Exception):
 class Rulebook:
     """The rules of some groups (ids). `names` has the names of these groups and of those at the other sides.
 
-    `stateless` are those of them that let no replies through by themselves.
+    `planned` rules don't exist yet. `stateless` are those of the groups that let no replies through by themselves.
 
     What the user may not see is unknown: a group without a name here lets through what nobody knows.
     Raises `TooMuch` if there are more than `at_most` rules.
     """
 
-    def __init__(self, groups: Collection[int], viewer: Viewer, at_most: int | None = None) -> None:
-        rules = list(_rules(groups, viewer, at_most))
+    def __init__(
+        self,
+        groups: Collection[int],
+        viewer: Viewer,
+        planned: Collection[RuleRow] = (),
+        at_most: int | None = None,
+    ) -> None:
+        existing = list(_rules(groups, viewer, at_most))
+        rules = [*existing, *planned]
         self.group_of = {rule.pk: rule.group for rule in rules}
         sources = {rule.source_group for rule in rules if rule.source_group}
         visible = viewer.visible(get_resource_type("security_groups"))
@@ -84,10 +91,10 @@ class Rulebook:
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
         #: By the group at the other side, if any.
         self._other_sides: defaultdict[int | None, dict[tuple[object, ...], _KnownSide]] = defaultdict(dict)
-        self._rules: defaultdict[int, list[_Rule]] = defaultdict(list)
+        self._rules: defaultdict[int, list[RuleRow]] = defaultdict(list)
         #: The rules of these groups that name a group, by that.
-        self._naming: defaultdict[int, list[_Rule]] = defaultdict(list)
-        for rule in rules:
+        self._naming: defaultdict[int, list[RuleRow]] = defaultdict(list)
+        for rule in existing:
             self._rules[rule.group].append(rule)
             if rule.source_group:
                 self._naming[rule.source_group].append(rule)
@@ -101,7 +108,7 @@ class Rulebook:
             yield from unknown_lines(ports)
             return
         for rule in self._rules[group]:
-            yield self._line(rule, ports, network)
+            yield self.line(rule, ports, network)
 
     def shows(self, group: int) -> bool:
         """Whether the user may see what a group lets through."""
@@ -113,7 +120,17 @@ class Rulebook:
         """Those lines of some groups on these ports whose other side is the group `source`."""
         if self._shows_rules:
             rules = (rule for rule in self._naming[source] if rule.group in groups and rule.group in self.names)
-            yield from (self._line(rule, ports, network) for rule in rules)
+            yield from (self.line(rule, ports, network) for rule in rules)
+
+    def line(self, rule: RuleRow, ports: frozenset[int], network: int | None) -> Line:
+        """What one rule lets through on these ports."""
+        known = self._other_sides[rule.source_group]
+        key = rule.network_protocol, rule.source_range, rule.source_list, network
+        if key not in known:
+            known[key] = self._other_side(rule, network)
+        other_side, addresses = known[key]
+        because_of = frozenset({rule.pk})
+        return Line(rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of)
 
     def join(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
         """Count one more port of this network among the members of a group."""
@@ -127,16 +144,7 @@ class Rulebook:
             self._members.leave(group, network, addresses)
             self._other_sides.pop(group, None)
 
-    def _line(self, rule: _Rule, ports: frozenset[int], network: int | None) -> Line:
-        known = self._other_sides[rule.source_group]
-        key = rule.network_protocol, rule.source_range, rule.source_list, network
-        if key not in known:
-            known[key] = self._other_side(rule, network)
-        other_side, addresses = known[key]
-        because_of = frozenset({rule.pk})
-        return Line(rule.direction, rule.network_protocol, rule.service, other_side, addresses, ports, because_of)
-
-    def _other_side(self, rule: _Rule, network: int | None) -> _KnownSide:
+    def _other_side(self, rule: RuleRow, network: int | None) -> _KnownSide:
         family = FAMILIES[rule.network_protocol] if rule.network_protocol else EVERYWHERE
         if rule.source_group:
             if rule.source_group not in self.names:
@@ -169,11 +177,11 @@ def unknown_lines(ports: frozenset[int] = frozenset(), hidden: int = 0) -> Itera
         yield Line(direction, None, Service(), OtherSide(source_name=OUTSIDE, hidden=hidden), None, ports)
 
 
-def _rules(groups: Collection[int], viewer: Viewer, at_most: int | None) -> Iterator[_Rule]:
+def _rules(groups: Collection[int], viewer: Viewer, at_most: int | None) -> Iterator[RuleRow]:
     visible = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
     rows = visible.order_by("pk").values_list(*_COLUMNS)
     for pk, group, direction, family, protocol, port, end_port, *source in _up_to(rows, at_most):
-        yield _Rule(pk, group, direction, family, Service(protocol, port, end_port), *source)
+        yield RuleRow(pk, group, direction, family, Service(protocol, port, end_port), *source)
 
 
 def _up_to(rows: QuerySet[Any, Any], at_most: int | None) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -16,7 +16,9 @@ from inventory.rest.hrefs import id_in, ids_in
 from inventory.rest.resources import get_resource_type
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
+from secgroups.api.previews import PreviewResults
 from secgroups.messages import Verb, cannot
+from secgroups.previews import Previews, preview_edits
 from secgroups.services import Accepted, Edit, Refused, request_edits
 
 
@@ -52,10 +54,22 @@ class EditingViewSet(CollectionViewSet):
             return Refused(cannot(verb, about, message_of(error))), href_of(row)
 
         def finish(decided: list[tuple[Edit | Refused, str | None]]) -> list[Answer]:
+            if self.dry_run:
+                return self.previews(
+                    preview_edits(
+                        [edit for edit, _ in decided], viewer=self.reader, ask_cloud=self.dry_run == "cloud"
+                    ),
+                    [href for _, href in decided],
+                )
             answers = request_edits([edit for edit, _ in decided], user=self.user)
             return [self.result_of(answer, href) for answer, (_, href) in zip(answers, decided, strict=True)]
 
         return self.answer(act, refuse=refuse, finish=finish)
+
+    def previews(self, previews: Previews, hrefs: Sequence[str | None]) -> list[Answer]:
+        """The results with these previews, of resources with these addresses."""
+        results = PreviewResults(previews, self.hrefs)
+        return [results.answer(*each) for each in zip(previews.changes, hrefs, strict=True)]
 
     def result_of(self, answer: Accepted | Refused, href: str | None) -> Answer:
         """Turn a service's answer into the result of an action on the resource with this address."""

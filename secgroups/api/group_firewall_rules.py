@@ -17,6 +17,7 @@ from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet
 from secgroups.api.firewall_rules import FirewallRuleViewSet
+from secgroups.api.previews import PreviewOfChange
 from secgroups.models import FirewallRule
 from secgroups.services import Edit, Refused, rule_creation, rule_deletion
 
@@ -121,12 +122,24 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
         .defer("provider__credentials")
     )
 
-    @action(detail=False, methods=["post"], permission="secgroups.add_firewallrule", serializer_class=NewRuleInput)
+    @action(
+        detail=False,
+        methods=["post"],
+        permission="secgroups.add_firewallrule",
+        serializer_class=NewRuleInput,
+        previews=PreviewOfChange,
+    )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a firewall rule on the cloud."""
         return self.edits("create", KIND, self._creation, lambda _: self._address)
 
-    @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_firewallrule")
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="delete",
+        permission="secgroups.delete_firewallrule",
+        previews=PreviewOfChange,
+    )
     def delete_rule(self, request: Request, **kwargs: Any) -> Response:
         """Delete the firewall rule on the cloud."""
         return self.edits("delete", KIND, lambda rule, _: rule_deletion(rule), lambda rule: rule and self._address)

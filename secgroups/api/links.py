@@ -18,10 +18,10 @@ class NamedLink(Link):
 
 
 class Reason(TypedDict):
-    """A rule, and the group that has it."""
+    """A rule, and the group that has it. In a preview, a rule that does not exist yet is null."""
 
     security_group: NamedLink
-    firewall_rule: Link
+    firewall_rule: Link | None
 
 
 class Links:
@@ -40,4 +40,5 @@ class Links:
         return {"href": self._hrefs.resource("firewall_rules", pk), "id": str(pk)}
 
     def reason(self, rule: int) -> Reason:
-        return {"security_group": self.group(self._rulebook.group_of[rule]), "firewall_rule": self.rule(rule)}
+        existing = self.rule(rule) if rule > 0 else None
+        return {"security_group": self.group(self._rulebook.group_of[rule]), "firewall_rule": existing}

@@ -14,6 +14,7 @@ from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet, ReferenceInput
+from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.models import SecurityGroup
 from secgroups.services import Edit, Refused, group_creation, group_deletion, group_edit
@@ -44,7 +45,13 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
 
     queryset = SecurityGroup.objects.connected().select_related("provider").defer("provider__credentials")
 
-    @action(detail=True, methods=["post"], url_path="delete", permission="secgroups.delete_securitygroup")
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="delete",
+        permission="secgroups.delete_securitygroup",
+        previews=PreviewOfChange,
+    )
     def delete_group(self, request: Request, **kwargs: Any) -> Response:
         """Delete the security group on the cloud."""
         return self.edits("delete", KIND, lambda group, _: group_deletion(group), self._address)
@@ -61,6 +68,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         methods=["post"],
         permission="secgroups.add_securitygroup",
         serializer_class=NewGroupInput,
+        previews=PreviewOfChange,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a security group on the cloud."""
@@ -73,6 +81,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         url_path="edit",
         permission="secgroups.change_securitygroup",
         serializer_class=GroupEditInput,
+        previews=PreviewOfChange,
     )
     def edit_group(self, request: Request, **kwargs: Any) -> Response:
         """Change the name or description, if the cloud supports it."""

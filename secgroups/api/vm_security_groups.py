@@ -19,7 +19,7 @@ from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
-from secgroups.api.previews import PreviewOfChange, PreviewResults
+from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
 from secgroups.previews import preview_changes
@@ -86,8 +86,7 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
                 previews = preview_changes(
                     vm=vm, action=action, references=groups, viewer=self.reader, ask_cloud=cloud
                 )
-                results = PreviewResults(previews, self.hrefs)
-                return [results.answer(preview, href) for preview in previews.changes]
+                return self.previews(previews, [href] * len(groups))
             answers = request_changes(vm=vm, action=action, references=groups, user=self.user)
             return [self.result_of(answer, href) for answer in answers]
 

@@ -1,6 +1,7 @@
 """What changes would do, before anything is queued or written."""
 
+from secgroups.previews.edits import preview_edits
 from secgroups.previews.memberships import preview_changes
 from secgroups.previews.values import PortPreview, Preview, Previews, Warned
 
-__all__ = ["PortPreview", "Preview", "Previews", "Warned", "preview_changes"]
+__all__ = ["PortPreview", "Preview", "Previews", "Warned", "preview_changes", "preview_edits"]

@@ -13,6 +13,19 @@ NOT_ASKED = "The inventory does not have this security group. Only the cloud kno
 NOT_IN_INVENTORY = "The cloud has ports or security groups that the inventory does not have yet."
 NO_ANSWER = "The cloud did not answer. A task would ask again."
 TOO_MANY = "Too many previews are waiting for clouds at the moment. Try again later, or without `cloud`."
+USUAL_RULES = "The cloud chooses the rules of a new group. These are the usual ones."
+PLACE_NOT_KNOWN = "The cloud chooses the network, in which the name may be taken. `cloud` asks it."
+
+
+def no_group(ref: str) -> str:
+    return f"There is no security group {ref}."
+
+
+def too_many_rules(limit: int) -> str:
+    return (
+        f"The security group would have more than {limit} rules of this direction and family. The cloud refuses "
+        "that unless the account's limit was raised."
+    )
 
 
 def open_to_world(services: Iterable[str]) -> str:

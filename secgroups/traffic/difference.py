@@ -67,6 +67,11 @@ class Openings:
                 return False
         return True
 
+    def lets(self, direction: Direction) -> bool:
+        """Whether anything may pass in this direction, on any port."""
+        known = any(cover for (way, _), cover in self._known.items() if way == direction)
+        return known or any(lines for (way, *_), lines in self._unknown.items() if way == direction)
+
     def _alike(self, line: Line, port: int) -> Iterator[Line]:
         for same in (line.service, line.other_side):
             yield from self._unknown.get((line.direction, port, same), ())
@@ -78,6 +83,9 @@ class _Cover:
     def __init__(self) -> None:
         self._starts = [EVERY_SERVICE[0]]
         self._addresses = [NOTHING]
+
+    def __bool__(self) -> bool:
+        return any(self._addresses)
 
     def has(self, services: Range, addresses: Ranges) -> bool:
         first, last = services

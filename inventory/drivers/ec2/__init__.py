@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inventory.drivers.base import Driver
-from inventory.drivers.ec2 import parsers, payloads
+from inventory.drivers.ec2 import parsers, payloads, words
 from inventory.drivers.exceptions import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
 from inventory.drivers.side_by_side import side_by_side
 from inventory.drivers.values import (
@@ -53,6 +53,12 @@ class Ec2Driver(Driver):
     groups_have_networks: ClassVar[bool] = True
     minimum_groups_per_port: ClassVar[int] = 1
     groups_per_port: ClassVar[int | None] = 5
+    rules_per_group: ClassVar[int | None] = 60
+    rules_of_new_groups: ClassVar[tuple[Rule, ...]] = (
+        Rule("", "", "outbound", "IPV4", source_ip_range="0.0.0.0/0"),
+    )
+    name_taken: ClassVar[str | None] = words.NAME_TAKEN
+    default_is_kept: ClassVar[str | None] = words.DEFAULT_IS_KEPT
     users_not_considered: ClassVar[tuple[str, ...]] = ("launch templates", "rules of other accounts")
     not_considered: ClassVar[tuple[str, ...]] = (
         "gateways",
@@ -208,6 +214,14 @@ class Ec2Driver(Driver):
             users = self._users(ref)
             raise error.reworded(InUse, lambda text: f"{text} {users}".strip()) from error
 
+    @staticmethod
+    def users(ports: Sequence[Port], groups: Collection[str]) -> str:
+        return words.users(sorted(port.ref for port in ports), sorted(groups))
+
+    @staticmethod
+    def stored_rule(rule: Rule) -> Rule:
+        return parsers.rule(payloads.stored(rule), {rule.source_group_ref or ""})
+
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         listing = self._client.read(
             "describe_security_group_rules", "SecurityGroupRules", {"group-id": [group_ref]}
@@ -324,16 +338,11 @@ class Ec2Driver(Driver):
     def _users(self, ref: str) -> str:
         """A sentence with what prevents the deletion of a group: interfaces, and rules of other groups."""
         try:
-            interfaces = sorted(port.ref for port in self._ports({"group-id": [ref]}))
+            interfaces = self._ports({"group-id": [ref]})
             referrers = (self._groups({name: [ref]}) for name in NAMING)
-            rules = sorted({group.ref for groups in referrers for group in groups} - {ref})
+            return self.users(interfaces, {group.ref for groups in referrers for group in groups} - {ref})
         except CloudError:
             return ""
-        users = [
-            ("It is attached to the network interfaces", interfaces),
-            ("Rules of these groups refer to it", rules),
-        ]
-        return " ".join(f"{label}: {', '.join(refs)}." for label, refs in users if refs)
 
 
 def _chunks(refs: Collection[str]) -> Iterator[list[str]]:

@@ -24,6 +24,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from inventory.drivers.answers import MALFORMED
+from inventory.drivers.ec2 import words
 from inventory.drivers.exceptions import (
     AlreadyThere,
     CloudError,
@@ -39,7 +40,7 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import NO_ANSWER, NOT_DONE, about_the_network, about_tls
+from inventory.drivers.messages import IN_USE, NO_ANSWER, NOT_DONE, about_the_network, about_tls
 
 
 class WouldWork(CloudRefused):
@@ -103,10 +104,10 @@ _BY_CODE: dict[str, Meaning] = {
         CloudRefused,
         "The network interface would have more security groups than the account's limit (5 unless it was raised).",
     ),
-    "InvalidGroup.Duplicate": (AlreadyThere, "The VPC already has a security group with this name."),
+    "InvalidGroup.Duplicate": (AlreadyThere, words.NAME_TAKEN),
     "InvalidGroup.Reserved": (CloudRefused, "This name is reserved for a VPC's default security group."),
-    "DependencyViolation": (InUse, "The security group is in use."),
-    "CannotDelete": (CloudRefused, "A VPC's default security group can't be deleted."),
+    "DependencyViolation": (InUse, IN_USE),
+    "CannotDelete": (CloudRefused, words.DEFAULT_IS_KEPT),
     "SecurityGroupLimitExceeded": (
         CloudRefused,
         "The account has reached its limit of security groups. Delete some, or have the quota raised.",

@@ -13,12 +13,33 @@ from inventory.drivers.values import Direction, Rule
 #: Directions in the names of EC2's actions.
 WAYS: dict[Direction, Literal["ingress", "egress"]] = {"inbound": "ingress", "outbound": "egress"}
 ALL_PORTS = (0, 65535)
+#: The keys of an entry of `IpPermissions` that have its sources.
+SOURCES = ("UserIdGroupPairs", "PrefixListIds", "Ipv6Ranges", "IpRanges")
 
 
 def permission(rule: Rule) -> dict[str, Any]:
     """An entry of `IpPermissions` for a rule. With a source group it applies to IPv4 and IPv6."""
     description = {"Description": rule.description} if rule.description else {}
     return {"IpProtocol": _protocol(rule.host_protocol), **_ports(rule), **_source(rule, description)}
+
+
+def stored(rule: Rule) -> dict[str, Any]:
+    """A rule as EC2 lists it once it exists, but for its id. Raises `CloudRefused` if it can't be sent."""
+    entry = permission(rule)
+    sources = {key: value for kind in SOURCES for source in entry.get(kind, ()) for key, value in source.items()}
+    return {
+        "SecurityGroupRuleId": "",
+        "GroupId": rule.group_ref,
+        "IsEgress": rule.direction == "outbound",
+        "IpProtocol": entry["IpProtocol"],
+        "FromPort": entry["FromPort"],
+        "ToPort": entry["ToPort"],
+        "CidrIpv4": sources.get("CidrIp"),
+        "CidrIpv6": sources.get("CidrIpv6"),
+        "PrefixListId": sources.get("PrefixListId"),
+        "ReferencedGroupInfo": {"GroupId": sources.get("GroupId")},
+        "Description": rule.description,
+    }
 
 
 def _protocol(name: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import fitted
 from inventory.drivers.exceptions import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
-from inventory.drivers.openstack import parsers, payloads
+from inventory.drivers.openstack import parsers, payloads, words
 from inventory.drivers.openstack.view import View
 from inventory.drivers.side_by_side import side_by_side
 from inventory.drivers.values import (
@@ -52,6 +52,12 @@ class OpenStackDriver(Driver):
         "interface": False,
     }
     rules_end_with_their_source: ClassVar[bool] = True
+    rules_of_new_groups: ClassVar[tuple[Rule, ...]] = (
+        Rule("", "", "outbound", "IPV4", source_ip_range="0.0.0.0/0"),
+        Rule("", "", "outbound", "IPV6", source_ip_range="::/0"),
+    )
+    default_is_kept: ClassVar[str | None] = words.DEFAULT_IS_KEPT
+    default_keeps_name: ClassVar[str | None] = words.DEFAULT_KEEPS_NAME
     not_considered: ClassVar[tuple[str, ...]] = ("firewall-as-a-service", "host firewalls", "routers")
     default_port: ClassVar[int | None] = 5000
     leaves_out_instances: ClassVar[bool] = True
@@ -204,6 +210,10 @@ class OpenStackDriver(Driver):
             users = self._users(ref)
             raise error.reworded(InUse, lambda text: f"{text} {users}".strip()) from error
 
+    @staticmethod
+    def stored_rule(rule: Rule) -> Rule:
+        return parsers.rule({"id": "", **payloads.rule(rule, None)["security_group_rule"]})
+
     def rules_of(self, group_ref: str) -> tuple[Rule, ...]:
         return self._rules(security_group_id=group_ref)
 
@@ -347,11 +357,9 @@ class OpenStackDriver(Driver):
     def _users(self, group_ref: str) -> str:
         """A sentence with the ports that prevent the deletion of a group, if there are any."""
         try:
-            ports = self._ports_with(group_ref)
+            return self.users(self._ports_with(group_ref), ())
         except CloudError:
-            ports = ()
-        listing = ", ".join(f"{port.ref} of {port.instance_ref or 'no instance'}" for port in ports)
-        return f"It is attached to the ports: {listing}." if listing else ""
+            return ""
 
 
 def _chunks(refs: Iterable[str]) -> Iterator[list[str]]:

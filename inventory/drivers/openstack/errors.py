@@ -31,7 +31,8 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import FOREIGN, NO_ANSWER, NOT_DONE, about_the_network, about_tls
+from inventory.drivers.messages import FOREIGN, IN_USE, NO_ANSWER, NOT_DONE, about_the_network, about_tls
+from inventory.drivers.openstack import words
 
 Meaning = tuple[type[CloudError], str]
 
@@ -40,13 +41,10 @@ _BY_TYPE: Mapping[str, Meaning] = {
     "SecurityGroupRuleNotFound": (RuleNotFound, "The security group has no such rule."),
     "AddressGroupNotFound": (CloudRefused, "The list of addresses no longer exists."),
     "SecurityGroupRuleExists": (AlreadyThere, "The security group already has this rule."),
-    "SecurityGroupInUse": (InUse, "The security group is in use."),
+    "SecurityGroupInUse": (InUse, IN_USE),
     "SecurityGroupConflict": (CloudRefused, "A port can't have both stateful and stateless security groups."),
-    "SecurityGroupCannotRemoveDefault": (
-        CloudRefused,
-        "A project's default security group can't be deleted.",
-    ),
-    "SecurityGroupCannotUpdateDefault": (CloudRefused, "The default security group can't be renamed."),
+    "SecurityGroupCannotRemoveDefault": (CloudRefused, words.DEFAULT_IS_KEPT),
+    "SecurityGroupCannotUpdateDefault": (CloudRefused, words.DEFAULT_KEEPS_NAME),
     "PortSecurityAndIPRequiredForSecurityGroups": (CloudRefused, "Port security is disabled on the port."),
     "PortNotFound": (CloudRefused, "The port no longer exists."),
     "OverQuota": (

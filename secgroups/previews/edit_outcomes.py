@@ -1,0 +1,155 @@
+"""The outcomes of edits of groups and rules, as their tasks would find them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import asdict
+
+from inventory.drivers.base import Driver
+from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudRefused, GroupNotFound, InUse
+from inventory.drivers.messages import in_use
+from inventory.drivers.values import Group, Rule
+from inventory.messages import provider_disabled
+from secgroups import messages as texts
+from secgroups.analysis.group_use import DEFAULT
+from secgroups.arguments import (
+    EditArguments,
+    GroupCreation,
+    GroupDeletion,
+    GroupEdit,
+    RuleCreation,
+    RuleDeletion,
+)
+from secgroups.editing.rules import means_the_same
+from secgroups.previews import messages
+from secgroups.previews.asking import shown
+from secgroups.previews.sites import Site
+from secgroups.previews.values import Status, Warned
+
+
+@dataclass(frozen=True, slots=True)
+class EditOutcome:
+    """What an edit's task would end with, and what it would create or delete at the cloud."""
+
+    status: Status
+    message: str
+    #: As the cloud stores it.
+    new_rule: Rule | None = None
+    new_group: Group | None = None
+    #: The refs of the rule or the group.
+    deleted_rule: str | None = None
+    deleted_group: str | None = None
+    warnings: tuple[Warned, ...] = ()
+
+
+def foresee(arguments: EditArguments, site: Site, user: Any) -> EditOutcome:
+    """The outcome of one edit, after those that were foreseen before."""
+    try:
+        if not site.provider.enabled:
+            raise CloudError(provider_disabled(site.provider.name))
+        return _foreseen(arguments, site)
+    except CloudError as error:
+        reason = shown(error, site.provider, user)
+        message = texts.cannot(arguments.verb, arguments.subject, reason)
+        warned = () if error.permanent else (Warned("unknown", messages.NO_ANSWER),)
+        return EditOutcome("Error", message, warnings=warned)
+
+
+def _foreseen(arguments: EditArguments, site: Site) -> EditOutcome:
+    """Raises `CloudError` if the cloud would refuse it."""
+    match arguments:
+        case RuleCreation():
+            return _rule_creation(arguments, site)
+        case RuleDeletion():
+            return _rule_deletion(arguments, site)
+        case GroupCreation():
+            return _group_creation(arguments, site)
+        case GroupDeletion():
+            return _group_deletion(arguments, site)
+        case GroupEdit():
+            return _group_edit(arguments, site)
+    raise TypeError(arguments)
+
+
+def _done(arguments: EditArguments, **effect: Any) -> EditOutcome:
+    return EditOutcome("Ok", texts.done(arguments.verb, arguments.subject), **effect)
+
+
+def _noop(arguments: EditArguments, state: str) -> EditOutcome:
+    return EditOutcome("Ok", texts.is_noop(arguments.subject, state))
+
+
+def _rule_creation(arguments: RuleCreation, site: Site) -> EditOutcome:
+    requested = Rule(**{"ref": "", **asdict(arguments.rule)})
+    stored = _driver(site).stored_rule(requested)
+    group = requested.group_ref
+    if not site.has(group):
+        raise GroupNotFound(messages.no_group(group))
+    rules = site.rules(group)
+    if any(means_the_same(existing, requested) for existing in rules):
+        return _noop(arguments, texts.ALREADY_EXISTS)
+    rules.append(stored)
+    return _done(arguments, new_rule=stored, warnings=_about_number(rules, stored, _driver(site).rules_per_group))
+
+
+def _about_number(rules: list[Rule], new: Rule, most: int | None) -> tuple[Warned, ...]:
+    """Warn of too many rules of one direction and family. A rule without a family counts for both."""
+    families = (None, new.network_protocol) if new.network_protocol else ("IPV4", "IPV6", None)
+    alike = [rule for rule in rules if rule.direction == new.direction and rule.network_protocol in families]
+    return (Warned("limit", messages.too_many_rules(most)),) if most and len(alike) > most else ()
+
+
+def _rule_deletion(arguments: RuleDeletion, site: Site) -> EditOutcome:
+    rules, ref = site.rules(arguments.rule.group_ref), arguments.rule.ref
+    remaining = [rule for rule in rules if rule.ref != ref]
+    if len(remaining) == len(rules):
+        return _noop(arguments, texts.ALREADY_GONE)
+    rules[:] = remaining
+    return _done(arguments, deleted_rule=ref)
+
+
+def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
+    group = Group(ref="", **asdict(arguments.group))
+    if site.driver:
+        group = site.driver.placed(group)
+    name_taken = _driver(site).name_taken
+    if name_taken and site.namesakes(group):
+        raise AlreadyThere(name_taken)
+    site.create(group)
+    warned = [Warned("unknown", messages.USUAL_RULES)]
+    if name_taken and not group.network_ref:
+        warned.append(Warned("unknown", messages.PLACE_NOT_KNOWN))
+    return _done(arguments, new_group=group, warnings=tuple(warned))
+
+
+def _group_edit(arguments: GroupEdit, site: Site) -> EditOutcome:
+    ref = arguments.group.ems_ref
+    if not site.has(ref):
+        raise GroupNotFound(messages.no_group(ref))
+    refusal = _driver(site).default_keeps_name
+    if refusal and arguments.group.name == DEFAULT and arguments.attributes.name is not None:
+        raise CloudRefused(refusal, general=refusal)
+    return _done(arguments)
+
+
+def _group_deletion(arguments: GroupDeletion, site: Site) -> EditOutcome:
+    ref, driver = arguments.group.ems_ref, _driver(site)
+    if not site.has(ref):
+        return _noop(arguments, texts.ALREADY_GONE)
+    if driver.default_is_kept and arguments.group.name == DEFAULT:
+        raise CloudRefused(driver.default_is_kept, general=driver.default_is_kept)
+    is_named = not driver.rules_end_with_their_source and bool(site.referrers(ref))
+    if is_named or site.is_attached(ref):
+        referrers = site.visible_referrers(ref) if is_named else set()
+        raise InUse(in_use(driver.users(site.ports(ref), referrers)))
+    site.delete(ref)
+    return _done(arguments, deleted_group=ref)
+
+
+def _driver(site: Site) -> type[Driver]:
+    driver = site.provider.driver_class
+    if driver is None:
+        raise LookupError("an edit without a driver is refused before")
+    return driver

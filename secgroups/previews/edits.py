@@ -1,0 +1,134 @@
+"""Previews of edits of groups and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from inventory.drivers.base import Driver
+from inventory.drivers.values import Rule
+from inventory.models import Provider
+from inventory.rest.resources import Viewer
+from secgroups.analysis.rulebook import RuleRow
+from secgroups.arguments import GroupCreation, RuleCreation, RuleDeletion
+from secgroups.previews.asking import asking
+from secgroups.previews.edit_outcomes import EditOutcome, foresee
+from secgroups.previews.group_rules import GroupRules, RuleStep
+from secgroups.previews.sites import Site
+from secgroups.previews.values import LineEffect, Preview, Previews
+from secgroups.previews.warnings import about_lines
+from secgroups.services import Edit, Refused
+from secgroups.traffic.addresses import networks
+from secgroups.traffic.difference import Openings
+from secgroups.traffic.effective import Line, OtherSide
+from secgroups.traffic.services import Service
+
+_NOTHING = LineEffect((), (), about_lines((), (), Openings()))
+
+
+def preview_edits(decisions: Sequence[Edit | Refused], *, viewer: Viewer, ask_cloud: bool = False) -> Previews:
+    """What `request_edits` would answer, and what its tasks would do, each after those before it.
+
+    `ask_cloud` asks the clouds for what they have now. Don't call that inside a transaction.
+    """
+    edits = {key: decision for key, decision in enumerate(decisions) if isinstance(decision, Edit)}
+    foreseen: dict[int, tuple[Site, EditOutcome]] = {}
+    for provider in dict.fromkeys(edit.provider for edit in edits.values()):
+        keys = [key for key, edit in edits.items() if edit.provider == provider]
+        own: dict[int, Any] = {key: edits[key].spec.arguments for key in keys}
+        with _driver_of(provider, ask_cloud) as driver:
+            site = Site(provider, {*map(_group_of, own.values())}, {*map(_name_of, own.values())}, viewer, driver)
+            foreseen |= {key: (site, foresee(arguments, site, viewer.user)) for key, arguments in own.items()}
+    steps = {key: step for key, edit in edits.items() if (step := _step(key, edit.spec.context, foreseen[key][1]))}
+    rules = GroupRules(steps, viewer)
+    previews = [
+        Preview.refused(decision.message, None)
+        if isinstance(decision, Refused)
+        else _preview(decision, *foreseen[key], rules.effects.get(key))
+        for key, decision in enumerate(decisions)
+    ]
+    return Previews(previews, rules.rulebook)
+
+
+@contextmanager
+def _driver_of(provider: Provider, ask_cloud: bool) -> Iterator[Driver | None]:
+    if ask_cloud and provider.enabled:
+        with asking(provider) as driver:
+            yield driver
+    else:
+        yield None
+
+
+def _preview(edit: Edit, site: Site, outcome: EditOutcome, effect: LineEffect | None) -> Preview:
+    if outcome.new_group:
+        effect = _of_new_group(site)
+    lines = effect or _NOTHING
+    return Preview(
+        accepted=True,
+        answer=edit.spec.message,
+        status=outcome.status,
+        message=outcome.message,
+        as_of=timezone.now() if site.driver else _read_on(site, _group_of(edit.spec.arguments)),
+        appear=lines.appear,
+        disappear=lines.disappear,
+        warnings=(*lines.warnings, *outcome.warnings),
+    )
+
+
+def _group_of(arguments: Any) -> str:
+    """The group (ref) that an edit changes; empty for a new one."""
+    match arguments:
+        case RuleCreation() | RuleDeletion():
+            return str(arguments.rule.group_ref)
+        case GroupCreation():
+            return ""
+    return str(arguments.group.ems_ref)
+
+
+def _name_of(arguments: Any) -> str:
+    """The name of the group that an edit creates; empty if it creates none."""
+    return arguments.group.name if isinstance(arguments, GroupCreation) else ""
+
+
+def _read_on(site: Site, group: str) -> datetime | None:
+    """When a group was read: with all others, or after the last edit of its rules."""
+    row = site.groups.get(group)
+    times = (site.provider.last_refresh_date, row.rules_as_of if row else None)
+    return max(filter(None, times), default=None)
+
+
+def _step(key: int, context: Mapping[str, Any], outcome: EditOutcome) -> RuleStep | None:
+    """What an edit does to the rules of a group. Rules that don't exist yet have ids below zero."""
+    if outcome.new_rule:
+        group = int(context["security_group"]["id"])
+        source = context["firewall_rule"]["source_security_group"]
+        row = _row(outcome.new_rule, -1 - key, group, int(source["id"]) if source else None)
+        return RuleStep(group, new=row)
+    if outcome.deleted_rule:
+        return RuleStep(int(context["security_group"]["id"]), lost=int(context["firewall_rule"]["id"]))
+    return RuleStep(int(context["security_group"]["id"])) if outcome.deleted_group else None
+
+
+def _row(rule: Rule, pk: int, group: int, source: int | None) -> RuleRow:
+    service = Service(rule.host_protocol, rule.port, rule.end_port)
+    return RuleRow(pk, group, rule.direction, rule.network_protocol, service, rule.source_ip_range, source, None)
+
+
+def _of_new_group(site: Site) -> LineEffect:
+    """The lines of the rules that the cloud usually gives a new group."""
+    driver = site.provider.driver_class
+    lines = [
+        Line(
+            rule.direction,
+            rule.network_protocol,
+            Service(rule.host_protocol, rule.port, rule.end_port),
+            OtherSide(source_ip_range=rule.source_ip_range or ""),
+            networks(rule.source_ip_range or ""),
+        )
+        for rule in (driver.rules_of_new_groups if driver else ())
+    ]
+    return LineEffect(lines, (), about_lines(lines, (), Openings(lines)))

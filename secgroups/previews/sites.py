@@ -1,0 +1,154 @@
+"""What is known of the groups and rules of one provider while edits of them are foreseen, one after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from inventory.drivers.base import Driver
+from inventory.drivers.values import Group, Port, Rule, Scope
+from inventory.models import Provider
+from inventory.rest.resources import Viewer
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+
+#: How many ports are read at most to name them, of all groups together.
+PORTS = 1_000
+
+
+class GroupRow(NamedTuple):
+    """A group of the inventory."""
+
+    pk: int
+    ref: str
+    name: str
+    network: int | None
+    rules_as_of: datetime | None
+
+
+class Site:
+    """The groups of one provider that edits name (refs), and the names of those that they create.
+
+    What is known is from the inventory or, with a driver, from its cloud. It is read when it is first needed, for
+    all groups together.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        refs: Collection[str],
+        names: Collection[str],
+        viewer: Viewer,
+        driver: Driver | None,
+    ) -> None:
+        self.provider = provider
+        self.driver = driver
+        self._refs, self._names, self._viewer = refs, names, viewer
+        self._deleted: set[str] = set()
+        self._created: list[Group] = []
+        self._rules: dict[str, list[Rule]] = {}
+
+    @cached_property
+    def groups(self) -> Mapping[str, GroupRow]:
+        rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref__in=self._refs)
+        columns = ("pk", "ems_ref", "name", "cloud_network", "rules_as_of")
+        return {row.ref: row for row in map(GroupRow._make, rows.values_list(*columns))}
+
+    def has(self, group: str) -> bool:
+        if group in self._deleted:
+            return False
+        return bool(self.driver.groups_by_ref([group])) if self.driver else group in self.groups
+
+    def rules(self, group: str) -> list[Rule]:
+        """The rules of a group. The edits that are foreseen change the list."""
+        if group not in self._rules:
+            self._rules[group] = list(self.driver.rules_of(group) if self.driver else self._stored_rules[group])
+        return self._rules[group]
+
+    def is_attached(self, group: str) -> bool:
+        """Whether a port has the group, even one that the user may not see."""
+        return bool(self.ports(group)) if self.driver else group in self._attached
+
+    def ports(self, group: str) -> list[Port]:
+        """Ports that have the group; of the inventory, those that the user may see."""
+        if self.driver:
+            return list(self.driver.inventory_of(Scope("security_group", group)).ports)
+        return self._visible_ports[group]
+
+    def referrers(self, group: str) -> set[str]:
+        """The other groups (refs) with a rule that names the group, as far as the inventory knows."""
+        return self._referrers[group] - self._deleted
+
+    def visible_referrers(self, group: str) -> set[str]:
+        return self.referrers(group) & self._visible_groups
+
+    def namesakes(self, group: Group) -> list[Group]:
+        """The groups of the same name in the same network; none if it is not known."""
+        if self.driver:
+            others = self.driver.namesakes(group)
+        else:
+            others = tuple(other for other in self._namesakes if other.network_ref == group.network_ref)
+        known = (*others, *self._created) if group.network_ref else ()
+        return [other for other in known if (other.name, other.network_ref) == (group.name, group.network_ref)]
+
+    def create(self, group: Group) -> None:
+        self._created.append(group)
+
+    def delete(self, group: str) -> None:
+        self._deleted.add(group)
+
+    @cached_property
+    def _stored_rules(self) -> Mapping[str, list[Rule]]:
+        rows = FirewallRule.objects.filter(security_group__in=self._pks)
+        rules: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in rows.as_values():
+            rules[rule.group_ref].append(rule)
+        return rules
+
+    @property
+    def _pks(self) -> list[int]:
+        return [row.pk for row in self.groups.values()]
+
+    @cached_property
+    def _attached(self) -> set[str]:
+        members = Membership.objects.filter(security_group=OuterRef("pk"))
+        rows = SecurityGroup.objects.filter(Exists(members), pk__in=self._pks)
+        return set(rows.values_list("ems_ref", flat=True))
+
+    @cached_property
+    def _visible_ports(self) -> Mapping[str, list[Port]]:
+        members = self._members.order_by("security_group", "vm")
+        columns = ("security_group__ems_ref", "network_port__ems_ref", "network_port__vm__ems_ref")
+        ports: defaultdict[str, list[Port]] = defaultdict(list)
+        for group, port, instance in members.values_list(*columns)[:PORTS]:
+            ports[group].append(Port(port, instance_ref=instance))
+        return ports
+
+    @property
+    def _members(self) -> QuerySet[Any]:
+        return Membership.objects.visible_to(self._viewer.user).filter(security_group__in=self._pks)
+
+    @cached_property
+    def _referrers(self) -> Mapping[str, set[str]]:
+        rules = FirewallRule.objects.filter(source_security_group__in=self._pks)
+        others = rules.exclude(security_group=F("source_security_group")).order_by()
+        referrers: defaultdict[str, set[str]] = defaultdict(set)
+        columns = ("source_security_group__ems_ref", "security_group__ems_ref")
+        for group, referrer in others.values_list(*columns).distinct():
+            referrers[group].add(referrer)
+        return referrers
+
+    @cached_property
+    def _visible_groups(self) -> set[str]:
+        refs = set().union(*self._referrers.values())
+        rows = SecurityGroup.objects.visible_to(self._viewer.user)
+        return set(rows.filter(provider=self.provider, ems_ref__in=refs).values_list("ems_ref", flat=True))
+
+    @cached_property
+    def _namesakes(self) -> tuple[Group, ...]:
+        rows = SecurityGroup.objects.filter(provider=self.provider, name__in=self._names)
+        return tuple(rows.as_values())
