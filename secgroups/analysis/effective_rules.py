@@ -48,7 +48,7 @@ class EffectiveRules:
     @classmethod
     def of_groups(cls, groups: Collection[int], viewer: Viewer, bounds: Bounds = ALL) -> Self:
         """The rules of each group alone."""
-        rulebook = Rulebook(groups, viewer, bounds.rules)
+        rulebook = Rulebook(groups, viewer, at_most=bounds.rules)
         columns = ("pk", "cloud_network", "provider")
         rows = SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list(*columns)
         confined = confining({provider for *_, provider in rows})

@@ -107,4 +107,4 @@ def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> s
 
 def rulebook_of(ports: Iterable[PortRow], viewer: Viewer, at_most: int | None = None) -> Rulebook:
     """The rules of all groups of these ports. Raises `TooMuch` if there are more than `at_most`."""
-    return Rulebook({group for port in ports for group in port.groups}, viewer, at_most)
+    return Rulebook({group for port in ports for group in port.groups}, viewer, at_most=at_most)

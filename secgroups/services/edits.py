@@ -144,11 +144,15 @@ def rule_creation(
     )
     if refusal := (source and foreign_source(group, source)) or (addresses and foreign_list(group, addresses)):
         return Refused(cannot("create", subject, refusal))
-    refs = {"source_group_ref": source and source.ems_ref, "address_list_ref": addresses and addresses.ems_ref}
-    new_rule = NewRule(group_ref=group.ems_ref, **refs, **rule)
+    rule_refs = {
+        "group_ref": group.ems_ref,
+        "source_group_ref": source.ems_ref if source else None,
+        "address_list_ref": addresses.ems_ref if addresses else None,
+    }
     sources = {"source_security_group": source, "source_address_list": addresses}
     shown = rule | {name: row and _named(row) for name, row in sources.items()}
     context = {"security_group": _named(group), "firewall_rule": shown}
+    new_rule = NewRule(**rule | rule_refs)
     return _edit(group.provider, RuleCreation(subject=subject, rule=new_rule), context)
 
 
