@@ -23,7 +23,7 @@ class InventoryConfig(AppConfig):
     def ready(self) -> None:
         # They register themselves.
         from inventory import checks, configuration  # noqa: F401
-        from inventory.db import expressions  # noqa: F401
+        from inventory.db import addresses, expressions  # noqa: F401
 
         post_migrate.connect(make_default_zone, sender=self)
         user_login_failed.connect(count_refused_login)

@@ -7,6 +7,7 @@ from inventory.models.idempotency import IdempotencyKey
 from inventory.models.login_failure import LoginFailure
 from inventory.models.network_port import NetworkPort
 from inventory.models.oidc import OidcIdentity, OidcSession
+from inventory.models.port_address import PortAddress
 from inventory.models.provider import Provider
 from inventory.models.tally import Tally
 from inventory.models.task import CallRate, Lease, Task
@@ -27,6 +28,7 @@ __all__ = [
     "NetworkPort",
     "OidcIdentity",
     "OidcSession",
+    "PortAddress",
     "Provider",
     "Tally",
     "Task",

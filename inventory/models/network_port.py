@@ -61,6 +61,10 @@ class NetworkPort(models.Model):
             index_of_many("provider", "network_port_provider"),
             index_of_many("cloud_tenant", "network_port_cloud_tenant"),
             index_of_many("cloud_network", "network_port_cloud_network"),
+            # Few have none, which lets everything through.
+            models.Index(
+                fields=["vm"], condition=models.Q(port_security_enabled=False), name="network_port_unsecured"
+            ),
         ]
 
     def __str__(self) -> str:

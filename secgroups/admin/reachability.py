@@ -128,7 +128,7 @@ class Answer:
 
     def _unknown(self) -> Iterator[UnknownRow]:
         for line in self._reachability.unknown:
-            yield UnknownRow(reasons(line.because_of, self._rulebook), self._reachability.not_known(line))
+            yield UnknownRow(reasons(line.because_of, self._rulebook), self._rulebook.not_known(line))
         for name in self._reachability.with_hidden_ports:
             yield UnknownRow(Some([]), hidden_ports(name))
 

@@ -63,7 +63,7 @@ class EffectiveRules:
         ports = ports_by(lookup, owners, viewer, None if bounds.ports is None else bounds.ports + 1)
         if bounds.ports is not None and len(ports) > bounds.ports:
             raise TooMuch
-        rulebook = rulebook_of(ports, viewer, bounds.rules)
+        rulebook = rulebook_of(ports, viewer, at_most=bounds.rules)
         by_owner: defaultdict[int, list[PortRow]] = defaultdict(list)
         for port in ports:
             by_owner[port.owner].append(port)

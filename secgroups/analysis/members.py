@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from itertools import chain
 
 from django.conf import settings
@@ -11,8 +12,10 @@ from django.db.models import Exists, OuterRef
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
+from inventory.models import PortAddress
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.networks import Peers
+from secgroups.analysis.stored_addresses import THEMSELVES, holding
 from secgroups.models import Membership, SecurityGroup
 from secgroups.traffic.addresses import network
 from secgroups.traffic.ranges import Range, Ranges
@@ -22,12 +25,29 @@ _ByNetwork = dict[tuple[int, int | None], list[Range]]
 
 
 class Members:
-    """The addresses of the members of groups, on behalf of a user."""
+    """The addresses of the members of groups, on behalf of a user.
 
-    def __init__(self, groups: Collection[int], peers: Peers, viewer: Viewer) -> None:
-        self._unknown = _with_hidden_members(groups, viewer) | _too_large(groups)
-        self._ranges, unreadable = _ranges(set(groups) - self._unknown)
-        self._unknown |= unreadable
+    With `among`, only which of these addresses they have is read, however many members there are.
+    """
+
+    def __init__(
+        self,
+        groups: Collection[int],
+        peers: Peers,
+        viewer: Viewer,
+        *,
+        among: Ranges | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        self._groups, self._viewer = groups, viewer
+        self.too_large: set[int] = set()
+        hidden = _with_hidden_members(groups, viewer)
+        if among is None:
+            self.too_large = _too_large(groups, settings.ANALYSIS_MEMBERS if at_most is None else at_most)
+            self._ranges, unreadable = _ranges(set(groups) - hidden - self.too_large)
+        else:
+            self._ranges, unreadable = _ranges_among(groups, among), _unreadable(groups)
+        self._unknown = hidden | self.too_large | unreadable
         self._peers = peers
         self._sets: dict[tuple[int, int | None], Ranges] = {}
 
@@ -38,8 +58,7 @@ class Members:
         if the network of one is not known, or if the cloud told something else than addresses.
         `network` is None if the cloud does not confine groups to networks.
         """
-        somewhere = network is not None and (group, None) in self._ranges
-        if group in self._unknown or somewhere:
+        if group in self._unknown or (network is not None and group in self._somewhere):
             return None
         key = group, network
         if key not in self._sets:
@@ -53,6 +72,8 @@ class Members:
             self._unknown.add(group)
         else:
             self._ranges.setdefault((group, network), []).extend(addresses)
+        if network is None:
+            self._somewhere.add(group)
         self._forget(group)
 
     def leave(self, group: int, network: int | None, addresses: Sequence[Range] | None) -> None:
@@ -67,6 +88,22 @@ class Members:
 
     def _forget(self, group: int) -> None:
         self._sets = {key: addresses for key, addresses in self._sets.items() if key[0] != group}
+
+    def has_many(self, group: int, network: int) -> bool:
+        """Whether the addresses of a group's members are only unknown because they are too many.
+
+        `network` is 0 if the cloud does not confine groups to networks.
+        """
+        somewhere = network and group in self._somewhere
+        return group in self.too_large and not somewhere and group not in self._unknown_besides
+
+    @cached_property
+    def _unknown_besides(self) -> set[int]:
+        return with_unknown_members(self.too_large, self._viewer)
+
+    @cached_property
+    def _somewhere(self) -> set[int]:
+        return without_network(self._groups)
 
     def _is_seen(self, network: int | None, from_network: int | None) -> bool:
         return from_network is None or network == from_network or (network, from_network) in self._peers
@@ -101,9 +138,38 @@ def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
     return dict(ranges), unreadable
 
 
-def _too_large(groups: Collection[int]) -> set[int]:
+def _ranges_among(groups: Collection[int], among: Ranges) -> _ByNetwork:
+    """The same, only of these addresses."""
+    ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
+    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
+    ports = holding(among)
+    there = rows.filter(network_port__among=Numbers(ports))
+    for group, network_pk, port in there.values_list(
+        "security_group", "network_port__cloud_network", "network_port"
+    ):
+        ranges[group, network_pk].extend(ports[port])
+    return dict(ranges)
+
+
+def with_unknown_members(groups: Collection[int], viewer: Viewer) -> set[int]:
+    """The groups with a member whose addresses are not known, or whom the user may not see."""
+    return _with_hidden_members(groups, viewer) | _unreadable(groups)
+
+
+def _unreadable(groups: Collection[int]) -> set[int]:
+    ports = PortAddress.objects.filter(first=None, kind__in=THEMSELVES).values("network_port")
+    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups), network_port__in=ports)
+    return set(rows.values_list("security_group", flat=True))
+
+
+def without_network(groups: Collection[int]) -> set[int]:
+    """The groups with a member whose network is not known."""
+    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
+    return set(rows.filter(network_port__cloud_network=None).values_list("security_group", flat=True).distinct())
+
+
+def _too_large(groups: Collection[int], bound: int) -> set[int]:
     """The groups with so many members that a request must not read them all."""
-    bound = settings.ANALYSIS_MEMBERS
     members = Membership.objects.filter(security_group=OuterRef("pk")).order_by("vm")
     rows = SecurityGroup.objects.filter(Exists(members[bound : bound + 1]), pk__among=Numbers(groups))
     return set(rows.values_list("pk", flat=True))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from secgroups.traffic.services import Service
 
 SIDES = "an instance, VM, network port, security group, address, CIDR or internet"
 BOTH_OUTSIDE = "At least one of from and to must be a resource of the inventory"
 PORT_WITHOUT_PROTOCOL = "The parameter port needs a protocol with ports or types, such as tcp, udp or icmp"
-NOT_BOTH = "The parameters from and to are both required"
+NO_SIDE = "One of the parameters from and to is required"
 
 _VERBS = {
     "allowed": "can reach",
@@ -19,6 +21,26 @@ _VERBS = {
 
 def too_many_pairs(limit: int) -> str:
     return f"The two sides have more than {limit} pairs of ports. Choose a smaller side, such as an instance."
+
+
+def too_many_ports(name: str, limit: int) -> str:
+    return f"{name} has more than {limit} ports. Choose a smaller side, such as an instance, or name both sides."
+
+
+def of_lists(parameters: Iterable[str]) -> str:
+    return f"Parameters of lists, which need one side alone: {', '.join(parameters)}"
+
+
+def too_far(limit: int) -> str:
+    return f"Only the first {limit} instances have an offset. Follow the links to the next pages, or filter."
+
+
+def too_many_to_sort(limit: int) -> str:
+    return f"There are {limit} instances or more, which are only in the order of their ids. Filter them to sort."
+
+
+def too_many_to_explain(limit: int) -> str:
+    return f"With expand=resources, a page has at most {limit} instances. Choose a smaller limit."
 
 
 def no_side(parameter: str, value: str) -> str:
@@ -52,6 +74,9 @@ def rules_missing(count: int) -> str:
 
 def hidden_ports(name: str) -> str:
     return f"{name} has ports that you may not see, or whose addresses or network are not known."
+
+
+UNKNOWN_PORTS = "Some instances have ports that you may not see, or whose addresses or network are not known."
 
 
 def no_addresses(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
@@ -105,6 +106,6 @@ def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> s
     return set(hidden.values_list(lookup, flat=True).distinct())
 
 
-def rulebook_of(ports: Iterable[PortRow], viewer: Viewer, at_most: int | None = None) -> Rulebook:
-    """The rules of all groups of these ports. Raises `TooMuch` if there are more than `at_most`."""
-    return Rulebook({group for port in ports for group in port.groups}, viewer, at_most=at_most)
+def rulebook_of(ports: Iterable[PortRow], viewer: Viewer, **bounds: Any) -> Rulebook:
+    """The rules of all groups of these ports. `bounds` are those of `Rulebook`."""
+    return Rulebook({group for port in ports for group in port.groups}, viewer, **bounds)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
-from secgroups.analysis.networks import UNKNOWN, Peers, peers_of
+from secgroups.analysis.networks import UNKNOWN, peers_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.messages import OUTSIDE
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
 from secgroups.traffic.effective import Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
@@ -86,7 +85,9 @@ class Reachability:
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        return rulebook_of((*self.source.ports, *self.target.ports), self.viewer)
+        ports = (*self.source.ports, *self.target.ports)
+        between = self.source.collection and self.target.collection
+        return rulebook_of(ports, self.viewer, among=addresses_of(ports) if between else None)
 
     @cached_property
     def question(self) -> Question:
@@ -95,7 +96,7 @@ class Reachability:
             self._ports(self.target),
             self._services,
             self.source.outside | self.target.outside,
-            meet=self._meet,
+            meet=meeting(self.source.ports),
             hidden_ports=self.source.hidden_ports or self.target.hidden_ports,
         )
 
@@ -107,13 +108,7 @@ class Reachability:
     @cached_property
     def services(self) -> list[tuple[Family, Service]]:
         """What certainly passes on these paths, by family."""
-        boxes = [(path.family, box) for path in self.paths for box in path.flows(certain=True).slices]
-        return [
-            (family, service)
-            for family in FAMILIES
-            for each in Ranges.of(*(box.services for of, box in boxes if of == family)).ranges
-            for service in services_in(each)
-        ]
+        return services_of(self.paths)
 
     @cached_property
     def unknown(self) -> list[Line]:
@@ -124,15 +119,6 @@ class Reachability:
         lines = {line.key: line for passage in passages for line in passage.lines if not is_known(line)}
         return list(lines.values())
 
-    def not_known(self, line: Line) -> str:
-        """What is not known of a line, in words."""
-        if line.addresses is not None:
-            return messages.service_not_known(line.service)
-        other_side = line.other_side
-        if other_side.source_name == OUTSIDE:
-            return messages.HIDDEN_RULE
-        return messages.not_known(other_side.source_name or self.rulebook.names[other_side.source_security_group])
-
     @property
     def with_hidden_ports(self) -> list[str]:
         """The names of the sides with ports that the user may not see, if those decide."""
@@ -142,9 +128,7 @@ class Reachability:
     @cached_property
     def not_considered(self) -> list[str]:
         """What may stop a connection beside the rules."""
-        providers = {port.provider for port in (*self.source.ports, *self.target.ports)}
-        drivers = (provider.driver_class for provider in Provider.objects.filter(pk__in=providers).only("vendor"))
-        return sorted({each for driver in drivers if driver for each in driver.not_considered})
+        return not_considered({port.provider for port in (*self.source.ports, *self.target.ports)})
 
     @property
     def message(self) -> str:
@@ -175,14 +159,6 @@ class Reachability:
         # A port without any group would decide.
         return messages.HIDDEN_GROUPS if self.verdict == "unknown" else messages.NO_GROUP
 
-    @cached_property
-    def _peers(self) -> Peers:
-        return peers_of({port.network for port in self.source.ports if port.network})
-
-    def _meet(self, here: Realm, there: Realm) -> bool:
-        """Whether private addresses mean the same ports: in one network, or in peered ones."""
-        return (here == there and here.network != UNKNOWN) or (here.network, there.network) in self._peers
-
     @property
     def _services(self) -> Range:
         services = self.service.range()
@@ -191,10 +167,45 @@ class Reachability:
         return services
 
     def _ports(self, side: Side) -> list[Port] | None:
-        return [_with_lines(port, self.rulebook) for port in side.ports] if side.collection else None
+        return [with_lines(port, self.rulebook) for port in side.ports] if side.collection else None
 
 
-def _with_lines(port: PortRow, rulebook: Rulebook) -> Port:
+def services_of(paths: Iterable[Path]) -> list[tuple[Family, Service]]:
+    """What certainly passes on some of these paths, by family."""
+    boxes = [(path.family, box) for path in paths for box in path.flows(certain=True).slices]
+    return [
+        (family, service)
+        for family in FAMILIES
+        for each in Ranges.of(*(box.services for of, box in boxes if of == family)).ranges
+        for service in services_in(each)
+    ]
+
+
+def not_considered(providers: Collection[int]) -> list[str]:
+    """What may stop a connection in the clouds of these providers (ids), beside the rules."""
+    drivers = (provider.driver_class for provider in Provider.objects.filter(pk__in=providers).only("vendor"))
+    return sorted({each for driver in drivers if driver for each in driver.not_considered})
+
+
+def addresses_of(ports: Iterable[PortRow]) -> Ranges:
+    """The addresses of all these ports."""
+    return Ranges.of(*(each for port in ports for each in readable(port.addresses)))
+
+
+def meeting(ports: Iterable[PortRow]) -> Callable[[Realm, Realm], bool]:
+    """Whether private addresses mean the same ports: in one network, or in one that is peered with it.
+
+    The first realm is that of one of these ports.
+    """
+    peers = peers_of({port.network for port in ports if port.network})
+
+    def meet(here: Realm, there: Realm) -> bool:
+        return (here == there and here.network != UNKNOWN) or (here.network, there.network) in peers
+
+    return meet
+
+
+def with_lines(port: PortRow, rulebook: Rulebook) -> Port:
     addresses = tuple(
         Address(number, number in PUBLIC or text in port.translated, text in port.translated)
         for text in port.addresses

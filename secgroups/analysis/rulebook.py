@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from inventory.db.lookups import Numbers
 from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis import messages
 from secgroups.analysis.members import Members
 from secgroups.analysis.networks import peers_of
 from secgroups.messages import OUTSIDE
@@ -63,8 +64,8 @@ class Rulebook:
 
     `planned` rules don't exist yet. `stateless` are those of the groups that let no replies through by themselves.
 
-    What the user may not see is unknown: a group without a name here lets through what nobody knows.
-    Raises `TooMuch` if there are more than `at_most` rules.
+    What the user may not see is unknown: a group without a name here lets through what nobody knows. `among` and
+    `members` are those of `Members`. Raises `TooMuch` if there are more than `at_most` rules.
     """
 
     def __init__(
@@ -72,7 +73,10 @@ class Rulebook:
         groups: Collection[int],
         viewer: Viewer,
         planned: Collection[RuleRow] = (),
+        *,
         at_most: int | None = None,
+        among: Ranges | None = None,
+        members: int | None = None,
     ) -> None:
         existing = list(_rules(groups, viewer, at_most))
         rules = [*existing, *planned]
@@ -87,7 +91,7 @@ class Rulebook:
             self._networks[pk].update(filter(None, networks_of_group))
         self._peers = peers_of(set().union(*(self._networks[pk] for pk in sources)))
         self._entries = _entries({rule.source_list for rule in rules if rule.source_list}, viewer)
-        self._members = Members(sources & self.names.keys(), self._peers, viewer)
+        self._members = Members(sources & self.names.keys(), self._peers, viewer, among=among, at_most=members)
         self._shows_rules = viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions)
         #: By the group at the other side, if any.
         self._other_sides: defaultdict[int | None, dict[tuple[object, ...], _KnownSide]] = defaultdict(dict)
@@ -113,6 +117,15 @@ class Rulebook:
     def shows(self, group: int) -> bool:
         """Whether the user may see what a group lets through."""
         return group in self.names and self._shows_rules
+
+    def not_known(self, line: Line) -> str:
+        """What is not known of a line, in words."""
+        if line.addresses is not None:
+            return messages.service_not_known(line.service)
+        other_side = line.other_side
+        if other_side.source_name == OUTSIDE:
+            return messages.HIDDEN_RULE
+        return messages.not_known(other_side.source_name or self.names[other_side.source_security_group])
 
     def lines_naming(
         self, source: int, groups: Collection[int], ports: frozenset[int], network: int | None
@@ -164,6 +177,11 @@ class Rulebook:
             return OtherSide(source_name=rule.source_range), None
         # A range of the other family makes no sense, and nobody knows what the cloud makes of it.
         return OtherSide(source_ip_range=rule.source_range), (there & family) or None
+
+    def has_known_members(self, line: Line) -> bool:
+        """Whether a line is about a group whose members are too many to be read, and otherwise known."""
+        group, network = line.other_side.source_security_group, line.other_side.seen_from
+        return self._members.has_many(group, network) and (not network or self._meets(group, network))
 
     def _meets(self, group: int, network: int) -> bool:
         """Whether a group is of a network or of a peer of it. If not, there may be a peering that was not told."""

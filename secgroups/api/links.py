@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from inventory.rest.hrefs import Hrefs
 from secgroups.analysis.rulebook import Rulebook
+from secgroups.traffic.effective import Line
 
 
 class Link(TypedDict):
@@ -42,3 +43,7 @@ class Links:
     def reason(self, rule: int) -> Reason:
         existing = self.rule(rule) if rule > 0 else None
         return {"security_group": self.group(self._rulebook.group_of[rule]), "firewall_rule": existing}
+
+    def not_known(self, line: Line) -> str:
+        """What is not known of a line, in words."""
+        return self._rulebook.not_known(line)

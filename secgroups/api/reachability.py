@@ -11,42 +11,48 @@ from rest_framework.response import Response
 
 from inventory.rest.errors import BadInput
 from inventory.rest.http.views import ApiView
+from inventory.rest.parameters import LISTING as PARAMETERS_OF_LISTS
+from inventory.rest.reading.reader import Reader
 from inventory.rest.resources import Viewer
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
+from secgroups.analysis.one_side import PORTS
 from secgroups.analysis.questions import check_sides, service_of, side_named, with_port
 from secgroups.analysis.reachability import Reachability, Side
 from secgroups.api.links import Links, NamedLink
+from secgroups.api.reachability_list import ReachabilityList
 from secgroups.api.reachability_shapes import (
     PROTOCOL,
     SIDE,
     MissingShown,
     PassageShown,
     PathShown,
+    ReachabilityListShown,
     ReachabilityShown,
-    SideShown,
-    UnknownShown,
 )
+from secgroups.api.reachability_shown import service_shown, side_shown, unknown_line_shown, unknown_shown
 from secgroups.traffic.addresses import text_of
-from secgroups.traffic.effective import Line
+from secgroups.traffic.effective import Direction
 from secgroups.traffic.reachability import Address, Missing, Passage, Path, Port
 from secgroups.traffic.services import Service
 
 #: How many paths an answer shows.
 PATHS = 100
+#: The parameters of lists that an answer about one side takes.
+LISTING = PARAMETERS_OF_LISTS - {"collection_class"}
 
 
 class ReachabilityView(ApiView):
     """Who can reach what, by the rules of security groups."""
 
     error_subject = "Collection reachability"
-    parameters = {"get": ("from", "to", "protocol", "port")}
+    parameters = {"get": ("from", "to", "protocol", "port", *LISTING)}
     names_resources = True
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("from", SIDE, required=True, description=capfirst(f"{messages.SIDES}.")),
-            OpenApiParameter("to", SIDE, required=True, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("from", SIDE, description=capfirst(f"{messages.SIDES}.")),
+            OpenApiParameter("to", SIDE, description=capfirst(f"{messages.SIDES}.")),
             OpenApiParameter("protocol", PROTOCOL, description="Without it, the answer is about every service."),
             OpenApiParameter("port", {"type": "integer", "minimum": 0, "maximum": 65535}),
         ],
@@ -58,17 +64,32 @@ class ReachabilityView(ApiView):
         A side is an address of the API (`instances/3`), an IP address, a CIDR or `internet`. Of ICMP, `port` is
         the type.
         """
-        viewer = Viewer(self.user)
-        source, target = self._side("from", viewer), self._side("to", viewer)
-        check_sides(source, target)
-        reachability = Reachability(source, target, self._service(), viewer)
-        return Response(_Answer(reachability, self).shown())
+        reader = Reader(self.user, self.hrefs)
+        source, target = self._side("from", reader), self._side("to", reader)
+        if source and target:
+            return Response(self._between(source, target, reader))
+        if side := source or target:
+            direction: Direction = "outbound" if source else "inbound"
+            return Response(self._of_one(side, direction, reader))
+        raise BadInput(messages.NO_SIDE)
 
-    def _side(self, parameter: str, viewer: Viewer) -> Side:
+    def _between(self, source: Side, target: Side, viewer: Viewer) -> ReachabilityShown:
+        if lists := self.request.query_params.keys() & LISTING:
+            raise BadInput(messages.of_lists(sorted(lists)))
+        check_sides(source, target)
+        return _Answer(Reachability(source, target, self._service(), viewer), self).shown()
+
+    def _of_one(self, side: Side, direction: Direction, reader: Reader) -> ReachabilityListShown:
+        if len(side.ports) > PORTS:
+            raise BadInput(messages.too_many_ports(side.name, PORTS))
+        service, query = self._service(), self.request.query_params
+        return ReachabilityList(
+            side, direction, service, reader, query, self.hrefs.collection("reachability")
+        ).shown()
+
+    def _side(self, parameter: str, viewer: Viewer) -> Side | None:
         text = self.request.query_params.get(parameter, "")
-        if not text:
-            raise BadInput(messages.NOT_BOTH)
-        return side_named(parameter, text, viewer)
+        return side_named(parameter, text, viewer) if text else None
 
     def _service(self) -> Service:
         query = self.request.query_params
@@ -89,8 +110,8 @@ class _Answer:
         answer, question = self._reachability, self._reachability.question
         shown: ReachabilityShown = {
             "name": "reachability",
-            "from": self._side(answer.source),
-            "to": self._side(answer.target),
+            "from": side_shown(answer.source, self._links),
+            "to": side_shown(answer.target, self._links),
             "protocol": answer.service.host_protocol,
             "port": answer.service.port,
             "verdict": answer.verdict,
@@ -99,23 +120,15 @@ class _Answer:
             "count": len(answer.paths),
             "paths": list(map(self._path, answer.paths[:PATHS])),
             "missing": list(map(self._missing, question.missing)),
-            "unknown": [*map(self._unknown, answer.unknown), *map(_hidden_ports, answer.with_hidden_ports)],
+            "unknown": [
+                *(unknown_line_shown(line, self._links) for line in answer.unknown),
+                *(unknown_shown(messages.hidden_ports(name)) for name in answer.with_hidden_ports),
+            ],
             "not_considered": answer.not_considered,
         }
         if answer.service.port is None:
-            shown["services"] = [
-                {
-                    "network_protocol": family,
-                    "host_protocol": service.host_protocol,
-                    "port": service.port,
-                    "end_port": service.end_port,
-                }
-                for family, service in answer.services
-            ]
+            shown["services"] = [service_shown(family, service) for family, service in answer.services]
         return shown
-
-    def _side(self, side: Side) -> SideShown:
-        return {**self._links.to(side.collection, side.pk, side.name)} if side.collection else {"name": side.name}
 
     def _port(self, port: Port | None) -> NamedLink | None:
         return self._links.to("network_ports", port.pk, self._names[port.pk]) if port else None
@@ -157,19 +170,6 @@ class _Answer:
                 "source_ip_range": line.other_side.source_ip_range,
             },
         }
-
-    def _unknown(self, line: Line) -> UnknownShown:
-        rule = next(iter(sorted(line.because_of)), None)
-        reason = self._links.reason(rule) if rule else None
-        return {
-            "security_group": reason["security_group"] if reason else None,
-            "firewall_rule": reason["firewall_rule"] if reason else None,
-            "message": self._reachability.not_known(line),
-        }
-
-
-def _hidden_ports(side: str) -> UnknownShown:
-    return {"security_group": None, "firewall_rule": None, "message": messages.hidden_ports(side)}
 
 
 def _address(address: Address | None) -> str | None:

@@ -114,3 +114,46 @@ ReachabilityShown = TypedDict(
         "not_considered": list[str],
     },
 )
+
+
+class RangeShown(TypedDict):
+    """Addresses outside of the inventory, as a rule names them."""
+
+    source_ip_range: str
+    services: list[ServiceShown]
+    because_of: list[Reason]
+
+
+class ReachingShown(TypedDict, total=False):
+    """An instance at the other side, with its attributes if it is expanded."""
+
+    href: str
+    id: str
+    services: list[ServiceShown]
+    because_of: list[Reason]
+
+
+_List = TypedDict(
+    "_List",
+    {
+        "name": str,
+        "from": SideShown | None,
+        "to": SideShown | None,
+        "protocol": str | None,
+        "port": int | None,
+        "count": int,
+        "subcount": int,
+        "pages": int,
+        "ranges": list[RangeShown],
+        "unknown": list[UnknownShown],
+        "not_considered": list[str],
+        "links": dict[str, str],
+    },
+)
+
+
+class ReachabilityListShown(_List, total=False):
+    """The instances at the other side of one. `count_at_least` says that there may be more than `count`."""
+
+    count_at_least: bool
+    resources: list[ReachingShown]

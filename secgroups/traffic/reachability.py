@@ -27,6 +27,12 @@ _OF_ONE_FAMILY: Mapping[int | None, Family] = {NUMBERS["icmp"]: "IPV4", NUMBERS[
 _BETWEEN = Ranges.of((0, 0))
 
 
+def families_of(services: Range) -> frozenset[Family]:
+    """The families that have these services."""
+    only = _OF_ONE_FAMILY.get(protocol_of(services))
+    return frozenset({only} if only else FAMILIES)
+
+
 class Address(NamedTuple):
     """An address of a port. It is `translated` if the port does not have it itself (a floating IP)."""
 
@@ -256,9 +262,7 @@ class Question:
 
     @cached_property
     def _families(self) -> frozenset[Family]:
-        """The families that have these services."""
-        only = _OF_ONE_FAMILY.get(protocol_of(self.services))
-        return frozenset({only} if only else FAMILIES)
+        return families_of(self.services)
 
     def _best(self, *, certain: bool) -> Verdict:
         verdicts = self.by_family(certain=certain).values()

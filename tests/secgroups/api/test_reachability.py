@@ -331,7 +331,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "status", "message"),
         [
-            ({"from": ""}, 400, "The parameters from and to are both required"),
+            ({"from": "", "to": ""}, 400, "One of the parameters from and to is required"),
             ({"from": "10.0.0.1", "to": "internet"}, 400, "At least one of from and to must be a resource"),
             ({"to": "providers/1"}, 400, "The value providers/1 of the parameter to is not an instance, VM"),
             ({"to": "instances/999"}, 404, "Couldn't find Instance with 'id'=999"),

@@ -1,0 +1,169 @@
+"""The addresses of ports as rows that indexes find, maintained by triggers for every writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+
+from inventory.db.triggers import TriggerOperation
+
+#: The table of `inventory.models.PortAddress`.
+_ADDRESSES = "inventory_portaddress"
+#: The columns of ports that it is made from.
+_COLUMNS = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
+_FIRST, _LAST = "portcullis_first_address", "portcullis_last_address"
+_FAMILIES = {4: b"\x04", 6: b"\x06"}
+
+# Not in Python, because ports are written in several places, and in bulk.
+_MAKE = {
+    "postgresql": (
+        """
+        CREATE FUNCTION {table}_inet(address text) RETURNS inet LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+        BEGIN
+            RETURN address::inet;
+        EXCEPTION WHEN invalid_text_representation THEN
+            RETURN NULL;
+        END $$
+        """,
+        r"""
+        CREATE FUNCTION {table}_bytes(address inet) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
+            SELECT CASE family(address) WHEN 4 THEN '\x04'::bytea ELSE '\x06'::bytea END
+                || substring(inet_send(address) FROM 5)
+        $$
+        """,
+        """
+        CREATE FUNCTION {table}_addresses() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                DELETE FROM {addresses} WHERE network_port_id = OLD.id;
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                DELETE FROM {addresses} WHERE network_port_id IN (SELECT id FROM changed);
+            ELSIF TG_OP = 'INSERT' THEN
+                INSERT INTO {addresses} (network_port_id, kind, first, last) {of_changed};
+            ELSE
+                INSERT INTO {addresses} (network_port_id, kind, first, last) {of_new};
+            END IF;
+            RETURN NULL;
+        END $$
+        """,
+        """
+        CREATE TRIGGER {table}_addresses_insert AFTER INSERT ON {table}
+        REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_addresses()
+        """,
+        """
+        CREATE TRIGGER {table}_addresses_delete AFTER DELETE ON {table}
+        REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_addresses()
+        """,
+        """
+        CREATE TRIGGER {table}_addresses_update AFTER UPDATE OF {columns} ON {table}
+        FOR EACH ROW WHEN (({old}) IS DISTINCT FROM ({new})) EXECUTE FUNCTION {table}_addresses()
+        """,
+    ),
+    "sqlite": (
+        "CREATE TRIGGER {table}_addresses_insert AFTER INSERT ON {table} BEGIN {insert}; END",
+        "CREATE TRIGGER {table}_addresses_delete AFTER DELETE ON {table} BEGIN {delete}; END",
+        """
+        CREATE TRIGGER {table}_addresses_update AFTER UPDATE OF {columns} ON {table}
+        WHEN ({old}) IS NOT ({new}) BEGIN {delete}; {insert}; END
+        """,
+    ),
+}
+#: The rows for ports. Only an allowed pair has more than one address.
+_ROWS = {
+    "postgresql": """
+        SELECT id, kind, {table}_bytes(network(address)::inet),
+            {table}_bytes(CASE kind WHEN 'pair' THEN broadcast(address) ELSE network(address)::inet END)
+        FROM (
+            SELECT port.id, CASE WHEN port.public_ipaddresses ? text THEN 'translated' ELSE 'own' END AS kind,
+                {table}_inet(text) AS address
+            FROM {ports} AS port CROSS JOIN jsonb_array_elements_text(port.ipaddresses) AS text
+            UNION ALL
+            SELECT port.id, 'pair', {table}_inet(text)
+            FROM {ports} AS port CROSS JOIN jsonb_array_elements_text(port.allowed_address_pairs) AS text
+        ) AS addresses
+    """,
+    "sqlite": """
+        SELECT port.id,
+            CASE WHEN each.value IN (SELECT value FROM json_each(port.public_ipaddresses))
+            THEN 'translated' ELSE 'own' END,
+            {first}(each.value), {first}(each.value)
+        FROM {ports} AS port, json_each(port.ipaddresses) AS each
+        UNION ALL
+        SELECT port.id, 'pair', {first}(each.value), {last}(each.value)
+        FROM {ports} AS port, json_each(port.allowed_address_pairs) AS each
+    """,
+}
+_DROP = {
+    "postgresql": (
+        "DROP FUNCTION IF EXISTS {table}_addresses CASCADE",
+        "DROP FUNCTION IF EXISTS {table}_bytes",
+        "DROP FUNCTION IF EXISTS {table}_inet",
+    ),
+    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {{table}}_addresses_{on}" for on in ("insert", "delete", "update")),
+}
+
+
+class KeepAddresses(TriggerOperation):
+    """Make the rows of `PortAddress` for the table of ports, and keep them right."""
+
+    def create(self, vendor: str, table: str) -> Iterable[str]:
+        yield from self.drop(vendor, table)
+        for statement in _MAKE[vendor]:
+            yield _filled(statement, vendor, table)
+        yield f"DELETE FROM {_ADDRESSES}"  # nosec B608  # noqa: S608 - only the name of a table is put in
+        yield f"INSERT INTO {_ADDRESSES} (network_port_id, kind, first, last) {_rows(vendor, table, table)}"  # nosec B608
+
+    def drop(self, vendor: str, table: str) -> Iterable[str]:
+        for statement in _DROP[vendor]:
+            yield statement.format(table=table)
+
+
+def _filled(statement: str, vendor: str, table: str) -> str:
+    one = f"(SELECT * FROM {table} WHERE id = NEW.id)"  # nosec B608  # noqa: S608 - only the name of a table is put in
+    return statement.format(
+        table=table,
+        addresses=_ADDRESSES,
+        columns=", ".join(_COLUMNS),
+        old=", ".join(f"OLD.{column}" for column in _COLUMNS),
+        new=", ".join(f"NEW.{column}" for column in _COLUMNS),
+        of_changed=_rows(vendor, table, "changed"),
+        of_new=_rows(vendor, table, one),
+        insert=f"INSERT INTO {_ADDRESSES} (network_port_id, kind, first, last) {_rows(vendor, table, one)}",  # nosec B608
+        delete=f"DELETE FROM {_ADDRESSES} WHERE network_port_id = OLD.id",  # nosec B608  # noqa: S608 - as above
+    )
+
+
+def _rows(vendor: str, table: str, ports: str) -> str:
+    return _ROWS[vendor].format(table=table, ports=ports, first=_FIRST, last=_LAST)
+
+
+def address_bytes(address: IPv4Address | IPv6Address) -> bytes:
+    """An address as the table has it: the version and the address, so IPv4 comes first."""
+    return _FAMILIES[address.version] + address.packed
+
+
+def _bounds(text: object) -> tuple[bytes | None, bytes | None]:
+    """The first and the last address of a CIDR or an address; None if the text is neither, as in PostgreSQL."""
+    try:
+        if "/" in str(text):
+            network = ip_network(str(text), strict=False)
+            return address_bytes(network[0]), address_bytes(network[-1])
+        address = ip_address(str(text))
+    except ValueError:
+        return None, None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return None, None
+    return address_bytes(address), address_bytes(address)
+
+
+@receiver(connection_created)
+def add_functions(connection: Any, **kwargs: Any) -> None:
+    """Add the functions that the triggers call to a connection to SQLite."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(_FIRST, 1, lambda text: _bounds(text)[0], deterministic=True)
+        connection.connection.create_function(_LAST, 1, lambda text: _bounds(text)[1], deterministic=True)

@@ -1,0 +1,150 @@
+"""The groups with rules that let some addresses through, in SQL: never rule by rule, nor instance by instance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+
+from inventory.db.conditions import EVERYTHING
+from inventory.db.lookups import Numbers, Texts
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.members import with_unknown_members, without_network
+from secgroups.analysis.networks import confining, peers_of
+from secgroups.analysis.rule_services import LAST_PORT, with_services
+from secgroups.analysis.stored_addresses import holding
+from secgroups.models import Membership, SecurityGroup
+from secgroups.traffic.addresses import FAMILIES, Family, networks
+from secgroups.traffic.effective import Direction
+from secgroups.traffic.ranges import Range, Ranges
+
+#: Networks of ports (ids) to which a rule says something; None for all, where groups are not confined to them.
+Networks = frozenset[int] | None
+
+
+@dataclass(frozen=True)
+class Covering:
+    """The rules of one direction that let some of these addresses through, which are of one family."""
+
+    direction: Direction
+    family: Family
+    addresses: Ranges
+    services: Range
+    viewer: Viewer
+
+    def ports(self, services: Range) -> Q:
+        """The ports with a group that certainly lets some of these services through."""
+        condition = self._members(self.rules(services).filter(self._plain))
+        for networks_of_port, groups in self._holders.items():
+            rules = self.rules(services).filter(self.of_family, source_security_group__among=Numbers(groups))
+            seen = Q() if networks_of_port is None else Q(cloud_network__among=Numbers(networks_of_port))
+            condition |= self._members(rules) & seen
+        return condition
+
+    def rules(self, services: Range | None) -> QuerySet[Any]:
+        """The rules of this direction; with `services` those that certainly let some of these through."""
+        visible = self.viewer.visible(get_resource_type("firewall_rules"))
+        rules: QuerySet[Any] = visible.filter(direction=self.direction).alias(**LAST_PORT)
+        return rules if services is None else rules.filter(with_services(services))
+
+    @property
+    def every(self) -> Ranges:
+        """All addresses of the family."""
+        return FAMILIES[self.family]
+
+    @property
+    def of_family(self) -> Q:
+        return Q(network_protocol=None) | Q(network_protocol=self.family)
+
+    def _members(self, rules: QuerySet[Any]) -> Q:
+        groups = get_resource_type("security_groups")
+        memberships = Membership.objects.filter(security_group__in=rules.order_by().values("security_group"))
+        if self.viewer.scope(groups) is not EVERYTHING:
+            memberships = memberships.filter(security_group__in=self.viewer.visible(groups).values("pk"))
+        return Q(pk__in=memberships.values("network_port"))
+
+    @cached_property
+    def _plain(self) -> Q:
+        """The rules for everybody, for a range or for a list of addresses that has some of these."""
+        return self.of_family & Q(source_security_group=None) & self._sides
+
+    @cached_property
+    def _sides(self) -> Q:
+        rules = self.rules(self.services).filter(self.of_family, source_security_group=None)
+        named = rules.order_by().values_list("source_ip_range", "source_address_list").distinct()
+        ranges = {text for text, listed in named if text is not None and not listed and self._has(text)}
+        condition = Q(source_ip_range=None) | Q(source_address_list=None, source_ip_range__among=Texts(ranges))
+        lists = self._lists({listed for text, listed in named if text is not None and listed})
+        return condition | Q(source_ip_range__isnull=False, source_address_list__among=Numbers(lists))
+
+    def _has(self, text: str) -> bool:
+        try:
+            return bool(networks(text) & self.addresses)
+        except ValueError:
+            return False
+
+    def _lists(self, lists: Iterable[int]) -> list[int]:
+        rows = self.viewer.visible(get_resource_type("address_lists")).filter(pk__among=Numbers(lists))
+        entries = rows.filter(entries__isnull=False).values_list("pk", "entries")
+        return [pk for pk, texts in entries if networks(*texts) & self.addresses]
+
+    @cached_property
+    def _holders(self) -> Mapping[Networks, set[int]]:
+        """The groups whose members have some of these addresses, by the networks from which rules mean them.
+
+        Without those of whose members not all is known.
+        """
+        found = set(self._holding().values_list("security_group", "network_port__cloud_network", "provider"))
+        confined = confining({provider for *_, provider in found})
+        groups = {group for group, *_ in found}
+        unknown = with_unknown_members(groups, self.viewer)
+        placeless = without_network(groups) if confined else set()
+        places = Places(group for group, _, provider in found if provider in confined)
+        holders: defaultdict[Networks, set[int]] = defaultdict(set)
+        for group, network, provider in found:
+            if group in unknown:
+                continue
+            if provider not in confined:
+                holders[None].add(group)
+            elif group not in placeless:
+                holders[places.meaning(group, network)].add(group)
+        return holders
+
+    def _holding(self) -> QuerySet[Any]:
+        """The memberships of the ports with these addresses, with their `provider`."""
+        memberships = Membership.objects.connected().filter(network_port__among=Numbers(holding(self.addresses)))
+        rows: QuerySet[Any] = memberships.annotate(provider=F("security_group__provider"))
+        return rows
+
+
+class Places:
+    """The networks of groups, and what is peered with them."""
+
+    def __init__(self, groups: Iterable[int]) -> None:
+        columns = ("pk", "cloud_network", "associated_networks")
+        self._networks: defaultdict[int, set[int]] = defaultdict(set)
+        for pk, *networks_of_group in SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list(
+            *columns
+        ):
+            self._networks[pk].update(filter(None, networks_of_group))
+        self._around: dict[int, set[int]] = {}
+
+    def meaning(self, group: int, network: int) -> frozenset[int]:
+        """The networks in which a rule that names a group means a member of it in this network."""
+        return frozenset(self._from(network) & self.around(group))
+
+    def of(self, group: int) -> set[int]:
+        return self._networks[group]
+
+    def around(self, group: int) -> set[int]:
+        """The networks of a group, and what is peered with them."""
+        return set().union(*map(self._from, self._networks[group]))
+
+    def _from(self, network: int) -> set[int]:
+        if network not in self._around:
+            self._around[network] = {network, *(there for _, there in peers_of([network]))}
+        return self._around[network]
