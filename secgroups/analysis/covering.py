@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,27 +28,39 @@ Networks = frozenset[int] | None
 
 @dataclass(frozen=True)
 class Covering:
-    """The rules of one direction that let some of these addresses through, which are of one family."""
+    """The rules of one direction that let some of these addresses through, which are of one family.
+
+    With `providers` (ids), only rules of these.
+    """
 
     direction: Direction
     family: Family
     addresses: Ranges
     services: Range
     viewer: Viewer
+    providers: frozenset[int] | None = None
 
-    def ports(self, services: Range) -> Q:
-        """The ports with a group that certainly lets some of these services through."""
-        condition = self._members(self.rules(services).filter(self._plain))
+    def groups(self, services: Range) -> list[tuple[Networks, set[int]]]:
+        """The groups (ids) that certainly let some of these services through, by the networks of ports."""
+        plain = self._having(self.rules(services).filter(self._plain))
+        found: list[tuple[Networks, set[int]]] = [(None, plain)]
         for networks_of_port, groups in self._holders.items():
             rules = self.rules(services).filter(self.of_family, source_security_group__among=Numbers(groups))
-            seen = Q() if networks_of_port is None else Q(cloud_network__among=Numbers(networks_of_port))
-            condition |= self._members(rules) & seen
-        return condition
+            found.append((networks_of_port, self._having(rules)))
+        return [(networks_of_port, groups) for networks_of_port, groups in found if groups]
+
+    def _having(self, rules: QuerySet[Any]) -> set[int]:
+        groups = get_resource_type("security_groups")
+        if self.viewer.scope(groups) is not EVERYTHING:
+            rules = rules.filter(security_group__in=self.viewer.visible(groups).values("pk"))
+        return set(rules.order_by().values_list("security_group", flat=True).distinct())
 
     def rules(self, services: Range | None) -> QuerySet[Any]:
         """The rules of this direction; with `services` those that certainly let some of these through."""
         visible = self.viewer.visible(get_resource_type("firewall_rules"))
         rules: QuerySet[Any] = visible.filter(direction=self.direction).alias(**LAST_PORT)
+        if self.providers is not None:
+            rules = rules.filter(provider__in=self.providers)
         return rules if services is None else rules.filter(with_services(services))
 
     @property
@@ -60,25 +72,23 @@ class Covering:
     def of_family(self) -> Q:
         return Q(network_protocol=None) | Q(network_protocol=self.family)
 
-    def _members(self, rules: QuerySet[Any]) -> Q:
-        groups = get_resource_type("security_groups")
-        memberships = Membership.objects.filter(security_group__in=rules.order_by().values("security_group"))
-        if self.viewer.scope(groups) is not EVERYTHING:
-            memberships = memberships.filter(security_group__in=self.viewer.visible(groups).values("pk"))
-        return Q(pk__in=memberships.values("network_port"))
-
     @cached_property
     def _plain(self) -> Q:
         """The rules for everybody, for a range or for a list of addresses that has some of these."""
         return self.of_family & Q(source_security_group=None) & self._sides
 
     @cached_property
+    def named(self) -> Sequence[tuple[str | None, int | None, str | None]]:
+        """The ranges, lists (ids) and families of the rules that name no group."""
+        rules = self.rules(self.services).filter(self.of_family, source_security_group=None).order_by()
+        columns = ("source_ip_range", "source_address_list", "network_protocol")
+        return list(rules.values_list(*columns).distinct())
+
+    @property
     def _sides(self) -> Q:
-        rules = self.rules(self.services).filter(self.of_family, source_security_group=None)
-        named = rules.order_by().values_list("source_ip_range", "source_address_list").distinct()
-        ranges = {text for text, listed in named if text is not None and not listed and self._has(text)}
+        ranges = {text for text, listed, _ in self.named if text is not None and not listed and self._has(text)}
         condition = Q(source_ip_range=None) | Q(source_address_list=None, source_ip_range__among=Texts(ranges))
-        lists = self._lists({listed for text, listed in named if text is not None and listed})
+        lists = self._lists({listed for text, listed, _ in self.named if text is not None and listed})
         return condition | Q(source_ip_range__isnull=False, source_address_list__among=Numbers(lists))
 
     def _has(self, text: str) -> bool:
@@ -87,7 +97,9 @@ class Covering:
         except ValueError:
             return False
 
-    def _lists(self, lists: Iterable[int]) -> list[int]:
+    def _lists(self, lists: Collection[int]) -> list[int]:
+        if not lists:
+            return []
         rows = self.viewer.visible(get_resource_type("address_lists")).filter(pk__among=Numbers(lists))
         entries = rows.filter(entries__isnull=False).values_list("pk", "entries")
         return [pk for pk, texts in entries if networks(*texts) & self.addresses]
@@ -101,9 +113,12 @@ class Covering:
         found = set(self._holding().values_list("security_group", "network_port__cloud_network", "provider"))
         confined = confining({provider for *_, provider in found})
         groups = {group for group, *_ in found}
+        if not groups:
+            return {}
         unknown = with_unknown_members(groups, self.viewer)
         placeless = without_network(groups) if confined else set()
-        places = Places(group for group, _, provider in found if provider in confined)
+        confined_groups = {group for group, _, provider in found if provider in confined}
+        places = Places(confined_groups, (network for group, network, _ in found if group in confined_groups))
         holders: defaultdict[Networks, set[int]] = defaultdict(set)
         for group, network, provider in found:
             if group in unknown:
@@ -124,27 +139,24 @@ class Covering:
 class Places:
     """The networks of groups, and what is peered with them."""
 
-    def __init__(self, groups: Iterable[int]) -> None:
+    def __init__(self, groups: Iterable[int], networks_of_members: Iterable[int | None] = ()) -> None:
         columns = ("pk", "cloud_network", "associated_networks")
         self._networks: defaultdict[int, set[int]] = defaultdict(set)
-        for pk, *networks_of_group in SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list(
-            *columns
-        ):
+        rows = SecurityGroup.objects.filter(pk__among=Numbers(groups))
+        for pk, *networks_of_group in rows.values_list(*columns):
             self._networks[pk].update(filter(None, networks_of_group))
-        self._around: dict[int, set[int]] = {}
+        every = set().union(filter(None, networks_of_members), *self._networks.values())
+        self._around: dict[int, set[int]] = {network: {network} for network in every}
+        for network, there in peers_of(every):
+            self._around[network].add(there)
 
     def meaning(self, group: int, network: int) -> frozenset[int]:
         """The networks in which a rule that names a group means a member of it in this network."""
-        return frozenset(self._from(network) & self.around(group))
+        return frozenset(self._around[network] & self.around(group))
 
     def of(self, group: int) -> set[int]:
         return self._networks[group]
 
     def around(self, group: int) -> set[int]:
         """The networks of a group, and what is peered with them."""
-        return set().union(*map(self._from, self._networks[group]))
-
-    def _from(self, network: int) -> set[int]:
-        if network not in self._around:
-            self._around[network] = {network, *(there for _, there in peers_of([network]))}
-        return self._around[network]
+        return set().union(*(self._around[network] for network in self._networks[group]))

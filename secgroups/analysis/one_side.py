@@ -10,25 +10,23 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from inventory.db.conditions import EVERYTHING, Condition
-from inventory.db.lookups import Numbers
-from inventory.models import PortAddress, Vm
+from inventory.models import NetworkPort, Vm
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.covering import Covering
-from secgroups.analysis.networks import UNKNOWN, peers_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of
 from secgroups.analysis.reachability import Side, addresses_of, meeting, not_considered, with_lines
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.analysis.stored_addresses import within
-from secgroups.models import Membership
-from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, family_of
+from secgroups.analysis.search import OF_PORTS, Search, meetings, providers_around, realm_of
+from secgroups.traffic.addresses import FAMILIES, Family, family_of
 from secgroups.traffic.effective import Direction, Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
-from secgroups.traffic.reachability import Address, Path, Port, Question, families_of, is_known
+from secgroups.traffic.reachability import Address, Path, Port, Question, Realm, families_of, is_known
 from secgroups.traffic.services import Service
 
 #: How many instances are counted.
@@ -37,7 +35,6 @@ COUNTED = 10_000
 PORTS = 50
 #: The members of larger groups are found by their groups alone, not by their addresses.
 MEMBERS = 1_000
-_OPPOSITE: Mapping[Direction, Direction] = {"inbound": "outbound", "outbound": "inbound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +79,8 @@ class OneSide:
         at_most = at_most or COUNTED + 1
         ids: set[int] = set()
         last: int | None = None
-        for ports in self._candidates():
-            rows = self._narrowed(ports).filter(vm__gt=after).order_by("vm")
+        for candidates in self._candidates():
+            rows = self._narrowed(candidates).filter(vm__gt=after).order_by("vm")
             part = list(rows.values_list("vm", flat=True).distinct()[:at_most])
             ids.update(part)
             if len(part) == at_most:
@@ -91,14 +88,20 @@ class OneSide:
         ordered = sorted(pk for pk in ids if last is None or pk <= last)
         return Found(ordered[:at_most], len(ordered) >= at_most)
 
-    def _narrowed(self, ports: QuerySet[Any]) -> QuerySet[Any]:
-        """Only ports of instances that are asked for. Most users see all, and all are instances."""
+    def _narrowed(self, candidates: QuerySet[Any]) -> QuerySet[Any]:
+        """Only those of instances that are asked for. Most users see all, and all VMs are instances."""
+        if self._instances is None:
+            return candidates
+        return candidates.filter(vm__in=self._instances)
+
+    @cached_property
+    def _instances(self) -> QuerySet[Any] | None:
         instances = get_resource_type("instances")
-        scope = self.viewer.scope(instances)
-        if scope is EVERYTHING and self.where is EVERYTHING and not Vm.objects.filter(cloud=False).count():
-            return ports.filter(vm__isnull=False)
-        rows = self.viewer.visible(instances).filter(self.where.q()).order_by()
-        return ports.filter(vm__in=rows.values("pk"))
+        everything = self.viewer.scope(instances) is EVERYTHING and self.where is EVERYTHING
+        if everything and not Vm.objects.filter(cloud=False).count():
+            return None
+        rows: QuerySet[Any] = self.viewer.visible(instances).filter(self.where.q()).order_by().values("pk")
+        return rows
 
     @property
     def services(self) -> Range:
@@ -133,63 +136,89 @@ class OneSide:
 
     # --- The ports of the other side that certainly reach ---
 
-    def coverings(self) -> Iterator[Covering]:
-        """What rules of the other side have to let through: each address of the named one, or those outside."""
-        numbers = {address.number for port in self.ports for address in port.addresses}
-        sets = [Ranges.of((number, number)) for number in sorted(numbers)]
-        for addresses in sets if self.side.collection else [self.side.outside]:
-            for family in FAMILIES:
-                if family in self._families and (there := addresses & FAMILIES[family]):
-                    yield self._covering(family, there)
+    @cached_property
+    def coverings(self) -> Mapping[object, Covering]:
+        """What rules of the other side have to let through: each address of the named one, or those outside.
+
+        By the address and the realm of its port, or the family of those outside.
+        """
+        if not self.side.collection:
+            sets = {family: self.side.outside & every for family, every in FAMILIES.items()}
+            return {
+                family: Covering(self._opposite, family, there, self.services, self.viewer)
+                for family, there in sets.items()
+                if family in self._families and there
+            }
+        addresses = {(address, port.realm) for port in self.ports for address in port.addresses}
+        return {
+            (address, realm): self._covering(address, realm)
+            for address, realm in sorted(addresses, key=str)
+            if family_of(address.number) in self._families
+        }
+
+    def _covering(self, address: Address, realm: Realm) -> Covering:
+        number, family = address.number, family_of(address.number)
+        providers = None if address.public else providers_around(realm)
+        there = Ranges.of((number, number))
+        return Covering(self._opposite, family, there, self.services, self.viewer, providers)
+
+    @property
+    def _opposite(self) -> Direction:
+        return "outbound" if self.direction == "inbound" else "inbound"
+
+    @property
+    def _families(self) -> Collection[Family]:
+        return families_of(self.services)
+
+    # --- The ports of the other side that certainly reach, or memberships of them ---
 
     def _candidates(self) -> Iterator[QuerySet[Any]]:
-        every = self.viewer.visible(get_resource_type("network_ports"))
         if self.side.collection:
-            for port in self.ports:
-                yield from self._with(port, every.exclude(pk=port.pk))
+            yield from self._of_ports()
             return
-        for family in self._families:
-            addresses = self.side.outside & FAMILIES[family]
-            if addresses:
-                having = every.filter(_having(Q(kind__in=_OF_PORTS), FAMILIES[family]))
-                yield from self._letting(having, self._covering(family, addresses), self.services)
+        for covering in self.coverings.values():
+            search = Search(self.viewer, Q(kind__in=OF_PORTS), covering.every)
+            yield from search.by_addresses(covering.every, covering.groups(self.services))
 
-    def _with(self, port: Port, others: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
-        """The ports that a port lets through, and that let it through."""
-        openings = self._openings(port)
-        for address in port.addresses:
-            family = family_of(address.number)
-            if family not in self._families:
+    def _of_ports(self) -> Iterator[QuerySet[Any]]:
+        """Those that a port lets through, and that let it through."""
+        for (address, realm, services, opening), ports in self._alike().items():
+            covering = self.coverings[address, realm]
+            if not (letting := covering.groups(services)) and not self._any_unsecured:
                 continue
-            covering = self._covering(family, Ranges.of((address.number, address.number)))
-            for services, opening in openings.items():
-                for condition in _meeting(port, address, family, opening):
-                    yield from self._letting(others.filter(condition), covering, services)
+            # A port is never its own other side, but that of a port that is like it.
+            but = ports[0] if len(ports) == 1 else 0
+            for kind, place in meetings(address, realm):
+                search = Search(self.viewer, kind, covering.every, place, but)
+                yield from search.by_addresses(opening.addresses & covering.every, letting)
+                for group in opening.groups:
+                    yield from search.by_group(group, realm_of(realm), letting)
+
+    @cached_property
+    def _any_unsecured(self) -> bool:
+        return bool(NetworkPort.objects.filter(port_security_enabled=False, vm__isnull=False).exists())
+
+    def _alike(self) -> Mapping[tuple[Address, Realm, Range, Opening], Sequence[int]]:
+        """What ports (ids) let through to or from their addresses, by services."""
+        alike: defaultdict[tuple[Address, Realm, Range, Opening], list[int]] = defaultdict(list)
+        for port in self.ports:
+            openings = self._openings(port)
+            for address, (services, opening) in product(port.addresses, openings.items()):
+                if (address, port.realm) in self.coverings:
+                    alike[address, port.realm, services, opening].append(port.pk)
+        return alike
 
     def _openings(self, port: Port) -> dict[Range, Opening]:
         """What a port certainly lets through, by services."""
-        openings: defaultdict[Range, Opening] = defaultdict(Opening)
+        openings: dict[Range, Opening] = {}
         for line, services in self.lines(port):
-            before = openings[services]
+            before = openings.get(services, Opening())
             if is_known(line):
                 openings[services] = Opening(before.addresses | line.possible_addresses, before.groups)
             elif line.service.range() and self.rulebook.has_known_members(line):
                 group = line.other_side.source_security_group
                 openings[services] = Opening(before.addresses, before.groups | {group})
-        return dict(openings)
-
-    def _covering(self, family: Family, addresses: Ranges) -> Covering:
-        return Covering(_OPPOSITE[self.direction], family, addresses, self.services, self.viewer)
-
-    @staticmethod
-    def _letting(ports: QuerySet[Any], covering: Covering, services: Range) -> Iterator[QuerySet[Any]]:
-        """Those of these ports that let through what is covered."""
-        yield ports.filter(covering.ports(services), port_security_enabled=True)
-        yield ports.filter(port_security_enabled=False)
-
-    @property
-    def _families(self) -> Collection[Family]:
-        return families_of(self.services)
+        return openings
 
     # --- Why ---
 
@@ -209,40 +238,3 @@ class OneSide:
     def _rulebook_of(self, rows: Collection[PortRow]) -> Rulebook:
         among = addresses_of((*self.side.ports, *rows)) if self.side.collection else self.side.outside
         return rulebook_of((*self.side.ports, *rows), self.viewer, among=among)
-
-
-_OF_PORTS = (PortAddress.Kind.OWN, PortAddress.Kind.TRANSLATED)
-
-
-def _having(kind: Q, addresses: Ranges) -> Q:
-    """The ports with an address of this kind among these."""
-    rows = PortAddress.objects.filter(kind, within(addresses), network_port=OuterRef("pk"))
-    return Q(Exists(rows))
-
-
-def _meeting(port: Port, address: Address, family: Family, opening: Opening) -> Iterator[Q]:
-    """The ports with an address that meets this one, and that the opening is for."""
-    every = FAMILIES[family]
-    for kind, realm in _meetings(port, address):
-        if there := opening.addresses & every:
-            yield realm & _having(kind, there)
-        if opening.groups:
-            own = kind & Q(kind=PortAddress.Kind.OWN)
-            members = Membership.objects.filter(security_group__among=Numbers(opening.groups))
-            yield realm & _seen(port) & Q(pk__in=members.values("network_port")) & _having(own, every)
-
-
-def _meetings(port: Port, address: Address) -> Iterator[tuple[Q, Q]]:
-    """Conditions of addresses, each with one of the ports that have them: which ones meet this address."""
-    if not address.translated and port.realm.network != UNKNOWN:
-        yield Q(kind=PortAddress.Kind.OWN), _seen(port)
-    if address.public:
-        yield Q(kind=PortAddress.Kind.TRANSLATED) | Q(kind=PortAddress.Kind.OWN) & within(PUBLIC), Q()
-
-
-def _seen(port: Port) -> Q:
-    """The ports whose private addresses meet those of a port."""
-    provider, network = port.realm
-    if network is None:
-        return Q(provider=provider)
-    return Q(cloud_network__among=Numbers([network, *(there for _, there in peers_of([network]))]))

@@ -2,10 +2,11 @@
 
 from secgroups.models.address_list import AddressList
 from secgroups.models.exposure import Exposure, PublicPort, TouchedGroup
-from secgroups.models.firewall_rule import FirewallRule
+from secgroups.models.firewall_rule import ODD, FirewallRule
 from secgroups.models.security_group import Membership, SecurityGroup
 
 __all__ = [
+    "ODD",
     "AddressList",
     "Exposure",
     "FirewallRule",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F, Q
 
 from inventory.drivers.values import Rule
 from inventory.mapping import ValueMapping
@@ -9,6 +10,20 @@ from inventory.models.base import index_of_text, unique_in_provider
 from secgroups.models.address_list import AddressList
 from secgroups.models.security_group import SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
+
+_PORTS, _TYPES = ["tcp", "udp"], ["icmp", "icmpv6"]
+#: Rules with a rare protocol, or with ports or types that may make no sense. Few are.
+ODD = (
+    Q(host_protocol__isnull=False) & ~Q(host_protocol__in=[*_PORTS, *_TYPES])
+    | Q(port=None, end_port__isnull=False)
+    | Q(port__lt=0)
+    | Q(port__gt=0xFFFF)
+    | Q(end_port__lt=0)
+    | Q(end_port__gt=0xFFFF)
+    | Q(host_protocol__in=_PORTS, end_port__lt=F("port"))
+    | Q(host_protocol__in=_TYPES, port__gt=0xFF)
+    | Q(host_protocol__in=_TYPES, end_port__gt=0xFF)
+)
 
 
 class FirewallRule(models.Model):
@@ -55,7 +70,25 @@ class FirewallRule(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [unique_in_provider("firewall_rule")]
-        indexes = [index_of_text("source_ip_range", "firewall_rule_source_ip_range")]
+        indexes = [
+            index_of_text("source_ip_range", "firewall_rule_source_ip_range"),
+            # Finds the groups that let a service through, without their rows.
+            models.Index(
+                fields=["direction", "host_protocol", "port"],
+                include=[
+                    "id",
+                    "end_port",
+                    "network_protocol",
+                    "source_ip_range",
+                    "source_security_group",
+                    "source_address_list",
+                    "security_group",
+                    "provider",
+                ],
+                name="firewall_rule_service",
+            ),
+            models.Index(fields=["direction"], condition=ODD, name="firewall_rule_odd"),
+        ]
 
     def __str__(self) -> str:
         return self.ems_ref
