@@ -23,6 +23,19 @@ pytestmark = pytest.mark.django_db
 
 #: What it takes to ask.
 PERMISSIONS = ["view_vm", "view_securitygroup"]
+IMPOSSIBLE = [
+    "\0",
+    "9" * 30,
+    f"instances/{'9' * 18}",
+    "instances/0",
+    "instances/x",
+    "/",
+    "%",
+    "_",
+    "x" * 501,
+    "::/0",
+    "٣",
+]
 
 
 class Company:
@@ -236,26 +249,11 @@ class TestTheForm:
         assert "Choose a smaller side" in errors(admin_client, **company.question)["__all__"][0]
 
     @pytest.mark.parametrize("parameter", ["from", "to", "protocol", "port"])
-    @pytest.mark.parametrize(
-        "value",
-        [
-            "\0",
-            "9" * 30,
-            f"instances/{'9' * 18}",
-            "instances/0",
-            "instances/x",
-            "/",
-            "%",
-            "_",
-            "x" * 501,
-            "::/0",
-            "٣",
-        ],
-    )
     def test_no_input_is_an_error_of_the_page(
-        self, admin_client: Client, company: Company, parameter: str, value: str
+        self, admin_client: Client, company: Company, parameter: str
     ) -> None:
-        ask(admin_client, **{**company.question, parameter: value})
+        for value in IMPOSSIBLE:
+            ask(admin_client, **{**company.question, parameter: value})
 
 
 class TestRights:
