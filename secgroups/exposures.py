@@ -7,15 +7,17 @@ migration, is worked off by the next refresh of the provider or by `settle_lefto
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from inventory.db.bulk import among, copy_rows, new_ids, update_rows
+from inventory.db.counting import numbers_of_each
 from inventory.db.locks import lock
 from inventory.db.lookups import Numbers
 from inventory.db.marks import marked_by_this_transaction
@@ -24,6 +26,7 @@ from secgroups.models import (
     Exposure,
     FirewallRule,
     Membership,
+    PublicPort,
     SecurityGroup,
     TouchedGroup,
 )
@@ -53,31 +56,35 @@ Key = tuple[Any, ...]
 
 
 @transaction.atomic(savepoint=False)
-def settle_exposures(provider: int, *, own: bool = False) -> None:
-    """Bring the exposures of a provider's marked groups up to date.
+def settle_exposures(provider: int, *, own: bool = False, batches: int = sys.maxsize) -> None:
+    """Bring the exposures of a provider's marked groups up to date, at most so many batches.
 
     With `own`, only of those that this transaction has marked. Writers of the same provider wait for each other
     here. Otherwise each would count without what the other has not yet committed.
     """
-    of_provider = SecurityGroup.objects.filter(pk=OuterRef("security_group"), provider=provider)
-    marks = TouchedGroup.objects.filter(
-        marked_by_this_transaction() if own else Q(), Exists(of_provider)
-    ).order_by("pk")
+    marks = _marks_of(provider).filter(marked_by_this_transaction() if own else Q()).order_by("pk")
     if not marks.exists():
         return
     lock(f"exposures/{provider}")
-    while batch := list(marks.values_list("pk", "security_group")[:BATCH]):
+    while batches and (batch := list(marks.values_list("pk", "security_group")[:BATCH])):
         _settle({group for _, group in batch})
         TouchedGroup.objects.filter(pk__in=among(pk for pk, _ in batch)).delete()
+        batches -= 1
 
 
 def settle_leftovers() -> None:
-    """Bring the exposures of all marked groups up to date, and forget marks of groups that are gone."""
-    existing = SecurityGroup.objects.filter(pk=OuterRef("security_group"))
-    TouchedGroup.objects.filter(~Exists(existing)).delete()
+    """Bring the exposures of all marked groups up to date, batch by batch, and forget marks of groups that go."""
+    staying = SecurityGroup.objects.filter(pk=OuterRef("security_group"), provider__deleted_on=None)
+    TouchedGroup.objects.filter(~Exists(staying)).delete()
     groups = SecurityGroup.objects.filter(pk__in=TouchedGroup.objects.values("security_group"))
     for provider in list(groups.order_by().values_list("provider", flat=True).distinct()):
-        settle_exposures(provider)
+        while _marks_of(provider).exists():
+            settle_exposures(provider, batches=1)
+
+
+def _marks_of(provider: int) -> QuerySet[TouchedGroup]:
+    groups = SecurityGroup.objects.filter(pk=OuterRef("security_group"), provider=provider)
+    return TouchedGroup.objects.filter(Exists(groups))
 
 
 def _settle(groups: Collection[int]) -> None:
@@ -194,16 +201,17 @@ class _Holders:
         return "private" if self.ports else "nothing"
 
 
-def _holders(groups: Collection[int]) -> dict[int, _Holders]:
+def _holders(groups: Mapping[int, Collection[Split]]) -> dict[int, _Holders]:
+    """What has each of these groups, in the families of its exposures."""
     holders = {group: _Holders() for group in groups}
-    members = Membership.objects.filter(security_group__among=Numbers(groups)).order_by()
-    counts = (Count("pk"), Count("vm", distinct=True))
-    for group, ports, vms in members.values_list("security_group").annotate(*counts):
+    members = Membership.objects.filter(security_group__among=Numbers(groups))
+    for group, ports, vms in numbers_of_each(members, "security_group", "vm"):
         holders[group].ports, holders[group].vms = ports, vms
-    public = members.filter(network_port__public_ports__isnull=False)
-    by_family = public.values_list("security_group", "network_port__public_ports__network_protocol")
-    for group, family, ports, vms in by_family.annotate(*counts):
-        holders[group].public_ports[family], holders[group].public_vms[family] = ports, vms
+    for family in {split.family for found in groups.values() for split in found}:
+        public = PublicPort.objects.filter(network_protocol=family).values("network_port")
+        public_members = members.filter(network_port__in=public)
+        for group, ports, vms in numbers_of_each(public_members, "security_group", "vm"):
+            holders[group].public_ports[family], holders[group].public_vms[family] = ports, vms
     return holders
 
 

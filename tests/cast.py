@@ -120,7 +120,7 @@ def plant(name: str, at: Provider | None = None) -> Planted:
     ssh = rule(web, 22)
     listed = address_list(owner, name, ["10.0.0.0/8"], cloud_tenant=account)
     web.firewall_rules.update(source_security_group=db, source_address_list=listed, description=name)
-    public_rule(db, 443, description=name)
+    public_rule(db, 443, "8.8.8.0/24", description=name)
     machine = vm(net, name, groups=[web, db])
     settle_exposures(owner.pk)
     slow_down(owner, name, None)

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import NetworkPort, Vm
 from inventory.rest.resources import Costly, get_resource_type
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import Exposure, FirewallRule, Membership, SecurityGroup
 
 #: The models of the tables that grow with the inventory.
-LARGE = (Vm, NetworkPort, Membership, FirewallRule, SecurityGroup)
+LARGE = (Vm, NetworkPort, Membership, FirewallRule, SecurityGroup, Exposure)
 
 #: What a person expects to be quick: the attributes of each collection that have an index.
 INDEXED: Mapping[str, tuple[str, ...]] = {
@@ -33,6 +33,7 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
         "id", "ems_ref", "resource_id", "source_ip_range", "source_security_group_id", "source_address_list_id",
     ),
     "address_lists": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id"),
+    "exposures": ("id", "ems_id", "security_group_id"),
 }  # fmt: skip
 #: Other filters, most of them by what is related, as they stand in a URL; in braces are attributes of a row.
 FILTERS = {
@@ -69,7 +70,10 @@ PAGE = "limit=20&expand=resources"
 #: What these have is not little, however it is read.
 OWNERS = {"providers", "cloud_tenants", "cloud_networks"}
 #: The first groups are those on half of all instances.
-BEYOND_LARGEST = {"security_groups": "&filter[]=id>={security_groups[id]}"}
+BEYOND_LARGEST = {
+    "security_groups": "&filter[]=id>={security_groups[id]}",
+    "exposures": "&filter[]=security_group_id={exposures[security_group_id]}",
+}
 
 
 def reads() -> Iterator[str]:

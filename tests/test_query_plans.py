@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.test import Client
 
 from inventory.models import NetworkPort, Vm
-from secgroups.models import AddressList, FirewallRule, SecurityGroup
+from secgroups.models import AddressList, Exposure, FirewallRule, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
 
@@ -112,6 +112,7 @@ def _sample(reader: Client) -> Sample:
         "network_ports": port.pk,
         "security_groups": group.pk,
         "firewall_rules": rule.pk,
+        "exposures": Exposure.objects.filter(provider=vm.provider_id).latest("pk").pk,
         "address_lists": AddressList.objects.filter(provider=vm.provider_id).first().pk,
     }
     found: Sample = {name: reader.get(f"/api/{name}/{pk}").json() for name, pk in there.items()}

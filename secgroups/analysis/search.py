@@ -29,8 +29,8 @@ OF_PORTS = (PortAddress.Kind.OWN, PortAddress.Kind.TRANSLATED)
 _OWN = Q(kind=PortAddress.Kind.OWN)
 #: Of so many addresses, or fewer, the ports are read.
 _FEW = 5_000
-#: As an expression, so that PostgreSQL looks up the groups of a port in a hash table. With the column, it would look
-#: for each of thousands of groups in the index.
+#: As an expression, so that PostgreSQL looks up the groups of a port in a hash table. With the column, it would
+#: look for each of thousands of groups in the index.
 _GROUP = Func("security_group", template="(%(expressions)s + 0)", output_field=BigIntegerField())
 #: The groups that let a service through, by the networks in which they do.
 Letting = Collection[tuple[Networks, Collection[int]]]

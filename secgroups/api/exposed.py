@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
@@ -20,6 +21,9 @@ from secgroups.api.links import Link
 from secgroups.traffic.addresses import cidrs
 from secgroups.traffic.well_known import name_of
 
+#: 0 to 65535.
+PORT = re.compile("[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]")
+
 
 class ExposedField(forms.Field):
     """A port, or `any`."""
@@ -27,12 +31,12 @@ class ExposedField(forms.Field):
     def to_python(self, value: Any) -> Exposed | None:
         if value in self.empty_values or value == "any":
             return value or None
-        if not (str(value).isascii() and str(value).isdigit() and len(str(value)) <= 5 and int(value) <= 65535):
+        if not PORT.fullmatch(str(value)):
             raise forms.ValidationError(messages.neither_port_nor_any(value))
         return int(value)
 
 
-@extend_schema_field({"type": "string", "pattern": "^(any|[0-9]{1,5})$"})
+@extend_schema_field({"type": "string", "pattern": f"^(any|{PORT.pattern})$"})
 class _ExposedFilter(filters.Filter):
     field_class = ExposedField
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from inventory.drivers.values import Port, Rule, Scope
 from inventory.models import NetworkPort, Vm
 from inventory.refresh import refresh
+from inventory.services import delete_provider
+from secgroups import exposures
 from secgroups.exposures import settle_exposures, settle_leftovers
 from secgroups.models import Exposure, FirewallRule, PublicPort, SecurityGroup, TouchedGroup
 from secgroups.services import group_deletion, rule_creation, rule_deletion
@@ -306,3 +311,35 @@ def test_public_ports_go_with_their_ports(cast: Cast, cloud: MemoryCloud) -> Non
     cloud.terminate("i-staging-single")
     refresh(cast.acme, Grip())
     assert not PublicPort.objects.exists()
+
+
+def test_an_upgrade_finds_what_is_there(cast: Cast, cloud: MemoryCloud, ssh: Exposure) -> None:
+    cloud.set_port("eni-staging-single-1", group_refs=(WEB,), public_ip_addresses=("52.0.0.1",))
+    refresh(cast.acme, Grip())
+    before = rows()
+    for model in (PublicPort, Exposure, TouchedGroup):
+        model._default_manager.all().delete()
+    migration = import_module("secgroups.migrations.0010_exposures")
+    for bring_in in (migration.find_public_ports, migration.mark_groups):
+        bring_in(apps, SimpleNamespace(connection=connection))
+    assert not Exposure.objects.exists()
+    task()
+    assert rows() == before
+    assert severity() == "critical"
+
+
+def test_nothing_is_computed_for_a_provider_that_is_being_deleted(cast: Cast, ssh: Exposure) -> None:
+    actors.public_rule(cast.staging.db, 22)
+    delete_provider(provider=cast.acme, user=None)
+    task()
+    assert Exposure.objects.get() == ssh
+    assert not TouchedGroup.objects.exists()
+
+
+def test_leftovers_are_worked_off_in_batches(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposures, "BATCH", 1)
+    for group in SecurityGroup.objects.all():
+        actors.public_rule(group, 22)
+    settle_leftovers()
+    assert Exposure.objects.count() == SecurityGroup.objects.count()
+    assert not TouchedGroup.objects.exists()
