@@ -264,7 +264,7 @@ def planned(
         ports,
         changes,
         minimum=driver.minimum_groups_per_port,
-        confined=driver.groups_have_networks,
+        confined=bool(driver.groups_have_networks),
         stateless={ref for ref, group in groups.items() if group and not group.stateful},
     )
 

@@ -30,8 +30,8 @@ class Driver(ABC):
     supports_security_groups: ClassVar[bool] = True
     #: Whether a group's name and description can be changed. Checked before a task is queued.
     supports_group_edits: ClassVar[bool] = True
-    #: Whether a group is created in a network (EC2: a VPC) and not just in a tenant.
-    groups_have_networks: ClassVar[bool] = False
+    #: Whether a group is created in a network (EC2: a VPC) and not just in a tenant. None: the groups tell.
+    groups_have_networks: ClassVar[bool | None] = False
     #: Whether deleting a group also deletes other groups' rules that refer to it.
     rules_end_with_their_source: ClassVar[bool] = False
     #: What may stop a connection that the rules allow, in the cloud's own words.

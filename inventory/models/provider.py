@@ -122,7 +122,7 @@ class Provider(Kept, Timestamped):
     @property
     def confines_groups(self) -> bool:
         """Whether the cloud confines each security group to networks."""
-        return (driver := self.driver_class) is not None and driver.groups_have_networks
+        return (driver := self.driver_class) is not None and bool(driver.groups_have_networks)
 
     def driver(self, rate_limiter: RateLimiter = UNLIMITED, *, patience: float | None = None) -> Driver:
         """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor.

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from inventory.db.lookups import Numbers
 from inventory.models import CloudNetwork, Provider
+from secgroups.models import SecurityGroup
 
 #: Stands for a network that is not known, where the cloud confines groups to networks. It meets none.
 UNKNOWN = 0
@@ -20,6 +21,14 @@ def peers_of(networks: Collection[int]) -> Peers:
 
 
 def confining(providers: Collection[int]) -> set[int]:
-    """Those of these providers (ids) whose clouds confine groups to networks."""
-    rows = Provider.objects.filter(pk__in=providers).only("vendor")
-    return {provider.pk for provider in rows if provider.confines_groups}
+    """Those of these providers (ids) whose clouds confine groups to networks.
+
+    Of an exported inventory, the groups tell: those of such a cloud have a network.
+    """
+    rows = list(Provider.objects.filter(pk__in=providers).only("vendor"))
+    exported = [row.pk for row in rows if row.driver_class and row.driver_class.groups_have_networks is None]
+    confined = {row.pk for row in rows if row.confines_groups}
+    for pk in exported:
+        if SecurityGroup.objects.filter(provider=pk, cloud_network__isnull=False).exists():
+            confined.add(pk)
+    return confined

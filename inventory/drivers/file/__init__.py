@@ -20,6 +20,7 @@ class FileDriver(ReadOnlyDriver):
     title: ClassVar[str] = "Exported inventory"
     asked_for: ClassVar[Mapping[str, bool]] = {"url": True}
     needs_credentials: ClassVar[bool] = False
+    groups_have_networks: ClassVar[bool | None] = None  # any cloud may have been exported
 
     def inventory(self) -> Inventory:
         name = file_named(self.connection.url)

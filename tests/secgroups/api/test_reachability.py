@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from inventory.models import NetworkPort
+from inventory.models import NetworkPort, Provider
 from secgroups.analysis import questions
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast
@@ -155,6 +155,17 @@ class TestBetweenInstances:
         NetworkPort.objects.update(port_security_enabled=False)
         assert ask(client, **between(company))["verdict"] == "blocked"
         far.peers.add(company.app.cloud_network)
+        assert ask(client, **between(company))["verdict"] == "allowed"
+
+    def test_an_exported_inventory_keeps_the_networks_of_its_groups(
+        self, client: Client, company: Company
+    ) -> None:
+        Provider.objects.update(vendor=cast.FILE)
+        far = cast.network(company.app.cloud_tenant, "far")
+        NetworkPort.objects.filter(pk=company.store.pk).update(cloud_network=far)
+        NetworkPort.objects.update(port_security_enabled=False)
+        assert ask(client, **between(company))["verdict"] == "blocked"
+        SecurityGroup.objects.update(cloud_network=None)  # of a cloud whose networks mean nothing to groups
         assert ask(client, **between(company))["verdict"] == "allowed"
 
     def test_without_port_security_everything_passes(self, client: Client, company: Company) -> None:
