@@ -153,32 +153,33 @@ class _Nested:
     """Lines of the same ports and direction, to find those that one contains."""
 
     def __init__(self) -> None:
-        self._by_services: defaultdict[Range, dict[tuple[object, ...], Line]] = defaultdict(dict)
+        self._by_services: defaultdict[Range, _OfServices] = defaultdict(_OfServices)
         #: The keys of `_by_services`, sorted.
         self._services: list[Range] = []
-        self._unknown: dict[tuple[object, ...], Line] = {}
+        self._unknown = _OfServices()
 
     def add(self, line: Line) -> None:
         services = line.service.range()
-        if services is None:
-            self._unknown[line.key] = line
-            return
-        if services not in self._by_services:
+        if services and services not in self._by_services:
             self._services.insert(bisect_left(self._services, services), services)
-        self._by_services[services][line.key] = line
+        self._alike(services).add(line)
 
     def remove(self, line: Line) -> None:
-        services = line.service.range()
-        del (self._unknown if services is None else self._by_services[services])[line.key]
+        self._alike(line.service.range()).remove(line)
 
     def within(self, line: Line) -> Iterator[Line]:
         """The lines that this one contains, without itself."""
-        return (other for other in self._candidates(line) if other is not line and contains(line, other))
+        for alike in self._candidates(line.service.range()):
+            for other in alike.starting_within(line.addresses):
+                if other is not line and contains(line, other):
+                    yield other
 
-    def _candidates(self, line: Line) -> Iterator[Line]:
-        services = line.service.range()
+    def _alike(self, services: Range | None) -> _OfServices:
+        return self._by_services[services] if services else self._unknown
+
+    def _candidates(self, services: Range | None) -> Iterator[_OfServices]:
         if services is None or services == EVERY_SERVICE:
-            yield from self._unknown.values()
+            yield self._unknown
         if services is None:
             return
         first, last = services
@@ -186,4 +187,40 @@ class _Nested:
             if self._services[index][0] > last:
                 return
             if self._services[index][1] <= last:
-                yield from self._by_services[self._services[index]].values()
+                yield self._by_services[self._services[index]]
+
+
+class _OfServices:
+    """Lines of the same services. Those with one range of addresses are sorted by its beginning."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._single: list[Line] = []
+        self._others: dict[tuple[object, ...], Line] = {}
+
+    def add(self, line: Line) -> None:
+        if _is_single(line):
+            index = bisect_left(self._firsts, first := line.possible_addresses.ranges[0][0])
+            self._firsts.insert(index, first)
+            self._single.insert(index, line)
+        else:
+            self._others[line.key] = line
+
+    def remove(self, line: Line) -> None:
+        if _is_single(line):
+            index = bisect_left(self._firsts, line.possible_addresses.ranges[0][0])
+            while self._single[index] is not line:
+                index += 1
+            del self._firsts[index], self._single[index]
+        else:
+            del self._others[line.key]
+
+    def starting_within(self, addresses: Ranges | None) -> Iterator[Line]:
+        """The lines that begin within these addresses, and those with several ranges or none."""
+        yield from self._others.values()
+        for first, last in addresses.ranges if addresses is not None else ():
+            yield from self._single[bisect_left(self._firsts, first) : bisect_right(self._firsts, last)]
+
+
+def _is_single(line: Line) -> bool:
+    return line.addresses is not None and len(line.addresses.ranges) == 1

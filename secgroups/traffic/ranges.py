@@ -9,6 +9,8 @@ from typing import Self
 
 #: The first and the last integer.
 Range = tuple[int, int]
+#: So few ranges are put into a larger set one by one.
+FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,20 @@ class Ranges:
         return any(True for _ in self.within((number, number)))
 
     def __or__(self, other: Ranges) -> Ranges:
-        return Ranges.of(*self.ranges, *other.ranges)
+        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        if len(few.ranges) > FEW:
+            return Ranges.of(*self.ranges, *other.ranges)
+        ranges = list(many.ranges)
+        for first, last in few.ranges:
+            start = bisect_left(ranges, (first,))
+            if start and ranges[start - 1][1] + 1 >= first:
+                start -= 1  # reaches up to this one
+            end = start
+            while end < len(ranges) and ranges[end][0] <= last + 1:
+                first, last = min(first, ranges[end][0]), max(last, ranges[end][1])
+                end += 1
+            ranges[start:end] = [(first, last)]
+        return Ranges(tuple(ranges))
 
     def __and__(self, other: Ranges) -> Ranges:
         # Looks up each range of the smaller set in the larger one, which may have half a million.
