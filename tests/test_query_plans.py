@@ -121,3 +121,13 @@ def _sample(reader: Client) -> Sample:
     found["firewall_rules"]["source_security_group_id"] = str(group.pk)
     found["firewall_rules"]["source_address_list_id"] = found["address_lists"]["id"]
     return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("asked", ["to=instances/{vms[id]}", "from=instances/{vms[id]}", "from=internet"])
+def test_a_list_of_who_can_reach_whom_looks_through_no_table(reader: Client, sample: Sample, asked: str) -> None:
+    """How many rows it looks at depends on how many instances it counts, up to a bound."""
+    url = f"/api/reachability?{asked.format_map(sample)}&protocol=tcp&port=5432&limit=20"
+    for sql in plans.statements(reader, url):
+        for scan in plans.scans(sql):
+            assert scan["Node Type"] != "Seq Scan", (scan["Relation Name"], sql)

@@ -22,7 +22,7 @@ from secgroups.analysis.covering import Covering
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of
 from secgroups.analysis.reachability import Side, addresses_of, meeting, not_considered, with_lines
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.analysis.search import OF_PORTS, Search, meetings, providers_around, realm_of
+from secgroups.analysis.search import OF_PORTS, Search, is_placed, meetings, providers_around, realm_of
 from secgroups.traffic.addresses import FAMILIES, Family, family_of
 from secgroups.traffic.effective import Direction, Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
@@ -187,7 +187,7 @@ class OneSide:
             if not (letting := covering.groups(services)) and not self._any_unsecured:
                 continue
             # A port is never its own other side, but that of a port that is like it.
-            but = ports[0] if len(ports) == 1 else 0
+            but = next(iter(ports)) if len(ports) == 1 else 0
             for kind, place in meetings(address, realm):
                 search = Search(self.viewer, kind, covering.every, place, but)
                 yield from search.by_addresses(opening.addresses & covering.every, letting)
@@ -198,14 +198,14 @@ class OneSide:
     def _any_unsecured(self) -> bool:
         return bool(NetworkPort.objects.filter(port_security_enabled=False, vm__isnull=False).exists())
 
-    def _alike(self) -> Mapping[tuple[Address, Realm, Range, Opening], Sequence[int]]:
+    def _alike(self) -> Mapping[tuple[Address, Realm, Range, Opening], Collection[int]]:
         """What ports (ids) let through to or from their addresses, by services."""
-        alike: defaultdict[tuple[Address, Realm, Range, Opening], list[int]] = defaultdict(list)
+        alike: defaultdict[tuple[Address, Realm, Range, Opening], set[int]] = defaultdict(set)
         for port in self.ports:
             openings = self._openings(port)
             for address, (services, opening) in product(port.addresses, openings.items()):
                 if (address, port.realm) in self.coverings:
-                    alike[address, port.realm, services, opening].append(port.pk)
+                    alike[address, port.realm, services, opening].add(port.pk)
         return alike
 
     def _openings(self, port: Port) -> dict[Range, Opening]:
@@ -215,7 +215,9 @@ class OneSide:
             before = openings.get(services, Opening())
             if is_known(line):
                 openings[services] = Opening(before.addresses | line.possible_addresses, before.groups)
-            elif line.service.range() and self.rulebook.has_known_members(line):
+            elif not is_placed(port.realm) or not line.service.range():
+                continue  # nobody knows whom it means
+            elif self.rulebook.has_known_members(line):
                 group = line.other_side.source_security_group
                 openings[services] = Opening(before.addresses, before.groups | {group})
         return openings

@@ -125,10 +125,15 @@ def _there_is(rows: QuerySet[Any]) -> IsNull:
 
 def meetings(address: Address, realm: Realm) -> Iterator[tuple[Q, Place]]:
     """Conditions of addresses, each with the place of the ports that have them: which ones meet this address."""
-    if not address.translated and realm.network != UNKNOWN:
+    if not address.translated and is_placed(realm):
         yield _OWN, realm_of(realm)
     if address.public:
         yield Q(kind=PortAddress.Kind.TRANSLATED) | _OWN & within(PUBLIC), Place()
+
+
+def is_placed(realm: Realm) -> bool:
+    """Whether its network is known, if it matters."""
+    return realm.network != UNKNOWN
 
 
 def realm_of(realm: Realm) -> Place:
