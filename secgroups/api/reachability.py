@@ -55,11 +55,14 @@ class ReachabilityView(ApiView):
             OpenApiParameter("to", SIDE, description=capfirst(f"{messages.SIDES}.")),
             OpenApiParameter("protocol", PROTOCOL, description="Without it, the answer is about every service."),
             OpenApiParameter("port", {"type": "integer", "minimum": 0, "maximum": 65535}),
+            *(OpenApiParameter(name, str, description="Of lists, with one side.") for name in sorted(LISTING)),
         ],
-        responses={200: schema_of(ReachabilityShown)},
+        responses={200: {"oneOf": [schema_of(ReachabilityShown), schema_of(ReachabilityListShown)]}},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Tell whether a service passes from one side to the other, why, and what is missing.
+
+        With one side alone, list the instances at the other one, page by page.
 
         A side is an address of the API (`instances/3`), an IP address, a CIDR or `internet`. Of ICMP, `port` is
         the type.
