@@ -1,4 +1,4 @@
-"""A random world in the inventory and in what enforces its rules, and what both say about a packet."""
+"""A world in the inventory and in what enforces its rules, and what both say about a packet."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ from tests.oracles.worlds import Packet, packets, pairs, random_world
 CODES = (0, 1)
 
 
+#: A packet with the verdicts of the API and of the oracle.
+Compared = tuple[Packet, dict[str, str], dict[str, str]]
+
+
 class Oracle(Protocol):
     """What enforces rules."""
 
@@ -40,16 +44,21 @@ class Oracle(Protocol):
 
 
 class World:
-    """The same random world in the inventory, as a provider of type file, and in an oracle."""
+    """The same world in the inventory and in an oracle."""
 
-    def __init__(self, seed: int, oracle: Oracle, client: Client, folder: Path) -> None:
-        self.random = Random(seed)  # noqa: S311 - the same world for each seed
-        self.oracle, self.client = oracle, client
-        self.inventory = random_world(self.random)
-        imported(self.inventory, folder)
+    def __init__(self, inventory: Inventory, random: Random, oracle: Oracle, client: Client) -> None:
+        self.inventory, self.random, self.oracle, self.client = inventory, random, oracle, client
         self.ports = dict(NetworkPort.objects.values_list("ems_ref", "pk"))
         self.groups = {str(pk): ref for pk, ref in SecurityGroup.objects.values_list("pk", "ems_ref")}
-        oracle.load(self.inventory)
+
+    @classmethod
+    def of_file(cls, seed: int, oracle: Oracle, client: Client, folder: Path) -> World:
+        """A random world that a provider of type file has."""
+        random = Random(seed)  # noqa: S311 - the same world for each seed
+        inventory = random_world(random)
+        imported(inventory, folder)
+        oracle.load(inventory)
+        return cls(inventory, random, oracle, client)
 
     def packets(self) -> Iterator[Packet]:
         """More than anybody takes."""
@@ -92,6 +101,12 @@ class World:
             for rule in self.ask(packet)["missing"]
         ]
         return [rule for rule in rules if rule.network_protocol in families(packet)]
+
+    def differences(self, packets: Iterable[Packet]) -> list[Compared]:
+        """The packets of which both say something else. Some arrive, or it would prove nothing."""
+        compared = [(packet, self.passing(packet), self.arriving(packet)) for packet in packets]
+        assert any(arriving for *_, arriving in compared)
+        return [each for each in compared if each[1] != each[2]]
 
     def assert_complete_and_minimal(self, packet: Packet, rules: list[Rule]) -> None:
         """With these rules the packet passes, and without any one of them it does not."""

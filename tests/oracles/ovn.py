@@ -40,7 +40,7 @@ class Ovn:
         root = packages / "root"
         libraries = [root / "usr/lib" / f"{os.uname().machine}-linux-gnu", root / "usr/lib"]
         self.folder = folder
-        self._environment = {
+        self.environment = {
             **os.environ,
             "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
             "OVS_RUNDIR": str(folder),
@@ -62,6 +62,7 @@ class Ovn:
             self._await(f"{name}.sock")
         databases = (f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock")
         self._processes.append(self._start("ovn-northd", *databases, f"--unixctl={folder}/northd.ctl"))
+        self._switch = SWITCH
         self._macs: dict[str, str] = {}
         self._simulators = 0
 
@@ -75,11 +76,11 @@ class Ovn:
 
     def add_rules(self, rules: Iterable[Rule]) -> None:
         self._nbctl([["--may-exist", *_acl("acl-add", rule)] for rule in rules])
-        self._settle()
+        self.settle()
 
     def delete_rules(self, rules: Iterable[Rule]) -> None:
         self._nbctl([_acl("acl-del", rule)[:-1] for rule in rules])
-        self._settle()
+        self.settle()
 
     def lets(self, packet: Packet, family: str, source: str, target: str, code: int) -> bool:
         ip, icmp = FAMILIES[family]
@@ -89,7 +90,7 @@ class Ovn:
             f"eth.dst=={self._macs[packet.target.ref]} && {ip}.src=={source} && {ip}.dst=={target} && "
             f"ip.ttl==64 && {service}"
         )
-        return f'output("{packet.target.ref}")' in self._trace("--minimal", SWITCH, flow)
+        return f'output("{packet.target.ref}")' in self._trace("--minimal", self._switch, flow)
 
     def end(self) -> None:
         self._end_simulator()
@@ -112,7 +113,7 @@ class Ovn:
             joined = [word for command in listed[start : start + COMMANDS] for word in ("--", *command)]
             self._call("ovn-nbctl", self._northbound, *joined[1:])
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until all is compiled, and simulate what came of it."""
         self._call("ovn-nbctl", self._northbound, "--wait=sb", "sync")
         self._end_simulator()
@@ -124,6 +125,7 @@ class Ovn:
             f"--db=unix:{self.folder}/sb.sock",
             *new,
             f"--unixctl={self._control}",
+            "--no-friendly-names",  # such as the first digits of a UUID
             "--detach",
             "--no-chdir",
         )
@@ -157,11 +159,11 @@ class Ovn:
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def _call(self, *command: str) -> None:
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=SECONDS)
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr[-1000:]}")
 

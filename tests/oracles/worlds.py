@@ -10,16 +10,18 @@ from typing import Literal
 from inventory.drivers.protocols import WITH_PORTS, WITH_TYPES
 from inventory.drivers.values import Group, Instance, Inventory, Network, Port, Rule, Tenant
 
-PORTS, GROUPS, RULES = 40, 10, 60
+PORTS, GROUPS, RULES = 40, 10, 100
 TENANT, NETWORK = Tenant("t-1", "tenant"), Network("net", "network", tenant_ref="t-1")
 RANGES = {
     "IPV4": ("10.0.0.0/8", "10.0.0.0/27", "10.0.0.16/28", "10.0.0.5/32", "0.0.0.0/0", "0.0.0.0/1", "192.0.2.0/24"),
     "IPV6": ("fd00::/64", "fd00::/123", "fd00::5/128", "::/0", "2000::/3"),
 }
 #: Protocols of rules and packets: with ports, with types, by number.
-PROTOCOLS: tuple[str | None, ...] = ("tcp", "tcp", "tcp", "udp", "sctp", "icmp", "vrrp", "47", None)
+PROTOCOLS: tuple[str | None, ...] = ("tcp", "tcp", "tcp", "udp", "sctp", "icmp", "icmp", "vrrp", "47", None)
+#: The last of all ports.
+LAST = 0xFFFF
 PORT_NUMBERS = (22, 80, 443, 5432, 8000)
-ICMP = {"IPV4": ("icmp", (8, 0, 3)), "IPV6": ("icmpv6", (128, 1))}
+ICMP = {"IPV4": ("icmp", (8, 8, 0, 3)), "IPV6": ("icmpv6", (128, 128, 1))}
 
 
 @dataclass(frozen=True)
@@ -80,32 +82,39 @@ def _service(random: Random, family: str) -> tuple[str | None, int | None, int |
         kind = random.choice((None, *types))
         return name, kind, None if kind is None else random.choice((None, 0))
     if protocol in WITH_PORTS and random.random() < 0.9:
-        first = random.choice(PORT_NUMBERS)
-        return protocol, first, first + random.choice((0, 0, 10, 1000))
+        first = random.choice((*PORT_NUMBERS, 0, LAST))
+        return protocol, first, min(first + random.choice((0, 0, 10, 1000, LAST)), LAST)
     return protocol, None, None
 
 
 def packets(random: Random, world: Inventory) -> Iterator[Packet]:
-    """Packets between two ports that have addresses of a common family, most of what a rule is about; no end."""
+    """Packets between two ports that have addresses of a common family; no end.
+
+    Most are what a rule is about that one of the two ports has, and at the edges of that.
+    """
     while True:
         source, target = random.sample(world.ports, 2)
         if any(True for _ in pairs(source, target)):
-            yield Packet(source, target, *(_of_rule(random, world) if random.random() < 0.7 else _any(random)))
+            sides = {"outbound": source.group_refs, "inbound": target.group_refs}
+            rules = [rule for rule in world.rules if rule.group_ref in sides[rule.direction]]
+            chosen = random.choice(rules) if rules and random.random() < 0.8 else None
+            yield Packet(source, target, *(_of_rule(random, chosen) if chosen else _any(random)))
 
 
-def _of_rule(random: Random, world: Inventory) -> tuple[str, int | None]:
-    rule = random.choice(world.rules)
+def _of_rule(random: Random, rule: Rule) -> tuple[str, int | None]:
     if rule.host_protocol is None or (rule.port is None and rule.host_protocol in WITH_PORTS | WITH_TYPES):
         return _any(random)
     if rule.host_protocol in WITH_PORTS:
-        return rule.host_protocol, random.randint((rule.port or 0) - 1, (rule.end_port or 0) + 1)
+        first, last = rule.port or 0, rule.end_port or 0
+        port = random.choice((first - 1, first, last, last + 1, random.randint(first, last)))
+        return rule.host_protocol, min(max(port, 0), LAST)
     return rule.host_protocol, rule.port
 
 
 def _any(random: Random) -> tuple[str, int | None]:
     protocol = random.choice(("tcp", "udp", "sctp", "icmp", "icmpv6", "vrrp", "47", "51"))
     if protocol in WITH_PORTS:
-        return protocol, random.choice((*PORT_NUMBERS, 0, 65535))
+        return protocol, random.choice((*PORT_NUMBERS, 0, LAST))
     return protocol, random.choice((8, 0, 3, 128, 1)) if protocol in WITH_TYPES else None
 
 
