@@ -13,14 +13,21 @@ def main() -> None:
     parser = ArgumentParser(prog="inventory.demo.openstack", description=__doc__)
     parser.add_argument("what", choices=["up", "down", "wipe"], help="wipe: down, and forget all but packages")
     parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--ovn", type=Path, help="a folder with the sockets of OVN's databases, for Neutron to write to"
+    )
     arguments = parser.parse_args()
-    plane = ControlPlane(arguments.folder, lambda text: print(f"OpenStack: {text}", flush=True))  # noqa: T201
+
+    def say(text: str) -> None:
+        print(f"OpenStack: {text}", flush=True)  # noqa: T201
+
+    plane = ControlPlane(arguments.folder, say, arguments.ovn)
     if arguments.what == "up":
         try:
             access = plane.up()
         except NotUp as error:
             sys.exit(str(error))
-        print("OpenStack: " + ", ".join(f"{name} {value}" for name, value in access.items()))  # noqa: T201
+        say(", ".join(f"{name} {value}" for name, value in access.items()))
     else:
         getattr(plane, arguments.what)()
 

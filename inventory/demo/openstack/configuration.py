@@ -24,12 +24,16 @@ Sections = Mapping[str, Mapping[str, object]]
 
 
 class Layout(NamedTuple):
-    """The paths and ports of a control plane."""
+    """The paths and ports of a control plane.
+
+    `ovn` is the folder of OVN's sockets, `nb.sock` and `sb.sock`, if Neutron writes there as well.
+    """
 
     state: Path
     #: The packages' own files, `<venv>/etc`.
     packaged: Path
     ports: Mapping[str, int]
+    ovn: Path | None = None
 
     def url(self, service: str, path: str = "") -> str:
         return f"http://{HOST}:{self.ports[service]}{path}"
@@ -106,10 +110,12 @@ def _neutron(layout: Layout) -> Sections:
         "ml2": {
             "type_drivers": "local,flat,vxlan",
             "tenant_network_types": "vxlan",
-            "mechanism_drivers": "bound",  # inside/binding.py
+            # `bound` is inside/binding.py. OVN leaves the ports to it, because there is no chassis.
+            "mechanism_drivers": "ovn,bound" if layout.ovn else "bound",
             "extension_drivers": "port_security",
         },
         "ml2_type_vxlan": {"vni_ranges": "1:100000"},
+        "ovn": {f"ovn_{name}_connection": f"unix:{layout.ovn}/{name}.sock" for name in ("nb", "sb") if layout.ovn},
         "securitygroup": {"enable_security_group": True},
         # No quotas. Tests set them if they need one.
         "quotas": {f"quota_{name}": -1 for name in _UNLIMITED},

@@ -45,10 +45,16 @@ class NotUp(Exception):
 
 
 class ControlPlane:
-    """The control plane in a folder. `venv` has its packages, and `state` everything else."""
+    """The control plane in a folder. `venv` has its packages, and `state` everything else.
 
-    def __init__(self, folder: Path, say: Callable[[str], object] = lambda text: None) -> None:
+    `ovn` is that of its `Layout`.
+    """
+
+    def __init__(
+        self, folder: Path, say: Callable[[str], object] = lambda text: None, ovn: Path | None = None
+    ) -> None:
         self.folder = folder.resolve()
+        self._ovn = ovn
         self.state = self.folder / "state"
         self.venv = self.folder / "venv"
         self._say = say
@@ -58,7 +64,7 @@ class ControlPlane:
         for name in ("db", "etc", "images", "lock", "log", "nova/instances", "plugins", "run", "staging", "tasks"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
         self._install()
-        layout = Layout(self.state, self.venv / "etc", self._ports())
+        layout = Layout(self.state, self.venv / "etc", self._ports(), self._ovn)
         configuration.write(layout)
         self._plug_in()
         keystone = layout.url("keystone", "/v3")
@@ -195,6 +201,7 @@ class ControlPlane:
         etc = str(self.state / "etc")
         return {
             "PATH": os.environ.get("PATH", os.defpath),
+            "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),  # of OVN's commands
             "HOME": str(self.state),
             "PYTHONPATH": os.pathsep.join([str(INSIDE), str(self.state / "plugins")]),
             "PYTHONWARNINGS": "ignore",
