@@ -39,10 +39,13 @@ MEMBERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a port lets through of one service: to or from addresses, and to or from members of groups (ids)."""
+    """What a port lets through of one service: to or from addresses, and to or from members of groups (ids).
+
+    A group stands beside the family of which it is, None for both.
+    """
 
     addresses: Ranges = NOTHING
-    groups: frozenset[int] = frozenset()
+    groups: frozenset[tuple[Family | None, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,9 @@ class OneSide:
             for kind, place in meetings(address, realm):
                 search = Search(self.viewer, kind, covering.every, place, but)
                 yield from search.by_addresses(opening.addresses & covering.every, letting)
-                for group in opening.groups:
-                    yield from search.by_group(group, realm_of(realm), letting)
+                for family, group in opening.groups:
+                    if family in (None, family_of(address.number)):
+                        yield from search.by_group(group, realm_of(realm), letting)
 
     @cached_property
     def _any_unsecured(self) -> bool:
@@ -218,7 +222,7 @@ class OneSide:
             elif not is_placed(port.realm) or not line.service.range():
                 continue  # nobody knows whom it means
             elif self.rulebook.has_known_members(line):
-                group = line.other_side.source_security_group
+                group = line.network_protocol, line.other_side.source_security_group
                 openings[services] = Opening(before.addresses, before.groups | {group})
         return openings
 
