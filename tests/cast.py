@@ -79,7 +79,7 @@ def company(owner: User) -> Cast:
             source_security_group=source,
         )
     for number, text in enumerate(("0.0.0.0/0", "8.8.8.8/32")):
-        public_rule(web, 22 + number, text)
+        public_rule(entered.production.default, 22 + number, text)
     settle_exposures(entered.acme.pk)
     for entries in (["10.0.0.0/8"], None):
         address_list(entered.acme, "offices" if entries else "partners", entries)

@@ -363,7 +363,7 @@ class TestState:
     def test_the_size_of_each_inventory(self, client: Client, company: Cast) -> None:
         sizes = {labels[:2]: number for labels, number in self.find(client, "provider_resources").items()}
         assert sizes["acme", "security_groups"] == 6
-        assert sizes["acme", "firewall_rules"] == 2
+        assert sizes["acme", "firewall_rules"] == 4
         assert sizes["acme", "network_ports"] == 6
 
     def test_it_costs_as_many_statements_whatever_there_is(self, client: Client, company: Cast) -> None:

@@ -161,7 +161,7 @@ def test_a_list_takes_no_more_queries_for_more_rows(
         admin_client.get(url(model))
 
 
-@pytest.mark.parametrize(("model", "most"), [(Vm, 15), (SecurityGroup, 17), (NetworkPort, 14)])
+@pytest.mark.parametrize(("model", "most"), [(Vm, 15), (SecurityGroup, 18), (NetworkPort, 14)])
 def test_a_page_takes_no_more_queries_for_more_rows(
     admin_client, provider, prod, model, most, django_assert_max_num_queries
 ):
