@@ -25,6 +25,7 @@ UNKNOWABLE = (
     b"It must be a time between",
     b"You are not in group",
     b"At least one of from and to",
+    b"One of the parameters from and to is required",
 )
 #: What must fit together of a provider, each of which is good alone.
 DEPENDENT = (

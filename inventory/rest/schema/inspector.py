@@ -198,9 +198,12 @@ class Inspector(AutoSchema):
         ]
         if not self.view.detail or len(answers) < len(self.actions):
             answers += self._results
-        if self.view.detail:
-            return any_of(answers)
-        name = f"{self.viewset.resource_type.label}Results" if len(answers) > 1 else "ActionResults"
+        return any_of(answers) if self.view.detail else self._enveloped(answers)
+
+    def _enveloped(self, answers: list[Schema]) -> Schema:
+        """Many of these answers. The name says which, since components of one name are one."""
+        label = self.viewset.resource_type.label if len(answers) > len(self._results) else "Action"
+        name = f"{label}Results" if len(self._results) == 1 else f"{label}OrPreviewResults"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))
 
     @property
@@ -222,11 +225,7 @@ class Inspector(AutoSchema):
     @property
     def _refused(self) -> Schema:
         """The refusal of a single resource, in the same form as success."""
-        results = self._results
-        if self.view.detail:
-            return any_of(results)
-        name = "ActionResults" if len(results) == 1 else f"{self.viewset.resource_type.label}Refusals"
-        return self.resources.component(name, lambda: _envelope(any_of(results)))
+        return any_of(self._results) if self.view.detail else self._enveloped(self._results)
 
     def _refusals(self) -> list[HTTPStatus]:
         statuses = [HTTPStatus.BAD_REQUEST]
