@@ -74,7 +74,8 @@ class Exposure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.service or self.host_protocol or 'everything'} of {self.security_group}"
+        # Without the group, which whoever lists exposures may not see.
+        return f"{self.service or self.host_protocol or 'everything'} over {self.network_protocol}"
 
 
 class PublicPort(models.Model):
