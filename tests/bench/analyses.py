@@ -39,7 +39,7 @@ class Question:
     def request(self, token: str, values: Mapping[str, Any]) -> bytes:
         query = {name: text.format(**values) for name, text in (self.query or {}).items()}
         path = self.path.format(**values) + (f"?{urlencode(query)}" if query else "")
-        body = json.dumps(self.body).replace('"{group}"', str(values["group"])) if self.body else ""
+        body = json.dumps(self.body).replace("{group}", str(values["group"])) if self.body else ""
         return request("POST" if body else "GET", path, {"X-Auth-Token": token}, body.encode())
 
 
@@ -57,6 +57,20 @@ QUESTIONS = (
         "/api/reachability",
         20,
         {"from": "instances/{other}", "to": "instances/{pk}", **_SSH},
+    ),
+    Question(
+        "who can reach an instance, one source being a group of half of all",
+        "/api/reachability",
+        50,
+        {"to": "instances/{busy}", "protocol": "tcp", "port": "0", "limit": "50"},
+    ),
+    Question("what the internet can reach", "/api/reachability", 50, {"from": "internet", **_SSH, "limit": "50"}),
+    Question("exposures, the first page", "/api/exposures", 5, {"expand": "resources", "limit": "50"}),
+    Question(
+        "preview of a group for an instance",
+        "/api/instances/{pk}/security_groups",
+        25,
+        body={"action": "add", "dry_run": True, "resource": {"id": "{group}"}},
     ),
 )
 
