@@ -15,6 +15,7 @@ from django.utils import timezone
 from inventory.db import bulk
 from inventory.db.bulk import batches, copy_rows, new_ids, update_rows
 from inventory.models import CloudTenant, NetworkPort, Provider, Vm
+from secgroups.models import AddressList
 from tests import cast as actors
 from tests.cast import Cast
 
@@ -126,15 +127,15 @@ VALUES = [[], [""], ["10.0.0.1", "::1"], ["a\\b", 'c"d', "e,f", "{g}", "h\ni", "
 @pytest.mark.parametrize("value", VALUES)
 class TestAnyJson:
     def test_it_is_copied_as_it_is(self, value: Any, cast: Cast) -> None:
-        copy_rows(NetworkPort, ["provider_id", "ems_ref", "ipaddresses"], [(cast.acme.pk, "eni-1", value)])
-        assert NetworkPort.objects.get(ems_ref="eni-1").ipaddresses == value
+        copy_rows(AddressList, ["provider_id", "ems_ref", "entries"], [(cast.acme.pk, "pl-1", value)])
+        assert AddressList.objects.get(ems_ref="pl-1").entries == value
 
     def test_it_is_set_as_it_is(self, value: Any, cast: Cast) -> None:
-        [one, other] = cast.staging.double.network_ports.all()
-        update_rows(NetworkPort, ["ipaddresses"], [(one.pk, value), (other.pk, ["beside it"])])
+        one, other = (actors.address_list(cast.acme, name, []) for name in ("one", "other"))
+        update_rows(AddressList, ["entries"], [(one.pk, value), (other.pk, ["beside it"])])
         for row, expected in ((one, value), (other, ["beside it"])):
             row.refresh_from_db()
-            assert row.ipaddresses == expected
+            assert row.entries == expected
 
 
 def test_what_is_not_named_has_its_default_of_each_row_its_own(cast: Cast) -> None:
