@@ -118,8 +118,8 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
 
     queryset = (
         FirewallRule.objects.connected()
-        .select_related("security_group", "source_security_group", "provider")
-        .defer("provider__credentials")
+        .select_related("security_group", "source_security_group", "source_address_list", "provider")
+        .defer("provider__credentials", "source_address_list__entries")
     )
 
     @action(

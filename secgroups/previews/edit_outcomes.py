@@ -27,6 +27,7 @@ from secgroups.previews import messages
 from secgroups.previews.asking import shown
 from secgroups.previews.sites import Site
 from secgroups.previews.values import Status, Warned
+from secgroups.traffic.addresses import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,24 @@ def _rule_creation(arguments: RuleCreation, site: Site) -> EditOutcome:
     if any(means_the_same(existing, requested) for existing in rules):
         return _noop(arguments, texts.ALREADY_EXISTS)
     rules.append(stored)
-    return _done(arguments, new_rule=stored, warnings=_about_number(rules, stored, _driver(site).rules_per_group))
+    return _done(arguments, new_rule=stored, warnings=_about_number(rules, stored, site))
 
 
-def _about_number(rules: list[Rule], new: Rule, most: int | None) -> tuple[Warned, ...]:
+def _about_number(rules: list[Rule], new: Rule, site: Site) -> tuple[Warned, ...]:
     """Warn of too many rules of one direction and family. A rule without a family counts for both."""
-    families = (None, new.network_protocol) if new.network_protocol else ("IPV4", "IPV6", None)
-    alike = [rule for rule in rules if rule.direction == new.direction and rule.network_protocol in families]
-    return (Warned("limit", messages.too_many_rules(most)),) if most and len(alike) > most else ()
+    most = _driver(site).rules_per_group
+    if most is None:
+        return ()
+    sizes = site.sizes_of_lists(rules)
+    numbers = (
+        sum(
+            sizes.get(rule.address_list_ref or "", 1)
+            for rule in rules
+            if rule.direction == new.direction and rule.network_protocol in (None, family)
+        )
+        for family in ([new.network_protocol] if new.network_protocol else FAMILIES)
+    )
+    return (Warned("limit", messages.too_many_rules(most)),) if max(numbers) > most else ()
 
 
 def _rule_deletion(arguments: RuleDeletion, site: Site) -> EditOutcome:

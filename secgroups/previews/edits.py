@@ -104,18 +104,18 @@ def _read_on(site: Site, group: str) -> datetime | None:
 def _step(key: int, context: Mapping[str, Any], outcome: EditOutcome) -> RuleStep | None:
     """What an edit does to the rules of a group. Rules that don't exist yet have ids below zero."""
     if outcome.new_rule:
-        group = int(context["security_group"]["id"])
-        source = context["firewall_rule"]["source_security_group"]
-        row = _row(outcome.new_rule, -1 - key, group, int(source["id"]) if source else None)
-        return RuleStep(group, new=row)
+        group, shown = int(context["security_group"]["id"]), context["firewall_rule"]
+        sources = (shown[name] for name in ("source_security_group", "source_address_list"))
+        source, addresses = (int(source["id"]) if source else None for source in sources)
+        return RuleStep(group, new=_row(outcome.new_rule, -1 - key, group, source, addresses))
     if outcome.deleted_rule:
         return RuleStep(int(context["security_group"]["id"]), lost=int(context["firewall_rule"]["id"]))
     return RuleStep(int(context["security_group"]["id"])) if outcome.deleted_group else None
 
 
-def _row(rule: Rule, pk: int, group: int, source: int | None) -> RuleRow:
-    service = Service(rule.host_protocol, rule.port, rule.end_port)
-    return RuleRow(pk, group, rule.direction, rule.network_protocol, service, rule.source_ip_range, source, None)
+def _row(rule: Rule, pk: int, group: int, source: int | None, addresses: int | None) -> RuleRow:
+    service, there = Service(rule.host_protocol, rule.port, rule.end_port), rule.source_ip_range
+    return RuleRow(pk, group, rule.direction, rule.network_protocol, service, there, source, addresses)
 
 
 def _of_new_group(site: Site) -> LineEffect:

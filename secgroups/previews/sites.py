@@ -14,7 +14,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.values import Group, Port, Rule, Scope
 from inventory.models import Provider
 from inventory.rest.resources import Viewer
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 
 #: How many ports are read at most to name them, of all groups together.
 PORTS = 1_000
@@ -68,6 +68,14 @@ class Site:
         if group not in self._rules:
             self._rules[group] = list(self.driver.rules_of(group) if self.driver else self._stored_rules[group])
         return self._rules[group]
+
+    def sizes_of_lists(self, rules: Collection[Rule]) -> Mapping[str, int]:
+        """How many rules each list of addresses (ref) counts as, of those that these rules name."""
+        refs = {rule.address_list_ref for rule in rules if rule.address_list_ref}
+        if not refs:
+            return {}
+        rows = AddressList.objects.filter(provider=self.provider, ems_ref__in=refs, max_entries__gt=0)
+        return dict(rows.values_list("ems_ref", "max_entries"))
 
     def is_attached(self, group: str) -> bool:
         """Whether a port has the group, even one that the user may not see."""

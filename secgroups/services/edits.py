@@ -157,7 +157,7 @@ def rule_creation(
 
 
 def rule_deletion(rule: FirewallRule) -> Edit | Refused:
-    group, source = rule.security_group, rule.source_security_group
+    group, source = rule.security_group, rule.source_security_group or rule.source_address_list
     subject = rule_called(
         group.name,
         rule.direction,

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Provider, Task
 from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
-from tests.cast import Cast, port, rule
+from tests.cast import Cast, address_list, port, rule
 from tests.clouds import MemoryCloud
 from tests.contracts import grant
 
@@ -112,6 +112,49 @@ class TestNewRules:
         many = [SSH | {"port": number, "end_port": number} for number in range(1, 62)]
         found = previews(admin_client, rules_of(cast.production.web), "create", *many)
         assert ["limit" in kinds(one) for one in found] == [False] * 60 + [True]
+
+    def test_a_rule_without_a_family_counts_for_both(self, admin_client: Client, cast: Cast) -> None:
+        web = cast.production.web
+        for number in range(1, 32):
+            rule(web, number)
+            FirewallRule.objects.filter(pk=rule(web, 100 + number).pk).update(
+                network_protocol="IPV6", source_ip_range="::/0"
+            )
+        resource = {"direction": "inbound", "source_security_group_id": cast.production.db.pk}
+        [preview] = previews(admin_client, rules_of(web), "create", resource)
+        assert "limit" not in kinds(preview)
+
+    @pytest.mark.parametrize("max_entries", [59, 60])
+    def test_a_list_counts_as_its_largest_size(self, admin_client: Client, cast: Cast, max_entries: int) -> None:
+        rule(cast.production.web, 443)
+        offices = address_list(cast.acme, "offices", ["192.0.2.0/28"], max_entries=max_entries)
+        resource = {
+            "direction": "inbound",
+            "host_protocol": "tcp",
+            "port": 22,
+            "source_address_list_id": offices.pk,
+        }
+        [preview] = previews(admin_client, rules_of(cast.production.web), "create", resource)
+        assert ("limit" in kinds(preview)) == (max_entries == 60)
+
+    @pytest.mark.parametrize(
+        ("entries", "expected"),
+        [(["192.0.2.0/28"], []), (["0.0.0.0/0"], ["open_to_world"]), (None, ["unknown"])],
+    )
+    def test_a_list_at_the_other_side(
+        self, admin_client: Client, cast: Cast, entries: list[str] | None, expected: list[str]
+    ) -> None:
+        offices = address_list(cast.acme, "offices", entries)
+        resource = {
+            "direction": "inbound",
+            "host_protocol": "tcp",
+            "port": 22,
+            "source_address_list_id": offices.pk,
+        }
+        [preview] = previews(admin_client, rules_of(cast.production.web), "create", resource)
+        [line] = preview["effective_rules"]["appear"]
+        assert (line["source_name"], line["addresses"]) == ("pl-offices", entries)
+        assert kinds(preview) == expected
 
     def test_a_group_at_the_other_side(self, admin_client: Client, cast: Cast) -> None:
         resource = {"direction": "inbound", "source_security_group_id": cast.production.db.pk}

@@ -110,7 +110,7 @@ class TestCreate:
         named = {"id": str(offices.pk), "name": "offices", "ems_ref": "pl-offices"}
         assert task.context_data["firewall_rule"]["source_address_list"] == named
         answer = post(admin_client, f"{url}/{made.pk}", {"action": "delete"})
-        assert answer["message"] == "Deleting rule inbound tcp 22 from pl-offices of security group web"
+        assert answer["message"] == "Deleting rule inbound tcp 22 from offices of security group web"
 
     @pytest.mark.parametrize(
         ("given", "expected"),
