@@ -32,7 +32,7 @@ test-e2e: setup
 
 # Both against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
 test-services: BROKER ?= rabbitmq
-test-services: ONLY ?= -m 'not oracle and not hosts and not openstack and not clients and not browser'
+test-services: ONLY ?= -m 'not hosts and not openstack and not clients and not browser'
 test-services: setup
 	env $$(.ci/services env $(BROKER)) $(PYTEST) $(ONLY)
 

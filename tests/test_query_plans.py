@@ -129,5 +129,6 @@ def test_a_list_of_who_can_reach_whom_looks_through_no_table(reader: Client, sam
     """How many rows it looks at depends on how many instances it counts, up to a bound."""
     url = f"/api/reachability?{asked.format_map(sample)}&protocol=tcp&port=5432&limit=20"
     for sql in plans.statements(reader, url):
-        for scan in plans.scans(sql):
+        # PostgreSQL also plans what it carries out only if a provider is being deleted.
+        for scan in (scan for scan in plans.scans(sql) if scan["Actual Loops"]):
             assert scan["Node Type"] != "Seq Scan", (scan["Relation Name"], sql)

@@ -100,12 +100,14 @@ class World:
             )
             for rule in self.ask(packet)["missing"]
         ]
-        return [rule for rule in rules if rule.network_protocol in families(packet)]
+        of_families = {rule.network_protocol for rule in rules}
+        assert len(of_families) <= 1
+        return rules if of_families <= families(packet) else []
 
     def differences(self, packets: Iterable[Packet]) -> list[Compared]:
-        """The packets of which both say something else. Some arrive, or it would prove nothing."""
+        """The packets of which both say something else. Enough arrive, or it would prove nothing."""
         compared = [(packet, self.passing(packet), self.arriving(packet)) for packet in packets]
-        assert any(arriving for *_, arriving in compared)
+        assert sum(bool(arriving) for *_, arriving in compared) > len(compared) / 50
         return [each for each in compared if each[1] != each[2]]
 
     def assert_complete_and_minimal(self, packet: Packet, rules: list[Rule]) -> None:

@@ -86,6 +86,8 @@ def _tcp(here: End, there: End, port: int) -> bool:
         client.connect_ex((there.address, port))
         if not _gets_through(client, client, select.POLLOUT):
             return False
+        if not _gets_through(client, server):  # the last packet of the handshake may still be on its way
+            return False
         accepted, _ = server.accept()
         with accepted:
             accepted.send(HELLO)

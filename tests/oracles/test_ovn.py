@@ -31,9 +31,8 @@ def test_what_passes_is_what_ovn_lets_through(world: World) -> None:
 
 def test_missing_rules_are_complete_and_minimal(world: World) -> None:
     tried = 0
-    for packet in world.packets():
-        if rules := world.missing(packet):
+    for packet in islice(world.packets(), PACKETS):
+        if tried < BLOCKED and (rules := world.missing(packet)):
             world.assert_complete_and_minimal(packet, rules)
             tried += 1
-        if tried == BLOCKED:
-            break
+    assert tried == BLOCKED

@@ -121,10 +121,24 @@ class TestAnyText:
             assert row.description == value
 
 
-VALUES = [[], [""], ["10.0.0.1", "::1"], ["a\\b", 'c"d', "e,f", "{g}", "h\ni", "東京"], {"none": None}]
+LISTS = [[], [""], ["10.0.0.1", "::1"], ["a\\b", 'c"d', "e,f", "{g}", "h\ni", "東京"]]
 
 
-@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("value", LISTS)
+class TestLists:
+    def test_it_is_copied_as_it_is(self, value: Any, cast: Cast) -> None:
+        copy_rows(NetworkPort, ["provider_id", "ems_ref", "ipaddresses"], [(cast.acme.pk, "eni-1", value)])
+        assert NetworkPort.objects.get(ems_ref="eni-1").ipaddresses == value
+
+    def test_it_is_set_as_it_is(self, value: Any, cast: Cast) -> None:
+        [one, other] = cast.staging.double.network_ports.all()
+        update_rows(NetworkPort, ["ipaddresses"], [(one.pk, value), (other.pk, ["beside it"])])
+        for row, expected in ((one, value), (other, ["beside it"])):
+            row.refresh_from_db()
+            assert row.ipaddresses == expected
+
+
+@pytest.mark.parametrize("value", [*LISTS, {"none": None}])
 class TestAnyJson:
     def test_it_is_copied_as_it_is(self, value: Any, cast: Cast) -> None:
         copy_rows(AddressList, ["provider_id", "ems_ref", "entries"], [(cast.acme.pk, "pl-1", value)])
