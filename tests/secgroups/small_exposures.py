@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from random import Random
@@ -10,6 +11,8 @@ from typing import Any
 
 from inventory.drivers.values import AddressList, Group, Instance, Network, Port, Rule
 from secgroups.models import Exposure
+from secgroups.traffic.services import Service
+from secgroups.traffic.severity import Holder, severity
 from tests.clouds import MemoryCloud
 
 #: The halves of everything, and of the upper half.
@@ -170,30 +173,41 @@ def row_of(rows: list[dict[str, Any]], group: str, family: str, point: tuple[int
     return min(naming, key=width, default=None)
 
 
-def assert_none_false_none_missed(cloud: MemoryCloud) -> None:
+def assert_none_false_none_missed(cloud: MemoryCloud, points: Sequence[tuple[int, int]] = POINTS) -> None:
     """The rows say of each service and address exactly what the rules say, and count what has each group."""
     rows = kept()
+    rules: defaultdict[int, set[str]] = defaultdict(set)
     for group in GROUPS:
         for family, probes in PROBES.items():
-            for point in POINTS:
+            for point in points:
                 row = row_of(rows, group, family, point)
                 for probe in probes:
                     by = openers(cloud, group, probe, point)
                     shown = row is not None and any(_holds(text, probe) for text in row["source_ip_ranges"])
                     assert bool(by) == shown, (group, probe, point, row)
-                    assert by <= set(row["rules"] if row else ())
+                    if row is not None:
+                        rules[rows.index(row)] |= by
+    assert [set(row["rules"]) for row in rows] == [rules[index] for index in range(len(rows))]
     vms = {instance.ref for instance in cloud.instance_list}  # a port may name one that is gone
     for row in rows:
         assert row["total_vms"] == len(vms.intersection(port.instance_ref for port in _having(cloud, row)))
         public = {port.instance_ref for port in _having(cloud, row) if _is_public(port, row["network_protocol"])}
         assert row["total_public_vms"] == len(public & vms)
         assert row["breadth"] == _breadth(row), row
-        if not any(_having(cloud, row)):
-            assert row["severity"] in ("low", "none")
+        assert row["severity"] == severity(
+            Service(row["host_protocol"], row["port"], row["end_port"]), row["breadth"], _holder(cloud, row)
+        )
+        assert row["severity"] in ("low", "none") or any(_having(cloud, row))
 
 
 def _having(cloud: MemoryCloud, row: dict[str, Any]) -> Iterator[Port]:
     return (port for port in cloud.port_list if row["group"] in port.group_refs)
+
+
+def _holder(cloud: MemoryCloud, row: dict[str, Any]) -> Holder:
+    if any(_is_public(port, row["network_protocol"]) for port in _having(cloud, row)):
+        return "public"
+    return "private" if any(_having(cloud, row)) else "nothing"
 
 
 def _is_public(port: Port, family: str) -> bool:
