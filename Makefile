@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -83,8 +83,8 @@ chaos: ON ?= rabbitmq
 chaos: setup
 	$(VENV)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --on $(ON)
 
-# Measurements, as ratios or beside a bound: a refresh; a request beside wrong passwords; then, on PostgreSQL, the API beside a floor and a large refresh
-# beside COPY, which write the tables of `docs/performance.md`. ARGS are for the API (`--quick`, `--help`).
+# Measurements, as ratios or beside a bound: a refresh; a request beside wrong passwords; then, on PostgreSQL, the API
+# beside a floor and a large refresh beside COPY, which write the tables of `docs/performance.md`. ARGS are for the API (`--quick`, `--help`).
 bench: setup
 	$(VENV)/python -m tests.bench.refresh
 	-$(VENV)/python -m tests.bench.logins
@@ -99,10 +99,10 @@ bench-peers: setup
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.peers $(ARGS); status=$$?; .ci/services down; exit $$status
 
 # On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
-# workers do.
-bench-changes bench-scaling: bench-%: setup
+# workers do; how fast answers about what rules mean are at a million instances.
+bench-changes bench-scaling bench-analyses: bench-%: setup
 	.ci/services up
-	env $$(.ci/services env) $(VENV)/python -m tests.bench.$*; status=$$?; .ci/services down; exit $$status
+	env $$(.ci/services env) $(VENV)/python -m tests.bench.$* $(ARGS); status=$$?; .ci/services down; exit $$status
 
 # Without its warnings: it takes a mark of a line of several expressions for a stale one.
 BANDIT = $(VENV)/python -c 'import logging; from bandit.cli.main import main; logging.disable(logging.WARNING); main()'

@@ -1,16 +1,17 @@
 """`python -m tests.bench.analyses`: how fast answers about what rules mean are, with 1,000,000 instances.
 
-The service runs on the web server of production, before PostgreSQL. Each question is asked with many different
-instances, and its p95 stands beside a bound. Writes the table between the marks of `docs/performance.md`;
-`--quick` only prints it, with a small inventory.
+The service runs on the web server of production, before PostgreSQL. Each question about an instance is asked with
+many different ones, and its p95 stands beside a bound. Then come the seconds of exposures. Writes the tables
+between the marks of `docs/performance.md`; `--quick` only prints them, with a small inventory.
 """
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from tests.bench.report import Aim, Section, milliseconds, write
 from tests.bench.server import SERVICE, Server, serving
 from tests.bench.stage import stage
 
-GROUPS_OF_ONE, RULES_OF_EACH = 5, 60
+BUSY, GROUPS_OF_ONE, RULES_OF_EACH = 20, 5, 60
 ROUNDS, BATCH = 10, 20
 
 
@@ -34,12 +35,12 @@ class Question:
     path: str
     bound: float
     query: Mapping[str, str] | None = None
-    body: Mapping[str, Any] | None = None
+    body: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def request(self, token: str, values: Mapping[str, Any]) -> bytes:
         query = {name: text.format(**values) for name, text in (self.query or {}).items()}
         path = self.path.format(**values) + (f"?{urlencode(query)}" if query else "")
-        body = json.dumps(self.body).replace("{group}", str(values["group"])) if self.body else ""
+        body = json.dumps(self.body(values)) if self.body else ""
         return request("POST" if body else "GET", path, {"X-Auth-Token": token}, body.encode())
 
 
@@ -67,12 +68,24 @@ QUESTIONS = (
     Question("what the internet can reach", "/api/reachability", 50, {"from": "internet", **_SSH, "limit": "50"}),
     Question("exposures, the first page", "/api/exposures", 5, {"expand": "resources", "limit": "50"}),
     Question(
-        "preview of a group for an instance",
-        "/api/instances/{pk}/security_groups",
+        f"preview of a group for an instance with {GROUPS_OF_ONE} groups of {RULES_OF_EACH} rules",
+        "/api/instances/{busy}/security_groups",
         25,
-        body={"action": "add", "dry_run": True, "resource": {"id": "{group}"}},
+        body=lambda values: {"action": "add", "dry_run": True, "resource": {"id": str(values["group"])}},
+    ),
+    Question(
+        "preview of 1,000 groups for it",
+        "/api/instances/{busy}/security_groups",
+        200,
+        body=lambda values: {
+            "action": "add",
+            "dry_run": True,
+            "resources": [{"id": str(group)} for group in values["many"]],
+        },
     ),
 )
+#: In seconds, as `tests.bench.inside` names them.
+EXPOSURES = {"in full": 60, "after one rule": 1, "after one membership of the largest group": 1}
 
 
 def options() -> Namespace:
@@ -87,20 +100,23 @@ def options() -> Namespace:
 def main() -> None:
     arguments = options()
     with stage() as (server, folder), filled(server, folder, arguments.instances) as inventory:
-        busy = inside(inventory.environment, "busy", str(GROUPS_OF_ONE), str(RULES_OF_EACH))
+        busy = inside(inventory.environment, "busy", *map(str, (BUSY, GROUPS_OF_ONE, RULES_OF_EACH)))
+        with inventory.connect() as database:
+            database.execute("VACUUM ANALYZE")
         with serving(SERVICE, inventory.environment) as service:
-            report = "\n\n".join(map(str, measure(service, inventory, busy)))
+            answers = list(measure(service, inventory, busy))
+        report = "\n\n".join(map(str, [*answers, exposures(inventory)]))
     print(report)  # noqa: T201
     if not arguments.quick:
         write(report, "analyses")
 
 
-def measure(service: Server, inventory: Filled, busy: Mapping[str, int]) -> Iterator[object]:
+def measure(service: Server, inventory: Filled, busy: Sequence[Mapping[str, Any]]) -> Iterator[object]:
     noise = Noise()
     others = [values["pk"] for values in inventory.values]
     values = [
-        {**each, **busy, "other": other}
-        for each, other in zip(inventory.values, [*others[1:], others[0]], strict=True)
+        {**each, **of_busy, "other": other}
+        for each, of_busy, other in zip(inventory.values, cycle(busy), [*others[1:], others[0]])
     ]
     probes = [
         Probe(service, [question.request(inventory.token, each) for each in values], BATCH)
@@ -124,6 +140,12 @@ def measure(service: Server, inventory: Filled, busy: Mapping[str, int]) -> Iter
     )
     with inventory.connect() as database:
         yield f"On {description(database)}, in {ROUNDS} rounds. A fixed loop took {noise}."
+
+
+def exposures(inventory: Filled) -> Section:
+    seconds = inside(inventory.environment, "exposures")
+    rows = [(title, Aim(seconds[title], bound)) for title, bound in EXPOSURES.items()]
+    return Section("Exposures", ("", "seconds"), rows)
 
 
 if __name__ == "__main__":

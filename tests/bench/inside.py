@@ -2,8 +2,9 @@
 
 `account` makes a user who may see everything and change the groups of instances, and is no superuser; it prints a
 token. `queries TOKEN PATH...` prints how many queries each of these reads takes, once it was made before.
-`busy GROUPS RULES` makes an instance with so many new groups of so many rules each, one of which names the largest
-group; it prints the ids of the instance and of another new group.
+`busy INSTANCES GROUPS RULES` gives so many instances so many new groups of so many rules each, one of which names
+the largest group; it prints the ids of each, and of groups that it can be given.
+`exposures` prints the seconds that it takes to make all exposures, and those of one group after a change.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import base64
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
+#: How many groups one preview may be about.
+MANY = 1_000
 USER, PASSWORD = "bench", "correct horse"
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
@@ -54,21 +59,38 @@ def queries(token: str, *paths: str) -> dict[str, int]:
     return counts
 
 
-def busy(groups: str, rules: str) -> dict[str, int]:
+def busy(instances: str, groups: str, rules: str) -> list[dict[str, Any]]:
     from django.db.models import Count
 
     from inventory.models import NetworkPort
-    from secgroups.models import FirewallRule, Membership, SecurityGroup
+    from secgroups.models import Membership, SecurityGroup
 
     counts = Membership.objects.values("security_group").annotate(number=Count("pk")).order_by("-number")
     largest = SecurityGroup.objects.get(pk=counts[0]["security_group"])
-    port = NetworkPort.objects.filter(provider=largest.provider, vm__isnull=False).earliest("pk")
-    place = {"provider": largest.provider, "vendor": largest.vendor, "cloud_tenant": largest.cloud_tenant}
-    place["cloud_network"] = port.cloud_network if largest.cloud_network else None
-    names = [f"busy-{number}" for number in range(int(groups) + 1)]
-    *own, other = [SecurityGroup.objects.create(ems_ref=f"sg-{name}", name=name, **place) for name in names]
+    others = SecurityGroup.objects.filter(provider=largest.provider, cloud_network=largest.cloud_network)
+    tenants = others.values("cloud_tenant").annotate(number=Count("pk")).order_by("-number")
+    others = others.filter(cloud_tenant=tenants[0]["cloud_tenant"]).exclude(pk=largest.pk)
+    free = list(others.order_by("pk").values_list("pk", flat=True)[:MANY])
+    ports = NetworkPort.objects.filter(cloud_tenant=tenants[0]["cloud_tenant"], vm__isnull=False).order_by("pk")
+    if largest.cloud_network:
+        ports = ports.filter(cloud_network=largest.cloud_network)
+    return [
+        {"busy": port.vm_id, "group": free[number], "many": free}
+        for number, port in enumerate(ports[: int(instances)])
+        if _give_groups(port, largest, int(groups), int(rules))
+    ]
+
+
+def _give_groups(port: Any, largest: Any, groups: int, rules: int) -> bool:
+    """Put a port into so many new groups, and into no other."""
+    from secgroups.models import FirewallRule, Membership, SecurityGroup
+
+    place = {name: getattr(largest, name) for name in ("provider", "vendor", "cloud_network")}
+    place["cloud_tenant"] = port.cloud_tenant
     Membership.objects.filter(network_port=port).delete()
-    for first, group in zip(range(0, int(groups) * int(rules), int(rules)), own, strict=True):
+    for group_number in range(groups):
+        name = f"busy-{port.pk}-{group_number}"
+        group = SecurityGroup.objects.create(ems_ref=f"sg-{name}", name=name, **place)
         Membership.objects.create(security_group=group, network_port=port, vm=port.vm)
         FirewallRule.objects.bulk_create(
             FirewallRule(
@@ -78,17 +100,49 @@ def busy(groups: str, rules: str) -> dict[str, int]:
                 direction="inbound",
                 network_protocol="IPV4",
                 host_protocol="tcp",
-                port=first + number,
-                end_port=first + number,
+                port=group_number * rules + number,
+                end_port=group_number * rules + number,
                 source_ip_range=f"10.{number}.0.0/16" if number else None,
                 source_security_group=None if number else largest,
             )
-            for number in range(int(rules))
+            for number in range(rules)
         )
-    return {"busy": port.vm_id, "group": other.pk}
+    return True
 
 
-WHAT: dict[str, Any] = {"account": account, "queries": queries, "busy": busy}
+def exposures() -> dict[str, float]:
+    """The seconds that it takes to make all exposures anew, and those of one group after one change."""
+    from django.db import transaction
+    from django.db.models import Count, F
+
+    from secgroups.exposures import settle_exposures, settle_leftovers
+    from secgroups.models import Exposure, FirewallRule, Membership, TouchedGroup
+
+    TouchedGroup.objects.all().delete()
+    Exposure.objects.all().delete()
+    FirewallRule.objects.update(direction=F("direction"))
+    seconds = {"in full": _seconds(settle_leftovers)}
+    rule = FirewallRule.objects.filter(direction="inbound", source_ip_range="0.0.0.0/0").earliest("pk")
+    with transaction.atomic():
+        rule.delete()
+        seconds["after one rule"] = _seconds(lambda: settle_exposures(rule.provider_id))
+    counts = Membership.objects.values("security_group").annotate(number=Count("pk")).order_by("-number")
+    member = Membership.objects.filter(security_group=counts[0]["security_group"]).earliest("pk")
+    with transaction.atomic():
+        member.delete()
+        seconds["after one membership of the largest group"] = _seconds(
+            lambda: settle_exposures(member.security_group.provider_id)
+        )
+    return seconds
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+WHAT: dict[str, Any] = {"account": account, "queries": queries, "busy": busy, "exposures": exposures}
 
 
 def main() -> None:
