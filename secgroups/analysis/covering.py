@@ -49,16 +49,20 @@ class Covering:
             found.append((networks_of_port, self._having(rules)))
         return [(networks_of_port, groups) for networks_of_port, groups in found if groups]
 
-    def _having(self, rules: QuerySet[Any]) -> set[int]:
-        groups = get_resource_type("security_groups")
-        if self.viewer.scope(groups) is not EVERYTHING:
-            rules = rules.filter(security_group__in=self.viewer.visible(groups).values("pk"))
+    @staticmethod
+    def _having(rules: QuerySet[Any]) -> set[int]:
         return set(rules.order_by().values_list("security_group", flat=True).distinct())
 
     def rules(self, services: Range | None) -> QuerySet[Any]:
-        """The rules of this direction; with `services` those that certainly let some of these through."""
+        """The rules of this direction that the user may see, with their groups.
+
+        With `services`, only those that certainly let some of these through.
+        """
+        groups = get_resource_type("security_groups")
         visible = self.viewer.visible(get_resource_type("firewall_rules"))
         rules: QuerySet[Any] = visible.filter(direction=self.direction).alias(**LAST_PORT)
+        if self.viewer.scope(groups) is not EVERYTHING:
+            rules = rules.filter(security_group__in=self.viewer.visible(groups).values("pk"))
         if self.providers is not None:
             rules = rules.filter(provider__in=self.providers)
         return rules if services is None else rules.filter(with_services(services))

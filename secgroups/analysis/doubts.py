@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,7 @@ from secgroups.traffic.addresses import networks
 from secgroups.traffic.services import EVERY_SERVICE, Service
 
 _COLUMNS = (
-    "pk", "security_group", "security_group__name", "source_ip_range", "source_security_group__name",
-    "host_protocol", "port", "end_port",
+    "pk", "security_group", "source_ip_range", "source_security_group", "host_protocol", "port", "end_port",
 )  # fmt: skip
 
 
@@ -51,14 +50,23 @@ def doubts(covering: Covering, at_most: int) -> list[Doubt]:
         return []
     members = Membership.objects.filter(security_group=OuterRef("security_group"), vm__isnull=False)
     shown = covering.rules(None).filter(Exists(members), pk__among=Numbers(sorted(pks))).order_by("pk")
-    return [_doubt(*row) for row in shown.values_list(*_COLUMNS)[:at_most]]
+    rows = list(shown.values_list(*_COLUMNS)[:at_most])
+    groups = {pk for _, group, _, source, *_ in rows for pk in (group, source or 0)}
+    visible = covering.viewer.visible(get_resource_type("security_groups")).filter(pk__among=Numbers(groups))
+    names = dict(visible.values_list("pk", "name"))
+    return [
+        Doubt(rule, group, names[group], _message(side, source, names, Service(*service)))
+        for rule, group, side, source, *service in rows
+        if group in names
+    ]
 
 
-def _doubt(rule: int, group: int, name: str, side: str | None, source: str | None, *service: Any) -> Doubt:
-    asked = Service(*service)
-    if asked.range() is None:
-        return Doubt(rule, group, name, messages.service_not_known(asked))
-    return Doubt(rule, group, name, messages.not_known(source or side or ""))
+def _message(side: str | None, source: int | None, names: Mapping[int, str], service: Service) -> str:
+    if service.range() is None:
+        return messages.service_not_known(service)
+    if source and source not in names:
+        return messages.HIDDEN_RULE
+    return messages.not_known(names[source] if source else side or "")
 
 
 def _unknown_sides(rules: QuerySet[Any], covering: Covering) -> Iterator[QuerySet[Any]]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from inventory import querysets
 from inventory.models import NetworkPort
-from secgroups.analysis import one_side
+from inventory.restrictions import Restriction
+from secgroups.analysis import messages, one_side
 from secgroups.api import reachability_list
-from secgroups.models import Membership
+from secgroups.models import Membership, SecurityGroup
+from tests import cast
 from tests.secgroups.api.test_reachability import Company, ask
 
 pytestmark = pytest.mark.django_db
@@ -201,3 +205,48 @@ class TestWhatIsNotKnown:
         company.rule(company.db, source_security_group=company.web)
         company.rule(company.web, "outbound")
         assert ask(client, **to_store(company))["unknown"] == []
+
+
+class TestWhatIsOutside:
+    """The user has every permission, and sees what belongs to the tenant of the company."""
+
+    @pytest.fixture
+    def reader(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> User:
+        reader = User.objects.create_user("reader")
+        reader.user_permissions.set(Permission.objects.all())
+        own = Restriction(tenants=(company.web.cloud_tenant_id,))
+        monkeypatch.setattr(querysets, "restriction_of", lambda user: own if user.pk == reader.pk else None)
+        return reader
+
+    @pytest.fixture
+    def client(self, client: Client, reader: User) -> Client:
+        client.force_login(reader)
+        return client
+
+    @pytest.fixture
+    def hidden(self, company: Company) -> SecurityGroup:
+        """A group of another tenant, which a rule of the company names."""
+        other = cast.tenant(company.web.provider, "other")
+        return cast.group(company.web.cloud_network, "secret", cloud_tenant=other)
+
+    def test_a_hidden_group_at_the_other_side_of_a_rule_has_no_name(
+        self, client: Client, company: Company, hidden: SecurityGroup
+    ) -> None:
+        company.rule(company.db)
+        rule = company.rule(company.web, "outbound", source_security_group=hidden)
+        answer = ask(client, **to_store(company))
+        told = {unknown["message"] for unknown in answer["unknown"]}
+        rules = {unknown["firewall_rule"]["id"] for unknown in answer["unknown"] if unknown["firewall_rule"]}
+        assert (told, rules) == ({messages.HIDDEN_RULE}, {str(rule.pk)})
+        assert "secret" not in str(answer)
+
+    def test_a_hidden_group_that_has_a_rule_has_no_name(
+        self, client: Client, reader: User, company: Company
+    ) -> None:
+        reader.user_permissions.remove(Permission.objects.get(codename="view_securitygroup"))
+        SecurityGroup.objects.filter(pk=company.web.pk).update(name="secret")
+        company.rule(company.db)
+        company.rule(company.web, "outbound", source_ip_range="pl-1234")
+        answer = ask(client, **to_store(company))
+        assert messages.HIDDEN_RULE in {unknown["message"] for unknown in answer["unknown"]}
+        assert "secret" not in str(answer)
