@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
+from itertools import product
 from typing import Any
 
 import pytest
@@ -31,8 +32,10 @@ from inventory.rest.routers import viewset_of
 from inventory.restrictions import Restriction
 from secgroups.admin import SecurityGroupAdmin
 from secgroups.admin.explained import ExplainedAdmin
+from secgroups.analysis.reachability import LOOKUPS
+from secgroups.exposures import settle_exposures
 from secgroups.models import Membership, SecurityGroup
-from tests.cast import Planted, plant
+from tests.cast import Planted, group, plant, port, public_rule
 
 pytestmark = pytest.mark.walk
 
@@ -48,7 +51,9 @@ TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m i
 #: What is another in each answer.
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 #: Addresses of `costly` attributes, and of questions about reachability.
-TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|exposed_services|used_by)\b|/reachability/\?")
+TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|exposed_services|used_by)\b|/reachability/?\?")
+#: Values of the filter parameters that are no attributes.
+PARAMETERS = {"exposed": ("any", "21", "22", "443"), "unused": ("true", "false")}
 #: The statements that need not ask for the scope, and why.
 EXEMPT = {
     r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '
@@ -74,6 +79,7 @@ def client(client: Client, reader: User) -> Client:
 def kept(reader: User) -> Planted:
     """What the reader is to see."""
     planted = plant("kept")
+    group(planted.network, "kept-unused", cloud_tenant=planted.tenant)
     Task.objects.create(name="kept", queue="vms/1", provider=planted.provider, vm=planted.vm, state="Finished")
     Task.objects.create(name="own", queue="vms/1", provider=planted.provider, owner=reader, state="Finished")
     return planted
@@ -103,10 +109,16 @@ def others(kind: str, kept: Planted) -> Callable[[], Planted]:
         Task.objects.create(name="meadow", queue="vms/2", provider=meadow.provider, vm=meadow.vm, state="Finished")
         Membership.objects.create(security_group=kept.db, network_port=meadow.port, vm=kept.vm)
         Membership.objects.create(security_group=meadow.db, network_port=kept.port, vm=kept.vm)
+        unused = SecurityGroup.objects.get(name="kept-unused")
+        port(None, meadow.network, "meadow-balancer", groups=[unused])
+        change(meadow.rule, source_security_group=unused)
+        public_rule(meadow.db, 22, description="meadow")
+        settle_exposures(meadow.provider.pk)
         addresses = {"ipaddresses": ["10.9.9.9", "52.9.9.9"], "public_ipaddresses": ["52.9.9.9"]}
         change(
             meadow.port, vm=kept.vm, cloud_network=kept.network, allowed_address_pairs=["10.9.0.0/16"], **addresses
         )
+        change(meadow.port, port_security_enabled=False)
         kept.network.peers.add(meadow.network)
         change(meadow.db, cloud_network=kept.network)
         kept.db.shared_with.add(meadow.tenant)
@@ -147,6 +159,8 @@ def addresses(resource_type: ResourceType, rows: Sequence[Any]) -> Iterator[str]
 
 def filters(resource_type: ResourceType) -> Iterator[str]:
     """By what stands in other tables."""
+    for name in viewset_of(resource_type.name).filters:
+        yield from (f"{name}={value}" for value in PARAMETERS[name])
     for name in totals(resource_type):
         yield f"sort_by={name}"
         yield from (f"filter[]={name}={number}" for number in range(4))
@@ -169,9 +183,21 @@ def totals(resource_type: ResourceType) -> list[str]:
     return [name for name, computed in resource_type.computed.items() if isinstance(computed, RelatedCount)]
 
 
+def lists_of_reachability(reader: User) -> Iterator[str]:
+    """Who can reach what the user sees, and what that can reach."""
+    sides = ["internet", "10.9.9.9", "0.0.0.0/0"]
+    for name in LOOKUPS:
+        rows = get_resource_type(name).queryset.visible_to(reader).order_by("pk")
+        sides += [f"{name}/{row.pk}" for row in rows]
+    for side, name in product(sides, ("from", "to")):
+        yield f"/api/reachability?{name}={side}&expand=resources"
+
+
 def api(client: Client, reader: User) -> Iterator[tuple[str, Any]]:
     """Each address with its answer."""
     yield "/api", client.get("/api?attributes=all")
+    for url in lists_of_reachability(reader):
+        yield url, client.get(url)
     for resource_type in map(get_resource_type, settings.COLLECTIONS):
         rows = list(resource_type.queryset.visible_to(reader).order_by("pk"))
         for url in dict.fromkeys(addresses(resource_type, rows)):
@@ -207,6 +233,7 @@ def admin_site(client: Client, reader: User) -> Iterator[tuple[str, Any]]:
         model for model in admin.site._registry if isinstance(model._default_manager.all(), ResourceQuerySet)
     ]
     urls = [reverse("admin:index"), *(url for model in listed for url in pages(model, reader))]
+    urls += [page_of(SecurityGroup, "changelist", unused=value) for value in PARAMETERS["unused"]]
     for model in (Vm, Instance):
         chosen = ",".join(str(vm.pk) for vm in model.objects.visible_to(reader))
         urls += [page_of(model, f"{action}_groups", ids=chosen) for action in ("add", "remove")]
@@ -333,6 +360,18 @@ def test_rules_and_members_that_lie_outside_are_unknown(
     reachability = client.get(f"/api/reachability?from=10.9.9.9&to=network_ports/{kept.port.pk}").json()
     assert reachability["verdict"] == "unknown"
     assert "meadow" not in str(reachability)
+
+
+def test_lists_of_reachability_have_nothing_of_what_lies_outside_and_tell_of_it(
+    client: Client, reader: User, others: Callable[[], Planted]
+) -> None:
+    """What is unknown is told there, and may be more than without what lies outside."""
+    without = {url: client.get(url).json() for url in lists_of_reachability(reader)}
+    others()
+    for url, before in without.items():
+        answer = client.get(url).json()
+        assert len(answer.pop("unknown")) >= len(before.pop("unknown")), url
+        assert answer == before, url
 
 
 def _text(addresses: list[str] | None) -> str | None:

@@ -21,7 +21,7 @@ from inventory.db.expressions import Folded, Like, fold
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.query.parsing import MAX_INTEGER, MIN_INTEGER, TimeSpan, parse_time
-from inventory.rest.resources import ResourceType
+from inventory.rest.resources import ResourceType, Viewer
 from inventory.rest.serializers import IdField
 
 
@@ -63,7 +63,7 @@ class TimeFilter(filters.IsoDateTimeFilter):
 
     field_class = TimeField
 
-    def condition(self, value: TimeSpan) -> Condition:
+    def condition(self, value: TimeSpan, viewer: Viewer) -> Condition:
         name = self.field_name
         if self.lookup_expr == "exact":
             return compare(f"{name}__gte", value.first) & compare(f"{name}__lte", value.last)
@@ -80,7 +80,7 @@ class TextFilter(filters.CharFilter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, empty_value="", **kwargs)
 
-    def condition(self, value: str) -> Condition:
+    def condition(self, value: str, viewer: Viewer) -> Condition:
         around = _AROUND.get(self.lookup_expr)
         if around is None:
             return compare(f"{self.field_name}__{self.lookup_expr}", value)
@@ -155,8 +155,10 @@ def filterset_of(
     return type("ColumnFilterSet", (FilterSet,), {**declared_filters, "in_form": in_form})
 
 
-def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query: QueryDict) -> Condition:
-    """The condition of the parameters. Raises `BadInput` for invalid values.
+def parameters_of(
+    resource_type: ResourceType, filterset: type[FilterSet], query: QueryDict, viewer: Viewer
+) -> Condition:
+    """The condition of the parameters, for a viewer. Raises `BadInput` for invalid values.
 
     Each parameter goes through its own field. A `FilterSet` would copy all of its filters and make a form of them
     for each request, which takes longer than the query.
@@ -165,7 +167,7 @@ def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query
     for name in sorted(query.keys() & filterset.base_filters.keys()):
         filter_ = filterset.base_filters[name]
         try:
-            condition = _condition(filter_, _cleaned(filter_.field, query, name))
+            condition = _condition(filter_, _cleaned(filter_.field, query, name), viewer)
             column = resource_type.columns.get(name.partition("__")[0])
             if column is not None and column.class_names is not None:
                 condition = column.class_names.settled(condition)
@@ -177,12 +179,15 @@ def parameters_of(resource_type: ResourceType, filterset: type[FilterSet], query
     return all_of(conditions)
 
 
-def _condition(filter_: filters.Filter, value: Any) -> Condition:
-    """The condition of a filter: its own, or its lookup on its attribute."""
+def _condition(filter_: filters.Filter, value: Any, viewer: Viewer) -> Condition:
+    """The condition of a filter: its own, or its lookup on its attribute.
+
+    A filter whose condition is about rows of other types has to look only at those that the viewer may see.
+    """
     if value == []:
         return NOTHING
     if hasattr(filter_, "condition"):
-        condition: Condition = filter_.condition(value)
+        condition: Condition = filter_.condition(value, viewer)
         return condition
     return compare(f"{filter_.field_name}__{filter_.lookup_expr}", value)
 

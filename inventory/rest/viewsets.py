@@ -191,7 +191,7 @@ class CollectionViewSet(ActionViewSet):
     def filtered(self, rows: RowQuery) -> RowQuery:
         """Apply the request's filters. Returns the same object if there are none."""
         query = self.request.query_params
-        condition = parameters_of(self.resource_type, self.filterset(), query)
+        condition = parameters_of(self.resource_type, self.filterset(), query, self.reader)
         filters = [text for text in query.getlist("filter[]") if text.strip()]
         if not filters:
             return rows if condition is EVERYTHING else rows.filter(condition)

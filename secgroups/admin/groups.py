@@ -72,9 +72,9 @@ class UnusedFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[SecurityGroup]) -> QuerySet[SecurityGroup]:
         match self.value():
             case "true":
-                return queryset.filter(~in_use())
+                return queryset.filter(~in_use(request.user))
             case "false":
-                return queryset.filter(in_use())
+                return queryset.filter(in_use(request.user))
         return queryset
 
 

@@ -50,13 +50,13 @@ def doubts(covering: Covering, at_most: int) -> list[Doubt]:
         return []
     members = Membership.objects.filter(security_group=OuterRef("security_group"), vm__isnull=False)
     shown = covering.rules(None).filter(Exists(members), pk__among=Numbers(sorted(pks))).order_by("pk")
-    rows = list(shown.values_list(*_COLUMNS)[:at_most])
-    groups = {pk for _, group, _, source, *_ in rows for pk in (group, source or 0)}
+    doubtful = list(shown.values_list(*_COLUMNS)[:at_most])
+    groups = {pk for _, group, _, source, *_ in doubtful for pk in (group, source or 0)}
     visible = covering.viewer.visible(get_resource_type("security_groups")).filter(pk__among=Numbers(groups))
     names = dict(visible.values_list("pk", "name"))
     return [
         Doubt(rule, group, names[group], _message(side, source, names, Service(*service)))
-        for rule, group, side, source, *service in rows
+        for rule, group, side, source, *service in doubtful
         if group in names
     ]
 

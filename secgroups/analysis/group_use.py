@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TypedDict
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, Model, OuterRef, Q
 
 from inventory.db.lookups import Numbers
 from inventory.models import Provider
+from inventory.querysets import scope_of
 from inventory.restrictions import User
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
@@ -29,11 +30,18 @@ class Use(TypedDict):
     not_considered: list[str]
 
 
-def in_use() -> Q:
-    """Whether a port has a group, a rule of another group names it, or it is a tenant's or network's default."""
-    members = Membership.objects.filter(security_group=OuterRef("pk"))
-    rules = FirewallRule.objects.filter(source_security_group=OuterRef("pk"))
+def in_use(user: User | None = None) -> Q:
+    """Whether a port has a group, a rule of another group names it, or it is a tenant's or network's default.
+
+    With a user, only ports and rules that they may see count.
+    """
+    members = Membership.objects.filter(_scope(user, Membership), security_group=OuterRef("pk"))
+    rules = FirewallRule.objects.filter(_scope(user, FirewallRule), source_security_group=OuterRef("pk"))
     return Q(Exists(members)) | Q(Exists(rules.exclude(security_group=OuterRef("pk")))) | Q(name=DEFAULT)
+
+
+def _scope(user: User | None, model: type[Model]) -> Q:
+    return Q() if user is None else scope_of(user, model).q()
 
 
 def uses_of(groups: Collection[int], user: User) -> Mapping[int, Use]:

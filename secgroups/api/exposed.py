@@ -44,15 +44,15 @@ class _ExposedFilter(filters.Filter):
 class ExposedGroupFilter(_ExposedFilter):
     """The groups that open a port to public addresses, or anything."""
 
-    def condition(self, value: Exposed) -> Condition:
-        return fixed(Q(pk__in=exposed_groups(value)), recurs=value == "any")
+    def condition(self, value: Exposed, viewer: Viewer) -> Condition:
+        return fixed(Q(pk__in=exposed_groups(value, viewer)))
 
 
 class ExposedVmFilter(_ExposedFilter):
     """The VMs with a port that a group opens so, or that has port security off."""
 
-    def condition(self, value: Exposed) -> Condition:
-        return fixed(Q(pk__in=exposed_vms(value)), recurs=value == "any")
+    def condition(self, value: Exposed, viewer: Viewer) -> Condition:
+        return fixed(Q(pk__in=exposed_vms(value, viewer)))
 
 
 class _ExposedService(TypedDict):

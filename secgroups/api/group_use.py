@@ -12,10 +12,11 @@ from secgroups.analysis.group_use import Use, in_use, uses_of
 
 
 class UnusedFilter(TruthFilter):
-    """The groups that nothing uses, or with `false` those that something does."""
+    """The groups that nothing that the viewer may see uses, or with `false` those that something does."""
 
-    def condition(self, value: bool) -> Condition:
-        return fixed(~in_use() if value else in_use(), recurs=True)
+    def condition(self, value: bool, viewer: Viewer) -> Condition:
+        used = in_use(viewer.user)
+        return fixed(~used if value else used)
 
 
 def used_by(groups: Sequence[int], viewer: Viewer, hrefs: Hrefs) -> Mapping[int, Mapping[str, Use]]:
