@@ -36,7 +36,7 @@ def too_far(limit: int) -> str:
 
 
 def too_many_to_sort(limit: int) -> str:
-    return f"There are {limit} instances or more, which are only in the order of their ids. Filter them to sort."
+    return f"There are more than {limit} instances, which are only in the order of their ids. Filter them to sort."
 
 
 def too_many_to_explain(limit: int) -> str:

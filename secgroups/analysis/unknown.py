@@ -32,8 +32,7 @@ def unknown_of(one_side: OneSide) -> list[Unknown]:
         told.append(messages.HIDDEN_RULE)
     if _with_unknown_ports(viewer):
         told.append(messages.UNKNOWN_PORTS)
-    doubtful: list[Unknown] = [*lines.values(), *found.values()]
-    return [*told, *doubtful[:NAMED]]
+    return [*told, *lines.values(), *found.values()][:NAMED]
 
 
 def _with_hidden_rules(viewer: Viewer) -> bool:

@@ -109,8 +109,12 @@ class ReachabilityList:
         is_sorted = bool(PARAMETERS & self.query.keys())
         if found.at_least and is_sorted:
             raise BadInput(messages.too_many_to_sort(COUNTED))
-        if found.at_least and page.offset + page.limit > COUNTED:
+        if found.at_least and page.offset >= COUNTED:
             raise BadInput(messages.too_far(COUNTED))
+        if found.at_least and page.offset + page.limit > COUNTED:
+            # The last page with an offset goes on to what was not counted.
+            before = found.ids[page.offset - 1] if page.offset else 0
+            return self.one_side.found(before, page.limit + 1).ids
         if not is_sorted:
             return found.ids[page.offset : page.offset + page.limit + 1]
         instances = get_resource_type("instances")

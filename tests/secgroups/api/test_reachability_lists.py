@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -11,7 +12,7 @@ from django.test import Client
 from inventory import querysets
 from inventory.models import NetworkPort
 from inventory.restrictions import Restriction
-from secgroups.analysis import messages, one_side
+from secgroups.analysis import messages, one_side, unknown
 from secgroups.api import reachability_list
 from secgroups.models import Membership, SecurityGroup
 from tests import cast
@@ -127,8 +128,23 @@ class TestPages:
             answer = client.get(answer["links"]["next"]).json()
             seen += hrefs(answer)
         assert len(seen) == len(set(seen)) == 5
-        assert "Filter them to sort." in ask(client, 400, **to_store(many, sort_by="name"))["error"]["message"]
-        assert "offset" in ask(client, 400, **to_store(many, offset=2, limit=2))["error"]["message"]
+        sorted_by_name = ask(client, 400, **to_store(many, sort_by="name"))["error"]["message"]
+        assert sorted_by_name.startswith("There are more than 3 instances,")
+        assert "offset" in ask(client, 400, **to_store(many, offset=3, limit=2))["error"]["message"]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 4])
+    def test_every_link_is_answered_with_a_whole_page(
+        self, client: Client, many: Company, monkeypatch: pytest.MonkeyPatch, limit: int
+    ) -> None:
+        everything = hrefs(ask(client, **to_store(many)))
+        monkeypatch.setattr(one_side, "COUNTED", 3)
+        monkeypatch.setattr(reachability_list, "COUNTED", 3)
+        links = ask(client, **to_store(many, limit=limit))["links"]
+        for name in ("self", "first", "last"):
+            answer = client.get(links[name]).json()
+            offset = int(parse_qs(urlsplit(links[name]).query)["offset"][0])
+            assert hrefs(answer) == everything[offset : offset + limit]
+            assert ("next" in answer["links"]) == (offset + limit < len(everything))
 
 
 class TestLimits:
@@ -168,9 +184,9 @@ class TestWhatIsNotKnown:
     def test_a_rule_of_the_named_side_is_told(self, client: Client, company: Company) -> None:
         rule = company.rule(company.db, network_protocol=None, source_ip_range="pl-1234")
         answer = ask(client, **to_store(company))
-        [unknown] = answer["unknown"]
-        assert unknown["firewall_rule"]["id"] == str(rule.pk)
-        assert unknown["message"] == "The addresses of pl-1234 are not known."
+        [told] = answer["unknown"]
+        assert told["firewall_rule"]["id"] == str(rule.pk)
+        assert told["message"] == "The addresses of pl-1234 are not known."
 
     @pytest.mark.parametrize(
         ("columns", "message"),
@@ -186,9 +202,9 @@ class TestWhatIsNotKnown:
         rule = company.rule(company.web, "outbound", **columns)
         answer = ask(client, **to_store(company))
         assert answer["count"] == 0
-        [unknown] = answer["unknown"]
-        assert (unknown["firewall_rule"]["id"], unknown["message"]) == (str(rule.pk), message)
-        assert unknown["security_group"]["name"] == "web"
+        [told] = answer["unknown"]
+        assert (told["firewall_rule"]["id"], told["message"]) == (str(rule.pk), message)
+        assert told["security_group"]["name"] == "web"
 
     @pytest.mark.parametrize("change", [{"cloud_network": None}, {"ipaddresses": ["dhcp"]}])
     def test_a_port_of_which_too_little_is_known_is_told(
@@ -200,6 +216,15 @@ class TestWhatIsNotKnown:
         answer = ask(client, **to_store(company))
         assert answer["count"] == 0
         assert "whose addresses or network are not known" in answer["unknown"][0]["message"]
+
+    def test_no_more_is_told_than_an_answer_names(
+        self, client: Client, company: Company, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(unknown, "NAMED", 2)
+        NetworkPort.objects.filter(vm=company.app.vm).update(cloud_network=None)
+        for number in range(3):
+            company.rule(company.db, source_ip_range=f"pl-{number}")
+        assert len(ask(client, **to_store(company))["unknown"]) == 2
 
     def test_what_is_known_is_not(self, client: Client, company: Company) -> None:
         company.rule(company.db, source_security_group=company.web)
@@ -235,8 +260,8 @@ class TestWhatIsOutside:
         company.rule(company.db)
         rule = company.rule(company.web, "outbound", source_security_group=hidden)
         answer = ask(client, **to_store(company))
-        told = {unknown["message"] for unknown in answer["unknown"]}
-        rules = {unknown["firewall_rule"]["id"] for unknown in answer["unknown"] if unknown["firewall_rule"]}
+        told = {each["message"] for each in answer["unknown"]}
+        rules = {each["firewall_rule"]["id"] for each in answer["unknown"] if each["firewall_rule"]}
         assert (told, rules) == ({messages.HIDDEN_RULE}, {str(rule.pk)})
         assert "secret" not in str(answer)
 
@@ -248,5 +273,5 @@ class TestWhatIsOutside:
         company.rule(company.db)
         company.rule(company.web, "outbound", source_ip_range="pl-1234")
         answer = ask(client, **to_store(company))
-        assert messages.HIDDEN_RULE in {unknown["message"] for unknown in answer["unknown"]}
+        assert messages.HIDDEN_RULE in {each["message"] for each in answer["unknown"]}
         assert "secret" not in str(answer)
