@@ -32,7 +32,8 @@ def unknown_of(one_side: OneSide) -> list[Unknown]:
         told.append(messages.HIDDEN_RULE)
     if _with_unknown_ports(viewer):
         told.append(messages.UNKNOWN_PORTS)
-    return [*told, *lines.values(), *found.values()][:NAMED]
+    unknown: list[Unknown] = [*told, *lines.values(), *found.values()]
+    return unknown[:NAMED]
 
 
 def _with_hidden_rules(viewer: Viewer) -> bool:
