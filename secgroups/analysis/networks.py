@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 
 from inventory.db.lookups import Numbers
 from inventory.models import CloudNetwork, Provider
@@ -32,3 +33,29 @@ def confining(providers: Collection[int]) -> set[int]:
         if SecurityGroup.objects.filter(provider=pk, cloud_network__isnull=False).exists():
             confined.add(pk)
     return confined
+
+
+class Places:
+    """The networks of groups, and what is peered with them."""
+
+    def __init__(self, groups: Iterable[int], networks_of_members: Iterable[int | None] = ()) -> None:
+        columns = ("pk", "cloud_network", "associated_networks")
+        self._networks: defaultdict[int, set[int]] = defaultdict(set)
+        rows = SecurityGroup.objects.filter(pk__among=Numbers(groups))
+        for pk, *networks_of_group in rows.values_list(*columns):
+            self._networks[pk].update(filter(None, networks_of_group))
+        every = set().union(filter(None, networks_of_members), *self._networks.values())
+        self._around: dict[int, set[int]] = {network: {network} for network in every}
+        for network, there in peers_of(every):
+            self._around[network].add(there)
+
+    def meaning(self, group: int, network: int) -> frozenset[int]:
+        """The networks in which a rule that names a group means a member of it in this network."""
+        return frozenset(self._around[network] & self.around(group))
+
+    def of(self, group: int) -> set[int]:
+        return self._networks[group]
+
+    def around(self, group: int) -> set[int]:
+        """The networks of a group, and what is peered with them."""
+        return set().union(*(self._around[network] for network in self._networks[group]))

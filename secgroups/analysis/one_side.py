@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from inventory.db.conditions import EVERYTHING, Condition
 from inventory.models import NetworkPort, Vm
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.covering import Covering
+from secgroups.analysis.covering import Covering, RuleSet
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of
 from secgroups.analysis.reachability import Side, addresses_of, meeting, not_considered, with_lines
 from secgroups.analysis.rulebook import Rulebook
@@ -148,7 +148,7 @@ class OneSide:
         if not self.side.collection:
             sets = {family: self.side.outside & every for family, every in FAMILIES.items()}
             return {
-                family: Covering(self._opposite, family, there, self.services, self.viewer)
+                family: Covering(self._rules(family), there)
                 for family, there in sets.items()
                 if family in self._families and there
             }
@@ -160,10 +160,23 @@ class OneSide:
         }
 
     def _covering(self, address: Address, realm: Realm) -> Covering:
-        number, family = address.number, family_of(address.number)
         providers = None if address.public else providers_around(realm)
-        there = Ranges.of((number, number))
-        return Covering(self._opposite, family, there, self.services, self.viewer, providers)
+        rules = self._rules(family_of(address.number), providers)
+        return Covering(rules, Ranges.of((address.number, address.number)))
+
+    def _rules(self, family: Family, providers: frozenset[int] | None = None) -> RuleSet:
+        rules = RuleSet(self._opposite, family, self.services, self.viewer, providers)
+        return self._rule_sets.setdefault(rules, rules)
+
+    @cached_property
+    def _rule_sets(self) -> dict[RuleSet, RuleSet]:
+        """Each once, because it keeps what it has read."""
+        return {}
+
+    @property
+    def rule_sets(self) -> Collection[RuleSet]:
+        """The rules of the other side that are asked, whatever the addresses."""
+        return list(dict.fromkeys(covering.rules for covering in self.coverings.values()))
 
     @property
     def _opposite(self) -> Direction:
@@ -180,8 +193,9 @@ class OneSide:
             yield from self._of_ports()
             return
         for covering in self.coverings.values():
-            search = Search(self.viewer, Q(kind__in=OF_PORTS), covering.every)
-            yield from search.by_addresses(covering.every, covering.groups(self.services))
+            every = covering.rules.every
+            search = Search(self.viewer, Q(kind__in=OF_PORTS), every)
+            yield from search.by_addresses(every, covering.groups(self.services))
 
     def _of_ports(self) -> Iterator[QuerySet[Any]]:
         """Those that a port lets through, and that let it through."""
@@ -192,8 +206,8 @@ class OneSide:
             # A port is never its own other side, but that of a port that is like it.
             but = next(iter(ports)) if len(ports) == 1 else 0
             for kind, place in meetings(address, realm):
-                search = Search(self.viewer, kind, covering.every, place, but)
-                yield from search.by_addresses(opening.addresses & covering.every, letting)
+                search = Search(self.viewer, kind, covering.rules.every, place, but)
+                yield from search.by_addresses(opening.addresses & covering.rules.every, letting)
                 for family, group in opening.groups:
                     if family in (None, family_of(address.number)):
                         yield from search.by_group(group, realm_of(realm), letting)

@@ -26,7 +26,7 @@ def unknown_of(one_side: OneSide) -> list[Unknown]:
     lines: dict[object, Line] = {}
     for port in one_side.ports:
         lines |= {line.key: line for line, _ in one_side.lines(port) if not is_known(line)}
-    found = {doubt.rule: doubt for each in one_side.coverings.values() for doubt in doubts(each, NAMED)}
+    found = {doubt.rule: doubt for rules in one_side.rule_sets for doubt in doubts(rules, NAMED)}
     told = [messages.hidden_ports(side.name)] if side.hidden_ports else []
     if _with_hidden_rules(viewer):
         told.append(messages.HIDDEN_RULE)
