@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
+from django.db.models import Exists, OuterRef
+
 from inventory.db.lookups import Numbers
 from inventory.models import CloudNetwork, Provider
 from secgroups.models import SecurityGroup
@@ -29,9 +31,10 @@ def confining(providers: Collection[int]) -> set[int]:
     rows = list(Provider.objects.filter(pk__in=providers).only("vendor"))
     exported = [row.pk for row in rows if row.driver_class and row.driver_class.groups_have_networks is None]
     confined = {row.pk for row in rows if row.confines_groups}
-    for pk in exported:
-        if SecurityGroup.objects.filter(provider=pk, cloud_network__isnull=False).exists():
-            confined.add(pk)
+    if exported:
+        groups = SecurityGroup.objects.filter(provider=OuterRef("pk"), cloud_network__isnull=False)
+        with_networks = Provider.objects.filter(Exists(groups), pk__in=exported)
+        confined.update(with_networks.values_list("pk", flat=True))
     return confined
 
 

@@ -22,7 +22,7 @@ from secgroups.analysis.covering import Covering, RuleSet
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of
 from secgroups.analysis.reachability import Side, addresses_of, meeting, not_considered, with_lines
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.analysis.search import OF_PORTS, Search, is_placed, meetings, providers_around, realm_of
+from secgroups.analysis.search import OF_PORTS, Place, Search, is_placed, meetings, places_of, providers_around
 from secgroups.traffic.addresses import FAMILIES, Family, family_of
 from secgroups.traffic.effective import Direction, Line
 from secgroups.traffic.ranges import NOTHING, Range, Ranges
@@ -82,7 +82,7 @@ class OneSide:
         at_most = at_most or COUNTED + 1
         ids: set[int] = set()
         last: int | None = None
-        for candidates in self._candidates():
+        for candidates in self._candidates:
             rows = self._narrowed(candidates).filter(vm__gt=after).order_by("vm")
             part = list(rows.values_list("vm", flat=True).distinct()[:at_most])
             ids.update(part)
@@ -160,7 +160,7 @@ class OneSide:
         }
 
     def _covering(self, address: Address, realm: Realm) -> Covering:
-        providers = None if address.public else providers_around(realm)
+        providers = None if address.public else self._providers[realm]
         rules = self._rules(family_of(address.number), providers)
         return Covering(rules, Ranges.of((address.number, address.number)))
 
@@ -178,6 +178,15 @@ class OneSide:
         """The rules of the other side that are asked, whatever the addresses."""
         return list(dict.fromkeys(covering.rules for covering in self.coverings.values()))
 
+    @cached_property
+    def _places(self) -> Mapping[Realm, Place]:
+        """Of the realms of the named side."""
+        return places_of({port.realm for port in self.ports})
+
+    @cached_property
+    def _providers(self) -> Mapping[Realm, frozenset[int]]:
+        return providers_around(self._places)
+
     @property
     def _opposite(self) -> Direction:
         return "outbound" if self.direction == "inbound" else "inbound"
@@ -188,10 +197,11 @@ class OneSide:
 
     # --- The ports of the other side that certainly reach, or memberships of them ---
 
-    def _candidates(self) -> Iterator[QuerySet[Any]]:
-        if self.side.collection:
-            yield from self._of_ports()
-            return
+    @cached_property
+    def _candidates(self) -> Sequence[QuerySet[Any]]:
+        return list(self._of_ports() if self.side.collection else self._of_outside())
+
+    def _of_outside(self) -> Iterator[QuerySet[Any]]:
         for covering in self.coverings.values():
             every = covering.rules.every
             search = Search(self.viewer, Q(kind__in=OF_PORTS), every)
@@ -199,32 +209,32 @@ class OneSide:
 
     def _of_ports(self) -> Iterator[QuerySet[Any]]:
         """Those that a port lets through, and that let it through."""
-        for (address, realm, services, opening), ports in self._alike().items():
+        for (address, realm, services, opening), ports in self._ports_by_opening().items():
             covering = self.coverings[address, realm]
             if not (letting := covering.groups(services)) and not self._any_unsecured:
                 continue
             # A port is never its own other side, but that of a port that is like it.
             but = next(iter(ports)) if len(ports) == 1 else 0
-            for kind, place in meetings(address, realm):
+            for kind, place in meetings(address, realm, self._places[realm]):
                 search = Search(self.viewer, kind, covering.rules.every, place, but)
                 yield from search.by_addresses(opening.addresses & covering.rules.every, letting)
                 for family, group in opening.groups:
                     if family in (None, family_of(address.number)):
-                        yield from search.by_group(group, realm_of(realm), letting)
+                        yield from search.by_group(group, self._places[realm], letting)
 
     @cached_property
     def _any_unsecured(self) -> bool:
         return bool(NetworkPort.objects.filter(port_security_enabled=False, vm__isnull=False).exists())
 
-    def _alike(self) -> Mapping[tuple[Address, Realm, Range, Opening], Collection[int]]:
-        """What ports (ids) let through to or from their addresses, by services."""
-        alike: defaultdict[tuple[Address, Realm, Range, Opening], set[int]] = defaultdict(set)
+    def _ports_by_opening(self) -> Mapping[tuple[Address, Realm, Range, Opening], Collection[int]]:
+        """The ports (ids) that let through the same of some services, to or from an address of theirs."""
+        ports: defaultdict[tuple[Address, Realm, Range, Opening], set[int]] = defaultdict(set)
         for port in self.ports:
             openings = self._openings(port)
             for address, (services, opening) in product(port.addresses, openings.items()):
                 if (address, port.realm) in self.coverings:
-                    alike[address, port.realm, services, opening].add(port.pk)
-        return alike
+                    ports[address, port.realm, services, opening].add(port.pk)
+        return ports
 
     def _openings(self, port: Port) -> dict[Range, Opening]:
         """What a port certainly lets through, by services."""

@@ -6,7 +6,7 @@ other conditions are checked port by port, until enough are found.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,10 +123,13 @@ def _there_is(rows: QuerySet[Any]) -> IsNull:
     return IsNull(Subquery(rows.order_by().values("network_port")[:1]), False)
 
 
-def meetings(address: Address, realm: Realm) -> Iterator[tuple[Q, Place]]:
-    """Conditions of addresses, each with the place of the ports that have them: which ones meet this address."""
+def meetings(address: Address, realm: Realm, place: Place) -> Iterator[tuple[Q, Place]]:
+    """Conditions of addresses, each with the place of the ports that have them: which ones meet this address.
+
+    `place` is that of its realm.
+    """
     if not address.translated and is_placed(realm):
-        yield _OWN, realm_of(realm)
+        yield _OWN, place
     if address.public:
         yield Q(kind=PortAddress.Kind.TRANSLATED) | _OWN & within(PUBLIC), Place()
 
@@ -136,16 +139,23 @@ def is_placed(realm: Realm) -> bool:
     return realm.network != UNKNOWN
 
 
-def realm_of(realm: Realm) -> Place:
-    """Where private addresses mean the same ports as in a realm."""
-    provider, network = realm
-    if network is None:
-        return Place(provider)
-    return Place(networks=frozenset({network, *(there for _, there in peers_of([network]))}))
+def places_of(realms: Collection[Realm]) -> dict[Realm, Place]:
+    """Where private addresses mean the same ports as in each of these realms."""
+    around = {realm.network: {realm.network} for realm in realms if realm.network is not None}
+    for network, there in peers_of(around.keys() - {UNKNOWN}):
+        around[network].add(there)
+    return {
+        realm: Place(realm.provider) if realm.network is None else Place(networks=frozenset(around[realm.network]))
+        for realm in realms
+    }
 
 
-def providers_around(realm: Realm) -> frozenset[int]:
-    """The providers of the ports with whom private addresses meet."""
-    networks = realm_of(realm).networks or ()
+def providers_around(places: Mapping[Realm, Place]) -> dict[Realm, frozenset[int]]:
+    """The providers of the ports with whom private addresses meet, in each of these realms."""
+    networks = {network for place in places.values() for network in place.networks or ()}
     rows = CloudNetwork.objects.filter(pk__among=Numbers(networks)) if networks else CloudNetwork.objects.none()
-    return frozenset({realm.provider, *rows.values_list("provider", flat=True)})
+    owners = dict(rows.values_list("pk", "provider"))
+    return {
+        realm: frozenset({realm.provider, *(owners[pk] for pk in place.networks or () if pk in owners)})
+        for realm, place in places.items()
+    }

@@ -13,10 +13,14 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import NetworkPort
 from inventory.rest.resources import Viewer
+from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.one_side import OneSide
 from secgroups.analysis.reachability import resource
+from secgroups.analysis.search import Place, places_of, providers_around
 from secgroups.analysis.unknown import unknown_of
+from secgroups.traffic.reachability import Realm
 from secgroups.traffic.services import Service
+from tests import cast
 from tests.secgroups.api.test_reachability import Company
 
 pytestmark = pytest.mark.django_db
@@ -51,3 +55,40 @@ def test_doubts_are_looked_up_once_whatever_the_number_of_addresses(company: Com
         assert answer.found().ids
         numbers.append(len(queries(partial(unknown_of, answer))))
     assert numbers[0] == numbers[1]
+
+
+def test_places_are_looked_up_at_once_for_all_realms(company: Company) -> None:
+    here = company.web.cloud_network
+    assert here
+    near, far = (cast.network(cast.tenant(here.provider, name), name) for name in ("near", "far"))
+    here.peers.add(near)
+    near.peers.add(here)
+    realms = {Realm(here.provider_id, pk) for pk in (here.pk, near.pk, far.pk, UNKNOWN, None)}
+    places: dict[Realm, Place] = {}
+    assert len(queries(lambda: places.update(places_of(realms)))) == 1
+    assert {realm.network: place.networks for realm, place in places.items()} == {
+        here.pk: {here.pk, near.pk},
+        near.pk: {here.pk, near.pk},
+        far.pk: {far.pk},
+        UNKNOWN: {UNKNOWN},
+        None: None,
+    }
+    assert len(queries(lambda: providers_around(places))) == 1
+    assert set(providers_around(places).values()) == {frozenset({here.provider_id})}
+
+
+def test_a_second_page_looks_up_no_groups_again(company: Company) -> None:
+    answer = to_store(company)
+    assert any("firewallrule" in sql for sql in queries(answer.found))
+    assert not any("firewallrule" in sql for sql in queries(lambda: answer.found(after=1, at_most=1)))
+
+
+def test_one_query_tells_which_exported_clouds_confine_groups_to_networks(company: Company) -> None:
+    providers = [cast.provider(f"exported-{number}", vendor=cast.FILE) for number in range(3)]
+    confined = providers[1]
+    network = cast.network(cast.tenant(confined), "network")
+    cast.group(network, "group")
+    for some in (providers[:2], providers):
+        ids = [provider.pk for provider in some]
+        assert len(queries(partial(confining, ids))) == 2
+        assert confining(ids) == {confined.pk}
