@@ -67,28 +67,25 @@ class ReachabilityView(ApiView):
         A side is an address of the API (`instances/3`), an IP address, a CIDR or `internet`. Of ICMP, `port` is
         the type.
         """
+        query, service = self.request.query_params, self._service()
+        lists = query.keys() & LISTING
+        if lists and query.get("from") and query.get("to"):
+            raise BadInput(messages.of_lists(sorted(lists)))
         reader = Reader(self.user, self.hrefs)
         source, target = self._side("from", reader), self._side("to", reader)
         if source and target:
-            return Response(self._between(source, target, reader))
+            check_sides(source, target)
+            return Response(_Answer(Reachability(source, target, service, reader), self).shown())
         if side := source or target:
             direction: Direction = "outbound" if source else "inbound"
-            return Response(self._of_one(side, direction, reader))
+            return Response(self._of_one(side, direction, service, reader))
         raise BadInput(messages.NO_SIDE)
 
-    def _between(self, source: Side, target: Side, viewer: Viewer) -> ReachabilityShown:
-        if lists := self.request.query_params.keys() & LISTING:
-            raise BadInput(messages.of_lists(sorted(lists)))
-        check_sides(source, target)
-        return _Answer(Reachability(source, target, self._service(), viewer), self).shown()
-
-    def _of_one(self, side: Side, direction: Direction, reader: Reader) -> ReachabilityListShown:
+    def _of_one(self, side: Side, direction: Direction, service: Service, reader: Reader) -> ReachabilityListShown:
         if len(side.ports) > PORTS:
             raise BadInput(messages.too_many_ports(side.name, PORTS))
-        service, query = self._service(), self.request.query_params
-        return ReachabilityList(
-            side, direction, service, reader, query, self.hrefs.collection("reachability")
-        ).shown()
+        path = self.hrefs.collection("reachability")
+        return ReachabilityList(side, direction, service, reader, self.request.query_params, path).shown()
 
     def _side(self, parameter: str, viewer: Viewer) -> Side | None:
         text = self.request.query_params.get(parameter, "")

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
 from inventory.rest.errors import BadInput
 from inventory.rest.query import order, where
-from inventory.rest.query.sorting import PARAMETERS
+from inventory.rest.query.sorting import BY_ID
 from inventory.rest.reading.paging import Page
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.selection import Selection
@@ -35,6 +36,7 @@ from secgroups.traffic.effective import Direction, Line
 from secgroups.traffic.reachability import Path, is_known
 from secgroups.traffic.services import Service
 
+Order = tuple[str | OrderBy, ...]
 #: How many resources a page has at most with the reasons of each.
 EXPLAINED = 100
 
@@ -51,10 +53,11 @@ class ReachabilityList:
     path: str
 
     def shown(self) -> ReachabilityListShown:
-        page, found = self.page, self.found
-        count = min(len(found.ids), COUNTED)
-        ids = self._ids()
-        resources = self._resources(ids[: page.limit])
+        # What is wrong with the request is told before anything is looked up.
+        page, selection, sorting = self.page, self.selection, self._order
+        count = min(len(self.found.ids), COUNTED)
+        ids = self._ids(sorting)
+        resources = [] if selection.hidden else self._resources(ids[: page.limit])
         shown: ReachabilityListShown = {
             "name": "reachability",
             "from": None if self.direction == "inbound" else self._side,
@@ -62,16 +65,16 @@ class ReachabilityList:
             "protocol": self.service.host_protocol,
             "port": self.service.port,
             "count": count,
-            "subcount": len(resources),
+            "subcount": len(ids[: page.limit]) if selection.hidden else len(resources),
             "pages": page.pages(count),
             "ranges": self._ranges(),
             "unknown": list(map(self._unknown, unknown_of(self.one_side))),
             "not_considered": self.one_side.not_considered,
             "links": page.links(self.path, self.query, count, self._following(ids, count)),
         }
-        if found.at_least:
+        if self.found.at_least:
             shown["count_at_least"] = True
-        if not self.selection.hidden:
+        if not selection.hidden:
             shown["resources"] = resources
         return shown
 
@@ -82,6 +85,10 @@ class ReachabilityList:
     @cached_property
     def selection(self) -> Selection:
         return Selection.of_request(self.query, get_resource_type("instances"))
+
+    @property
+    def _order(self) -> Order:
+        return order(get_resource_type("instances"), self.query, self.reader)
 
     @cached_property
     def one_side(self) -> OneSide:
@@ -101,13 +108,12 @@ class ReachabilityList:
     def _side(self) -> SideShown:
         return side_shown(self.side, self._links)
 
-    def _ids(self) -> Sequence[int]:
+    def _ids(self, sorting: Order) -> Sequence[int]:
         """The ids of the page, and one more if there is one."""
         page, found = self.page, self.found
         if page.after is not None:
             return self.one_side.found(page.after, page.limit + 1).ids
-        is_sorted = bool(PARAMETERS & self.query.keys())
-        if found.at_least and is_sorted:
+        if found.at_least and sorting != BY_ID:
             raise BadInput(messages.too_many_to_sort(COUNTED))
         if found.at_least and page.offset >= COUNTED:
             raise BadInput(messages.too_far(COUNTED))
@@ -115,11 +121,10 @@ class ReachabilityList:
             # The last page with an offset goes on to what was not counted.
             before = found.ids[page.offset - 1] if page.offset else 0
             return self.one_side.found(before, page.limit + 1).ids
-        if not is_sorted:
+        if sorting == BY_ID:
             return found.ids[page.offset : page.offset + page.limit + 1]
-        instances = get_resource_type("instances")
-        rows = instances.queryset.filter(pk__among=Numbers(found.ids))
-        ordered = rows.order_by(*order(instances, self.query, self.reader)).values_list("pk", flat=True)
+        rows = get_resource_type("instances").queryset.filter(pk__among=Numbers(found.ids))
+        ordered = rows.order_by(*sorting).values_list("pk", flat=True)
         return list(ordered[page.offset : page.offset + page.limit + 1])
 
     def _following(self, ids: Sequence[int], count: int) -> Page | None:

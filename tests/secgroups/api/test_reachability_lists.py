@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from inventory import querysets
 from inventory.models import NetworkPort
@@ -145,6 +147,36 @@ class TestPages:
             offset = int(parse_qs(urlsplit(links[name]).query)["offset"][0])
             assert hrefs(answer) == everything[offset : offset + limit]
             assert ("next" in answer["links"]) == (offset + limit < len(everything))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"attributes": "foo"}, {"sort_by": "foo"}, {"hide": "foo"}, {"filter[]": "foo=1"}, {"port": "foo"}],
+    )
+    def test_what_is_wrong_is_told_before_anything_is_looked_up(
+        self, client: Client, company: Company, wrong: dict[str, str]
+    ) -> None:
+        company.rule(company.db)
+        with CaptureQueriesContext(connection) as queries:
+            assert "foo" in ask(client, 400, **to_store(company, **wrong))["error"]["message"]
+        assert not [query["sql"] for query in queries if "firewallrule" in query["sql"]]
+
+    def test_nothing_is_read_of_a_side_without_a_service(self, client: Client, company: Company) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            ask(client, 400, to="instances/1", protocol="foo", port="1")
+        assert not [query["sql"] for query in queries if "inventory_vm" in query["sql"]]
+
+    def test_hidden_resources_are_not_judged(self, client: Client, company: Company) -> None:
+        company.rule(company.web, "outbound")
+        company.rule(company.db)
+        numbers = {}
+        for hidden in ({}, {"hide": "resources"}):
+            with CaptureQueriesContext(connection) as queries:
+                answer = ask(client, **to_store(company, expand="resources", **hidden))
+            assert (answer["count"], answer["subcount"]) == (1, 1)
+            numbers["resources" in answer] = len(queries)
+        assert numbers[False] < numbers[True]
 
 
 class TestLimits:
