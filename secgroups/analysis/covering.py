@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers, Texts
@@ -16,7 +16,7 @@ from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import with_unknown_members, without_network
 from secgroups.analysis.networks import Places, confining
 from secgroups.analysis.rule_services import LAST_PORT, with_services
-from secgroups.analysis.stored_addresses import holding
+from secgroups.analysis.stored_addresses import having
 from secgroups.models import Membership
 from secgroups.traffic.addresses import FAMILIES, Family, networks
 from secgroups.traffic.effective import Direction
@@ -30,7 +30,7 @@ Networks = frozenset[int] | None
 class RuleSet:
     """The rules of one direction and family that a user may see, with their groups, about some services.
 
-    With `providers` (ids), only rules of these.
+    With `providers` (ids), only rules of these. `wide` is as in `with_unknown_members`.
     """
 
     direction: Direction
@@ -38,6 +38,7 @@ class RuleSet:
     services: Range
     viewer: Viewer
     providers: frozenset[int] | None = None
+    wide: bool = False
 
     def letting(self, services: Range) -> QuerySet[Any]:
         """Those that certainly let some of these services through."""
@@ -58,12 +59,22 @@ class RuleSet:
         """All addresses of the family."""
         return FAMILIES[self.family]
 
+    def unknown(self, groups: Collection[int]) -> set[int]:
+        """Those of these groups of whose members not all is known."""
+        return with_unknown_members(groups, self.viewer, wide=self.wide)
+
     @cached_property
     def sides(self) -> Sequence[tuple[str | None, int | None, str | None]]:
         """The ranges, lists (ids) and families of the rules that name no group."""
         rules = self.letting(self.services).filter(source_security_group=None).order_by()
         columns = ("source_ip_range", "source_address_list", "network_protocol")
         return list(rules.values_list(*columns).distinct())
+
+    @cached_property
+    def sources(self) -> Collection[int]:
+        """The groups (ids) that the rules name."""
+        rules = self.letting(self.services).exclude(source_security_group=None).order_by()
+        return set(rules.values_list("source_security_group", flat=True).distinct())
 
 
 @dataclass(frozen=True)
@@ -115,16 +126,15 @@ class Covering:
 
     @cached_property
     def _holders(self) -> Mapping[Networks, set[int]]:
-        """The groups whose members have some of these addresses, by the networks from which rules mean them.
+        """The named groups whose members have some of these addresses, by the networks from which rules mean them.
 
         Without those of whose members not all is known.
         """
-        found = set(self._holding().values_list("security_group", "network_port__cloud_network", "provider"))
+        if not (found := self._holding() if self.rules.sources else set()):
+            return {}
         confined = confining({provider for *_, provider in found})
         groups = {group for group, *_ in found}
-        if not groups:
-            return {}
-        unknown = with_unknown_members(groups, self.rules.viewer)
+        unknown = self.rules.unknown(groups)
         placeless = without_network(groups) if confined else set()
         confined_groups = {group for group, _, provider in found if provider in confined}
         places = Places(confined_groups, (network for group, network, _ in found if group in confined_groups))
@@ -138,8 +148,9 @@ class Covering:
                 holders[places.meaning(group, network)].add(group)
         return holders
 
-    def _holding(self) -> QuerySet[Any]:
-        """The memberships of the ports with these addresses, with their `provider`."""
-        memberships = Membership.objects.connected().filter(network_port__among=Numbers(holding(self.addresses)))
-        rows: QuerySet[Any] = memberships.annotate(provider=F("security_group__provider"))
-        return rows
+    def _holding(self) -> set[tuple[Any, ...]]:
+        """The named groups of the ports with these addresses, with the networks of these and their providers."""
+        columns = ("security_group", "network_port__cloud_network", "security_group__provider")
+        named = Membership.objects.connected().filter(security_group__among=Numbers(self.rules.sources))
+        memberships = named.filter(network_port__in=having(self.addresses))
+        return set(memberships.order_by().values_list(*columns).distinct())

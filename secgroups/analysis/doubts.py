@@ -13,7 +13,7 @@ from inventory.db.lookups import Numbers, Texts
 from inventory.rest.resources import get_resource_type
 from secgroups.analysis import messages
 from secgroups.analysis.covering import RuleSet
-from secgroups.analysis.members import with_unknown_members, without_network
+from secgroups.analysis.members import without_network
 from secgroups.analysis.networks import Places, confining
 from secgroups.analysis.rule_services import with_services
 from secgroups.models import ODD, Membership
@@ -99,7 +99,7 @@ def _of_groups(rules: RuleSet) -> set[int]:
     if not named:
         return set()
     groups = {group for _, group, *_ in named}
-    unknown = with_unknown_members(groups, rules.viewer)
+    unknown = rules.unknown(groups)
     group_type = get_resource_type("security_groups")
     if rules.viewer.scope(group_type) is not EVERYTHING:
         visible = rules.viewer.visible(group_type).filter(pk__among=Numbers(groups))

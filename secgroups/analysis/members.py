@@ -27,7 +27,8 @@ _ByNetwork = dict[tuple[int, int | None], list[Range]]
 class Members:
     """The addresses of the members of groups, on behalf of a user.
 
-    With `among`, only which of these addresses they have is read, however many members there are.
+    With `among`, only which of these addresses they have is read, however many members there are, unless these
+    addresses are more than the members that may be read.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Members:
         self._groups, self._viewer = groups, viewer
         self.too_large: set[int] = set()
         hidden = _with_hidden_members(groups, viewer)
-        if among is None:
-            self.too_large = _too_large(groups, settings.ANALYSIS_MEMBERS if at_most is None else at_most)
+        bound = settings.ANALYSIS_MEMBERS if at_most is None else at_most
+        if among is None or is_wide(among):
+            self.too_large = _too_large(groups, bound)
             self._ranges, unreadable = _ranges(set(groups) - hidden - self.too_large)
         else:
             self._ranges, unreadable = _ranges_among(groups, among), _unreadable(groups)
@@ -140,6 +142,8 @@ def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
 
 def _ranges_among(groups: Collection[int], among: Ranges) -> _ByNetwork:
     """The same, only of these addresses."""
+    if not groups:
+        return {}
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
     rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
     ports = holding(among)
@@ -151,9 +155,18 @@ def _ranges_among(groups: Collection[int], among: Ranges) -> _ByNetwork:
     return dict(ranges)
 
 
-def with_unknown_members(groups: Collection[int], viewer: Viewer) -> set[int]:
-    """The groups with a member whose addresses are not known, or whom the user may not see."""
-    return _with_hidden_members(groups, viewer) | _unreadable(groups)
+def is_wide(addresses: Ranges) -> bool:
+    """Whether these are so many addresses that too many members may have some."""
+    return addresses.size > settings.ANALYSIS_MEMBERS
+
+
+def with_unknown_members(groups: Collection[int], viewer: Viewer, *, wide: bool = False) -> set[int]:
+    """The groups with a member whose addresses are not known, or whom the user may not see.
+
+    If the question is about a `wide` set of addresses, also those with too many members to be read.
+    """
+    unknown = _with_hidden_members(groups, viewer) | _unreadable(groups)
+    return unknown | _too_large(groups, settings.ANALYSIS_MEMBERS) if wide else unknown
 
 
 def _unreadable(groups: Collection[int]) -> set[int]:

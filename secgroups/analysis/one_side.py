@@ -19,6 +19,7 @@ from inventory.db.conditions import EVERYTHING, Condition
 from inventory.models import NetworkPort, Vm
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.covering import Covering, RuleSet
+from secgroups.analysis.members import is_wide
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of
 from secgroups.analysis.reachability import Side, addresses_of, meeting, not_considered, with_lines
 from secgroups.analysis.rulebook import Rulebook
@@ -165,7 +166,8 @@ class OneSide:
         return Covering(rules, Ranges.of((address.number, address.number)))
 
     def _rules(self, family: Family, providers: frozenset[int] | None = None) -> RuleSet:
-        rules = RuleSet(self._opposite, family, self.services, self.viewer, providers)
+        wide = not self.side.collection and is_wide(self.side.outside)
+        rules = RuleSet(self._opposite, family, self.services, self.viewer, providers, wide)
         return self._rule_sets.setdefault(rules, rules)
 
     @cached_property

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from inventory.models import PortAddress
 from secgroups.traffic.addresses import IPV6
@@ -34,6 +34,15 @@ def within(addresses: Ranges) -> Q:
     for first, last in several:
         condition |= Q(first__gte=stored(first), first__lte=stored(last))
     return condition
+
+
+def having(addresses: Ranges) -> QuerySet[PortAddress, Any]:
+    """The ids of the ports that have some of these addresses themselves: as a query, since they may be many."""
+    condition = within(addresses)
+    for first, _ in addresses.ranges:
+        firsts = [stored(each) for each in sorted(set(_beginnings(first)))]
+        condition |= Q(kind=PortAddress.Kind.PAIR, first__in=firsts, last__gte=stored(first))
+    return PortAddress.objects.filter(condition, kind__in=THEMSELVES).values("network_port")
 
 
 def overlapping(addresses: Ranges) -> Q:

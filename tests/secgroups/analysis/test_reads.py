@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,17 +14,23 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import NetworkPort
 from inventory.rest.resources import Viewer
+from secgroups.analysis.covering import Covering, RuleSet
+from secgroups.analysis.members import Members
 from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.one_side import OneSide
-from secgroups.analysis.reachability import resource
+from secgroups.analysis.reachability import outside, resource
 from secgroups.analysis.search import Place, places_of, providers_around
 from secgroups.analysis.unknown import unknown_of
+from secgroups.models import FirewallRule
+from secgroups.traffic.addresses import networks
 from secgroups.traffic.reachability import Realm
-from secgroups.traffic.services import Service
+from secgroups.traffic.services import EVERY_SERVICE, Service
 from tests import cast
 from tests.secgroups.api.test_reachability import Company
 
 pytestmark = pytest.mark.django_db
+
+READS_ADDRESSES = re.compile(r'SELECT (DISTINCT )?"inventory_portaddress"')
 
 
 @pytest.fixture
@@ -92,3 +99,36 @@ def test_one_query_tells_which_exported_clouds_confine_groups_to_networks(compan
         ids = [provider.pk for provider in some]
         assert len(queries(partial(confining, ids))) == 2
         assert confining(ids) == {confined.pk}
+
+
+def rules_of(company: Company) -> RuleSet:
+    return RuleSet("inbound", "IPV4", EVERY_SERVICE, to_store(company).viewer)
+
+
+def test_without_a_rule_that_names_a_group_no_members_are_read(company: Company) -> None:
+    FirewallRule.objects.update(source_security_group=None, source_ip_range="10.0.0.0/8")
+    covering = Covering(rules_of(company), networks("10.0.0.0/8"))
+    found: list[Any] = []
+    statements = queries(lambda: found.extend(covering.groups(EVERY_SERVICE)))
+    assert found == [(None, {company.db.pk})]
+    assert not any("portaddress" in sql or "membership" in sql for sql in statements)
+
+
+def test_of_no_groups_no_members_are_read(company: Company) -> None:
+    viewer = to_store(company).viewer
+    statements = queries(lambda: Members((), frozenset(), viewer, among=networks("10.0.0.0/24")))
+    assert not any(READS_ADDRESSES.match(sql) for sql in statements)
+
+
+@pytest.mark.parametrize("side", ["10.0.0.0/8", "0.0.0.0/0", "internet"])
+def test_the_addresses_of_all_members_are_never_read(company: Company, side: str) -> None:
+    """Only a few ports are, and members of a group up to a bound."""
+    NetworkPort.objects.filter(pk=company.app.pk).update(ipaddresses=["10.0.0.1", "9.9.9.9"])
+    viewer, named = to_store(company).viewer, outside(side)
+    assert named
+    answer = OneSide(named, "outbound", Service("tcp", 5432, 5432), viewer)
+    assert answer.found().ids == [company.store.vm_id]
+    statements = queries(lambda: answer.judged([company.store.vm_id or 0]))
+    statements += queries(OneSide(named, "outbound", Service("tcp", 5432, 5432), viewer).found)
+    reads = filter(READS_ADDRESSES.match, statements)
+    assert [sql for sql in reads if "LIMIT" not in sql] == []

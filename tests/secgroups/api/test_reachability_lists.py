@@ -258,6 +258,21 @@ class TestWhatIsNotKnown:
             company.rule(company.db, source_ip_range=f"pl-{number}")
         assert len(ask(client, **to_store(company))["unknown"]) == 2
 
+    def test_a_group_with_too_many_members_is_told_where_any_of_them_may_be_meant(
+        self, client: Client, company: Company, settings: Any
+    ) -> None:
+        settings.ANALYSIS_MEMBERS = 1
+        company.instance("other", company.web, "10.0.0.9")
+        rule = company.rule(company.db, source_security_group=company.web)
+        asked = {"protocol": "tcp", "port": 5432}
+        assert hrefs(ask(client, **asked, **{"from": "10.0.0.1"})) == [f"instances/{company.store.vm_id}"]
+        answer = ask(client, **asked, **{"from": "10.0.0.0/8"})
+        assert answer["count"] == 0
+        [told] = answer["unknown"]
+        assert told["firewall_rule"]["id"] == str(rule.pk)
+        both = ask(client, **asked, **{"from": "10.0.0.0/8", "to": f"instances/{company.store.vm_id}"})
+        assert both["verdict"] == "unknown"
+
     def test_what_is_known_is_not(self, client: Client, company: Company) -> None:
         company.rule(company.db, source_security_group=company.web)
         company.rule(company.web, "outbound")
