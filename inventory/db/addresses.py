@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
 from django.db.backends.signals import connection_created
@@ -149,16 +149,15 @@ def address_bytes(address: IPv4Address | IPv6Address) -> bytes:
 
 def _bounds(text: object) -> tuple[bytes | None, bytes | None]:
     """The first and the last address of a CIDR or an address; None if the text is neither, as in PostgreSQL."""
+    address, _, prefix = str(text).partition("/")
     try:
-        if "/" in str(text):
-            network = ip_network(str(text), strict=False)
-            return address_bytes(network[0]), address_bytes(network[-1])
-        address = ip_address(str(text))
+        # Python also takes masks with dots, and addresses with a scope.
+        if "%" in address or not (prefix or "0").isdecimal():
+            return None, None
+        network = ip_network(str(text), strict=False)
     except ValueError:
         return None, None
-    if isinstance(address, IPv6Address) and address.scope_id is not None:
-        return None, None
-    return address_bytes(address), address_bytes(address)
+    return address_bytes(network[0]), address_bytes(network[-1])
 
 
 @receiver(connection_created)
