@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from inventory.db.addresses import address_bytes
 from inventory.models import PortAddress
-from secgroups.traffic.addresses import IPV6
+from secgroups.traffic.addresses import IPV6, as_ip
 from secgroups.traffic.ranges import Range, Ranges
 
 #: Addresses that a member of a group has itself. A translated one is not what a rule means.
@@ -17,9 +18,7 @@ THEMSELVES = (PortAddress.Kind.OWN, PortAddress.Kind.PAIR)
 
 
 def stored(address: int) -> bytes:
-    if address & IPV6:
-        return b"\x06" + (address ^ IPV6).to_bytes(16, "big")
-    return b"\x04" + address.to_bytes(4, "big")
+    return address_bytes(as_ip(address))
 
 
 def _number(address: Any) -> int:

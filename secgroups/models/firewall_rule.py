@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from inventory.drivers.protocols import WITH_TYPES
 from inventory.drivers.values import Rule
 from inventory.mapping import ValueMapping
 from inventory.models import Provider
@@ -11,7 +12,10 @@ from secgroups.models.address_list import AddressList
 from secgroups.models.security_group import SecurityGroup
 from secgroups.querysets import FirewallRuleQuerySet
 
-_PORTS, _TYPES = ["tcp", "udp"], ["icmp", "icmpv6"]
+#: Sorted, because they are a part of a migration.
+_TYPES = sorted(WITH_TYPES)
+#: The others with ports are rare.
+_PORTS = ["tcp", "udp"]
 #: Rules with a rare protocol, or with ports or types that may make no sense. Few are.
 ODD = (
     Q(host_protocol__isnull=False) & ~Q(host_protocol__in=[*_PORTS, *_TYPES])

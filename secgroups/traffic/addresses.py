@@ -79,10 +79,10 @@ def _blocks(addresses: Ranges) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=10_000)
 def text_of(address: int) -> str:
-    return str(_parsed(address))
+    return str(as_ip(address))
 
 
-def _parsed(address: int) -> IPv4Address | IPv6Address:
+def as_ip(address: int) -> IPv4Address | IPv6Address:
     return IPv6Address(address ^ IPV6) if address & IPV6 else IPv4Address(address)
 
 
