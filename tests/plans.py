@@ -11,12 +11,12 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from inventory.models import NetworkPort, Vm
+from inventory.models import NetworkPort, PortAddress, Vm
 from inventory.rest.resources import Costly, get_resource_type
-from secgroups.models import Exposure, FirewallRule, Membership, SecurityGroup
+from secgroups.models import Exposure, FirewallRule, Membership, PublicPort, SecurityGroup
 
 #: The models of the tables that grow with the inventory.
-LARGE = (Vm, NetworkPort, Membership, FirewallRule, SecurityGroup, Exposure)
+LARGE = (Vm, NetworkPort, PortAddress, PublicPort, Membership, FirewallRule, SecurityGroup, Exposure)
 
 #: What a person expects to be quick: the attributes of each collection that have an index.
 INDEXED: Mapping[str, tuple[str, ...]] = {

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 
-from inventory.models import NetworkPort, Vm
-from secgroups.models import AddressList, Exposure, FirewallRule, SecurityGroup
+from inventory.models import NetworkPort, PortAddress, Vm
+from secgroups.models import AddressList, Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
 
@@ -128,7 +128,10 @@ def _sample(reader: Client) -> Sample:
 def test_a_list_of_who_can_reach_whom_looks_through_no_table(reader: Client, sample: Sample, asked: str) -> None:
     """How many rows it looks at depends on how many instances it counts, up to a bound."""
     url = f"/api/reachability?{asked.format_map(sample)}&protocol=tcp&port=5432&limit=20"
+    seen = set()
     for sql in plans.statements(reader, url):
         # PostgreSQL also plans what it carries out only if a provider is being deleted.
         for scan in (scan for scan in plans.scans(sql) if scan["Actual Loops"]):
             assert scan["Node Type"] != "Seq Scan", (scan["Relation Name"], sql)
+            seen.add(scan["Relation Name"])
+    assert {model._meta.db_table for model in (FirewallRule, Membership, PortAddress)} <= seen
