@@ -7,15 +7,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Self
 
-from django.db.models import Case, OuterRef, Q, TextField, Value, When
+from django.apps import apps
+from django.db.models import Case, Exists, OuterRef, Q, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
-from inventory.db.conditions import Condition
+from inventory.db.conditions import Condition, fixed
 from inventory.db.expressions import Collected
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
-from inventory.querysets import OwnedQuerySet, TalliedQuerySet
+from inventory.querysets import OwnedQuerySet, TalliedQuerySet, scope_of
 from inventory.restrictions import User
 from secgroups.traffic.severity import SEVERITIES
 
@@ -96,6 +97,23 @@ class FirewallRuleQuerySet(_OfPorts):
 
 
 class ExposureQuerySet(_OfPorts):
+    def scope_of(self, user: User) -> Condition:
+        """Exposures within the user's restriction, without those that would show the entries of lists outside it.
+
+        Whatever opens a service to everybody shows nothing of a list that opens it as well.
+        """
+        scope = super().scope_of(user)
+        if scope == self._restricted(user, self.provider, None):  # whole providers, with their lists
+            return scope
+        lists = apps.get_model("secgroups", "AddressList")
+        visible = lists.objects.filter(scope_of(user, lists).q()).values("pk")
+        links = self.model.firewall_rules.through.objects.filter(exposure=OuterRef("pk"))
+        listed = links.filter(firewallrule__source_address_list__isnull=False)
+        everybody = links.filter(firewallrule__source_address_list=None, firewallrule__source_ip_range=None)
+        anywhere = links.filter(firewallrule__source_ip_range__in=("0.0.0.0/0", "::/0"))
+        hidden = Exists(listed.exclude(firewallrule__source_address_list__in=visible))
+        return scope & fixed(~Q(hidden) | Q(Exists(everybody)) | Q(Exists(anywhere)))
+
     def described(self) -> Self:
         """Add the ids of the rules of each exposure, as text."""
         links = self.model.firewall_rules.through.objects.filter(exposure=OuterRef("pk")).order_by("firewallrule")

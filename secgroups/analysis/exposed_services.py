@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from inventory.db.conditions import NOTHING
+from inventory.db.conditions import EVERYTHING, NOTHING
 from inventory.db.lookups import Numbers
+from inventory.querysets import scope_of
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.ports import PortRow, ports_by, with_hidden_ports
+from secgroups.models import AddressList, FirewallRule
 from secgroups.traffic.addresses import EVERYWHERE, networks, public_families
 from secgroups.traffic.effective import Line, OtherSide
 from secgroups.traffic.exposure import Exposure, exposures
@@ -38,7 +40,10 @@ class ExposedService:
 
 
 def exposed_services(vms: Collection[int], viewer: Viewer) -> Mapping[int, list[ExposedService] | None]:
-    """The exposed services of each VM (id); None if the user may not see a port, a group or exposures at all."""
+    """The exposed services of each VM (id); None if it is not known to the user.
+
+    It is not if they may not see a port, a group, a list of addresses that an inbound rule names, or exposures at all.
+    """
     ports: defaultdict[int, list[PortRow]] = defaultdict(list)
     for port in ports_by("vm", vms, viewer):
         ports[port.owner].append(port)
@@ -60,12 +65,23 @@ def _lines_of(groups: Collection[int], viewer: Viewer) -> dict[int, list[Line]]:
     if viewer.scope(exposure_type) is NOTHING:
         return {}
     visible = viewer.visible(group_type).filter(pk__among=Numbers(groups)).values_list("pk", flat=True)
-    lines: dict[int, list[Line]] = {pk: [] for pk in visible}
+    unknown = _naming_hidden_lists(groups, viewer)
+    lines: dict[int, list[Line]] = {pk: [] for pk in visible if pk not in unknown}
     rows = viewer.visible(exposure_type).filter(security_group__among=Numbers(lines))
     for group, pk, *service, ranges in rows.order_by("pk").values_list(*_COLUMNS):
         there, because_of = networks(*ranges), frozenset({pk})
         lines[group].append(Line("inbound", None, Service(*service), OtherSide(), there, because_of=because_of))
     return lines
+
+
+def _naming_hidden_lists(groups: Collection[int], viewer: Viewer) -> set[int]:
+    """The groups with an inbound rule for a list of addresses that is outside the user's restriction."""
+    if (scope := scope_of(viewer.user, AddressList)) is EVERYTHING:
+        return set()
+    inbound = FirewallRule.objects.filter(security_group__among=Numbers(groups), direction="inbound")
+    listed = inbound.filter(source_address_list__isnull=False)
+    hidden = listed.exclude(source_address_list__in=AddressList.objects.filter(scope.q()).values("pk"))
+    return set(hidden.values_list("security_group", flat=True))
 
 
 def _of(ports: Collection[PortRow], lines: Mapping[int, list[Line]]) -> Iterator[ExposedService]:

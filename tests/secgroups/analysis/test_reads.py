@@ -8,12 +8,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import NetworkPort
-from inventory.rest.resources import Viewer
 from secgroups.analysis.covering import Covering, RuleSet
 from secgroups.analysis.members import Members
 from secgroups.analysis.networks import UNKNOWN, confining
@@ -26,6 +24,7 @@ from secgroups.traffic.addresses import networks
 from secgroups.traffic.reachability import Realm
 from secgroups.traffic.services import EVERY_SERVICE, Service
 from tests import cast
+from tests.queries import SUPERVISOR
 from tests.secgroups.api.test_reachability import Company
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +41,9 @@ def company() -> Company:
 
 
 def to_store(company: Company) -> OneSide:
-    viewer = Viewer(User.objects.get_or_create(username="viewer", is_superuser=True)[0])
-    side = resource("instances", company.store.vm_id or 0, viewer)
+    side = resource("instances", company.store.vm_id or 0, SUPERVISOR)
     assert side
-    return OneSide(side, "inbound", Service("tcp", 5432, 5432), viewer)
+    return OneSide(side, "inbound", Service("tcp", 5432, 5432), SUPERVISOR)
 
 
 def queries(ask: Callable[[], Any]) -> list[str]:
@@ -101,13 +99,9 @@ def test_one_query_tells_which_exported_clouds_confine_groups_to_networks(compan
         assert confining(ids) == {confined.pk}
 
 
-def rules_of(company: Company) -> RuleSet:
-    return RuleSet("inbound", "IPV4", EVERY_SERVICE, to_store(company).viewer)
-
-
 def test_without_a_rule_that_names_a_group_no_members_are_read(company: Company) -> None:
     FirewallRule.objects.update(source_security_group=None, source_ip_range="10.0.0.0/8")
-    covering = Covering(rules_of(company), networks("10.0.0.0/8"))
+    covering = Covering(RuleSet("inbound", "IPV4", EVERY_SERVICE, SUPERVISOR), networks("10.0.0.0/8"))
     found: list[Any] = []
     statements = queries(lambda: found.extend(covering.groups(EVERY_SERVICE)))
     assert found == [(None, {company.db.pk})]
@@ -115,8 +109,7 @@ def test_without_a_rule_that_names_a_group_no_members_are_read(company: Company)
 
 
 def test_of_no_groups_no_members_are_read(company: Company) -> None:
-    viewer = to_store(company).viewer
-    statements = queries(lambda: Members((), frozenset(), viewer, among=networks("10.0.0.0/24")))
+    statements = queries(lambda: Members((), frozenset(), SUPERVISOR, among=networks("10.0.0.0/24")))
     assert not any(READS_ADDRESSES.match(sql) for sql in statements)
 
 
@@ -124,11 +117,11 @@ def test_of_no_groups_no_members_are_read(company: Company) -> None:
 def test_the_addresses_of_all_members_are_never_read(company: Company, side: str) -> None:
     """Only a few ports are, and members of a group up to a bound."""
     NetworkPort.objects.filter(pk=company.app.pk).update(ipaddresses=["10.0.0.1", "9.9.9.9"])
-    viewer, named = to_store(company).viewer, outside(side)
+    named = outside(side)
     assert named
-    answer = OneSide(named, "outbound", Service("tcp", 5432, 5432), viewer)
+    answer = OneSide(named, "outbound", Service("tcp", 5432, 5432), SUPERVISOR)
     assert answer.found().ids == [company.store.vm_id]
     statements = queries(lambda: answer.judged([company.store.vm_id or 0]))
-    statements += queries(OneSide(named, "outbound", Service("tcp", 5432, 5432), viewer).found)
+    statements += queries(OneSide(named, "outbound", Service("tcp", 5432, 5432), SUPERVISOR).found)
     reads = filter(READS_ADDRESSES.match, statements)
     assert [sql for sql in reads if "LIMIT" not in sql] == []

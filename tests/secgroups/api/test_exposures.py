@@ -14,6 +14,7 @@ from secgroups.models import Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.public_ports import record_public_ports
 from tests import cast as actors
 from tests.cast import Cast
+from tests.readers import reader_of
 
 
 @pytest.fixture
@@ -212,3 +213,56 @@ class TestExposedServices:
             ask(1)
         with django_assert_num_queries(8):
             ask(4)
+
+
+class TestAListOutside:
+    """A list of addresses of another tenant, which a rule of the group `web` names."""
+
+    @pytest.fixture
+    def listed(self, cast: Cast) -> Exposure:
+        other = actors.tenant(cast.acme, "other")
+        outside = actors.address_list(cast.acme, "partners", ["8.8.8.0/24"], cloud_tenant=other)
+        give(cast.production.single.network_ports.get(), cast.production.web)
+        return opened(cast.production.web, 22, "pl-partners", source_address_list=outside)
+
+    @pytest.fixture
+    def reader(self, client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Client:
+        client.force_login(reader_of(cast.tenant, monkeypatch))
+        return client
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "exposures",
+            "exposures?filter[]=source_ip_ranges='8.*'",
+            "instances?exposed=22",
+            "security_groups?exposed=any",
+        ],
+    )
+    def test_shows_no_entry(self, reader: Client, admin_client: Client, listed: Exposure, url: str) -> None:
+        found = []
+        for client in (reader, admin_client):
+            answer = client.get(f"/api/{url}").json()
+            found.append(answer.get("subquery_count", answer["count"]))
+        assert found == [0, 1]
+        assert reader.get(f"/api/exposures/{listed.pk}").status_code == 404
+
+    def test_makes_what_an_instance_exposes_unknown(self, reader: Client, cast: Cast, listed: Exposure) -> None:
+        assert services(reader, cast.production.single) is None
+        assert services(reader, cast.staging.single) == []
+
+    @pytest.mark.parametrize("everybody", ["0.0.0.0/0", None])
+    def test_hides_no_service_that_is_open_to_everybody(
+        self, reader: Client, cast: Cast, listed: Exposure, everybody: str | None
+    ) -> None:
+        opened(cast.production.web, 22, source_ip_range=everybody)
+        [shown] = reader.get("/api/exposures?expand=resources").json()["resources"]
+        assert shown["source_ip_ranges"] == ["0.0.0.0/0"]
+
+    def test_hides_what_other_ranges_open_together_with_it(
+        self, reader: Client, cast: Cast, listed: Exposure
+    ) -> None:
+        opened(cast.production.web, 22, "9.9.9.0/24")
+        opened(cast.production.web, 443, "9.9.9.0/24")
+        [shown] = reader.get("/api/exposures?expand=resources").json()["resources"]
+        assert (shown["port"], shown["source_ip_ranges"]) == (443, ["9.9.9.0/24"])

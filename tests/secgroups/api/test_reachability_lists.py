@@ -11,13 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from inventory import querysets
 from inventory.models import NetworkPort
-from inventory.restrictions import Restriction
 from secgroups.analysis import messages, one_side, unknown
 from secgroups.api import reachability_list
 from secgroups.models import Membership, SecurityGroup
 from tests import cast
+from tests.readers import reader_of
 from tests.secgroups.api.test_reachability import Company, ask
 
 pytestmark = pytest.mark.django_db
@@ -284,11 +283,7 @@ class TestWhatIsOutside:
 
     @pytest.fixture
     def reader(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> User:
-        reader = User.objects.create_user("reader")
-        reader.user_permissions.set(Permission.objects.all())
-        own = Restriction(tenants=(company.web.cloud_tenant_id,))
-        monkeypatch.setattr(querysets, "restriction_of", lambda user: own if user.pk == reader.pk else None)
-        return reader
+        return reader_of(company.web.cloud_tenant, monkeypatch)
 
     @pytest.fixture
     def client(self, client: Client, reader: User) -> Client:
