@@ -42,7 +42,7 @@ class ExposedService:
 def exposed_services(vms: Collection[int], viewer: Viewer) -> Mapping[int, list[ExposedService] | None]:
     """The exposed services of each VM (id); None if it is not known to the user.
 
-    It is not if they may not see a port, a group, a list of addresses that an inbound rule names, or exposures at all.
+    It is not if they may not see a port, a group, a list that an inbound rule names, or exposures at all.
     """
     ports: defaultdict[int, list[PortRow]] = defaultdict(list)
     for port in ports_by("vm", vms, viewer):
