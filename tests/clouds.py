@@ -320,5 +320,5 @@ def cloud(cast: Cast, clock: Clock, settings: Any, monkeypatch: pytest.MonkeyPat
     """The cloud that has what the cast has, and that the provider acme talks to."""
     cloud = mirror(cast.acme)
     settings.DRIVERS = {AMAZON: "tests.clouds.MemoryCloud"}
-    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter, **_: Checked(cloud))
+    monkeypatch.setattr(Provider, "driver", lambda provider, rate_limiter: Checked(cloud))
     return cloud

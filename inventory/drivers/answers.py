@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from inventory.drivers import messages
+from inventory.drivers.deadline import seconds_left
 from inventory.drivers.exceptions import AnswerTooLarge, CloudRefused, ForeignAnswer
 from inventory.drivers.values import Connection
 
@@ -38,7 +39,7 @@ def check_size(size: int, connection: Connection) -> None:
 
 
 class GuardedResponse(HTTPResponse):
-    """An answer with at most `answer_size`, within `answer_time` of its request, and no redirect."""
+    """An answer with at most `answer_size`, within `answer_time` and the deadline, and no redirect."""
 
     def __init__(self, connection: Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -58,7 +59,7 @@ class _Guarded(io.RawIOBase):
         self._connection = connection
         self._socket, self._raw = sock, sock.makefile("rb", buffering=0)
         self._pause = sock.gettimeout()
-        self._ends = time.monotonic() + connection.answer_time
+        self._ends = time.monotonic() + min(connection.answer_time, seconds_left())
         self._size = 0
 
     def readable(self) -> bool:

@@ -20,7 +20,11 @@ from urllib3.util.connection import allowed_gai_family
 
 from inventory.drivers.addresses import EVERY_NETWORK, Networks
 from inventory.drivers.answers import GuardedResponse
+from inventory.drivers.deadline import seconds_left
 from inventory.drivers.values import Connection
+
+#: A timeout of 0 would mean not to wait, in seconds.
+_SHORTEST = 0.001
 
 
 class CheckedConnection:
@@ -34,6 +38,8 @@ class CheckedConnection:
     host: str
     port: int
     proxy: Any
+    #: To connect, in seconds. Both SDKs set it before each request.
+    timeout: float
     _dns_host: str
 
     def _new_conn(self) -> socket.socket:
@@ -53,6 +59,7 @@ class CheckedConnection:
 
     def _open(self, address: str) -> socket.socket:
         self._dns_host = address
+        self.timeout = min(self.timeout, max(seconds_left(), _SHORTEST))
         opened: socket.socket = super()._new_conn()  # type: ignore[misc]
         return opened
 

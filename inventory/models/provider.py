@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from django.conf import settings
@@ -124,15 +123,9 @@ class Provider(Kept, Timestamped):
         """Whether the cloud confines each security group to networks."""
         return (driver := self.driver_class) is not None and bool(driver.groups_have_networks)
 
-    def driver(self, rate_limiter: RateLimiter = UNLIMITED, *, patience: float | None = None) -> Driver:
-        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor.
-
-        `patience` is a shorter time for each answer, in seconds.
-        """
-        connection = self.connection
-        if patience is not None:
-            connection = replace(connection, timeout=patience, answer_time=patience)
-        return cast(Driver, Checked(drivers.driver_class(self.vendor)(connection, rate_limiter)))
+    def driver(self, rate_limiter: RateLimiter = UNLIMITED) -> Driver:
+        """A driver for this provider, with checked answers. Raises `KeyError` for an unknown vendor."""
+        return cast(Driver, Checked(drivers.driver_class(self.vendor)(self.connection, rate_limiter)))
 
     @property
     def connection(self) -> Connection:

@@ -9,14 +9,15 @@ from django.contrib.auth.models import User
 
 from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.base import Driver
+from inventory.drivers.deadline import deadline_in
 from inventory.drivers.exceptions import CloudError
 from inventory.models import Provider
 from inventory.rate_limit import SharedRateLimiter
 from inventory.services import TooManyTests, may_see
 from secgroups.previews import messages
 
-#: Timeout for each part of an answer and for the whole, in seconds.
-PATIENCE = 8.0
+#: How long a request waits for all its clouds together, in seconds.
+SECONDS = 15.0
 
 _quarter = Share(4)
 
@@ -27,13 +28,18 @@ class TooManyPreviews(TooManyTests):
 
 
 @contextmanager
-def asking(provider: Provider) -> Iterator[Driver]:
-    """A driver for calls that change nothing. Raises `TooManyPreviews` if too many requests wait for clouds."""
+def waiting_for_clouds() -> Iterator[None]:
+    """Everything that a request asks of clouds. Raises `TooManyPreviews` if too many requests do."""
     try:
-        with _quarter.thread():
-            yield provider.driver(SharedRateLimiter(provider), patience=PATIENCE)
+        with _quarter.thread(), deadline_in(SECONDS):
+            yield
     except NoThreadLeft:
         raise TooManyPreviews from None
+
+
+def driver_of(provider: Provider) -> Driver:
+    """A driver for calls that change nothing."""
+    return provider.driver(SharedRateLimiter(provider))
 
 
 def shown(error: CloudError, provider: Provider, user: User) -> CloudError:

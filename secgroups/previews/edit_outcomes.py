@@ -50,8 +50,12 @@ def foresee(arguments: EditArguments, site: Site, user: Any) -> EditOutcome:
     try:
         if not site.provider.enabled:
             raise CloudError(provider_disabled(site.provider.name))
+        if site.failure:
+            raise site.failure
         return _foreseen(arguments, site)
     except CloudError as error:
+        if not error.permanent:
+            site.failure = error
         reason = shown(error, site.provider, user)
         message = texts.cannot(arguments.verb, arguments.subject, reason)
         warned = () if error.permanent else (Warned("unknown", messages.NO_ANSWER),)

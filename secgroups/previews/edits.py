@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
-from inventory.drivers.base import Driver
 from inventory.drivers.values import Rule
-from inventory.models import Provider
 from inventory.rest.resources import Viewer
 from secgroups.analysis.rulebook import RuleRow
 from secgroups.arguments import GroupCreation, RuleCreation, RuleDeletion
-from secgroups.previews.asking import asking
+from secgroups.previews.asking import waiting_for_clouds
 from secgroups.previews.edit_outcomes import EditOutcome, foresee
 from secgroups.previews.group_rules import GroupRules, RuleStep
 from secgroups.previews.sites import Site
@@ -27,6 +23,9 @@ from secgroups.traffic.difference import Openings
 from secgroups.traffic.effective import Line, OtherSide
 from secgroups.traffic.services import Service
 
+#: What is known for an edit, its outcome by that, and as of when.
+Foreseen = tuple[Site, EditOutcome, datetime | None]
+
 _NOTHING = LineEffect((), (), about_lines((), (), Openings()))
 
 
@@ -36,13 +35,8 @@ def preview_edits(decisions: Sequence[Edit | Refused], *, viewer: Viewer, ask_cl
     `ask_cloud` asks the clouds for what they have now. Don't call that inside a transaction.
     """
     edits = {key: decision for key, decision in enumerate(decisions) if isinstance(decision, Edit)}
-    foreseen: dict[int, tuple[Site, EditOutcome]] = {}
-    for provider in dict.fromkeys(edit.provider for edit in edits.values()):
-        keys = [key for key, edit in edits.items() if edit.provider == provider]
-        own: dict[int, Any] = {key: edits[key].spec.arguments for key in keys}
-        with _driver_of(provider, ask_cloud) as driver:
-            site = Site(provider, {*map(_group_of, own.values())}, {*map(_name_of, own.values())}, viewer, driver)
-            foreseen |= {key: (site, foresee(arguments, site, viewer.user)) for key, arguments in own.items()}
+    with waiting_for_clouds() if ask_cloud and edits else nullcontext():
+        foreseen = _foresee_all(edits, viewer, ask_cloud)
     steps = {key: step for key, edit in edits.items() if (step := _step(key, edit.spec.context, foreseen[key][1]))}
     rules = GroupRules(steps, viewer)
     previews = [
@@ -54,16 +48,23 @@ def preview_edits(decisions: Sequence[Edit | Refused], *, viewer: Viewer, ask_cl
     return Previews(previews, rules.rulebook)
 
 
-@contextmanager
-def _driver_of(provider: Provider, ask_cloud: bool) -> Iterator[Driver | None]:
-    if ask_cloud and provider.enabled:
-        with asking(provider) as driver:
-            yield driver
-    else:
-        yield None
+def _foresee_all(edits: Mapping[int, Edit], viewer: Viewer, ask_cloud: bool) -> dict[int, Foreseen]:
+    """Each edit after those of its provider before it."""
+    foreseen: dict[int, Foreseen] = {}
+    for provider in dict.fromkeys(edit.provider for edit in edits.values()):
+        keys = [key for key, edit in edits.items() if edit.provider == provider]
+        own: dict[int, Any] = {key: edits[key].spec.arguments for key in keys}
+        refs, names = {*map(_group_of, own.values())}, {*map(_name_of, own.values())}
+        site = Site(provider, refs, names, viewer, ask_cloud=ask_cloud)
+        for key, arguments in own.items():
+            outcome = foresee(arguments, site, viewer.user)
+            foreseen[key] = site, outcome, site.as_of(_group_of(arguments))
+    return foreseen
 
 
-def _preview(edit: Edit, site: Site, outcome: EditOutcome, effect: LineEffect | None) -> Preview:
+def _preview(
+    edit: Edit, site: Site, outcome: EditOutcome, as_of: datetime | None, effect: LineEffect | None
+) -> Preview:
     if outcome.new_group:
         effect = _of_new_group(site)
     lines = effect or _NOTHING
@@ -72,7 +73,7 @@ def _preview(edit: Edit, site: Site, outcome: EditOutcome, effect: LineEffect | 
         answer=edit.spec.message,
         status=outcome.status,
         message=outcome.message,
-        as_of=timezone.now() if site.driver else _read_on(site, _group_of(edit.spec.arguments)),
+        as_of=as_of,
         appear=lines.appear,
         disappear=lines.disappear,
         warnings=(*lines.warnings, *outcome.warnings),
@@ -92,13 +93,6 @@ def _group_of(arguments: Any) -> str:
 def _name_of(arguments: Any) -> str:
     """The name of the group that an edit creates; empty if it creates none."""
     return arguments.group.name if isinstance(arguments, GroupCreation) else ""
-
-
-def _read_on(site: Site, group: str) -> datetime | None:
-    """When a group was read: with all others, or after the last edit of its rules."""
-    row = site.groups.get(group)
-    times = (site.provider.last_refresh_date, row.rules_as_of if row else None)
-    return max(filter(None, times), default=None)
 
 
 def _step(key: int, context: Mapping[str, Any], outcome: EditOutcome) -> RuleStep | None:

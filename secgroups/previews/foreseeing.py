@@ -17,7 +17,7 @@ from secgroups.changes import planned, the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
-from secgroups.previews.asking import asking, shown
+from secgroups.previews.asking import driver_of, shown, waiting_for_clouds
 from secgroups.previews.instance import at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
@@ -50,19 +50,20 @@ class Foreseen:
             self._plan(None)
 
     def _ask_cloud(self) -> None:
-        with asking(self.vm.provider) as driver:
-            try:
-                ports = driver.ports(self.vm.ems_ref)
-                self.ports = at_cloud(self.vm, ports, self._viewer)
+        try:
+            with waiting_for_clouds():
+                driver = driver_of(self.vm.provider)
+                self.ports = at_cloud(self.vm, driver.ports(self.vm.ems_ref), self._viewer)
                 self._plan(driver)
-            except CloudError as error:
-                self._fail(error)
+        except CloudError as error:
+            self._fail(error)
 
     def _fail(self, error: CloudError) -> None:
+        """End all changes that have no outcome yet."""
         message = str(shown(error, self.vm.provider, self._viewer.user))
-        self.outcomes = dict.fromkeys(self._changes, Outcome("Error", message))
-        if not error.permanent:
-            for key in self._changes:
+        for key in self._changes.keys() - self.outcomes.keys():
+            self.outcomes[key] = Outcome("Error", message)
+            if not error.permanent:
                 self.warnings[key].append(Warned("unknown", warnings.NO_ANSWER))
 
     def _plan(self, driver: Driver | None) -> None:

@@ -9,12 +9,15 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
 
 from inventory.drivers.base import Driver
+from inventory.drivers.exceptions import CloudError
 from inventory.drivers.values import Group, Port, Rule, Scope
 from inventory.models import Provider
 from inventory.rest.resources import Viewer
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.previews.asking import driver_of
 
 #: How many ports are read at most to name them, of all groups together.
 PORTS = 1_000
@@ -33,9 +36,12 @@ class GroupRow(NamedTuple):
 class Site:
     """The groups of one provider that edits name (refs), and the names of those that they create.
 
-    What is known is from the inventory or, with a driver, from its cloud. It is read when it is first needed, for
-    all groups together.
+    What is known is from the inventory or, with `ask_cloud`, from its cloud. It is read when it is first needed,
+    for all groups together.
     """
+
+    #: Why the cloud is not asked any more.
+    failure: CloudError | None = None
 
     def __init__(
         self,
@@ -43,14 +49,28 @@ class Site:
         refs: Collection[str],
         names: Collection[str],
         viewer: Viewer,
-        driver: Driver | None,
+        *,
+        ask_cloud: bool,
     ) -> None:
         self.provider = provider
-        self.driver = driver
+        self._ask_cloud = ask_cloud and provider.enabled
         self._refs, self._names, self._viewer = refs, names, viewer
         self._deleted: set[str] = set()
         self._created: list[Group] = []
         self._rules: dict[str, list[Rule]] = {}
+
+    @cached_property
+    def driver(self) -> Driver | None:
+        """The driver of the cloud that is asked."""
+        return driver_of(self.provider) if self._ask_cloud else None
+
+    def as_of(self, group: str) -> datetime | None:
+        """When a group was read: now by its cloud, or else with all others or after the last edit of its rules."""
+        if self._ask_cloud and not self.failure:
+            return timezone.now()
+        row = self.groups.get(group)
+        times = (self.provider.last_refresh_date, row.rules_as_of if row else None)
+        return max(filter(None, times), default=None)
 
     @cached_property
     def groups(self) -> Mapping[str, GroupRow]:

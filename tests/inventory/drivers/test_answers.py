@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from inventory.drivers.base import Driver
+from inventory.drivers.deadline import deadline_in
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.exceptions import AnswerTooLarge, CloudError, CloudRefused, CloudUnavailable
 from inventory.drivers.openstack import OpenStackDriver
@@ -174,10 +175,14 @@ class TestTimes:
         ],
         ids=["its body", "its chunks", "its headers", "its first line"],
     )
-    def test_one_that_never_ends_is_left(self, driver: type[Driver], head: bytes, drop: bytes) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
+    @pytest.mark.parametrize(("answer_time", "deadline"), [(0.3, 300), (300, 0.3)])
+    def test_one_that_never_ends_is_left(
+        self, driver: type[Driver], head: bytes, drop: bytes, answer_time: float, deadline: float
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server, deadline_in(deadline):
             Thread(target=drips(head, drop), args=(server,), daemon=True).start()
-            error = refusal(driver, f"http://127.0.0.1:{server.getsockname()[1]}", answer_time=0.3)
+            url = f"http://127.0.0.1:{server.getsockname()[1]}"
+            error = refusal(driver, url, answer_time=answer_time)
             server.shutdown(socket.SHUT_RDWR)
         assert isinstance(error, CloudUnavailable)
         assert error.message.startswith("The cloud did not answer in time")

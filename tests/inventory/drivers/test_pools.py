@@ -14,6 +14,7 @@ from urllib3.util.connection import HAS_IPV6
 
 from inventory.drivers.addresses import Networks
 from inventory.drivers.base import Driver
+from inventory.drivers.deadline import deadline_in
 from inventory.drivers.ec2 import Ec2Driver
 from inventory.drivers.exceptions import AddressRefused, CloudError, CloudUnavailable
 from inventory.drivers.openstack import OpenStackDriver
@@ -130,6 +131,24 @@ def test_the_next_address_is_tried(driver: type[Driver], names: Any) -> None:
         names["cloud.test"] = ["169.254.169.254 127.0.0.3 127.0.0.1"]
         refusal(driver, server.url.replace("127.0.0.1", "cloud.test"))
         assert server.bodies
+
+
+@both
+def test_connecting_takes_no_longer_than_the_deadline(
+    driver: type[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts: list[float | None] = []
+
+    class Watched(socket.socket):
+        def connect(self, address: Any) -> None:
+            timeouts.append(self.gettimeout())
+            super().connect(address)
+
+    with running(Always(Answer(200, b"{}"))) as server, deadline_in(2):
+        monkeypatch.setattr(socket, "socket", Watched)
+        refusal(driver, server.url)
+    assert timeouts
+    assert all(timeout and timeout <= 2 for timeout in timeouts)
 
 
 @both

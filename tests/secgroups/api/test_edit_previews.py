@@ -11,11 +11,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from inventory.drivers.deadline import seconds_left
 from inventory.models import Provider, Task
 from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.previews.asking import SECONDS
+from tests import cast as actors
 from tests.cast import Cast, address_list, port, rule
-from tests.clouds import MemoryCloud
+from tests.clouds import MemoryCloud, meanwhile, unavailable
 from tests.contracts import grant
 
 Answer = dict[str, Any]
@@ -323,6 +326,31 @@ class TestAtTheCloud:
         assert known["message"].startswith("Created ")
         assert asked["message"].startswith("There was nothing to do: ")
         assert not WRITES & {name for name, _ in cloud.calls}
+
+    def test_one_that_does_not_answer_is_not_asked_again(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        Provider.objects.update(last_refresh_date="2026-01-01T00:00:00Z")
+        cloud.script("rules_of", unavailable())
+        ids = [{"id": row.pk} for row in (rule(cast.production.web, 22), rule(cast.production.web, 443))]
+        found = previews(admin_client, rules_of(cast.production.web), "delete", *ids, dry_run="cloud")
+        assert len(cloud.calls) == 1
+        assert [one["message"].rpartition(": ")[2] for one in found] == ["No answer."] * 2
+        assert [kinds(one) for one in found] == [["no_effect", "unknown"]] * 2
+        assert {one["as_of"] for one in found} == {"2026-01-01T00:00:00Z"}
+
+    def test_all_clouds_of_a_request_have_one_deadline(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        other = actors.provider("other")
+        groups = [cast.production.web, SecurityGroup.objects.create(provider=other, ems_ref="sg-9", name="far")]
+        left: list[float] = []
+        cloud.script("groups_by_ref", *[meanwhile(lambda: left.append(seconds_left()))] * 2)
+        previews(
+            admin_client, "/api/security_groups", "delete", *({"id": row.pk} for row in groups), dry_run="cloud"
+        )
+        first, second = left
+        assert second < first <= SECONDS
 
     def test_a_group_that_is_gone(self, admin_client: Client, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group("sg-production-web")
