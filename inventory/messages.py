@@ -198,6 +198,7 @@ def unrecorded(done: str, reason: str) -> str:
 
 
 RATE_LIMITED = "The cloud limits the rate of requests, and others go first."
+TIME_IS_UP = "The time limit of the request was reached. Ask for less per request."
 
 
 # Refreshes

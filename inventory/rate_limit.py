@@ -19,10 +19,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from inventory.backoff import NO_RETRIES, Backoff, Retries
-from inventory.drivers.exceptions import CloudError, Throttled
+from inventory.drivers.deadline import seconds_left
+from inventory.drivers.exceptions import CloudError, CloudUnavailable, Throttled
 from inventory.drivers.rate_limit import RateLimiter
 from inventory.drivers.side_by_side import at_home
-from inventory.messages import RATE_LIMITED
+from inventory.messages import RATE_LIMITED, TIME_IS_UP
 from inventory.metrics import cloud_call
 from inventory.models import CallRate, Provider
 
@@ -118,6 +119,21 @@ class LowPriorityRateLimiter(SharedRateLimiter):
     def _await_turn(self, action: str) -> None:
         if self._is_limited(action) and (delay := take_turn(self._provider, action, queue=False)):
             raise RateLimited(delay)
+
+
+class PreviewRateLimiter(SharedRateLimiter):
+    """For previews: takes a turn only if nobody waits for it, and sends nothing after the deadline."""
+
+    def send(self, action: str, request: Callable[[], Answer]) -> Answer:
+        """The answer. Only for requests that change nothing."""
+        if seconds_left() <= 0:
+            raise CloudUnavailable(TIME_IS_UP, general=TIME_IS_UP)
+        return super().send(action, request)
+
+    def _await_turn(self, action: str) -> None:
+        pauses = Backoff(seconds_left())
+        while self._is_limited(action) and (delay := take_turn(self._provider, action, queue=False)):
+            pauses.pause(RateLimited(delay))
 
 
 def take_turn(provider: Provider, action: str, *, queue: bool = True) -> float:

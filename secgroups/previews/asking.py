@@ -12,7 +12,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.deadline import deadline_in
 from inventory.drivers.exceptions import CloudError
 from inventory.models import Provider
-from inventory.rate_limit import SharedRateLimiter
+from inventory.rate_limit import PreviewRateLimiter
 from inventory.services import TooManyTests, may_see
 from secgroups.previews import messages
 
@@ -39,7 +39,7 @@ def waiting_for_clouds() -> Iterator[None]:
 
 def driver_of(provider: Provider) -> Driver:
     """A driver for calls that change nothing."""
-    return provider.driver(SharedRateLimiter(provider))
+    return provider.driver(PreviewRateLimiter(provider))
 
 
 def shown(error: CloudError, provider: Provider, user: User) -> CloudError:

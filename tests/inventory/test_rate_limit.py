@@ -12,12 +12,15 @@ from django.utils import timezone
 
 from inventory import rate_limit
 from inventory.backoff import Waiting
-from inventory.drivers.exceptions import CloudRefused, CloudUnavailable, Throttled
+from inventory.drivers import deadline
+from inventory.drivers.deadline import deadline_in
+from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, Throttled
 from inventory.models import CallRate, Provider
 from inventory.rate_limit import (
     INITIAL_RATE,
     RATE_GAIN,
     LowPriorityRateLimiter,
+    PreviewRateLimiter,
     RateLimited,
     SharedRateLimiter,
     forget_old_rates,
@@ -197,6 +200,58 @@ class TestARefresh:
         with pytest.raises(CloudRefused):
             LowPriorityRateLimiter(provider).send(WRITE, refuse)
         assert not clock.pauses
+
+
+class TestAPreview:
+    @pytest.fixture(autouse=True)
+    def time(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        monkeypatch.setattr(deadline, "time", clock)
+        return clock
+
+    def test_it_takes_no_turn_while_others_wait_for_theirs(self, limited: Provider, clock: Clock) -> None:
+        queues: list[datetime] = []
+
+        def come() -> None:
+            queues.append(timezone.now() + timedelta(seconds=2))
+            CallRate.objects.update(next_on=queues[-1])
+
+        come()
+        clock.meanwhile = come
+        with deadline_in(15), pytest.raises(RateLimited):
+            PreviewRateLimiter(limited).send(WRITE, answer)
+        assert rate().next_on == queues[-1]
+        assert 0 < clock.now <= 15
+
+    def test_it_waits_until_nobody_does(self, limited: Provider, clock: Clock) -> None:
+        take_turn(limited, WRITE)
+        clock.meanwhile = lambda: CallRate.objects.update(next_on=PAST)
+        with deadline_in(15):
+            assert PreviewRateLimiter(limited).send(WRITE, answer) == "done"
+        assert len(clock.pauses) == 1
+
+    def test_it_does_not_wait_for_what_the_cloud_wants_later(self, provider: Provider, clock: Clock) -> None:
+        slow_down(provider, WRITE, 60)
+        with deadline_in(15), pytest.raises(RateLimited):
+            PreviewRateLimiter(provider).send(WRITE, answer)
+        assert clock.pauses == []
+
+    @pytest.mark.parametrize("error", [CloudUnavailable("No answer."), Throttled("Slow down.")])
+    def test_it_repeats_nothing(self, provider: Provider, clock: Clock, error: CloudError) -> None:
+        sent = []
+
+        def fail() -> None:
+            sent.append(error)
+            raise error
+
+        with deadline_in(15), pytest.raises(type(error)):
+            PreviewRateLimiter(provider).send(WRITE, fail)
+        assert len(sent) == 1
+
+    def test_it_sends_nothing_after_the_deadline(self, provider: Provider, clock: Clock) -> None:
+        with deadline_in(15):
+            clock.now += 15
+            with pytest.raises(CloudUnavailable, match="time limit"):
+                PreviewRateLimiter(provider).send(WRITE, answer)
 
 
 @pytest.mark.usefixtures("shared_database")

@@ -11,8 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from inventory.drivers.boundary import Checked
 from inventory.drivers.deadline import seconds_left
+from inventory.drivers.rate_limit import RateLimiter
 from inventory.models import Provider, Task
+from inventory.rate_limit import PreviewRateLimiter
 from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.previews.asking import SECONDS
@@ -351,6 +354,16 @@ class TestAtTheCloud:
         )
         first, second = left
         assert second < first <= SECONDS
+
+    def test_changes_go_first(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limiters: list[RateLimiter] = []
+        monkeypatch.setattr(Provider, "driver", lambda _, limiter: limiters.append(limiter) or Checked(cloud))
+        previews(admin_client, rules_of(cast.production.web), "create", SSH, dry_run="cloud")
+        url = f"/api/instances/{cast.production.single.pk}/security_groups"
+        previews(admin_client, url, "add", {"name": "web"}, dry_run="cloud")
+        assert list(map(type, limiters)) == [PreviewRateLimiter] * 2
 
     def test_a_group_that_is_gone(self, admin_client: Client, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group("sg-production-web")
