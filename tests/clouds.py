@@ -19,7 +19,6 @@ from inventory import backoff, rate_limit
 from inventory.backoff import Retries, ShutdownRequested, Waiting
 from inventory.drivers.boundary import Checked
 from inventory.drivers.exceptions import (
-    CloudError,
     CloudRefused,
     CloudUnavailable,
     GroupNotFound,
@@ -209,7 +208,7 @@ def go(call: Callable[[], Any]) -> Any:
     return call()
 
 
-def fail(error: CloudError, *, done: bool = False) -> Event:
+def fail(error: Exception, *, done: bool = False) -> Event:
     """Raise this error, and do what was asked all the same if `done`."""
 
     def event(call: Callable[[], Any]) -> Any:

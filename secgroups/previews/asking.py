@@ -11,6 +11,8 @@ from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.base import Driver
 from inventory.drivers.deadline import deadline_in
 from inventory.drivers.exceptions import CloudError
+from inventory.encryption import UnreadableSecret
+from inventory.faults import unforeseen
 from inventory.models import Provider
 from inventory.rate_limit import PreviewRateLimiter
 from inventory.services import TooManyTests, may_see
@@ -42,7 +44,15 @@ def driver_of(provider: Provider) -> Driver:
     return provider.driver(PreviewRateLimiter(provider))
 
 
-def shown(error: CloudError, provider: Provider, user: User) -> CloudError:
-    """The error as a user may see it; see `Audience`."""
+def is_unanswered(error: Exception) -> bool:
+    """Whether the cloud did not answer, so that a task would ask again."""
+    return isinstance(error, CloudError) and not error.permanent
+
+
+def shown(error: Exception, provider: Provider, user: User) -> CloudError:
+    """The error as a user may see it; see `Audience`. An unexpected one is logged."""
+    if not isinstance(error, CloudError):
+        return CloudError(unforeseen(error, f"A preview for {provider}"))
     general = error.in_general()
-    return error if general is error or may_see(user, provider) else general
+    is_for_all = general is error or isinstance(error, UnreadableSecret)
+    return error if is_for_all or may_see(user, provider) else general

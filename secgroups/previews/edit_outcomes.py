@@ -11,6 +11,7 @@ from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudRefused, GroupNotFound, InUse
 from inventory.drivers.messages import in_use
 from inventory.drivers.values import Group, Rule
+from inventory.encryption import UnreadableSecret
 from inventory.messages import provider_disabled
 from secgroups import messages as texts
 from secgroups.analysis.group_use import DEFAULT
@@ -24,7 +25,7 @@ from secgroups.arguments import (
 )
 from secgroups.editing.rules import means_the_same
 from secgroups.previews import messages
-from secgroups.previews.asking import shown
+from secgroups.previews.asking import is_unanswered, shown
 from secgroups.previews.sites import Site
 from secgroups.previews.values import Status, Warned
 from secgroups.traffic.addresses import FAMILIES
@@ -53,13 +54,16 @@ def foresee(arguments: EditArguments, site: Site, user: Any) -> EditOutcome:
         if site.failure:
             raise site.failure
         return _foreseen(arguments, site)
-    except CloudError as error:
-        if not error.permanent:
-            site.failure = error
+    except UnreadableSecret as error:
+        site.failure = error
+        return EditOutcome("Error", str(error))
+    except Exception as error:
         reason = shown(error, site.provider, user)
         message = texts.cannot(arguments.verb, arguments.subject, reason)
-        warned = () if error.permanent else (Warned("unknown", messages.NO_ANSWER),)
-        return EditOutcome("Error", message, warnings=warned)
+        if not is_unanswered(error):
+            return EditOutcome("Error", message)
+        site.failure = error
+        return EditOutcome("Error", message, warnings=(Warned("unknown", messages.NO_ANSWER),))
 
 
 def _foreseen(arguments: EditArguments, site: Site) -> EditOutcome:

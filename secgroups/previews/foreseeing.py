@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
@@ -17,7 +18,7 @@ from secgroups.changes import planned, the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
-from secgroups.previews.asking import driver_of, shown, waiting_for_clouds
+from secgroups.previews.asking import driver_of, is_unanswered, shown, waiting_for_clouds
 from secgroups.previews.instance import at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
@@ -42,28 +43,27 @@ class Foreseen:
         self._groups: dict[str, Group | None] = {}
         if not changes:
             return
-        if not vm.provider.enabled:
-            self._fail(CloudError(provider_disabled(vm.provider.name)))
-        elif ask_cloud:
-            self._ask_cloud()
-        else:
-            self._plan(None)
+        with waiting_for_clouds() if ask_cloud else nullcontext():
+            try:
+                self._foresee(ask_cloud)
+            except Exception as error:
+                self._fail(error)
 
-    def _ask_cloud(self) -> None:
-        try:
-            with waiting_for_clouds():
-                driver = driver_of(self.vm.provider)
-                self.ports = at_cloud(self.vm, driver.ports(self.vm.ems_ref), self._viewer)
-                self._plan(driver)
-        except CloudError as error:
-            self._fail(error)
+    def _foresee(self, ask_cloud: bool) -> None:
+        """Raises the error of all changes that have no outcome then."""
+        provider, driver = self.vm.provider, None
+        if not provider.enabled:
+            raise CloudError(provider_disabled(provider.name))
+        if ask_cloud:
+            driver = driver_of(provider)
+            self.ports = at_cloud(self.vm, driver.ports(self.vm.ems_ref), self._viewer)
+        self._plan(driver)
 
-    def _fail(self, error: CloudError) -> None:
-        """End all changes that have no outcome yet."""
+    def _fail(self, error: Exception) -> None:
         message = str(shown(error, self.vm.provider, self._viewer.user))
         for key in self._changes.keys() - self.outcomes.keys():
             self.outcomes[key] = Outcome("Error", message)
-            if not error.permanent:
+            if is_unanswered(error):
                 self.warnings[key].append(Warned("unknown", warnings.NO_ANSWER))
 
     def _plan(self, driver: Driver | None) -> None:

@@ -12,7 +12,6 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from inventory.drivers.base import Driver
-from inventory.drivers.exceptions import CloudError
 from inventory.drivers.values import Group, Port, Rule, Scope
 from inventory.models import Provider
 from inventory.rest.resources import Viewer
@@ -41,7 +40,7 @@ class Site:
     """
 
     #: Why the cloud is not asked any more.
-    failure: CloudError | None = None
+    failure: Exception | None = None
 
     def __init__(
         self,

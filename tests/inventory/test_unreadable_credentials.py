@@ -124,6 +124,19 @@ def test_changes_end_at_once_and_say_why(cast: Cast, acme: Provider, said: str) 
         assert said in message
 
 
+def test_previews_at_the_cloud_say_the_same(admin_client: Client, cast: Cast, acme: Provider, said: str) -> None:
+    changes = {
+        f"/api/instances/{cast.production.single.pk}/security_groups": {"action": "add", "name": "web"},
+        f"/api/providers/{acme.pk}/security_groups": {"action": "create", "name": "new"},
+    }
+    for url, body in changes.items():
+        [foreseen] = admin_client.post(url, body | {"dry_run": "cloud"}, JSON).json()["results"]
+        [queued] = admin_client.post(url, body, JSON).json()["results"]
+        _, status, message = ended(Task.objects.get(pk=queued["task_id"]))
+        assert (foreseen["preview"]["status"], foreseen["preview"]["message"]) == (status, message)
+        assert said in message
+
+
 def test_commands(acme: Provider, said: str, tmp_path: Any) -> None:
     complaints = StringIO()
     with pytest.raises(CommandError, match="Not refreshed: acme"):

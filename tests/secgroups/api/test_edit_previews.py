@@ -21,7 +21,7 @@ from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.previews.asking import SECONDS
 from tests import cast as actors
 from tests.cast import Cast, address_list, port, rule
-from tests.clouds import MemoryCloud, meanwhile, unavailable
+from tests.clouds import MemoryCloud, fail, meanwhile, unavailable
 from tests.contracts import grant
 
 Answer = dict[str, Any]
@@ -364,6 +364,17 @@ class TestAtTheCloud:
         url = f"/api/instances/{cast.production.single.pk}/security_groups"
         previews(admin_client, url, "add", {"name": "web"}, dry_run="cloud")
         assert list(map(type, limiters)) == [PreviewRateLimiter] * 2
+
+    def test_an_unforeseen_error_is_said_as_by_the_task(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        cloud.script("rules_of", fail(KeyError("secret")))
+        first, second = previews(
+            admin_client, rules_of(cast.production.web), "create", SSH, SSH | {"port": 21}, dry_run="cloud"
+        )
+        assert said(first)[0] == "Error"
+        assert first["message"].endswith("web: Internal error (KeyError). See the Portcullis log for details.")
+        assert second["status"] == "Ok"
 
     def test_a_group_that_is_gone(self, admin_client: Client, cast: Cast, cloud: MemoryCloud) -> None:
         cloud.drop_group("sg-production-web")

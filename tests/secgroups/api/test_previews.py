@@ -334,6 +334,15 @@ class TestAtTheCloud:
         assert (found["status"], found["message"]) == ("Error", "No answer.")
         assert kinds(found) == ["no_effect", "unknown"]
 
+    def test_an_unforeseen_error_is_said_as_by_the_task(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        cloud.script("ports", fail(KeyError("secret")))
+        found = preview(admin_client, cast.production.single, "add", "web", "cloud")
+        said = "Internal error (KeyError). See the Portcullis log for details."
+        assert (found["status"], found["message"]) == ("Error", said)
+        assert names_after(found) == [["default"]]
+
     def test_who_may_not_see_the_provider_is_not_told_what_it_said(
         self, client: Client, cast: Cast, cloud: MemoryCloud
     ) -> None:
