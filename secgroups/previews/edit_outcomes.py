@@ -131,12 +131,12 @@ def _rule_deletion(arguments: RuleDeletion, site: Site) -> EditOutcome:
 
 def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
     group = Group(ref="", **asdict(arguments.group))
-    if site.driver:
-        group = site.driver.placed(group)
     name_taken = _driver(site).name_taken
-    if name_taken and site.namesakes(group):
-        raise AlreadyThere(name_taken)
-    site.create(group)
+    if name_taken:
+        group = site.placed(group)
+        if site.has_namesake(group):
+            raise AlreadyThere(name_taken)
+        site.create(group)
     warned = [Warned("unknown", messages.USUAL_RULES)]
     if name_taken and not group.network_ref:
         warned.append(Warned("unknown", messages.PLACE_NOT_KNOWN))

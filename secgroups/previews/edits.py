@@ -12,6 +12,7 @@ from inventory.rest.resources import Viewer
 from secgroups.analysis.rulebook import RuleRow
 from secgroups.arguments import GroupCreation, RuleCreation, RuleDeletion
 from secgroups.previews.asking import waiting_for_clouds
+from secgroups.previews.cloud_sites import CloudSite
 from secgroups.previews.edit_outcomes import EditOutcome, foresee
 from secgroups.previews.group_rules import GroupRules, RuleStep
 from secgroups.previews.sites import Site
@@ -54,8 +55,8 @@ def _foresee_all(edits: Mapping[int, Edit], viewer: Viewer, ask_cloud: bool) -> 
     for provider in dict.fromkeys(edit.provider for edit in edits.values()):
         keys = [key for key, edit in edits.items() if edit.provider == provider]
         own: dict[int, Any] = {key: edits[key].spec.arguments for key in keys}
-        refs, names = {*map(_group_of, own.values())}, {*map(_name_of, own.values())}
-        site = Site(provider, refs, names, viewer, ask_cloud=ask_cloud)
+        refs, names = ({*filter(None, map(of, own.values()))} for of in (_group_of, _name_of))
+        site = (CloudSite if ask_cloud and provider.enabled else Site)(provider, refs, names, viewer)
         for key, arguments in own.items():
             outcome = foresee(arguments, site, viewer.user)
             foreseen[key] = site, outcome, site.as_of(_group_of(arguments))

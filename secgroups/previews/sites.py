@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.utils import timezone
 
-from inventory.drivers.base import Driver
-from inventory.drivers.values import Group, Port, Rule, Scope
+from inventory.drivers.values import Group, Port, Rule
 from inventory.models import Provider
 from inventory.rest.resources import Viewer
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
-from secgroups.previews.asking import driver_of
 
 #: How many ports are read at most to name them, of all groups together.
 PORTS = 1_000
@@ -33,40 +30,23 @@ class GroupRow(NamedTuple):
 
 
 class Site:
-    """The groups of one provider that edits name (refs), and the names of those that they create.
+    """What the inventory knows of the groups of one provider that edits name (refs) or create (names).
 
-    What is known is from the inventory or, with `ask_cloud`, from its cloud. It is read when it is first needed,
-    for all groups together.
+    It is read when it is first needed, for all groups together.
     """
 
-    #: Why the cloud is not asked any more.
+    #: Why no more can be known.
     failure: Exception | None = None
 
-    def __init__(
-        self,
-        provider: Provider,
-        refs: Collection[str],
-        names: Collection[str],
-        viewer: Viewer,
-        *,
-        ask_cloud: bool,
-    ) -> None:
+    def __init__(self, provider: Provider, refs: Collection[str], names: Collection[str], viewer: Viewer) -> None:
         self.provider = provider
-        self._ask_cloud = ask_cloud and provider.enabled
         self._refs, self._names, self._viewer = refs, names, viewer
         self._deleted: set[str] = set()
         self._created: list[Group] = []
         self._rules: dict[str, list[Rule]] = {}
 
-    @cached_property
-    def driver(self) -> Driver | None:
-        """The driver of the cloud that is asked."""
-        return driver_of(self.provider) if self._ask_cloud else None
-
     def as_of(self, group: str) -> datetime | None:
-        """When a group was read: now by its cloud, or else with all others or after the last edit of its rules."""
-        if self._ask_cloud and not self.failure:
-            return timezone.now()
+        """When a group was read: with all others, or after the last edit of its rules."""
         row = self.groups.get(group)
         times = (self.provider.last_refresh_date, row.rules_as_of if row else None)
         return max(filter(None, times), default=None)
@@ -78,15 +58,20 @@ class Site:
         return {row.ref: row for row in map(GroupRow._make, rows.values_list(*columns))}
 
     def has(self, group: str) -> bool:
-        if group in self._deleted:
-            return False
-        return bool(self.driver.groups_by_ref([group])) if self.driver else group in self.groups
+        return group not in self._deleted and group in self._existing
+
+    @property
+    def _existing(self) -> Collection[str]:
+        return self.groups.keys()
 
     def rules(self, group: str) -> list[Rule]:
         """The rules of a group. The edits that are foreseen change the list."""
         if group not in self._rules:
-            self._rules[group] = list(self.driver.rules_of(group) if self.driver else self._stored_rules[group])
+            self._rules[group] = list(self._read_rules(group))
         return self._rules[group]
+
+    def _read_rules(self, group: str) -> Iterable[Rule]:
+        return self._stored_rules[group]
 
     def sizes_of_lists(self, rules: Collection[Rule]) -> Mapping[str, int]:
         """How many rules each list of addresses (ref) counts as, of those that these rules name."""
@@ -98,12 +83,10 @@ class Site:
 
     def is_attached(self, group: str) -> bool:
         """Whether a port has the group, even one that the user may not see."""
-        return bool(self.ports(group)) if self.driver else group in self._attached
+        return group in self._attached
 
-    def ports(self, group: str) -> list[Port]:
-        """Ports that have the group; of the inventory, those that the user may see."""
-        if self.driver:
-            return list(self.driver.inventory_of(Scope("security_group", group)).ports)
+    def ports(self, group: str) -> Sequence[Port]:
+        """Ports that have the group, of those that the user may see."""
         return self._visible_ports[group]
 
     def referrers(self, group: str) -> set[str]:
@@ -113,14 +96,19 @@ class Site:
     def visible_referrers(self, group: str) -> set[str]:
         return self.referrers(group) & self._visible_groups
 
-    def namesakes(self, group: Group) -> list[Group]:
-        """The groups of the same name in the same network; none if it is not known."""
-        if self.driver:
-            others = self.driver.namesakes(group)
-        else:
-            others = tuple(other for other in self._namesakes if other.network_ref == group.network_ref)
-        known = (*others, *self._created) if group.network_ref else ()
-        return [other for other in known if (other.name, other.network_ref) == (group.name, group.network_ref)]
+    def placed(self, group: Group) -> Group:
+        """A new group with its network, as far as that is known."""
+        return group
+
+    def has_namesake(self, group: Group) -> bool:
+        """Whether a group in the same network has the name; False if the network is not known."""
+        if not group.network_ref:
+            return False
+        others = (*self._namesakes(group), *self._created)
+        return any((other.name, other.network_ref) == (group.name, group.network_ref) for other in others)
+
+    def _namesakes(self, group: Group) -> Iterable[Group]:
+        return self._stored_namesakes
 
     def create(self, group: Group) -> None:
         self._created.append(group)
@@ -176,6 +164,6 @@ class Site:
         return set(rows.filter(provider=self.provider, ems_ref__in=refs).values_list("ems_ref", flat=True))
 
     @cached_property
-    def _namesakes(self) -> tuple[Group, ...]:
+    def _stored_namesakes(self) -> tuple[Group, ...]:
         rows = SecurityGroup.objects.filter(provider=self.provider, name__in=self._names)
         return tuple(rows.as_values())

@@ -355,6 +355,30 @@ class TestAtTheCloud:
         first, second = left
         assert second < first <= SECONDS
 
+    def test_it_is_asked_once_of_all_groups_and_of_the_ports_of_each(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        groups = [cast.production.default, cast.production.web, cast.production.db]
+        ids = [{"id": row.pk} for row in groups]
+        found = previews(admin_client, "/api/security_groups", "delete", *ids, dry_run="cloud")
+        assert [one["status"] for one in found] == ["Error", "Ok", "Ok"]
+        assert [name for name, _ in cloud.calls] == ["groups_by_ref", *["inventory"] * 3]
+
+    @pytest.mark.parametrize("name_taken", [None, "The name is taken."])
+    def test_the_place_of_a_group_is_asked_where_its_name_may_be_taken(
+        self,
+        admin_client: Client,
+        cast: Cast,
+        cloud: MemoryCloud,
+        name_taken: str | None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(MemoryCloud, "name_taken", name_taken)
+        url = f"/api/providers/{cast.acme.pk}/security_groups"
+        [preview] = previews(admin_client, url, "create", {"name": "web"}, dry_run="cloud")
+        assert preview["status"] == ("Error" if name_taken else "Ok")
+        assert [name for name, _ in cloud.calls] == (["placed", "namesakes"] if name_taken else [])
+
     def test_changes_go_first(
         self, admin_client: Client, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
