@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cached_property
 
 from django.utils import timezone
 
+from inventory.db.conditions import EVERYTHING
 from inventory.drivers.base import Driver
 from inventory.drivers.values import Group, Port, Rule, Scope
+from inventory.rest.resources import get_resource_type
 from secgroups.previews.asking import driver_of
-from secgroups.previews.sites import Site
+from secgroups.previews.sites import Site, Users
 
 
 class CloudSite(Site):
@@ -31,17 +33,14 @@ class CloudSite(Site):
     def _read_rules(self, group: str) -> Iterable[Rule]:
         return self._driver.rules_of(group)
 
-    def is_attached(self, group: str) -> bool:
-        return bool(self.ports(group))
-
-    def ports(self, group: str) -> Sequence[Port]:
-        if group not in self._ports:
-            self._ports[group] = self._driver.inventory_of(Scope("security_group", group)).ports
-        return self._ports[group]
-
-    @cached_property
-    def _ports(self) -> dict[str, Sequence[Port]]:
-        return {}
+    def ports(self, group: str) -> Users[Port]:
+        ports = self._driver.inventory_of(Scope("security_group", group)).ports
+        if self._viewer.scope(get_resource_type("network_ports")) is EVERYTHING:
+            return Users(bool(ports), ports)
+        rows = self._visible("network_ports").filter(ems_ref__in=[port.ref for port in ports])
+        refs = set(rows.values_list("ems_ref", flat=True))
+        visible = [port for port in ports if port.ref in refs]
+        return Users(bool(ports), visible, has_hidden=len(visible) < len(ports))
 
     def placed(self, group: Group) -> Group:
         return self._driver.placed(group)

@@ -26,7 +26,7 @@ from secgroups.arguments import (
 from secgroups.editing.rules import means_the_same
 from secgroups.previews import messages
 from secgroups.previews.asking import is_unanswered, shown
-from secgroups.previews.sites import Site
+from secgroups.previews.sites import Site, Users
 from secgroups.previews.values import Status, Warned
 from secgroups.traffic.addresses import FAMILIES
 
@@ -159,10 +159,11 @@ def _group_deletion(arguments: GroupDeletion, site: Site) -> EditOutcome:
         return _noop(arguments, texts.ALREADY_GONE)
     if driver.default_is_kept and arguments.group.name == DEFAULT:
         raise CloudRefused(driver.default_is_kept, general=driver.default_is_kept)
-    is_named = not driver.rules_end_with_their_source and bool(site.referrers(ref))
-    if is_named or site.is_attached(ref):
-        referrers = site.visible_referrers(ref) if is_named else set()
-        raise InUse(in_use(driver.users(site.ports(ref), referrers)))
+    ports = site.ports(ref)
+    referrers = Users[str]() if driver.rules_end_with_their_source else site.referrers(ref)
+    if ports.exist or referrers.exist:
+        hidden = messages.HIDDEN_USERS if ports.has_hidden or referrers.has_hidden else ""
+        raise InUse(in_use(f"{driver.users(ports.visible, referrers.visible)} {hidden}".strip()))
     site.delete(ref)
     return _done(arguments, deleted_group=ref)
 

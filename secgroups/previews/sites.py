@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from inventory.drivers.values import Group, Port, Rule
 from inventory.models import Provider
-from inventory.rest.resources import Viewer
+from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.ports import with_hidden_ports
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+
+User = TypeVar("User", Port, str)
 
 #: How many ports are read at most to name them, of all groups together.
 PORTS = 1_000
@@ -27,6 +31,15 @@ class GroupRow(NamedTuple):
     name: str
     network: int | None
     rules_as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Users(Generic[User]):
+    """Whether there are users of a group, some of those that the viewer may see, and whether there are others."""
+
+    exist: bool = False
+    visible: Sequence[User] = ()
+    has_hidden: bool = False
 
 
 class Site:
@@ -81,20 +94,16 @@ class Site:
         rows = AddressList.objects.filter(provider=self.provider, ems_ref__in=refs, max_entries__gt=0)
         return dict(rows.values_list("ems_ref", "max_entries"))
 
-    def is_attached(self, group: str) -> bool:
-        """Whether a port has the group, even one that the user may not see."""
-        return group in self._attached
+    def ports(self, group: str) -> Users[Port]:
+        """The ports that have the group."""
+        has_hidden = group in self._with_hidden_ports
+        return Users(group in self._attached, self._visible_ports[group], has_hidden)
 
-    def ports(self, group: str) -> Sequence[Port]:
-        """Ports that have the group, of those that the user may see."""
-        return self._visible_ports[group]
-
-    def referrers(self, group: str) -> set[str]:
+    def referrers(self, group: str) -> Users[str]:
         """The other groups (refs) with a rule that names the group, as far as the inventory knows."""
-        return self._referrers[group] - self._deleted
-
-    def visible_referrers(self, group: str) -> set[str]:
-        return self.referrers(group) & self._visible_groups
+        referrers = self._referrers[group] - self._deleted
+        visible = referrers & self._visible_referrers
+        return Users(bool(referrers), sorted(visible), has_hidden=visible != referrers)
 
     def placed(self, group: Group) -> Group:
         """A new group with its network, as far as that is known."""
@@ -136,16 +145,21 @@ class Site:
 
     @cached_property
     def _visible_ports(self) -> Mapping[str, list[Port]]:
-        members = self._members.order_by("security_group", "vm")
-        columns = ("security_group__ems_ref", "network_port__ems_ref", "network_port__vm__ems_ref")
+        rows = self._visible("network_ports").filter(memberships__security_group__in=self._pks)
+        rows = rows.order_by("memberships__security_group", "memberships__vm")
+        columns = ("memberships__security_group__ems_ref", "ems_ref", "vm__ems_ref")
         ports: defaultdict[str, list[Port]] = defaultdict(list)
-        for group, port, instance in members.values_list(*columns)[:PORTS]:
+        for group, port, instance in rows.values_list(*columns)[:PORTS]:
             ports[group].append(Port(port, instance_ref=instance))
         return ports
 
-    @property
-    def _members(self) -> QuerySet[Any]:
-        return Membership.objects.visible_to(self._viewer.user).filter(security_group__in=self._pks)
+    @cached_property
+    def _with_hidden_ports(self) -> set[str]:
+        hidden = with_hidden_ports("security_groups", self._pks, self._viewer)
+        return {row.ref for row in self.groups.values() if row.pk in hidden}
+
+    def _visible(self, collection: str) -> QuerySet[Any]:
+        return self._viewer.visible(get_resource_type(collection)).filter(provider=self.provider)
 
     @cached_property
     def _referrers(self) -> Mapping[str, set[str]]:
@@ -158,10 +172,11 @@ class Site:
         return referrers
 
     @cached_property
-    def _visible_groups(self) -> set[str]:
-        refs = set().union(*self._referrers.values())
-        rows = SecurityGroup.objects.visible_to(self._viewer.user)
-        return set(rows.filter(provider=self.provider, ems_ref__in=refs).values_list("ems_ref", flat=True))
+    def _visible_referrers(self) -> set[str]:
+        """The groups with visible rules that name one of the groups."""
+        rules = self._visible("firewall_rules").filter(source_security_group__in=self._pks)
+        rows = self._visible("security_groups").filter(pk__in=rules.values("security_group"))
+        return set(rows.values_list("ems_ref", flat=True))
 
     @cached_property
     def _stored_namesakes(self) -> tuple[Group, ...]:

@@ -18,6 +18,7 @@ from inventory.models import Provider, Task
 from inventory.rate_limit import PreviewRateLimiter
 from inventory.runner import run_queue
 from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.previews import sites
 from secgroups.previews.asking import SECONDS
 from tests import cast as actors
 from tests.cast import Cast, address_list, port, rule
@@ -283,6 +284,45 @@ class TestGroups:
         assert said(gone) == ("Ok", "There was nothing to do: security group web no longer exists.")
         assert cloud.calls == []
         assert not Task.objects.exists()
+
+    @pytest.mark.parametrize("dry_run", [True, "cloud"])
+    def test_what_you_may_not_see_of_its_users_is_not_named(
+        self, client: Client, cast: Cast, cloud: MemoryCloud, dry_run: Any
+    ) -> None:
+        user = User.objects.create_user("manager")
+        client.force_login(user)
+        grant(user, "secgroups.view_securitygroup", "secgroups.delete_securitygroup")
+        default, web = cast.production.default, cast.production.web
+        FirewallRule.objects.create(
+            provider=web.provider,
+            ems_ref="sgr-1",
+            security_group=web,
+            direction="inbound",
+            source_security_group=default,
+        )
+
+        def message() -> str:
+            [preview] = previews(client, "/api/security_groups", "delete", {"id": default.pk}, dry_run=dry_run)
+            assert preview["status"] == "Error"
+            return preview["message"].partition("in use. ")[2]
+
+        assert message() == "Ports or rules that you may not see use it."
+        grant(user, "secgroups.view_firewallrule")
+        assert message() == (
+            "Rules of these groups refer to it: sg-production-web. Ports or rules that you may not see use it."
+        )
+        grant(user, "inventory.view_networkport")
+        assert "eni-production-single-1" in message()
+        assert "not see" not in message()
+
+    def test_of_many_users_of_several_groups_none_is_forgotten(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sites, "PORTS", 1)
+        port(cast.production.single, cast.production.network, "eni-2", [cast.production.web])
+        ids = [{"id": row.pk} for row in (cast.production.default, cast.production.web)]
+        found = previews(admin_client, "/api/security_groups", "delete", *ids)
+        assert all("is in use." in one["message"] for one in found)
 
     def test_one_that_a_rule_names_stays_until_that_goes(self, admin_client: Client, cast: Cast) -> None:
         web, db = cast.production.web, cast.production.db
