@@ -40,19 +40,23 @@ class MembershipQuerySet(OwnedQuerySet):
 
 class SecurityGroupQuerySet(TalliedQuerySet):
     def as_values(self) -> Iterator[Group]:
-        """These groups as drivers' values, in their order.
+        """These groups as drivers' values, in their order."""
+        return (group for _, group in self.as_values_by_pk())
+
+    def as_values_by_pk(self) -> Iterator[tuple[int, Group]]:
+        """The same with their ids.
 
         The order may continue with `shared_with__ems_ref` and `associated_networks__ems_ref`.
         """
         mapping = self.model.mapping
         related_refs = ("shared_with__ems_ref", "associated_networks__ems_ref")
-        rows = self.values_list(*mapping.paths.values(), "shared", *related_refs)
-        for (*columns, shared), related in groupby(rows, _but_related):
+        rows = self.values_list("pk", *mapping.paths.values(), "shared", *related_refs)
+        for (pk, *columns, shared), related in groupby(rows, _but_related):
             # The two joins give a row for each pair.
             pairs = [(share, associated) for *_, share, associated in related]
             shares, associated = (tuple(dict.fromkeys(filter(None, refs))) for refs in zip(*pairs, strict=True))
             everybody = (EVERYBODY,) if shared else ()
-            yield mapping.value(columns, shared_with=(*everybody, *shares), associated_network_refs=associated)
+            yield pk, mapping.value(columns, shared_with=(*everybody, *shares), associated_network_refs=associated)
 
     def available_to(self, vm: Vm) -> Self:
         """The groups that an instance can have.

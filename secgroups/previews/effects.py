@@ -105,9 +105,9 @@ class Effects:
 
 def _ids(vm: Vm, foreseen: Foreseen) -> Mapping[str, int]:
     """The ids of all groups by ref; negative ones for those that the inventory does not have."""
-    ids = dict(foreseen.ports.groups)
-    named = {*foreseen.refs.values()} - ids.keys()
-    ids |= ids_of(SecurityGroup, vm.provider, named) if named else {}
-    refs = {ref for port in foreseen.ports.ports for ref in port.group_refs}.union(named)
+    ids = {ref: pk for ref, (pk, _) in foreseen.groups.items()}
+    found = {*foreseen.refs.values()} - ids.keys()
+    ids |= ids_of(SecurityGroup, vm.provider, found) if found else {}
+    refs = {ref for port in foreseen.ports.ports for ref in port.group_refs} | found
     unknown = zip(sorted(refs - ids.keys()), count(-1, -1), strict=False)
     return ids | dict(unknown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import cached_property
 
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
@@ -19,7 +20,7 @@ from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
 from secgroups.previews.asking import driver_of, is_unanswered, shown, waiting_for_clouds
-from secgroups.previews.instance import at_cloud, from_inventory
+from secgroups.previews.instance import InstancePorts, at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
 
@@ -33,14 +34,11 @@ class Foreseen:
         self, vm: Vm, changes: Mapping[int, MembershipChange], viewer: Viewer, *, ask_cloud: bool
     ) -> None:
         self.vm = vm
-        self.ports = from_inventory(vm, viewer)
         self.outcomes: dict[int, Outcome] = {}
         self.warnings: defaultdict[int, list[Warned]] = defaultdict(list)
         self.refs: dict[int, str] = {}
         self._changes = changes
         self._viewer = viewer
-        #: The groups of changes and ports by ref; None for unknown ones.
-        self._groups: dict[str, Group | None] = {}
         if not changes:
             return
         with waiting_for_clouds() if ask_cloud else nullcontext():
@@ -48,6 +46,19 @@ class Foreseen:
                 self._foresee(ask_cloud)
             except Exception as error:
                 self._fail(error)
+
+    @cached_property
+    def ports(self) -> InstancePorts:
+        """As the cloud has them if it answered, otherwise as the inventory has them."""
+        return from_inventory(self.vm, self._viewer)
+
+    @cached_property
+    def groups(self) -> Mapping[str, tuple[int, Group]]:
+        """The groups of ports and changes that are in the inventory, by ref, with their ids."""
+        refs = {ref for port in self.ports.ports for ref in port.group_refs}
+        refs |= {change.group.ems_ref for change in self._changes.values() if change.group.ems_ref}
+        rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=refs)
+        return {group.ref: (pk, group) for pk, group in rows.as_values_by_pk()}
 
     def _foresee(self, ask_cloud: bool) -> None:
         """Raises the error of all changes that have no outcome then."""
@@ -67,26 +78,20 @@ class Foreseen:
                 self.warnings[key].append(Warned("unknown", warnings.NO_ANSWER))
 
     def _plan(self, driver: Driver | None) -> None:
-        self._look_up()
         changes = [
             change for key, asked in self._changes.items() if (change := self._identified(key, asked, driver))
         ]
         driver_class = self.vm.provider.driver_class
+        groups = {ref: group for ref, (_, group) in self.groups.items()}
         if driver_class:  # otherwise every change was refused
-            self.outcomes |= planned(self.vm, driver_class, self.ports.ports, changes, self._groups).outcomes
-
-    def _look_up(self) -> None:
-        refs = {ref for port in self.ports.ports for ref in port.group_refs}
-        refs |= {change.group.ems_ref for change in self._changes.values() if change.group.ems_ref}
-        rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=refs)
-        self._groups = dict.fromkeys(refs) | {group.ref: group for group in rows.as_values()}
+            self.outcomes |= planned(self.vm, driver_class, self.ports.ports, changes, groups).outcomes
 
     def _identified(self, key: int, asked: MembershipChange, driver: Driver | None) -> Change | None:
         """The change, with its group. If there is none, notes the outcome and returns None."""
         name, ref = asked.group.name, asked.group.ems_ref
-        group = self._groups.get(ref) if ref else None
+        known = self.groups.get(ref or "")
         try:
-            group = group or self._found(driver, name, ref)
+            group = known[1] if known else self._found(driver, name, ref)
         except (CloudRefused, GroupNotFound) as error:
             reason = shown(error, self.vm.provider, self._viewer.user)
             subject = messages.change_of(asked.action, name, self.vm.name)

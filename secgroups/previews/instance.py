@@ -16,7 +16,7 @@ from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import ranges_of
 from secgroups.analysis.networks import UNKNOWN
-from secgroups.models import Membership, SecurityGroup
+from secgroups.models import Membership
 from secgroups.traffic.ranges import Range
 
 
@@ -42,8 +42,6 @@ class InstancePorts:
     ports: tuple[Port, ...]
     known: Mapping[str, KnownPort]
     as_of: datetime | None
-    #: The ids of the groups on them by ref, as far as they are in the inventory.
-    groups: Mapping[str, int]
     #: Whether there are ports of the inventory that the user may not see.
     has_hidden: bool = False
     #: The refs of ports that the cloud has and the inventory does not, if the user may see them.
@@ -52,19 +50,16 @@ class InstancePorts:
 
 def from_inventory(vm: Vm, viewer: Viewer) -> InstancePorts:
     rows = _rows(vm)
-    groups: dict[str, int] = {}
     on_ports: defaultdict[int, list[str]] = defaultdict(list)
     memberships = Membership.objects.filter(vm=vm).order_by("pk")
-    columns = ("network_port", "security_group", "security_group__ems_ref")
-    for port, group, ref in memberships.values_list(*columns):
-        on_ports[port].append(ref)
-        groups[ref] = group
+    for port, group in memberships.values_list("network_port", "security_group__ems_ref"):
+        on_ports[port].append(group)
     ports = tuple(replace(row.port, group_refs=tuple(on_ports[row.pk])) for row in rows)
     known = {row.port.ref: _known(vm, row.port, row) for row in _visible(rows, vm, viewer)}
     read_on = [on for row in rows if (on := _later(vm.provider.last_refresh_date, row.read_on))]
     as_of = min(read_on) if len(read_on) == len(rows) else None
     as_of = as_of if rows else vm.provider.last_refresh_date
-    return InstancePorts(ports, known, as_of, groups, len(known) < len(rows))
+    return InstancePorts(ports, known, as_of, len(known) < len(rows))
 
 
 def at_cloud(vm: Vm, ports: tuple[Port, ...], viewer: Viewer) -> InstancePorts:
@@ -78,12 +73,11 @@ def at_cloud(vm: Vm, ports: tuple[Port, ...], viewer: Viewer) -> InstancePorts:
         port = current[row.port.ref]
         row = replace(row, network=networks.get(port.network_ref or "", row.network))
         known[port.ref] = _known(vm, port, row)
-    groups = ids_of(SecurityGroup, vm.provider, {ref for port in ports for ref in port.group_refs})
     in_inventory = {row.port.ref for row in rows}
     has_hidden = any(ref in in_inventory and ref not in known for ref in current)
     sees_all = viewer.scope(get_resource_type("network_ports")) is EVERYTHING
     new = frozenset(current.keys() - in_inventory) if sees_all else frozenset()
-    return InstancePorts(ports, known, timezone.now(), groups, has_hidden, new)
+    return InstancePorts(ports, known, timezone.now(), has_hidden, new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,19 @@ class TestOfSeveralChanges:
 
         assert queries(40) == queries(2)
 
+    @pytest.mark.parametrize("dry_run", [True, "cloud"])
+    def test_ports_are_read_once_and_groups_with_their_ids(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud, dry_run: Any
+    ) -> None:
+        vm = cast.production.single
+        with CaptureQueriesContext(connection) as captured:
+            body = {"action": "add", "dry_run": dry_run, "resources": [{"ems_ref": "sg-production-web"}]}
+            post(admin_client, url_of(vm), body)
+        reads = [query["sql"].partition(" FROM ")[2] for query in captured]
+        assert sum(read.startswith('"inventory_networkport"') for read in reads) == 1
+        groups = [read for read in reads if read.startswith('"secgroups_securitygroup"')]
+        assert sum('"ems_ref" IN' in read for read in groups) == 2  # to decide about the change, and to foresee it
+
 
 class TestWarnings:
     def test_a_rule_for_everybody(self, admin_client: Client, cast: Cast) -> None:
