@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, cast
 
+from msgspec.structs import asdict
+
 from inventory.arguments import Arguments, Notes, Part, Stored, read
-from inventory.drivers.values import Direction
+from inventory.drivers.values import Direction, Group, Rule
 from secgroups.plan import Action
 
 # The groups of an instance
@@ -53,6 +55,9 @@ class NewGroup(Part, frozen=True):
     tenant_ref: str | None = None
     network_ref: str | None = None
 
+    def as_value(self) -> Group:
+        return Group(ref="", **asdict(self))
+
 
 class GroupAttributes(Part, frozen=True):
     """The new attributes of a group; null keeps the old value."""
@@ -75,11 +80,17 @@ class NewRule(Part, frozen=True):
     description: str | None = None
     address_list_ref: str | None = None
 
+    def as_value(self) -> Rule:
+        return Rule(ref="", **asdict(self))
+
 
 class KnownRule(Part, frozen=True):
     ref: str
     group_ref: str
     direction: Direction
+
+    def as_value(self) -> Rule:
+        return Rule(**asdict(self))
 
 
 EditVerb = Literal["create", "edit", "delete"]

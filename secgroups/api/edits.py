@@ -32,6 +32,11 @@ class ReferenceInput(StrictSerializer):
 class EditingViewSet(CollectionViewSet):
     """A collection whose actions run on the cloud, as tasks."""
 
+    @property
+    def asks_cloud(self) -> bool:
+        """Whether a preview asks the cloud."""
+        return self.dry_run == "cloud"
+
     def edits(
         self,
         verb: Verb,
@@ -55,12 +60,9 @@ class EditingViewSet(CollectionViewSet):
 
         def finish(decided: list[tuple[Edit | Refused, str | None]]) -> list[Answer]:
             if self.dry_run:
-                return self.previews(
-                    preview_edits(
-                        [edit for edit, _ in decided], viewer=self.reader, ask_cloud=self.dry_run == "cloud"
-                    ),
-                    [href for _, href in decided],
-                )
+                edits, hrefs = zip(*decided, strict=True)
+                previews = preview_edits(edits, viewer=self.reader, ask_cloud=self.asks_cloud)
+                return self.previews(previews, hrefs)
             answers = request_edits([edit for edit, _ in decided], user=self.user)
             return [self.result_of(answer, href) for answer, (_, href) in zip(answers, decided, strict=True)]
 

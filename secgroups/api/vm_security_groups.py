@@ -82,9 +82,8 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
 
         def finish(groups: list[GroupReference | Refused]) -> list[Answer]:
             if self.dry_run:
-                cloud = self.dry_run == "cloud"
                 previews = preview_changes(
-                    vm=vm, action=action, references=groups, viewer=self.reader, ask_cloud=cloud
+                    vm=vm, action=action, references=groups, viewer=self.reader, ask_cloud=self.asks_cloud
                 )
                 return self.previews(previews, [href] * len(groups))
             answers = request_changes(vm=vm, action=action, references=groups, user=self.user)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from django.utils import timezone
-from msgspec.structs import asdict
 
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
@@ -53,7 +52,7 @@ class CreateGroup(EditHandler[GroupCreation]):
             pass  # the next refresh adds what is missing
 
     def _placed(self) -> PlacedGroup:
-        requested = _value(self.arguments.group)
+        requested = self.arguments.group.as_value()
         group = self.cloud.ask(lambda: self.driver.placed(requested))
         namesakes = self.cloud.ask(lambda: self.driver.namesakes(group))
         new_group = NewGroup(**{name: getattr(group, name) for name in NewGroup.__struct_fields__})
@@ -64,7 +63,7 @@ class CreateGroup(EditHandler[GroupCreation]):
         return placed
 
     def _make(self, placed: PlacedGroup) -> tuple[Group, str | None]:
-        group = _value(placed.group)
+        group = placed.group.as_value()
         if self.cloud.unsure:
             for namesake in self.driver.namesakes(group):
                 if namesake.ref not in placed.namesakes:
@@ -120,7 +119,3 @@ class DeleteGroup(EditHandler[GroupDeletion]):
             row.rules_that_name_it.update(source_ip_range=ref)
             row.delete()
         return {}
-
-
-def _value(group: NewGroup) -> Group:
-    return Group(ref="", **asdict(group))

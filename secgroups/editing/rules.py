@@ -9,7 +9,6 @@ from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from django.utils import timezone
-from msgspec.structs import asdict
 
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFound
 from inventory.drivers.protocols import WITH_PORTS
@@ -34,7 +33,7 @@ class RuleEdit(EditHandler[AnyRule]):
 
     @property
     def rule(self) -> Rule:
-        return Rule(**{"ref": "", **asdict(self.arguments.rule)})
+        return self.arguments.rule.as_value()
 
     def group(self) -> SecurityGroup | None:
         row: SecurityGroup | None = SecurityGroup.objects.filter(

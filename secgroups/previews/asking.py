@@ -39,6 +39,13 @@ def waiting_for_clouds() -> Iterator[None]:
         raise TooManyPreviews from None
 
 
+def driver_class_of(provider: Provider) -> type[Driver]:
+    """The driver of a provider whose groups can be changed, as others are refused before."""
+    if (driver := provider.driver_class) is None:
+        raise LookupError("a change without a driver is refused before")
+    return driver
+
+
 def driver_of(provider: Provider) -> Driver:
     """A driver for calls that change nothing."""
     return provider.driver(PreviewRateLimiter(provider))

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec.structs import asdict
-
-from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudRefused, GroupNotFound, InUse
 from inventory.drivers.messages import in_use
-from inventory.drivers.values import Group, Rule
+from inventory.drivers.values import Rule
 from inventory.encryption import UnreadableSecret
 from inventory.messages import provider_disabled
 from secgroups import messages as texts
@@ -25,7 +22,7 @@ from secgroups.arguments import (
 )
 from secgroups.editing.rules import means_the_same
 from secgroups.previews import messages
-from secgroups.previews.asking import is_unanswered, shown
+from secgroups.previews.asking import driver_class_of, is_unanswered, shown
 from secgroups.previews.sites import Site, Users
 from secgroups.previews.values import Status, Warned
 from secgroups.traffic.addresses import FAMILIES
@@ -33,16 +30,14 @@ from secgroups.traffic.addresses import FAMILIES
 
 @dataclass(frozen=True, slots=True)
 class EditOutcome:
-    """What an edit's task would end with, and what it would create or delete at the cloud."""
+    """What an edit's task would end with."""
 
     status: Status
     message: str
-    #: As the cloud stores it.
+    #: Whether it would change something at the cloud.
+    changes: bool = False
+    #: The rule that it would create, as the cloud stores it.
     new_rule: Rule | None = None
-    new_group: Group | None = None
-    #: The refs of the rule or the group.
-    deleted_rule: str | None = None
-    deleted_group: str | None = None
     warnings: tuple[Warned, ...] = ()
 
 
@@ -82,8 +77,8 @@ def _foreseen(arguments: EditArguments, site: Site) -> EditOutcome:
     raise TypeError(arguments)
 
 
-def _done(arguments: EditArguments, **effect: Any) -> EditOutcome:
-    return EditOutcome("Ok", texts.done(arguments.verb, arguments.subject), **effect)
+def _done(arguments: EditArguments, **details: Any) -> EditOutcome:
+    return EditOutcome("Ok", texts.done(arguments.verb, arguments.subject), changes=True, **details)
 
 
 def _noop(arguments: EditArguments, state: str) -> EditOutcome:
@@ -91,8 +86,8 @@ def _noop(arguments: EditArguments, state: str) -> EditOutcome:
 
 
 def _rule_creation(arguments: RuleCreation, site: Site) -> EditOutcome:
-    requested = Rule(**{"ref": "", **asdict(arguments.rule)})
-    stored = _driver(site).stored_rule(requested)
+    requested = arguments.rule.as_value()
+    stored = driver_class_of(site.provider).stored_rule(requested)
     group = requested.group_ref
     if not site.has(group):
         raise GroupNotFound(messages.no_group(group))
@@ -105,7 +100,7 @@ def _rule_creation(arguments: RuleCreation, site: Site) -> EditOutcome:
 
 def _about_number(rules: list[Rule], new: Rule, site: Site) -> tuple[Warned, ...]:
     """Warn of too many rules of one direction and family. A rule without a family counts for both."""
-    most = _driver(site).rules_per_group
+    most = driver_class_of(site.provider).rules_per_group
     if most is None:
         return ()
     sizes = site.sizes_of_lists(rules)
@@ -126,12 +121,12 @@ def _rule_deletion(arguments: RuleDeletion, site: Site) -> EditOutcome:
     if len(remaining) == len(rules):
         return _noop(arguments, texts.ALREADY_GONE)
     rules[:] = remaining
-    return _done(arguments, deleted_rule=ref)
+    return _done(arguments)
 
 
 def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
-    group = Group(ref="", **asdict(arguments.group))
-    name_taken = _driver(site).name_taken
+    group = arguments.group.as_value()
+    name_taken = driver_class_of(site.provider).name_taken
     if name_taken:
         group = site.placed(group)
         if site.has_namesake(group):
@@ -140,21 +135,21 @@ def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
     warned = [Warned("unknown", messages.USUAL_RULES)]
     if name_taken and not group.network_ref:
         warned.append(Warned("unknown", messages.PLACE_NOT_KNOWN))
-    return _done(arguments, new_group=group, warnings=tuple(warned))
+    return _done(arguments, warnings=tuple(warned))
 
 
 def _group_edit(arguments: GroupEdit, site: Site) -> EditOutcome:
     ref = arguments.group.ems_ref
     if not site.has(ref):
         raise GroupNotFound(messages.no_group(ref))
-    refusal = _driver(site).default_keeps_name
+    refusal = driver_class_of(site.provider).default_keeps_name
     if refusal and arguments.group.name == DEFAULT and arguments.attributes.name is not None:
         raise CloudRefused(refusal, general=refusal)
     return _done(arguments)
 
 
 def _group_deletion(arguments: GroupDeletion, site: Site) -> EditOutcome:
-    ref, driver = arguments.group.ems_ref, _driver(site)
+    ref, driver = arguments.group.ems_ref, driver_class_of(site.provider)
     if not site.has(ref):
         return _noop(arguments, texts.ALREADY_GONE)
     if driver.default_is_kept and arguments.group.name == DEFAULT:
@@ -165,11 +160,4 @@ def _group_deletion(arguments: GroupDeletion, site: Site) -> EditOutcome:
         hidden = messages.HIDDEN_USERS if ports.has_hidden or referrers.has_hidden else ""
         raise InUse(in_use(f"{driver.users(ports.visible, referrers.visible)} {hidden}".strip()))
     site.delete(ref)
-    return _done(arguments, deleted_group=ref)
-
-
-def _driver(site: Site) -> type[Driver]:
-    driver = site.provider.driver_class
-    if driver is None:
-        raise LookupError("an edit without a driver is refused before")
-    return driver
+    return _done(arguments)

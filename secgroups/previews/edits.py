@@ -10,14 +10,14 @@ from typing import Any
 from inventory.drivers.values import Rule
 from inventory.rest.resources import Viewer
 from secgroups.analysis.rulebook import RuleRow
-from secgroups.arguments import GroupCreation, RuleCreation, RuleDeletion
-from secgroups.previews.asking import waiting_for_clouds
+from secgroups.arguments import GroupCreation, GroupDeletion, RuleCreation, RuleDeletion
+from secgroups.previews.asking import driver_class_of, waiting_for_clouds
 from secgroups.previews.cloud_sites import CloudSite
 from secgroups.previews.edit_outcomes import EditOutcome, foresee
 from secgroups.previews.group_rules import GroupRules, RuleStep
 from secgroups.previews.sites import Site
 from secgroups.previews.values import LineEffect, Preview, Previews
-from secgroups.previews.warnings import about_lines
+from secgroups.previews.warnings import effect_of
 from secgroups.services import Edit, Refused
 from secgroups.traffic.addresses import networks
 from secgroups.traffic.difference import Openings
@@ -26,8 +26,6 @@ from secgroups.traffic.services import Service
 
 #: What is known for an edit, its outcome by that, and as of when.
 Foreseen = tuple[Site, EditOutcome, datetime | None]
-
-_NOTHING = LineEffect((), (), about_lines((), (), Openings()))
 
 
 def preview_edits(decisions: Sequence[Edit | Refused], *, viewer: Viewer, ask_cloud: bool = False) -> Previews:
@@ -38,7 +36,7 @@ def preview_edits(decisions: Sequence[Edit | Refused], *, viewer: Viewer, ask_cl
     edits = {key: decision for key, decision in enumerate(decisions) if isinstance(decision, Edit)}
     with waiting_for_clouds() if ask_cloud and edits else nullcontext():
         foreseen = _foresee_all(edits, viewer, ask_cloud)
-    steps = {key: step for key, edit in edits.items() if (step := _step(key, edit.spec.context, foreseen[key][1]))}
+    steps = {key: step for key, edit in edits.items() if (step := _step(key, edit, foreseen[key][1]))}
     rules = GroupRules(steps, viewer)
     previews = [
         Preview.refused(decision.message, None)
@@ -66,9 +64,9 @@ def _foresee_all(edits: Mapping[int, Edit], viewer: Viewer, ask_cloud: bool) -> 
 def _preview(
     edit: Edit, site: Site, outcome: EditOutcome, as_of: datetime | None, effect: LineEffect | None
 ) -> Preview:
-    if outcome.new_group:
+    if outcome.changes and isinstance(edit.spec.arguments, GroupCreation):
         effect = _of_new_group(site)
-    lines = effect or _NOTHING
+    lines = effect or effect_of()
     return Preview(
         accepted=True,
         answer=edit.spec.message,
@@ -96,16 +94,19 @@ def _name_of(arguments: Any) -> str:
     return arguments.group.name if isinstance(arguments, GroupCreation) else ""
 
 
-def _step(key: int, context: Mapping[str, Any], outcome: EditOutcome) -> RuleStep | None:
+def _step(key: int, edit: Edit, outcome: EditOutcome) -> RuleStep | None:
     """What an edit does to the rules of a group. Rules that don't exist yet have ids below zero."""
+    arguments, context = edit.spec.arguments, edit.spec.context
+    if not outcome.changes or not isinstance(arguments, RuleCreation | RuleDeletion | GroupDeletion):
+        return None
+    group = int(context["security_group"]["id"])
     if outcome.new_rule:
-        group, shown = int(context["security_group"]["id"]), context["firewall_rule"]
+        shown = context["firewall_rule"]
         sources = (shown[name] for name in ("source_security_group", "source_address_list"))
         source, addresses = (int(source["id"]) if source else None for source in sources)
         return RuleStep(group, new=_row(outcome.new_rule, -1 - key, group, source, addresses))
-    if outcome.deleted_rule:
-        return RuleStep(int(context["security_group"]["id"]), lost=int(context["firewall_rule"]["id"]))
-    return RuleStep(int(context["security_group"]["id"])) if outcome.deleted_group else None
+    lost = int(context["firewall_rule"]["id"]) if isinstance(arguments, RuleDeletion) else None
+    return RuleStep(group, lost=lost)
 
 
 def _row(rule: Rule, pk: int, group: int, source: int | None, addresses: int | None) -> RuleRow:
@@ -115,7 +116,6 @@ def _row(rule: Rule, pk: int, group: int, source: int | None, addresses: int | N
 
 def _of_new_group(site: Site) -> LineEffect:
     """The lines of the rules that the cloud usually gives a new group."""
-    driver = site.provider.driver_class
     lines = [
         Line(
             rule.direction,
@@ -124,6 +124,6 @@ def _of_new_group(site: Site) -> LineEffect:
             OtherSide(source_ip_range=rule.source_ip_range or ""),
             networks(rule.source_ip_range or ""),
         )
-        for rule in (driver.rules_of_new_groups if driver else ())
+        for rule in driver_class_of(site.provider).rules_of_new_groups
     ]
-    return LineEffect(lines, (), about_lines(lines, (), Openings(lines)))
+    return effect_of(lines, after=Openings(lines))

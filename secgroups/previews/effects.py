@@ -13,13 +13,11 @@ from secgroups.analysis.rulebook import Rulebook
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.previews import messages
+from secgroups.previews.asking import driver_class_of
 from secgroups.previews.foreseeing import Foreseen
 from secgroups.previews.openings import InstanceRules, Step
 from secgroups.previews.values import LineEffect, PortPreview, Warned
-from secgroups.previews.warnings import about_lines, about_ports
-from secgroups.traffic.difference import Openings
-
-_NO_LINES = LineEffect((), (), about_lines((), (), Openings()))
+from secgroups.previews.warnings import about_ports, effect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Effects:
         self._ports = foreseen.ports
         self._written = {key: outcome.written for key, outcome in sorted(foreseen.outcomes.items())}
         self._refs = foreseen.refs
-        self._most_groups = driver.groups_per_port if (driver := vm.provider.driver_class) else None
+        self._provider = vm.provider
         #: The ids of groups by ref.
         self.ids = _ids(vm, foreseen)
         groups = {
@@ -73,8 +71,9 @@ class Effects:
                 for ref in now
                 if (known := self._ports.known.get(ref)) or ref in self._ports.new
             ]
-            warnings = [*about_ports(ports, self._most_groups), *self._locked_out(key), *self._about_inventory]
-            yield key, Effect(self._lines.get(key, _NO_LINES), ports, warnings)
+            most_groups = driver_class_of(self._provider).groups_per_port
+            warnings = [*about_ports(ports, most_groups), *self._locked_out(key), *self._about_inventory]
+            yield key, Effect(self._lines.get(key) or effect_of(), ports, warnings)
 
     def _changed(self, groups: tuple[str, ...], ref: str) -> tuple[str, ...]:
         if self._action == "add":

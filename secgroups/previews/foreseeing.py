@@ -19,7 +19,7 @@ from secgroups.changes import planned, the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
-from secgroups.previews.asking import driver_of, is_unanswered, shown, waiting_for_clouds
+from secgroups.previews.asking import driver_class_of, driver_of, is_unanswered, shown, waiting_for_clouds
 from secgroups.previews.instance import InstancePorts, at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
@@ -81,10 +81,9 @@ class Foreseen:
         changes = [
             change for key, asked in self._changes.items() if (change := self._identified(key, asked, driver))
         ]
-        driver_class = self.vm.provider.driver_class
         groups = {ref: group for ref, (_, group) in self.groups.items()}
-        if driver_class:  # otherwise every change was refused
-            self.outcomes |= planned(self.vm, driver_class, self.ports.ports, changes, groups).outcomes
+        driver_class = driver_class_of(self.vm.provider)
+        self.outcomes |= planned(self.vm, driver_class, self.ports.ports, changes, groups).outcomes
 
     def _identified(self, key: int, asked: MembershipChange, driver: Driver | None) -> Change | None:
         """The change, with its group. If there is none, notes the outcome and returns None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef
 
@@ -14,9 +14,8 @@ from secgroups.analysis.rulebook import Rulebook, RuleRow
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.previews import messages
 from secgroups.previews.values import LineEffect, Warned
-from secgroups.previews.warnings import about_lines
+from secgroups.previews.warnings import effect_of
 from secgroups.traffic.difference import GrowingRules, difference
-from secgroups.traffic.effective import Line
 
 #: How many members of a group are looked at for whether they are locked out.
 MEMBERS = 1_000
@@ -67,7 +66,7 @@ class GroupRules:
                 rules = self._rules_of(step.group)
                 line = self.rulebook.line(step.new, _NO_PORTS, self._seen_from[step.group])
                 appear = rules.grow([line])
-                yield key, LineEffect(appear, (), about_lines(appear, (), rules.openings))
+                yield key, effect_of(appear, after=rules.openings)
 
     def _lost(self, steps: Mapping[int, RuleStep]) -> Iterator[tuple[int, LineEffect]]:
         """What disappears with each rule is what appears when it comes back, from the last to the first."""
@@ -78,17 +77,17 @@ class GroupRules:
                 rules = self._rules_of(step.group, lost)
                 lets_in = rules.openings.lets("inbound")
                 disappear = rules.grow(line for line in self._lines[step.group] if step.lost in line.because_of)
-                warnings = self._about(step.group, disappear, rules)
-                if step.group in self._attached and not lets_in and rules.openings.lets("inbound"):
-                    warnings += self._locked_out(step.group)
-                yield key, LineEffect((), disappear, warnings)
+                is_attached = step.group in self._attached
+                effect = effect_of(disappear=disappear, has_connections=is_attached)
+                if is_attached and not lets_in and rules.openings.lets("inbound"):
+                    effect = replace(effect, warnings=[*effect.warnings, *self._locked_out(step.group)])
+                yield key, effect
 
     def _gone(self, steps: Mapping[int, RuleStep]) -> Iterator[tuple[int, LineEffect]]:
         for key, step in steps.items():
             if not (step.new or step.lost):
                 disappear = difference(self._lines[step.group], ()).disappear
-                warnings = self._about(step.group, disappear, GrowingRules())
-                yield key, LineEffect((), disappear, warnings)
+                yield key, effect_of(disappear=disappear, has_connections=step.group in self._attached)
 
     def _rules_of(self, group: int, without: Collection[int] = ()) -> GrowingRules:
         """The rules of a group, as they are after the steps so far. At first, those of some ids are missing."""
@@ -96,11 +95,6 @@ class GroupRules:
             kept = (line for line in self._lines[group] if line.because_of.isdisjoint(without))
             self._growing[group] = GrowingRules(kept)
         return self._growing[group]
-
-    def _about(self, group: int, disappear: list[Line], rules: GrowingRules) -> list[Warned]:
-        """The warnings of lines that disappear. Of a group that no port has, there are no connections."""
-        warned = about_lines((), disappear, rules.openings)
-        return [one for one in warned if one.kind != "connections_stay" or group in self._attached]
 
     def _locked_out(self, group: int) -> list[Warned]:
         """Warn of ports of which no other group lets anything in."""

@@ -17,6 +17,7 @@ from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import ranges_of
 from secgroups.analysis.networks import UNKNOWN
 from secgroups.models import Membership
+from secgroups.previews.values import latest
 from secgroups.traffic.ranges import Range
 
 
@@ -56,7 +57,7 @@ def from_inventory(vm: Vm, viewer: Viewer) -> InstancePorts:
         on_ports[port].append(group)
     ports = tuple(replace(row.port, group_refs=tuple(on_ports[row.pk])) for row in rows)
     known = {row.port.ref: _known(vm, row.port, row) for row in _visible(rows, vm, viewer)}
-    read_on = [on for row in rows if (on := _later(vm.provider.last_refresh_date, row.read_on))]
+    read_on = [on for row in rows if (on := latest(vm.provider.last_refresh_date, row.read_on))]
     as_of = min(read_on) if len(read_on) == len(rows) else None
     as_of = as_of if rows else vm.provider.last_refresh_date
     return InstancePorts(ports, known, as_of, len(known) < len(rows))
@@ -110,7 +111,3 @@ def _known(vm: Vm, port: Port, row: _Row) -> KnownPort:
     seen_from = (row.network or UNKNOWN) if vm.provider.confines_groups else None
     addresses = ranges_of(port.own_ip_addresses, port.allowed_address_pairs)
     return KnownPort(row.pk, row.network, seen_from, port.port_security_enabled, addresses)
-
-
-def _later(*times: datetime | None) -> datetime | None:
-    return max(filter(None, times), default=None)

@@ -10,7 +10,7 @@ from secgroups.analysis.ports import open_lines
 from secgroups.analysis.rulebook import Rulebook, unknown_lines
 from secgroups.previews.instance import KnownPort
 from secgroups.previews.values import LineEffect
-from secgroups.previews.warnings import about_lines
+from secgroups.previews.warnings import effect_of
 from secgroups.traffic.difference import GrowingRules
 from secgroups.traffic.effective import Line
 
@@ -45,7 +45,7 @@ class InstanceRules:
         effects = {}
         for key, step in steps.items():
             appear = rules.grow(self._add(step))
-            effects[key] = LineEffect(appear, (), about_lines(appear, (), rules.openings))
+            effects[key] = effect_of(appear, after=rules.openings)
         return effects
 
     def removed(self, steps: Mapping[int, Step]) -> dict[int, LineEffect]:
@@ -59,7 +59,7 @@ class InstanceRules:
         effects = {}
         for key in reversed(tuple(steps)):
             disappear = rules.grow(self._add(steps[key]))
-            effects[key] = LineEffect((), disappear, about_lines((), disappear, rules.openings))
+            effects[key] = effect_of(disappear=disappear)
         return effects
 
     def lets_in(self, ref: str, group: int) -> bool:

@@ -16,6 +16,7 @@ from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.ports import with_hidden_ports
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.previews.values import latest
 
 User = TypeVar("User", Port, str)
 
@@ -61,8 +62,7 @@ class Site:
     def as_of(self, group: str) -> datetime | None:
         """When a group was read: with all others, or after the last edit of its rules."""
         row = self.groups.get(group)
-        times = (self.provider.last_refresh_date, row.rules_as_of if row else None)
-        return max(filter(None, times), default=None)
+        return latest(self.provider.last_refresh_date, row.rules_as_of if row else None)
 
     @cached_property
     def groups(self) -> Mapping[str, GroupRow]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from secgroups.previews import messages
-from secgroups.previews.values import PortPreview, Warned
+from secgroups.previews.values import LineEffect, PortPreview, Warned
 from secgroups.traffic.addresses import FAMILIES, PUBLIC
 from secgroups.traffic.difference import Openings
 from secgroups.traffic.effective import Line
@@ -15,18 +15,27 @@ from secgroups.traffic.effective import Line
 _WORLD = tuple(PUBLIC & addresses for addresses in FAMILIES.values())
 
 
-def about_lines(appear: Sequence[Line], disappear: Sequence[Line], after: Openings) -> list[Warned]:
-    """`after` is what is let through after the change."""
+def effect_of(
+    appear: Sequence[Line] = (),
+    disappear: Sequence[Line] = (),
+    *,
+    after: Openings | None = None,
+    has_connections: bool = True,
+) -> LineEffect:
+    """The effect of a change with its warnings.
+
+    `after` is what is let through after the change, `has_connections` whether there may be connections before it.
+    """
     warned = []
-    if world := [line for line in appear if _lets_in_everybody(line, after)]:
+    if world := [line for line in appear if after and _lets_in_everybody(line, after)]:
         warned.append(Warned("open_to_world", messages.open_to_world(dict.fromkeys(map(_service, world)))))
-    if disappear:
+    if disappear and has_connections:
         warned.append(Warned("connections_stay", messages.CONNECTIONS_STAY))
     if any(map(_is_unknown, (*appear, *disappear))):
         warned.append(Warned("unknown", messages.UNKNOWN_LINES))
     if not (appear or disappear):
         warned.append(Warned("no_effect", messages.NO_EFFECT))
-    return warned
+    return LineEffect(appear, disappear, warned)
 
 
 def about_ports(ports: Iterable[PortPreview], most_groups: int | None) -> list[Warned]:
