@@ -52,18 +52,23 @@ def rule_called(
     source: str | None,
 ) -> str:
     """A rule as `rule inbound tcp 80-81 from 10.0.0.0/8 of security group web`."""
-    ports = "" if port is None else f" {port}" if end_port in {None, port} else f" {port}-{end_port}"
-    reach = f"{direction} {protocol or 'any'}{ports} {PREPOSITIONS[direction]} {source or 'any'}"
-    return f"rule {reach} of {group_called(group)}"
+    service = service_called(protocol or "any", port, end_port)
+    return f"rule {direction} {service} {PREPOSITIONS[direction]} {source or 'any'} of {group_called(group)}"
+
+
+def service_called(protocol: str | None, port: int | None, end_port: int | None) -> str:
+    """`any service`, `tcp`, `tcp 80-81` or `icmp type 3, code 1`."""
+    name = protocol or "any service"
+    return name if port is None else f"{name} {ports_called(protocol, port, end_port)}"
 
 
 def ports_called(protocol: str | None, port: int | None, end_port: int | None) -> str:
-    """`any`, `443` or `8000 to 8100`; of ICMP `type 8`, or with its code `type 3, code 1`."""
+    """`any`, `443` or `8000-8100`; of ICMP `type 8`, or with its code `type 3, code 1`."""
     if port is None:
         return "any"
     if protocol in WITH_TYPES:
         return f"type {port}" if end_port is None else f"type {port}, code {end_port}"
-    return str(port) if end_port in {None, port} else f"{port} to {end_port}"
+    return str(port) if end_port in {None, port} else f"{port}-{end_port}"
 
 
 def protocol_called(protocol: str | None, family: str | None) -> str:

@@ -146,7 +146,7 @@ class Driver(ABC):
     @staticmethod
     def users(ports: Sequence[Port], groups: Collection[str]) -> str:
         """What `delete_group` says of a group that these ports have, and rules of these groups (refs) name."""
-        return messages.users({port.ref: port.instance_ref for port in ports}, groups)
+        return messages.users("ports", [messages.port_of(port.ref, port.instance_ref) for port in ports], groups)
 
     @staticmethod
     def stored_rule(rule: Rule) -> Rule:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 # Groups
 
+NO_SUCH_GROUP = "There is no such security group."
 IN_USE = "The security group is in use."
 
 
@@ -13,15 +14,18 @@ def in_use(users: str) -> str:
     return f"{IN_USE} {users}".strip()
 
 
-def users(ports: Mapping[str, str | None], groups: Collection[str]) -> str:
-    """What uses a group: ports of instances (refs), and rules of these groups."""
+def users(kind: str, ports: Collection[str], groups: Collection[str]) -> str:
+    """What uses a group: ports, in the cloud's word for them, and rules of these groups (refs)."""
     sentences = []
     if ports:
-        attached = (f"{port} of {instance or 'no instance'}" for port, instance in ports.items())
-        sentences.append(f"It is attached to the ports: {', '.join(attached)}.")
+        sentences.append(f"It is attached to the {kind}: {', '.join(sorted(ports))}.")
     if groups:
         sentences.append(f"Rules of these groups refer to it: {', '.join(sorted(groups))}.")
     return " ".join(sentences)
+
+
+def port_of(port: str, instance: str | None) -> str:
+    return f"{port} of {instance or 'no instance'}"
 
 
 # Connections

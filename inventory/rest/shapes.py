@@ -9,6 +9,7 @@ from django.conf import settings
 from drf_spectacular.plumbing import resolve_type_hint
 
 from inventory.drivers.endpoints import FILE_URL
+from inventory.rest import messages
 from inventory.rest.errors import KINDS
 
 Schema = dict[str, Any]
@@ -29,10 +30,7 @@ ID: Schema = {"type": "string", "pattern": "^[0-9]+$"}
 #: An id in a request.
 ANY_ID: Schema = {"type": ["string", "integer"]}
 NAMES: Schema = {"type": "array", "items": TEXT}
-DRY_RUN: Schema = {
-    "enum": [False, True, "cloud"],
-    "description": "Only preview the action; with `cloud`, from what the cloud has now.",
-}
+DRY_RUN: Schema = {"enum": [False, True, "cloud"], "description": messages.DRY_RUN}
 
 
 def schema_of(hint: Any) -> Schema:

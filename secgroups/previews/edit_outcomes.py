@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudRefused, GroupNotFound, InUse
-from inventory.drivers.messages import in_use
+from inventory.drivers.messages import NO_SUCH_GROUP, in_use
 from inventory.drivers.values import Rule
 from inventory.encryption import UnreadableSecret
 from inventory.messages import provider_disabled
@@ -90,7 +90,7 @@ def _rule_creation(arguments: RuleCreation, site: Site) -> EditOutcome:
     stored = driver_class_of(site.provider).stored_rule(requested)
     group = requested.group_ref
     if not site.has(group):
-        raise GroupNotFound(messages.no_group(group))
+        raise GroupNotFound(NO_SUCH_GROUP)
     rules = site.rules(group)
     if any(means_the_same(existing, requested) for existing in rules):
         return _noop(arguments, texts.ALREADY_EXISTS)
@@ -141,7 +141,7 @@ def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
 def _group_edit(arguments: GroupEdit, site: Site) -> EditOutcome:
     ref = arguments.group.ems_ref
     if not site.has(ref):
-        raise GroupNotFound(messages.no_group(ref))
+        raise GroupNotFound(NO_SUCH_GROUP)
     refusal = driver_class_of(site.provider).default_keeps_name
     if refusal and arguments.group.name == DEFAULT and arguments.attributes.name is not None:
         raise CloudRefused(refusal, general=refusal)

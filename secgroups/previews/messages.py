@@ -18,10 +18,6 @@ USUAL_RULES = "The cloud chooses the rules of a new group. These are the usual o
 PLACE_NOT_KNOWN = "The cloud chooses the network, in which the name may be taken. `cloud` asks it."
 
 
-def no_group(ref: str) -> str:
-    return f"There is no security group {ref}."
-
-
 def too_many_rules(limit: int) -> str:
     return (
         f"The security group would have more than {limit} rules of this direction and family. The cloud refuses "
@@ -46,11 +42,3 @@ def too_many_groups(ports: Iterable[str], limit: int) -> str:
         f"Port {', '.join(ports)} would have more than {limit} security groups. The cloud refuses that unless the "
         "account's limit was raised."
     )
-
-
-def service(protocol: str | None, port: int | None, end_port: int | None) -> str:
-    """`tcp 80-81`, `tcp`, or `any service`."""
-    if protocol is None:
-        return "any service"
-    ports = "" if port is None else f" {port}" if end_port in {None, port} else f" {port}-{end_port}"
-    return f"{protocol}{ports}"

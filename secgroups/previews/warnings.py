@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from secgroups.messages import service_called
 from secgroups.previews import messages
 from secgroups.previews.values import LineEffect, PortPreview, Warned
 from secgroups.traffic.addresses import FAMILIES, PUBLIC
@@ -63,4 +64,4 @@ def _is_unknown(line: Line) -> bool:
 
 
 def _service(line: Line) -> str:
-    return messages.service(*line.service)
+    return service_called(*line.service)

@@ -202,7 +202,7 @@ def test_the_page_of_a_group_shows_its_rules(admin_client, prod):
 
 @pytest.mark.parametrize(
     ("port", "end_port", "shown"),
-    [(None, None, "any"), (443, 443, "443"), (443, None, "443"), (8000, 8100, "8000 to 8100")],
+    [(None, None, "any"), (443, 443, "443"), (443, None, "443"), (8000, 8100, "8000-8100")],
 )
 def test_the_ports_of_a_rule_read_as_one(port, end_port, shown):
     assert site.get_model_admin(FirewallRule).ports(FirewallRule(port=port, end_port=end_port)) == shown

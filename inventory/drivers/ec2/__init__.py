@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from inventory.drivers import messages
 from inventory.drivers.base import Driver
 from inventory.drivers.ec2 import parsers, payloads, words
 from inventory.drivers.exceptions import ABSENT, CloudError, CloudRefused, CloudUnavailable, InstanceGone, InUse
@@ -216,7 +217,7 @@ class Ec2Driver(Driver):
 
     @staticmethod
     def users(ports: Sequence[Port], groups: Collection[str]) -> str:
-        return words.users(sorted(port.ref for port in ports), sorted(groups))
+        return messages.users("network interfaces", [port.ref for port in ports], groups)
 
     @staticmethod
     def stored_rule(rule: Rule) -> Rule:

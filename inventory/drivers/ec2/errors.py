@@ -40,7 +40,7 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import IN_USE, NO_ANSWER, NOT_DONE, about_the_network, about_tls
+from inventory.drivers.messages import IN_USE, NO_ANSWER, NO_SUCH_GROUP, NOT_DONE, about_the_network, about_tls
 
 
 class WouldWork(CloudRefused):
@@ -89,7 +89,7 @@ _NO_SUCH_KEY: Meaning = (
 )
 _NOT_ALLOWED: Meaning = (NotAllowed, "These credentials may not do this. Their IAM policy must allow it.")
 _EXPIRED: Meaning = (CredentialsRefused, "The credentials have expired. Enter new ones.")
-_NO_SUCH_GROUP: Meaning = (GroupNotFound, "There is no such security group.")
+_NO_SUCH_GROUP: Meaning = (GroupNotFound, NO_SUCH_GROUP)
 _NO_SUCH_RULE: Meaning = (RuleNotFound, "The security group has no such rule.")
 _NO_SUCH_PREFIX_LIST: Meaning = (NotOffered, "There is no such prefix list, or it is not shared with the account.")
 _TOO_FAST: Meaning = (Throttled, "The EC2 API rate limit of this account was exceeded.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inventory.drivers.base import Driver
 from inventory.drivers.boundary import fitted
 from inventory.drivers.exceptions import ABSENT, CloudError, CredentialsRefused, GroupNotFound, InstanceGone, InUse
+from inventory.drivers.messages import NO_SUCH_GROUP
 from inventory.drivers.openstack import parsers, payloads, words
 from inventory.drivers.openstack.view import View
 from inventory.drivers.side_by_side import side_by_side
@@ -220,7 +221,7 @@ class OpenStackDriver(Driver):
     def create_rule(self, rule: Rule) -> tuple[Rule, str | None]:
         group = next(iter(self.groups_by_ref([rule.group_ref])), None)
         if group is None:
-            raise GroupNotFound(f"There is no security group {rule.group_ref}.")
+            raise GroupNotFound(NO_SUCH_GROUP)
         body = payloads.rule(rule, group.tenant_ref)
         item, request_id = self._client.write("POST", "/security-group-rules", body, "security_group_rule")
         return parsers.rule(item), request_id

@@ -31,13 +31,21 @@ from inventory.drivers.exceptions import (
     RuleNotFound,
     Throttled,
 )
-from inventory.drivers.messages import FOREIGN, IN_USE, NO_ANSWER, NOT_DONE, about_the_network, about_tls
+from inventory.drivers.messages import (
+    FOREIGN,
+    IN_USE,
+    NO_ANSWER,
+    NO_SUCH_GROUP,
+    NOT_DONE,
+    about_the_network,
+    about_tls,
+)
 from inventory.drivers.openstack import words
 
 Meaning = tuple[type[CloudError], str]
 
 _BY_TYPE: Mapping[str, Meaning] = {
-    "SecurityGroupNotFound": (GroupNotFound, "There is no such security group in the project."),
+    "SecurityGroupNotFound": (GroupNotFound, NO_SUCH_GROUP),
     "SecurityGroupRuleNotFound": (RuleNotFound, "The security group has no such rule."),
     "AddressGroupNotFound": (CloudRefused, "The list of addresses no longer exists."),
     "SecurityGroupRuleExists": (AlreadyThere, "The security group already has this rule."),

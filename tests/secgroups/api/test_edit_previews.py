@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.drivers.boundary import Checked
 from inventory.drivers.deadline import seconds_left
+from inventory.drivers.ec2 import errors as ec2_errors
+from inventory.drivers.exceptions import CloudError, GroupNotFound
+from inventory.drivers.openstack import errors as openstack_errors
 from inventory.drivers.rate_limit import RateLimiter
 from inventory.models import Provider, Task
 from inventory.rate_limit import PreviewRateLimiter
@@ -34,6 +38,7 @@ SSH = {
     "end_port": 22,
     "source_ip_range": "0.0.0.0/0",
 }
+SSH_CALLED = "inbound tcp 22 from 0.0.0.0/0"
 WRITES = {"change_groups", "create_group", "edit_group", "delete_group", "create_rule", "delete_rule"}
 
 
@@ -174,6 +179,14 @@ class TestNewRules:
         [preview] = previews(admin_client, rules_of(cast.production.web), "create", resource)
         assert preview["status"] == "Error"
         assert preview["message"].endswith("web: EC2 does not support ports for the protocol sctp.")
+
+    def test_of_icmp_it_names_the_type_and_the_code(self, admin_client: Client, cast: Cast) -> None:
+        resource = SSH | {"host_protocol": "icmp", "port": 3, "end_port": 1}
+        [result] = results(admin_client, rules_of(cast.production.web), "create", resource)
+        subject = "rule inbound icmp type 3, code 1 from 0.0.0.0/0 of security group web"
+        assert (result["message"], result["preview"]["message"]) == (f"Creating {subject}", f"Created {subject}.")
+        [warning] = result["preview"]["warnings"]
+        assert warning["message"] == "Every public address can connect: icmp type 3, code 1."
 
     def test_it_asks_the_right_of_the_change(self, client: Client, cast: Cast) -> None:
         user = User.objects.create_user("reader")
@@ -428,6 +441,19 @@ class TestAtTheCloud:
         url = f"/api/instances/{cast.production.single.pk}/security_groups"
         previews(admin_client, url, "add", {"name": "web"}, dry_run="cloud")
         assert list(map(type, limiters)) == [PreviewRateLimiter] * 2
+
+    @pytest.mark.parametrize("errors", [ec2_errors._BY_CODE, openstack_errors._BY_TYPE])
+    def test_a_rule_of_a_group_that_is_gone_is_refused_as_by_every_cloud(
+        self,
+        admin_client: Client,
+        cast: Cast,
+        cloud: MemoryCloud,
+        errors: Mapping[str, tuple[type[CloudError], str]],
+    ) -> None:
+        cloud.drop_group("sg-production-web")
+        [preview] = previews(admin_client, rules_of(cast.production.web), "create", SSH, dry_run="cloud")
+        reason = preview["message"].removeprefix(f"Cannot create rule {SSH_CALLED} of security group web: ")
+        assert {text for kind, text in errors.values() if kind is GroupNotFound} == {reason}
 
     def test_an_unforeseen_error_is_said_as_by_the_task(
         self, admin_client: Client, cast: Cast, cloud: MemoryCloud
