@@ -132,7 +132,7 @@ TEST_NOT_PASSED = "The connection can't be used. Ask somebody who may see provid
 NO_TIME_LEFT = "Not tested: the time limit was reached. Test fewer providers per request."
 
 
-TOO_MANY_TESTS = "Other connections are being tested. Try again in a few seconds"
+TOO_MANY_WAITING = "Too many requests are waiting for clouds. Try again in a few seconds"
 
 
 def test_timed_out(seconds: float) -> str:

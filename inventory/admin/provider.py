@@ -28,7 +28,7 @@ from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.services import (
     QueueFull,
-    TooManyTests,
+    TooManyWaiting,
     Verdict,
     connect_provider,
     delete_provider,
@@ -200,7 +200,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
     def _verdict(self, form: ProviderTestForm, request: HttpRequest) -> Verdict:
         try:
             [verdict] = verify_credentials(providers=[form.described()], user=cast(User, request.user))
-        except TooManyTests as error:
+        except TooManyWaiting as error:
             return Verdict(False, str(error))
         return verdict
 

@@ -24,7 +24,7 @@ from inventory.faults import passes
 from inventory.logins import TooManyLogins
 from inventory.models import Provider, Vm
 from inventory.rest import messages
-from inventory.services import LoginEnded, QueueFull, TooManyTests, TooManyTokens
+from inventory.services import LoginEnded, QueueFull, TooManyTokens, TooManyWaiting
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ STATUSES: dict[type[Exception], int] = {
     Vm.DoesNotExist: 404,
     QueueFull: 429,
     LoginEnded: 401,
-    TooManyTests: 429,
     TooManyTokens: 429,
+    TooManyWaiting: 429,
 }
 #: `Retry-After` while the database is unavailable, in seconds.
 DATABASE_WAIT = 2

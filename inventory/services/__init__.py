@@ -36,7 +36,8 @@ from inventory.services.tokens import (
     parse_networks,
     revoke_token,
 )
-from inventory.services.verification import TooManyTests, Verdict, verify_credentials
+from inventory.services.verification import Verdict, verify_credentials
+from inventory.services.waiting import TooManyWaiting, waiting_for_clouds
 
 __all__ = [
     "Audience",
@@ -48,8 +49,8 @@ __all__ = [
     "TaskRetries",
     "TaskSpec",
     "TokenLogin",
-    "TooManyTests",
     "TooManyTokens",
+    "TooManyWaiting",
     "Verdict",
     "begin",
     "cancel_task",
@@ -79,4 +80,5 @@ __all__ = [
     "save_all",
     "unreadable_credentials",
     "verify_credentials",
+    "waiting_for_clouds",
 ]

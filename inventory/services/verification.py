@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -12,34 +11,22 @@ from threading import BoundedSemaphore, Thread
 from django.contrib.auth.models import User
 
 from inventory import drivers, messages
-from inventory.capacity import NoThreadLeft, Share
+from inventory.drivers.deadline import seconds_left
 from inventory.drivers.exceptions import CloudError, CloudUnavailable
 from inventory.drivers.values import Check
 from inventory.models import Provider
 from inventory.services.audience import may_see
+from inventory.services.waiting import SECONDS, TooManyWaiting, waiting_for_clouds
 
 logger = logging.getLogger(__name__)
 
-#: Maximum seconds for all tests of a request.
-VERIFICATION_SECONDS = 15.0
 #: Timeout for each part of an answer, so that a cloud that hangs is reported as such.
 TIMEOUT = 8.0
 #: Maximum number of tests in a process at a time, including abandoned ones, for which no request waits.
 MAX_THREADS = 8
 
-_quarter = Share(4)
 _free = BoundedSemaphore(MAX_THREADS)
 Checks = tuple[Check, ...]
-
-
-class TooManyTests(Exception):
-    """So many requests already test something that this one was not begun; `str()` is for people."""
-
-    #: `Retry-After`, in seconds.
-    wait = int(VERIFICATION_SECONDS)
-
-    def __init__(self) -> None:
-        super().__init__(messages.TOO_MANY_TESTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +38,36 @@ class Verdict:
     checks: Checks = ()
 
 
-def verify_credentials(
-    *, providers: Sequence[Provider], user: User, seconds: float = VERIFICATION_SECONDS
-) -> list[Verdict]:
+def verify_credentials(*, providers: Sequence[Provider], user: User, seconds: float = SECONDS) -> list[Verdict]:
     """Test what the credentials of each provider may do, without changing anything. They may be unsaved.
 
     All together take at most so many seconds, and the verdicts tell `user` only what they may know. Raises
-    `TooManyTests`, because the request waits for clouds, and others need threads too. Don't call this inside a
+    `TooManyWaiting`, because the request waits for clouds, and others need threads too. Don't call this inside a
     transaction, which would last as long.
     """
     if not providers:
         return []
-    deadline = time.monotonic() + seconds
-    try:
-        with _quarter.thread():
-            return [_verdict(provider, user, deadline - time.monotonic()) for provider in providers]
-    except NoThreadLeft:
-        raise TooManyTests from None
+    with waiting_for_clouds(seconds):
+        return [_verdict(provider, user) for provider in providers]
 
 
-def _verdict(provider: Provider, user: User, seconds: float) -> Verdict:
-    verdict = _tested(provider, seconds)
+def _verdict(provider: Provider, user: User) -> Verdict:
+    verdict = _tested(provider)
     if may_see(user, provider):
         return verdict
     logger.info("A test of %s, of which only the success is told: %s", provider.vendor, verdict.message)
     return Verdict(verdict.success, messages.TEST_PASSED if verdict.success else messages.TEST_NOT_PASSED)
 
 
-def _tested(provider: Provider, seconds: float) -> Verdict:
+def _tested(provider: Provider) -> Verdict:
     driver_class = drivers.driver_class(provider.vendor)
     try:
-        connection = replace(provider.connection, timeout=TIMEOUT, answer_time=VERIFICATION_SECONDS)
+        connection = replace(provider.connection, timeout=TIMEOUT, answer_time=SECONDS)
         driver = driver_class(connection)
-        checks = _within(seconds, driver.verify)
+        checks = _within(seconds_left(), driver.verify)
     except CloudError as error:
         return Verdict(False, str(error))
-    except TooManyTests:
+    except TooManyWaiting:
         raise
     except Exception:
         logger.exception("The test of a provider of %s failed", provider.vendor)
@@ -105,7 +86,7 @@ def _within(seconds: float, call: Callable[[], Checks]) -> Checks:
     if seconds <= 0:
         raise CloudUnavailable(messages.NO_TIME_LEFT)
     if not _free.acquire(blocking=False):
-        raise TooManyTests
+        raise TooManyWaiting
     future: Future[Checks] = Future()
     Thread(target=_run, args=(call, future), name="verify", daemon=True).start()
     try:

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django.contrib.auth.models import User
 
-from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.base import Driver
-from inventory.drivers.deadline import deadline_in
 from inventory.drivers.exceptions import CloudError
 from inventory.encryption import UnreadableSecret
 from inventory.faults import unforeseen
 from inventory.models import Provider
 from inventory.rate_limit import PreviewRateLimiter
-from inventory.services import TooManyTests, may_see
-from secgroups.previews import messages
-
-#: How long a request waits for all its clouds together, in seconds.
-SECONDS = 15.0
-
-_quarter = Share(4)
-
-
-class TooManyPreviews(TooManyTests):
-    def __init__(self) -> None:
-        Exception.__init__(self, messages.TOO_MANY)
-
-
-@contextmanager
-def waiting_for_clouds() -> Iterator[None]:
-    """Everything that a request asks of clouds. Raises `TooManyPreviews` if too many requests do."""
-    try:
-        with _quarter.thread(), deadline_in(SECONDS):
-            yield
-    except NoThreadLeft:
-        raise TooManyPreviews from None
+from inventory.services import may_see
 
 
 def driver_class_of(provider: Provider) -> type[Driver]:

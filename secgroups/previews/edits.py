@@ -9,9 +9,10 @@ from typing import Any
 
 from inventory.drivers.values import Rule
 from inventory.rest.resources import Viewer
+from inventory.services import waiting_for_clouds
 from secgroups.analysis.rulebook import RuleRow
 from secgroups.arguments import GroupCreation, GroupDeletion, RuleCreation, RuleDeletion
-from secgroups.previews.asking import driver_class_of, waiting_for_clouds
+from secgroups.previews.asking import driver_class_of
 from secgroups.previews.cloud_sites import CloudSite
 from secgroups.previews.edit_outcomes import EditOutcome, foresee
 from secgroups.previews.group_rules import GroupRules, RuleStep

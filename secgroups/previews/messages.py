@@ -13,7 +13,6 @@ UNKNOWN_LINES = "The addresses, the protocol or the ports of some lines are not 
 NOT_ASKED = "The inventory does not have this security group. Only the cloud knows, which `cloud` asks."
 NOT_IN_INVENTORY = "The cloud has ports or security groups that the inventory does not have yet."
 NO_ANSWER = "The cloud did not answer in time. A task would ask again."
-TOO_MANY = "Too many previews are waiting for clouds at the moment. Try again later, or without `cloud`."
 USUAL_RULES = "The cloud chooses the rules of a new group. These are the usual ones."
 PLACE_NOT_KNOWN = "The cloud chooses the network, in which the name may be taken. `cloud` asks it."
 

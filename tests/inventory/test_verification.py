@@ -18,7 +18,7 @@ from inventory.capacity import NoThreadLeft, Share
 from inventory.drivers.exceptions import CloudUnavailable, CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import Provider
-from inventory.services import TooManyTests, Verdict, verification, verify_credentials
+from inventory.services import TooManyWaiting, Verdict, verification, verify_credentials, waiting
 from tests.cast import AMAZON, OPENSTACK
 from tests.clouds import MemoryCloud
 
@@ -142,7 +142,7 @@ def test_no_more_go_on_at_a_time_than_a_process_can_bear(says: Any, monkeypatch:
     monkeypatch.setattr(free, "release", lambda: (release(), ended.set()))
     provider = Provider(vendor=AMAZON)
     assert "did not answer" in verdict_of(provider, seconds=0.01).message
-    with pytest.raises(TooManyTests):
+    with pytest.raises(TooManyWaiting):
         verdict_of(provider, seconds=0.01)
     end.set()
     assert ended.wait(timeout=30)
@@ -203,7 +203,7 @@ class TestThreads:
                 raise ZeroDivisionError
 
     def test_more_requests_are_refused_while_others_hang(self, says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(verification, "_quarter", Share(4))
+        monkeypatch.setattr(waiting, "_quarter", Share(4))
         end, begun = Event(), Semaphore(0)
 
         def hang(cloud: MemoryCloud) -> tuple[Check, ...]:
@@ -214,13 +214,13 @@ class TestThreads:
         says(hang)
         provider = Provider(vendor=AMAZON)
         with ThreadPoolExecutor(2) as pool:
-            waiting = [pool.submit(verdict_of, provider) for _ in range(2)]
+            futures = [pool.submit(verdict_of, provider) for _ in range(2)]
             try:
                 assert all(begun.acquire(timeout=30) for _ in range(2))
-                with pytest.raises(TooManyTests) as refused:
+                with pytest.raises(TooManyWaiting) as refused:
                     verdict_of(provider)
-                assert refused.value.wait == verification.VERIFICATION_SECONDS
+                assert refused.value.wait == waiting.SECONDS
             finally:
                 end.set()
-            assert [future.result(timeout=30).success for future in waiting] == [True, True]
+            assert [future.result(timeout=30).success for future in futures] == [True, True]
         assert verdict_of(provider).success

@@ -17,7 +17,7 @@ from inventory.capacity import Share
 from inventory.drivers.exceptions import CredentialsRefused
 from inventory.drivers.values import Check
 from inventory.models import IdempotencyKey, Provider, Task
-from inventory.services import verification
+from inventory.services import waiting
 from tests import cast as actors
 from tests.cast import AMAZON
 from tests.clouds import MemoryCloud
@@ -185,7 +185,7 @@ class TestWhileOthersAreTested:
 
     @pytest.fixture(autouse=True)
     def busy(self, monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> Iterator[Share]:
-        monkeypatch.setattr(verification, "_quarter", quarter := Share(4))
+        monkeypatch.setattr(waiting, "_quarter", quarter := Share(4))
         with ExitStack() as stack:
             for _ in range(quarter.size):
                 stack.enter_context(quarter.thread())
@@ -200,7 +200,7 @@ class TestWhileOthersAreTested:
         assert answer.json() == {
             "error": {
                 "kind": "too_many_requests",
-                "message": "Other connections are being tested. Try again in a few seconds",
+                "message": "Too many requests are waiting for clouds. Try again in a few seconds",
                 "klass": "Api::TooManyRequestsError",
             }
         }
@@ -220,7 +220,7 @@ class TestWhileOthersAreTested:
         form = {"vendor": AMAZON, "userid": "AKIA", "password": "secret", "enabled": "on", "interface": "public"}
         page = admin_client.post("/admin/inventory/provider/verify/", form)
         assert page.status_code == HTTPStatus.OK
-        assert "Other connections are being tested." in page.content.decode()
+        assert "Too many requests are waiting for clouds." in page.content.decode()
 
 
 def test_results_are_in_the_order_of_the_resources(admin_client: Client, asked: list[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from inventory.capacity import Share
 from inventory.drivers.boundary import Checked
 from inventory.drivers.deadline import seconds_left
 from inventory.drivers.ec2 import errors as ec2_errors
@@ -21,9 +23,10 @@ from inventory.drivers.rate_limit import RateLimiter
 from inventory.models import Provider, Task
 from inventory.rate_limit import PreviewRateLimiter
 from inventory.runner import run_queue
+from inventory.services import waiting
+from inventory.services.waiting import SECONDS
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.previews import sites
-from secgroups.previews.asking import SECONDS
 from tests import cast as actors
 from tests.cast import Cast, address_list, port, rule
 from tests.clouds import MemoryCloud, fail, meanwhile, unavailable
@@ -431,6 +434,28 @@ class TestAtTheCloud:
         [preview] = previews(admin_client, url, "create", {"name": "web"}, dry_run="cloud")
         assert preview["status"] == ("Error" if name_taken else "Ok")
         assert [name for name, _ in cloud.calls] == (["placed", "namesakes"] if name_taken else [])
+
+    def test_while_others_wait_for_clouds_it_is_not_asked(
+        self, admin_client: Client, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(waiting, "_quarter", quarter := Share(4))
+        memberships = f"/api/instances/{cast.production.single.pk}/security_groups"
+        changes = {
+            rules_of(cast.production.web): {"action": "create", **SSH},
+            memberships: {"action": "add", "name": "web"},
+        }
+        with ExitStack() as stack:
+            for _ in range(quarter.size):
+                stack.enter_context(quarter.thread())
+            for url, body in changes.items():
+                answer = admin_client.post(url, body | {"dry_run": "cloud"}, content_type="application/json")
+                assert (answer.status_code, answer.headers["Retry-After"]) == (HTTPStatus.TOO_MANY_REQUESTS, "15")
+                assert "waiting for clouds" in answer.json()["error"]["message"]
+                send(admin_client, url, body | {"dry_run": True})
+            assert cloud.calls == []
+        for url, body in changes.items():
+            for _ in range(quarter.size + 1):
+                send(admin_client, url, body | {"dry_run": "cloud"})
 
     def test_changes_go_first(
         self, admin_client: Client, cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
