@@ -205,19 +205,26 @@ class TestLostRules:
         first, second = rule(web, 22), rule(web, 443)
         found = previews(admin_client, rules_of(web), "delete", {"id": first.pk}, {"id": second.pk})
         assert [ports(one["effective_rules"]["disappear"]) for one in found] == [[22], [443]]
-        assert [kinds(one) for one in found] == [[], []]
         assert FirewallRule.objects.count() == 2
         assert cloud.calls == []
 
-    def test_the_last_rule_locks_ports_out(self, admin_client: Client, cast: Cast) -> None:
-        default = cast.production.default
+    def test_connections_stay_if_a_port_has_the_group(self, admin_client: Client, cast: Cast) -> None:
+        for group, expected in ((cast.production.default, ["connections_stay"]), (cast.production.web, [])):
+            rule(group, 443)
+            first = rule(group, 22)
+            [preview] = previews(admin_client, rules_of(group), "delete", {"id": first.pk})
+            assert kinds(preview) == expected
+
+    def test_the_last_rule_that_lets_something_in_locks_ports_out(self, admin_client: Client, cast: Cast) -> None:
+        default, web, network = cast.production.default, cast.production.web, cast.production.network
         only = rule(default, 22)
+        rule(web, 22)
+        port(cast.production.single, network, "eni-with-others", [default, web])
         [preview] = previews(admin_client, rules_of(default), "delete", {"id": only.pk})
         assert kinds(preview) == ["connections_stay", "locked_out"]
-        rule(cast.production.web, 22)
-        port(cast.production.single, cast.production.network, "eni-2", [default, cast.production.web])
-        [preview] = previews(admin_client, rules_of(default), "delete", {"id": only.pk})
-        assert "eni-2" not in preview["warnings"][1]["message"]
+        locked_out = preview["warnings"][1]["message"]
+        assert "eni-production-single-1" in locked_out
+        assert "eni-with-others" not in locked_out
 
     def test_a_rule_that_others_contain_has_no_effect(self, admin_client: Client, cast: Cast) -> None:
         web = cast.production.web
