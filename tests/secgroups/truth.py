@@ -1,10 +1,13 @@
 """Random changes of a real cloud, each previewed over HTTP, then done, and compared with what is read back.
 
+After every few changes the whole cloud is read, which has to show what the inventory had already.
+
 A world is a provider whose inventory was read. Its endpoint counts writes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -13,9 +16,11 @@ from typing import Any
 
 from django.test import Client
 
-from inventory.models import Provider, Task, Vm
+from inventory.models import NetworkPort, Provider, Task, Vm
+from inventory.refresh import refresh
 from inventory.runner import run_queue
 from secgroups.models import SecurityGroup
+from tests.clouds import Grip
 
 Answer = dict[str, Any]
 Address = IPv4Address | IPv6Address
@@ -35,6 +40,8 @@ SAMPLES = [
     ("udp", 54),
     ("icmp", None),
 ]
+#: The whole cloud is read after so many changes.
+ROUND = 10
 
 
 @dataclass
@@ -58,16 +65,36 @@ class World:
         return found
 
 
-def compare(world: World, random: Random, number: int) -> dict[str, int]:
+def compare(world: World, random: Random, number: int) -> Counter[str]:
     """Preview and do so many random changes. Returns how many there were of each status."""
-    statuses: dict[str, int] = {}
-    done = 0
-    while done < number:
+    statuses: Counter[str] = Counter()
+    read = 0
+    while statuses.total() < number:
         kind = random.choices([memberships, new_rules, lost_rules, groups], [6, 3, 2, 1])[0]
-        for status in kind(world, random):
-            statuses[status] = statuses.get(status, 0) + 1
-            done += 1
+        statuses.update(kind(world, random))
+        if statuses.total() - read >= ROUND:
+            read = statuses.total()
+            check_inventory(world)
+    check_inventory(world)
     return statuses
+
+
+def check_inventory(world: World) -> None:
+    """Read the whole cloud, which shows what the inventory has already."""
+    known = inventory(world)
+    refresh(world.provider, Grip(), force=True)
+    assert inventory(world) == known
+
+
+def inventory(world: World) -> dict[str, object]:
+    """The groups of each port, and the effective rules of each instance and group."""
+    ports = NetworkPort.objects.filter(provider=world.provider)
+    on_ports = {port.ems_ref: sorted(group.ems_ref for group in port.security_groups.all()) for port in ports}
+    paths = [
+        *(f"instances/{vm.pk}" for vm in Vm.objects.filter(provider=world.provider)),
+        *(f"security_groups/{group.pk}" for group in SecurityGroup.objects.filter(provider=world.provider)),
+    ]
+    return on_ports | {path: effective_rules(world, path) for path in paths}
 
 
 def memberships(world: World, random: Random) -> list[str]:
