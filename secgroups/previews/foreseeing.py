@@ -12,13 +12,13 @@ from inventory.messages import provider_disabled
 from inventory.models import Vm
 from inventory.rest.resources import Viewer
 from secgroups import messages
+from secgroups.analysis.instance_ports import at_cloud, from_inventory
 from secgroups.arguments import MembershipChange
 from secgroups.changes import planned, the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
 from secgroups.previews.asking import asking, shown
-from secgroups.previews.instance import at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
 
