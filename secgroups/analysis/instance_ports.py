@@ -88,7 +88,7 @@ def at_cloud(vm: Vm, ports: tuple[Port, ...], viewer: Viewer) -> InstancePorts:
 
 
 def ids_by_ref(provider: Provider, ports: InstancePorts, named: Iterable[str]) -> Mapping[str, int]:
-    """The ids of the groups on these ports and of others by ref; negative ones if they are not in the inventory."""
+    """The ids by ref of the groups on these ports and of others; negative ones if the inventory lacks them."""
     others = {*named} - ports.groups.keys()
     ids = dict(ports.groups) | (ids_of(SecurityGroup, provider, others) if others else {})
     refs = {ref for port in ports.ports for ref in port.group_refs}.union(others)
