@@ -86,7 +86,7 @@ def check_inventory(world: World) -> None:
     assert inventory(world) == known
 
 
-def inventory(world: World) -> dict[str, object]:
+def inventory(world: World) -> Answer:
     """The groups of each port, and the effective rules of each instance and group."""
     ports = NetworkPort.objects.filter(provider=world.provider)
     on_ports = {port.ems_ref: sorted(group.ems_ref for group in port.security_groups.all()) for port in ports}
@@ -179,6 +179,7 @@ def checked(world: World, path: str, body: Answer, random: Random, queue: str, r
         if "task_id" in result:
             task = Task.objects.get(pk=result["task_id"])
             assert (preview["preview"]["status"], preview["preview"]["message"]) == (task.status, task.message)
+            check_task(preview["preview"], world.ask(f"tasks/{task.pk}"))
         else:
             assert preview["preview"]["status"] == "Error"
     for port in previewed[-1]["preview"]["network_ports"]:
@@ -187,6 +188,27 @@ def checked(world: World, path: str, body: Answer, random: Random, queue: str, r
     if resource:
         check_lines([one["preview"] for one in previewed], rules_before, effective_rules(world, resource))
     return [one["preview"]["status"] for one in previewed]
+
+
+def check_task(preview: Answer, task: Answer) -> None:
+    """A finished task says of the effective rules what its preview said; it knows the ids of new rules."""
+    if task["status"] == "Error":
+        assert "effective_rules" not in task["context_data"]
+        return
+    told = task["context_data"]["effective_rules"]
+    assert told.keys() == {"appear", "disappear"}
+    for side, lines in told.items():
+        for foreseen, line in zip(preview["effective_rules"][side], lines, strict=True):
+            assert foreseen | {"because_of": []} == line | {"because_of": []}
+            check_reasons(foreseen["because_of"], line["because_of"])
+
+
+def check_reasons(foreseen: list[Answer], reasons: list[Answer]) -> None:
+    """The same rules, where those that did not exist have their ids now. Of a new group, a preview has none."""
+    known = [reason for reason in foreseen if reason["firewall_rule"]]
+    assert all(reason in reasons for reason in known)
+    assert not foreseen or len(foreseen) == len(reasons)
+    assert all(reason["firewall_rule"] for reason in reasons)
 
 
 def effective_rules(world: World, resource: str | None) -> list[Answer]:
