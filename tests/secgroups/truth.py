@@ -125,9 +125,10 @@ def new_rules(world: World, random: Random) -> list[str]:
 
 
 def lost_rules(world: World, random: Random) -> list[str]:
-    group = random.choice(
-        list(SecurityGroup.objects.filter(provider=world.provider, firewall_rules__isnull=False))
-    )
+    groups = list(SecurityGroup.objects.filter(provider=world.provider, firewall_rules__isnull=False))
+    if not groups:
+        return new_rules(world, random)
+    group = random.choice(groups)
     rules = list(group.firewall_rules.all())
     chosen = random.choices(rules, k=min(len(rules), random.randint(1, 2)))
     resources = [{"id": str(rule.pk)} for rule in chosen]
