@@ -72,7 +72,7 @@ def effects_of_changes(vm: Vm, ports: Sequence[Port], written: Sequence[Written]
     for owner in User.objects.filter(pk__in={each.task.owner_id for each in owned}):
         tasks = {each.task.pk for each in owned if each.task.owner_id == owner.pk}
         compute = partial(_of_changes, vm, ports, written, Viewer(owner))
-        effects = _unless_it_fails(compute, f"The changes of {vm}") or {}
+        effects = _unless_it_fails(compute, vm) or {}
         contexts |= {pk: effect for pk, effect in effects.items() if pk in tasks}
     return contexts
 

@@ -219,7 +219,7 @@ def effective_rules(world: World, resource: str | None) -> list[Answer]:
 
 def check_lines(previews: list[Answer], before: list[Answer], after: list[Answer]) -> None:
     """Of one change, exactly the lines that let through something new; of several, what they do together."""
-    points = [*POINTS, *single_addresses([*before, *after])]
+    points = [*POINTS, *ends([*before, *after])]
     passed, passes = opened(before, points), opened(after, points)
     appear, disappear = (
         [line for preview in previews for line in preview["effective_rules"][side]]
@@ -277,6 +277,7 @@ def services(line: Answer) -> list[tuple[str, int | None]]:
     ]
 
 
-def single_addresses(lines: Iterable[Answer]) -> list[Address]:
-    found = {cidr for line in lines for cidr in line["addresses"] or () if cidr.endswith(("/32", "/128"))}
-    return [ip_network(cidr).network_address for cidr in sorted(found)]
+def ends(lines: Iterable[Answer]) -> list[Address]:
+    """The first and the last address of each range: two members next to each other are one range."""
+    found = map(ip_network, sorted({cidr for line in lines for cidr in line["addresses"] or ()}))
+    return [end for cidr in found for end in (cidr.network_address, cidr.broadcast_address)]
