@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from inventory.models import Provider, Task, Vm
+from inventory.models import Task, Vm
 from secgroups.admin import previews
 from secgroups.models import SecurityGroup
 from tests.cast import Cast, enter, memberships

@@ -21,10 +21,11 @@ from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.task_effects import Written, effects_of_changes
 from tests.cast import Cast
 from tests.cloud_groups import rule_of
-from tests.clouds import Grip, MemoryCloud, forget
+from tests.clouds import Grip, MemoryCloud, forget, go
 from tests.contracts import grant
 from tests.secgroups.api.test_previews import open_to
 from tests.secgroups.carrying import carried_out, queue
+from tests.secgroups.test_changes_resumed import Killed, killed
 from tests.secgroups.truth import World, compare
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -113,6 +114,20 @@ class TestOfMemberships:
         cloud.script("change_groups", *[forget("sg-production-web")] * 2)
         [task] = changed(admin_client, vm, "add", "web")
         assert (task["status"], "effective_rules" in task["context_data"]) == ("Error", False)
+
+    def test_what_an_attempt_wrote_whose_worker_died_counts(
+        self, admin_client: Client, vm: Vm, cast: Cast, cloud: MemoryCloud
+    ) -> None:
+        double = cast.production.double
+        body = {"action": "add", "resource": {"name": "web"}}
+        admin_client.post(f"/api/instances/{double.pk}/security_groups", body, content_type="application/json")
+        cloud.script("change_groups", go, killed)
+        with pytest.raises(Killed):
+            carried_out(double)
+        assert "effective_rules" not in Task.objects.get().context_data
+        [task] = carried_out(double)
+        [line] = read(admin_client, task.pk)["context_data"]["effective_rules"]["appear"]
+        assert line["network_ports"] == [str(port.pk) for port in double.network_ports.order_by("pk")]
 
     def test_what_others_did_meanwhile_is_not_told(self, admin_client: Client, vm: Vm, cloud: MemoryCloud) -> None:
         groups = [f"sg-production-{name}" for name in ("default", "db")]
