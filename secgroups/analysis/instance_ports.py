@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count
 
 from django.utils import timezone
 
 from inventory.db.conditions import EVERYTHING
 from inventory.drivers.values import Port
-from inventory.models import CloudNetwork, NetworkPort, Provider, Vm
+from inventory.models import CloudNetwork, NetworkPort, Vm
 from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import ranges_of
@@ -85,15 +84,6 @@ def at_cloud(vm: Vm, ports: tuple[Port, ...], viewer: Viewer) -> InstancePorts:
     sees_all = viewer.scope(get_resource_type("network_ports")) is EVERYTHING
     new = frozenset(current.keys() - in_inventory) if sees_all else frozenset()
     return InstancePorts(ports, known, timezone.now(), groups, has_hidden, new)
-
-
-def ids_by_ref(provider: Provider, ports: InstancePorts, named: Iterable[str]) -> Mapping[str, int]:
-    """The ids by ref of the groups on these ports and of others; negative ones if the inventory lacks them."""
-    others = {*named} - ports.groups.keys()
-    ids = dict(ports.groups) | (ids_of(SecurityGroup, provider, others) if others else {})
-    refs = {ref for port in ports.ports for ref in port.group_refs}.union(others)
-    unknown = zip(sorted(refs - ids.keys()), count(-1, -1), strict=False)
-    return ids | dict(unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,13 @@ class PortRules:
         self._rulebook = rulebook
         self._hidden = list(unknown_lines()) if has_hidden_ports else []
 
-    def added(self, steps: Mapping[int, Step]) -> Iterator[StepLines]:
+    def adding(self, steps: Mapping[int, Step]) -> Iterator[StepLines]:
         """What appears with each of these steps, which add groups."""
         rules = self._growing()
         for key, step in steps.items():
             yield StepLines(key, rules.grow(self._add(step)), rules)
 
-    def removed(self, steps: Mapping[int, Step]) -> Iterator[StepLines]:
+    def removing(self, steps: Mapping[int, Step]) -> Iterator[StepLines]:
         """What disappears with each of these steps, which remove groups, from the last to the first.
 
         It is what appears when they are undone.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from inventory.models import Vm
+from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer
-from secgroups.analysis.instance_ports import ids_by_ref
-from secgroups.analysis.port_rules import Step
 from secgroups.analysis.rulebook import Rulebook
+from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.previews import messages
 from secgroups.previews.foreseeing import Foreseen
-from secgroups.previews.openings import InstanceRules
+from secgroups.previews.openings import InstanceRules, Step
 from secgroups.previews.values import LineEffect, PortPreview, Warned
 from secgroups.previews.warnings import about_lines, about_ports
 from secgroups.traffic.difference import Openings
@@ -40,7 +41,7 @@ class Effects:
         self._refs = foreseen.refs
         self._most_groups = driver.groups_per_port if (driver := vm.provider.driver_class) else None
         #: The ids of groups by ref.
-        self.ids = ids_by_ref(vm.provider, self._ports, foreseen.refs.values())
+        self.ids = _ids(vm, foreseen)
         groups = {
             port.ref: [self.ids[ref] for ref in port.group_refs]
             for port in self._ports.ports
@@ -57,7 +58,7 @@ class Effects:
         if action == "remove":
             for ref, pks in groups.items():
                 self._let_in[ref] = {pk for pk in pks if self._rules.lets_in(ref, pk)}
-        self._lines = self._rules.effects(steps, adding=action == "add")
+        self._lines = self._rules.added(steps) if action == "add" else self._rules.removed(steps)
         self._about_inventory = list(self._unknown(groups.values()))
 
     def by_key(self) -> Iterator[tuple[int, Effect]]:
@@ -100,3 +101,13 @@ class Effects:
             yield Warned("unknown", messages.HIDDEN_GROUPS)
         if self._ports.new or any(pk < 0 for pk in on_ports):
             yield Warned("unknown", messages.NOT_IN_INVENTORY)
+
+
+def _ids(vm: Vm, foreseen: Foreseen) -> Mapping[str, int]:
+    """The ids of all groups by ref; negative ones for those that the inventory does not have."""
+    ids = dict(foreseen.ports.groups)
+    named = {*foreseen.refs.values()} - ids.keys()
+    ids |= ids_of(SecurityGroup, vm.provider, named) if named else {}
+    refs = {ref for port in foreseen.ports.ports for ref in port.group_refs}.union(named)
+    unknown = zip(sorted(refs - ids.keys()), count(-1, -1), strict=False)
+    return ids | dict(unknown)

@@ -8,20 +8,24 @@ from secgroups.analysis.port_rules import PortRules, Step
 from secgroups.previews.values import LineEffect
 from secgroups.previews.warnings import about_lines
 
+__all__ = ["InstanceRules", "Step"]
+
 
 class InstanceRules(PortRules):
     """The effective rules of an instance, whose ports (refs) have these groups (ids)."""
 
-    def effects(self, steps: Mapping[int, Step], *, adding: bool) -> dict[int, LineEffect]:
-        """What these steps do, which all add groups or all remove them."""
-        if adding:
-            return {
-                key: LineEffect(lines, (), about_lines(lines, (), rules.openings))
-                for key, lines, rules in self.added(steps)
-            }
+    def added(self, steps: Mapping[int, Step]) -> dict[int, LineEffect]:
+        """What appears with each of these steps, which add groups."""
+        return {
+            key: LineEffect(lines, (), about_lines(lines, (), rules.openings))
+            for key, lines, rules in self.adding(steps)
+        }
+
+    def removed(self, steps: Mapping[int, Step]) -> dict[int, LineEffect]:
+        """What disappears with each of these steps, which remove groups."""
         return {
             key: LineEffect((), lines, about_lines((), lines, rules.openings))
-            for key, lines, rules in self.removed(steps)
+            for key, lines, rules in self.removing(steps)
         }
 
     def lets_in(self, ref: str, group: int) -> bool:
