@@ -27,6 +27,7 @@ from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
+from secgroups.task_effects import Written, effects_of_changes
 
 #: An instance with its provider.
 _VM = CompiledQuery(lambda: Vm.objects.select_related("provider").filter(pk=Param("pk")))
@@ -72,6 +73,8 @@ class _Changes:
         self.groups: dict[str, Group | None] = {}
         #: The cloud's answers for other groups, by name and ref; each is requested once.
         self._found: dict[tuple[str, str | None], Group | CloudError] = {}
+        #: The changes of the tasks (ids) whose groups were found.
+        self._changes: dict[int, Change] = {}
         self.outcomes: dict[int, Outcome] = {}
 
     def run(self) -> None:
@@ -80,7 +83,10 @@ class _Changes:
         try:
             before = self.cloud.read()
             self._look_up(chain(self._named, _groups_of(before)))
-            self._settle([change for item in self.asked.items() if (change := self._identified(*item))])
+            self._changes = {
+                task.pk: found for task, change in self.asked.items() if (found := self._identified(task, change))
+            }
+            self._settle([*self._changes.values()])
         except CloudError as error:
             failure = error
         except Exception as error:
@@ -192,14 +198,25 @@ class _Changes:
             if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
                 record_ports(self.vm, after, new_groups, read_on=read_on)
             seen = self._seen(before, after) if read_on else {}
-            complete_tasks(self._ending(task, seen, failure) for task in self.tasks)
+            complete_tasks(self._ending(task, seen | effects.get(task.pk, {}), failure) for task in self.tasks)
 
         try:
             new_groups = self._missing(after)
+            effects = self._effects(after) if read_on else {}
             self.lease.ensure()
             seeing_others(write)
         except Exception as error:
             self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
+
+    def _effects(self, ports: Sequence[Port]) -> Mapping[int, dict[str, Any]]:
+        """What the tasks that went well say of the effective rules."""
+        written = [
+            Written(task, change.action, change.group.ref, outcome.written)
+            for task in self.tasks
+            if (outcome := self.outcomes.get(task.pk)) and outcome.status != "Error"
+            if (change := self._changes.get(task.pk))
+        ]
+        return effects_of_changes(self.vm, ports, written)
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""

@@ -299,6 +299,11 @@ def too_many_instances(most: int) -> str:
     return f"Select at most {most} at once."
 
 
+def first_of(texts: Iterable[str], more: int) -> str:
+    """Some texts, and how many more there are."""
+    return f"{', '.join(texts)}{f' and {more} more' if more else ''}"
+
+
 def accepted_changes(number: int) -> str:
     return f"{number} change{'s' if number > 1 else ''} accepted."
 

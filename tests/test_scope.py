@@ -387,7 +387,7 @@ def test_an_operator_of_a_tenant_can_change_and_refresh_in_the_admin(
     client: Client, kind: str, kept: Planted
 ) -> None:
     url = page_of(Vm, "add_groups", ids=kept.vm.pk)
-    assert client.post(url, {"groups": [kept.db.pk]}).status_code == HTTPStatus.FOUND
+    assert client.post(url, {"groups": [kept.db.pk], "confirm": "Add"}).status_code == HTTPStatus.FOUND
     chosen = {"action": "refresh", "_selected_action": [kept.vm.pk]}
     assert client.post(page_of(Vm, "changelist"), chosen).status_code == HTTPStatus.FOUND
     queued = Task.objects.filter(state="Queued").order_by("pk").values_list("queue", flat=True)

@@ -61,6 +61,10 @@ class LinkedAdmin(admin.ModelAdmin[M]):
             if self.admin_site.get_model_admin(related.model).has_view_permission(request)
         ]
 
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """What the template of a row's page shows beside the form."""
+        return {"tools": self.get_tools(request, row)}
+
     def render_change_form(
         self,
         request: HttpRequest,
@@ -70,7 +74,8 @@ class LinkedAdmin(admin.ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
-        context["tools"] = self.get_tools(request, obj) if obj else []
+        if obj:
+            context.update(self.page_context(request, obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 

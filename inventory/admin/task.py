@@ -20,6 +20,9 @@ from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOn
 from inventory.admin.columns import Linked, ids, link_to, list_url
 from inventory.messages import TASKS_OF_ACTION
 from inventory.models import CallRate, Lease, Task
+from inventory.rest.disclosure import Disclosure
+from inventory.rest.hrefs import Hrefs
+from inventory.rest.resources import Viewer
 from inventory.services import NotInTime, cancel_task, retry_task
 
 #: What a task is about, while it exists.
@@ -95,6 +98,18 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return TaskList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """No lookups into what not everybody may see."""
+        field = lookup.partition("__")[0]
+        return field not in {"arguments", "context_data"} and super().lookup_allowed(lookup, value, request)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Task | None:
+        """With those parts of its context that the user may see."""
+        task = super().get_object(request, object_id, from_field)
+        if task:
+            task.context_data = Disclosure(Viewer(request.user), Hrefs.of(request, None))(task.context_data)
+        return task
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("inventory.cancel_task")

@@ -16,7 +16,7 @@ from inventory.rest.classes import Classes
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.waiting import MAX_WAIT, seconds_in, wait_until
 from inventory.rest.parameters import SELECTING
-from inventory.rest.serializers import ResourceSerializer
+from inventory.rest.serializers import PartsField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import NotInTime, cancel_task, delete_task, retry_task
 
@@ -25,6 +25,8 @@ RETRY_AFTER = 1
 
 
 class TaskSerializer(ResourceSerializer):
+    context_data = PartsField()
+
     class Meta:
         model = Task
         fields = [

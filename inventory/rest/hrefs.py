@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
+from django.http import HttpRequest
 from django.urls import get_script_prefix
 from rest_framework.request import Request
 
@@ -24,7 +25,7 @@ class Hrefs:
     root: str
 
     @classmethod
-    def of(cls, request: Request, version: str | None) -> Self:
+    def of(cls, request: Request | HttpRequest, version: str | None) -> Self:
         root = request.build_absolute_uri(f"{get_script_prefix()}api")
         return cls(f"{root}/v{version}" if version else root)
 

@@ -70,12 +70,17 @@ class RelatedCount(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The source of a plain attribute and the form of its value. `class_names` are set if it shows a vendor."""
+    """The source of a plain attribute and the form of its value.
+
+    `class_names` are set if it shows a vendor. `has_parts` says that it is JSON with parts that not everybody may
+    see (`inventory.rest.disclosure`).
+    """
 
     source: str
     is_id: bool
     is_uuid: bool
     class_names: ClassNames | None = None
+    has_parts: bool = False
 
     @property
     def selected(self) -> str | Combinable:

@@ -37,6 +37,10 @@ class ClassNameField(serializers.CharField):
         self.ending = ending
 
 
+class PartsField(serializers.JSONField):
+    """A JSON object with parts that not everybody may see; see `inventory.rest.disclosure`."""
+
+
 class ResourceSerializer(serializers.ModelSerializer[Any]):
     """Declares the plain attributes of a resource, in their order, without `id` and `href`.
 
@@ -59,7 +63,12 @@ def _column(field: serializers.Field[Any, Any, Any, Any]) -> Column:
     if isinstance(field, ClassNameField):
         return Column("vendor", is_id=False, is_uuid=False, class_names=ClassNames(field.ending))
     source = str(field.source).replace(".", "__")
-    return Column(source, isinstance(field, IdField), isinstance(field, serializers.UUIDField))
+    return Column(
+        source,
+        isinstance(field, IdField),
+        isinstance(field, serializers.UUIDField),
+        has_parts=isinstance(field, PartsField),
+    )
 
 
 def form_of(form: QueryDict, keep: Callable[[str], bool]) -> QueryDict:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 
 from inventory.admin.base import LinkedAdmin, Tool
@@ -116,18 +116,8 @@ class ExplainedAdmin(LinkedAdmin[M]):
         ]
         return [*super().get_tools(request, row), *questions]
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: M | None = None,
-    ) -> HttpResponse:
-        if obj:
-            context.update(self.explain(request, obj))
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        return {**super().page_context(request, row), **self.explain(request, row)}
 
     def explain(self, request: HttpRequest, obj: M) -> dict[str, Any]:
         """What the templates show below the object."""

@@ -7,8 +7,12 @@ from django.contrib import admin
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Counted, Linked
 from secgroups.admin.groups import RuleColumns
+from secgroups.messages import first_of
 from secgroups.models import Exposure, FirewallRule
 from secgroups.querysets import BY_SEVERITY
+
+#: How many ranges a page shows.
+RANGES = 100
 
 
 @admin.register(Exposure)
@@ -48,4 +52,5 @@ class ExposureAdmin(RuleColumns, ReadOnly, LinkedAdmin[Exposure]):
 
     @admin.display(description="from")
     def ranges(self, exposure: Exposure) -> str:
-        return ", ".join(exposure.source_ip_ranges)
+        ranges = exposure.source_ip_ranges
+        return first_of(ranges[:RANGES], max(len(ranges) - RANGES, 0))

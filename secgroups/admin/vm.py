@@ -26,6 +26,7 @@ from inventory.services import QueueFull
 from secgroups import messages
 from secgroups.admin.explained import ExplainedAdmin
 from secgroups.admin.inventory import PortInline
+from secgroups.admin.previews import preview
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
@@ -85,7 +86,7 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         return [*pages, *super().get_urls()]
 
     def change_groups_view(self, request: HttpRequest, action: Action) -> HttpResponse:
-        """Choose groups for the instances in `?ids=1,2`, then request the changes."""
+        """Choose groups for the instances in `?ids=1,2`, look at what the changes would do, then request them."""
         if not self.has_change_groups_permission(request):
             raise PermissionDenied
         pks = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
@@ -98,8 +99,9 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         targets = targets.defer("provider__credentials")
         data = request.POST if request.method == "POST" else None
         form = FORMS[action](_choices(request, action, targets), data)
-        if form.is_valid():
-            return self._request_changes(request, action, targets, form.cleaned_data["groups"])
+        references = [_reference(group) for group in form.cleaned_data["groups"]] if form.is_valid() else []
+        if references and "confirm" in request.POST:
+            return self._request_changes(request, action, targets, references)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action} security groups".capitalize(),
@@ -110,13 +112,14 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
             "vms": vms,
             "form": form,
         }
+        if references:
+            context["changes"] = preview(request, action, list(targets), references)
+            return TemplateResponse(request, "admin/secgroups/confirm_groups.html", context)
         return TemplateResponse(request, "admin/secgroups/change_groups.html", context)
 
     def _request_changes(
-        self, request: HttpRequest, action: Action, vms: QuerySet[Vm], groups: Sequence[SecurityGroup]
+        self, request: HttpRequest, action: Action, vms: QuerySet[Vm], references: Sequence[GroupReference]
     ) -> HttpResponseRedirect:
-        # Several of these groups may have the same name.
-        references = [GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})") for group in groups]
         user = cast(User, request.user)
         tasks: list[Task] = []
         refused = 0
@@ -135,6 +138,11 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         if refused:
             notices.warning(request, messages.refused_changes(refused))
         return show_tasks(tasks, fallback=self.model)
+
+
+def _reference(group: SecurityGroup) -> GroupReference:
+    """A group that was chosen. Several of them may have the same name."""
+    return GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})")
 
 
 def _answers(

@@ -17,7 +17,7 @@ from inventory.rest.resources import Viewer
 from secgroups import messages
 from secgroups.analysis import exposed_services as analysis
 from secgroups.analysis.exposed_groups import Exposed, exposed_groups, exposed_vms
-from secgroups.api.links import Link
+from secgroups.analysis.links import Link
 from secgroups.traffic.addresses import cidrs
 from secgroups.traffic.well_known import name_of
 

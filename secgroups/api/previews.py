@@ -8,8 +8,8 @@ from typing import TypedDict
 
 from inventory.rest.actions.command import Answer, result
 from inventory.rest.hrefs import Hrefs
-from secgroups.api.effective_rules import EffectiveRule, shown
-from secgroups.api.links import Links
+from secgroups.analysis.links import Links
+from secgroups.analysis.shown_lines import EffectiveRule, shown
 from secgroups.previews import PortPreview, Preview, Previews
 from secgroups.previews.values import Kind, Status
 

@@ -16,10 +16,10 @@ from inventory.rest.reading.reader import Reader
 from inventory.rest.resources import Viewer
 from inventory.rest.shapes import schema_of
 from secgroups.analysis import messages
+from secgroups.analysis.links import Links, NamedLink
 from secgroups.analysis.one_side import PORTS
 from secgroups.analysis.questions import check_sides, service_of, side_named, with_port
 from secgroups.analysis.reachability import Reachability, Side
-from secgroups.api.links import Links, NamedLink
 from secgroups.api.reachability_list import ReachabilityList
 from secgroups.api.reachability_shapes import (
     PROTOCOL,

@@ -20,11 +20,11 @@ from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import get_resource_type
 from secgroups.analysis import messages
+from secgroups.analysis.links import Links
 from secgroups.analysis.one_side import COUNTED, Found, Judged, OneSide
 from secgroups.analysis.outside import ranges_outside
 from secgroups.analysis.reachability import Side, services_of
 from secgroups.analysis.unknown import Unknown, unknown_of
-from secgroups.api.links import Links
 from secgroups.api.reachability_shapes import (
     RangeShown,
     ReachabilityListShown,

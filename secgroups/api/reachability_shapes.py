@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from inventory.drivers.protocols import NUMBERS
+from secgroups.analysis.links import Link, NamedLink, Reason
 from secgroups.analysis.reachability import INTERNET, LOOKUPS
-from secgroups.api.links import Link, NamedLink, Reason
 
 _OCTET = "(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 #: What a side can be. The address of a resource may be longer (`https://.../api/instances/3`).

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from secgroups.analysis.links import Links
 from secgroups.analysis.reachability import Side
-from secgroups.api.links import Links
 from secgroups.api.reachability_shapes import ServiceShown, SideShown, UnknownShown
 from secgroups.traffic.addresses import Family
 from secgroups.traffic.effective import Line

@@ -91,9 +91,17 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
 
 @transaction.atomic
 def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
-    recorded = edit.record() if provider.is_kept() else {}
+    recorded = _recorded(edit) if provider.is_kept() else {}
     settle_exposures(provider.pk, own=True)
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+
+
+def _recorded(edit: EditHandler[Any]) -> dict[str, Any]:
+    """Record an edit. Returns what its task shows, with the rules that it creates or deletes."""
+    deletes = edit.arguments.verb == "delete"
+    before = edit.effect() if deletes else {}
+    recorded = edit.record()
+    return recorded | (before if deletes else edit.effect())
 
 
 def _end(task: Task, arguments: EditArguments, edit: EditHandler[Any] | None, reason: str, **context: Any) -> None:

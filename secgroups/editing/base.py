@@ -13,6 +13,7 @@ from secgroups import messages
 from secgroups.arguments import EditArguments
 from secgroups.models import SecurityGroup
 from secgroups.retrying import RetryingCloud
+from secgroups.task_effects import NOTHING, effect_of_edit
 
 Answer = TypeVar("Answer")
 Arguments = TypeVar("Arguments", bound=EditArguments)
@@ -71,6 +72,8 @@ class EditHandler(ABC, Generic[Arguments]):
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
+        #: Whether the cloud has something else now.
+        self.changed = True
         self.message = messages.done(arguments.verb, arguments.subject)
 
     @abstractmethod
@@ -80,6 +83,17 @@ class EditHandler(ABC, Generic[Arguments]):
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """Record the edit in the inventory. Returns what the task shows. Same transaction as its end."""
+
+    def effect(self) -> dict[str, Any]:
+        """What the task shows of the effective rules. Called while what it creates or deletes is recorded."""
+        if not self.changed:
+            return {**NOTHING}
+        return effect_of_edit(self.task, self.arguments.verb, self.provider, *self.subject)
+
+    @property
+    @abstractmethod
+    def subject(self) -> tuple[str, str | None]:
+        """The group (its ref) that is created or deleted, or a rule of it."""
 
     def is_gone(self, error: CloudError, group_ref: str) -> None:
         """The cloud does not find what to delete. That proves nothing if the credentials can't see its tenant."""
@@ -92,5 +106,6 @@ class EditHandler(ABC, Generic[Arguments]):
     def mark_noop(self, error: CloudError, state: str) -> None:
         """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
-        if not self.cloud.unsure:
+        self.changed = self.cloud.unsure
+        if not self.changed:
             self.message = messages.is_noop(self.arguments.subject, state)

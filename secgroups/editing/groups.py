@@ -75,6 +75,10 @@ class CreateGroup(EditHandler[GroupCreation]):
                 raise
             raise error.reworded(CloudUnavailable, messages.not_shown_yet) from error
 
+    @property
+    def subject(self) -> tuple[str, None]:
+        return self.made.ref, None
+
     def record(self) -> dict[str, Any]:
         row = record_group(self.provider, self.made)
         write_rules(row, self.rules, as_of=self.as_of)
@@ -92,6 +96,10 @@ class EditGroup(EditHandler[GroupEdit]):
             lambda: self.driver.edit_group(ref, changes.name, changes.description)
         )
 
+    @property
+    def subject(self) -> tuple[str, None]:
+        return self.arguments.group.ems_ref, None
+
     def record(self) -> dict[str, Any]:
         changed = {"name": self.edited.name, "description": self.edited.description}
         rows = SecurityGroup.objects.filter(provider=self.provider, ems_ref=self.edited.ref)
@@ -107,6 +115,10 @@ class DeleteGroup(EditHandler[GroupDeletion]):
             self.request_id = self.cloud.repeat(lambda: self.driver.delete_group(ref))
         except GroupNotFound as error:
             self.is_gone(error, ref)
+
+    @property
+    def subject(self) -> tuple[str, None]:
+        return self.arguments.group.ems_ref, None
 
     def record(self) -> dict[str, Any]:
         """A refresh that read the cloud before this and writes after it restores the group until the next one."""

@@ -48,6 +48,10 @@ class CreateRule(RuleEdit[RuleCreation]):
     #: The rule among them, if known.
     there: Rule | None = None
 
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.rule.group_ref, self.there.ref if self.there else ""
+
     def execute(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref, rule.source_group_ref)
@@ -70,6 +74,10 @@ class CreateRule(RuleEdit[RuleCreation]):
 
 
 class DeleteRule(RuleEdit[RuleDeletion]):
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.rule.group_ref, self.rule.ref
+
     def execute(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref)

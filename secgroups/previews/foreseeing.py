@@ -15,13 +15,13 @@ from inventory.models import Vm
 from inventory.rest.resources import Viewer
 from inventory.services import waiting_for_clouds
 from secgroups import messages
+from secgroups.analysis.instance_ports import InstancePorts, at_cloud, from_inventory
 from secgroups.arguments import MembershipChange
 from secgroups.changes import planned, the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
 from secgroups.previews.asking import driver_class_of, driver_of, is_unanswered, shown
-from secgroups.previews.instance import InstancePorts, at_cloud, from_inventory
 from secgroups.previews.values import Warned
 
 

@@ -1,106 +1,27 @@
-"""The effective rules of an instance while groups are added to its ports or removed from them."""
+"""The effective rules of an instance while groups are added to its ports or removed from them, with warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Mapping
 
-from secgroups.analysis.ports import open_lines
-from secgroups.analysis.rulebook import Rulebook, unknown_lines
-from secgroups.previews.instance import KnownPort
+from secgroups.analysis.port_rules import PortRules, Step
 from secgroups.previews.values import LineEffect
 from secgroups.previews.warnings import effect_of
-from secgroups.traffic.difference import GrowingRules
-from secgroups.traffic.effective import Line
+
+__all__ = ["InstanceRules", "Step"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A group (its id) that is added to some ports (refs), or removed from them."""
-
-    group: int
-    ports: Collection[str]
-
-
-class InstanceRules:
+class InstanceRules(PortRules):
     """The effective rules of an instance, whose ports (refs) have these groups (ids)."""
-
-    def __init__(
-        self,
-        ports: Mapping[str, KnownPort],
-        groups: Mapping[str, Collection[int]],
-        rulebook: Rulebook,
-        *,
-        has_hidden_ports: bool,
-    ) -> None:
-        self._ports = ports
-        self._groups = {ref: set(groups[ref]) for ref in ports}
-        self._rulebook = rulebook
-        self._hidden = list(unknown_lines()) if has_hidden_ports else []
 
     def added(self, steps: Mapping[int, Step]) -> dict[int, LineEffect]:
         """What appears with each of these steps, which add groups."""
-        rules = self._growing()
-        effects = {}
-        for key, step in steps.items():
-            appear = rules.grow(self._add(step))
-            effects[key] = effect_of(appear, after=rules.openings)
-        return effects
+        return {key: effect_of(lines, after=rules.openings) for key, lines, rules in self.adding(steps)}
 
     def removed(self, steps: Mapping[int, Step]) -> dict[int, LineEffect]:
-        """What disappears with each of these steps, which remove groups.
-
-        It is what appears when they are undone, from the last to the first.
-        """
-        for step in steps.values():
-            self._take_off(step)
-        rules = self._growing()
-        effects = {}
-        for key in reversed(tuple(steps)):
-            disappear = rules.grow(self._add(steps[key]))
-            effects[key] = effect_of(disappear=disappear)
-        return effects
+        """What disappears with each of these steps, which remove groups."""
+        return {key: effect_of(disappear=lines) for key, lines, rules in self.removing(steps)}
 
     def lets_in(self, ref: str, group: int) -> bool:
         """Whether a group lets anything into a port."""
-        lines = self._lines(ref, group)
-        return any(line.direction == "inbound" and line.possible_addresses for line in lines)
-
-    def _growing(self) -> GrowingRules:
-        lines = (self._lines(ref, group) for ref in self._ports for group in sorted(self._groups[ref]))
-        unsecured = (open_lines(port.pk) for port in self._ports.values() if not port.secured)
-        return GrowingRules(chain(self._hidden, *lines, *unsecured))
-
-    def _take_off(self, step: Step) -> None:
-        for ref in self._known(step):
-            port = self._ports[ref]
-            self._groups[ref].discard(step.group)
-            self._rulebook.leave(step.group, port.network, port.addresses)
-
-    def _add(self, step: Step) -> Iterator[Line]:
-        """Put a group on its ports. Yields the lines that are new, or have more addresses."""
-        refs = self._known(step)
-        for ref in refs:
-            port = self._ports[ref]
-            self._groups[ref].add(step.group)
-            self._rulebook.join(step.group, port.network, port.addresses)
-        for ref in refs:
-            yield from self._lines(ref, step.group)
-        # The group has more members now, which rules on any port may mean.
-        for ref, port in self._ports.items():
-            if port.secured:
-                pks = frozenset({port.pk})
-                yield from self._rulebook.lines_naming(step.group, self._groups[ref], pks, port.seen_from)
-
-    def _known(self, step: Step) -> Sequence[str]:
-        return [ref for ref in step.ports if ref in self._ports]
-
-    def _lines(self, ref: str, group: int) -> Iterator[Line]:
-        port = self._ports[ref]
-        pks = frozenset({port.pk})
-        if not port.secured:
-            return iter(())
-        if not self._rulebook.shows(group):
-            return unknown_lines(pks, hidden=group)
-        return self._rulebook.lines(group, pks, port.seen_from)
+        return any(line.direction == "inbound" and line.possible_addresses for line in self.lines(ref, group))

@@ -14,9 +14,9 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from inventory.drivers.values import Group, Port, Rule
 from inventory.models import Provider
 from inventory.rest.resources import Viewer, get_resource_type
+from secgroups.analysis.instance_ports import latest
 from secgroups.analysis.ports import with_hidden_ports
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
-from secgroups.previews.values import latest
 
 User = TypeVar("User", Port, str)
 

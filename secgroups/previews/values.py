@@ -15,11 +15,6 @@ Status = Literal["Ok", "Warn", "Error"]
 Kind = Literal["open_to_world", "no_group_left", "locked_out", "limit", "no_effect", "connections_stay", "unknown"]
 
 
-def latest(*times: datetime | None) -> datetime | None:
-    """The latest of the times that are known."""
-    return max(filter(None, times), default=None)
-
-
 @dataclass(frozen=True, slots=True)
 class Warned:
     """Something to know about a change that would be done all the same."""

@@ -99,6 +99,21 @@ def test_filters_and_actions_of_the_admin(browser: Browser) -> None:
     browser.find("#id_groups_to option")
 
 
+def test_changes_are_looked_at_before_they_are_queued(browser: Browser) -> None:
+    browser.open("/admin/inventory/instance/1/change/")
+    browser.find(".object-tools a[href*='add/?ids=1']").click()
+    browser.find("#id_groups_input").send_keys("db")
+    browser.find(".selector-chooseall").click()
+    browser.find("#id_groups_to option")
+    browser.find(".submit-row [type=submit]").click()
+    browser.wait_for("Nothing is changed yet.")
+    browser.find(".change .task-ok")
+    assert "5432" in browser.find(".change .wide:last-of-type").text
+    assert browser.complaints() == []
+    browser.find(".submit-row [type=submit]").click()
+    browser.wait_for("1 change accepted.")
+
+
 def test_whether_a_can_reach_b_is_asked_from_the_page_of_an_instance(browser: Browser) -> None:
     browser.open("/admin/inventory/instance/1/change/")
     browser.find("#effective-rules")

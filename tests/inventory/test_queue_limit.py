@@ -143,7 +143,7 @@ def test_the_admin_says_which_instance_can_take_no_more(admin_client: Client, ca
     vm, site = cast.staging.double, cast.staging
     queue_work(f"vms/{vm.pk}", works(3), user=None, provider=None)
     url = reverse("admin:inventory_vm_add_groups", query={"ids": f"{vm.pk},{site.single.pk}"})
-    answer = admin_client.post(url, {"groups": [site.web.pk]}, follow=True)
+    answer = admin_client.post(url, {"groups": [site.web.pk], "confirm": "Add"}, follow=True)
     told = [str(message) for message in answer.context["messages"]]
     assert told == ["1 change accepted.", "1 change refused. The tasks say why."]
     refused = Task.objects.get(status=Task.Status.ERROR)

@@ -90,11 +90,12 @@ def url(model: type, page: str = "changelist", *args: object, **query: object) -
 
 
 def change(
-    client: Client, action: str, vms: list[Vm], groups: list[SecurityGroup], model: type = Instance
+    client: Client, action: str, vms: list[Vm], groups: list[SecurityGroup], model: type = Instance, **more: str
 ) -> object:
+    """What the page says after its button; without `confirm`, that is the preview."""
     ids = ",".join(str(vm.pk) for vm in vms)
     target = url(model, f"{action}_groups", ids=ids)
-    return client.post(target, {"groups": [group.pk for group in groups]}, follow=True)
+    return client.post(target, {"groups": [group.pk for group in groups], "confirm": "Add", **more}, follow=True)
 
 
 def said(answer: object) -> list[str]:

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from inventory.models import Instance, NetworkPort, Vm
-from secgroups.admin import explained
-from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.admin import explained, exposures
+from secgroups.exposures import settle_exposures
+from secgroups.models import Exposure, FirewallRule, Membership, SecurityGroup
 from tests import cast
 from tests.cast import Cast
 
@@ -237,3 +238,17 @@ class TestUse:
 def listed(client: Client, **query: object) -> set[str]:
     answer = client.get(page(SecurityGroup, **query))
     return {group.ems_ref for group in answer.context["cl"].result_list}
+
+
+def test_of_many_ranges_the_page_of_an_exposure_shows_the_first(
+    admin_client: Client, cast_: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposures, "RANGES", 2)
+    FirewallRule.objects.all().delete()
+    for number in range(4):
+        cast.public_rule(cast_.production.web, 22, f"5.{number}.0.0/17")
+    settle_exposures(cast_.acme.pk)
+    exposure = Exposure.objects.get()
+    answer = admin_client.get(page(Exposure, "change", exposure.pk)).content.decode()
+    assert "5.0.0.0/17, 5.1.0.0/17 and 2 more" in answer
+    assert "5.2.0.0/17" not in answer

@@ -83,7 +83,7 @@ def refresh_group(client: Client, cast: Cast) -> Any:
 
 def change_groups(client: Client, cast: Cast) -> Any:
     url = page("inventory_instance", "add_groups", ids=cast.production.single.pk)
-    return client.post(url, {"groups": [cast.production.web.pk]}, follow=True)
+    return client.post(url, {"groups": [cast.production.web.pk], "confirm": "Add"}, follow=True)
 
 
 #: Where each service is called, by a view of the admin.

@@ -90,7 +90,7 @@ def test_in_the_admin_it_is_a_refused_change(cast: Cast, admin_client: Client, m
     groups = [cast.production.web.pk, cast.production.db.pk]
     for vm in (stays, gone):  # in the order of the page, by name, the one that goes may be the second
         Vm.objects.filter(pk=vm.pk).update(name="a" if vm is gone else "b")
-    answer = admin_client.post(url, {"groups": groups}, follow=True)
+    answer = admin_client.post(url, {"groups": groups, "confirm": "Add"}, follow=True)
     assert answer.status_code == 200
     told = [(task.state, task.vm_id) for task in Task.objects.order_by("id")]
     assert told == [("Finished", None)] * 2 + [("Queued", stays.pk)] * 2

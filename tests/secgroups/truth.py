@@ -1,10 +1,13 @@
 """Random changes of a real cloud, each previewed over HTTP, then done, and compared with what is read back.
 
+After every few changes the whole cloud is read, which has to show what the inventory had already.
+
 A world is a provider whose inventory was read. Its endpoint counts writes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -13,9 +16,11 @@ from typing import Any
 
 from django.test import Client
 
-from inventory.models import Provider, Task, Vm
+from inventory.models import NetworkPort, Provider, Task, Vm
+from inventory.refresh import refresh
 from inventory.runner import run_queue
 from secgroups.models import SecurityGroup
+from tests.clouds import Grip
 
 Answer = dict[str, Any]
 Address = IPv4Address | IPv6Address
@@ -35,6 +40,8 @@ SAMPLES = [
     ("udp", 54),
     ("icmp", None),
 ]
+#: The whole cloud is read after so many changes.
+ROUND = 10
 
 
 @dataclass
@@ -58,16 +65,36 @@ class World:
         return found
 
 
-def compare(world: World, random: Random, number: int) -> dict[str, int]:
+def compare(world: World, random: Random, number: int) -> Counter[str]:
     """Preview and do so many random changes. Returns how many there were of each status."""
-    statuses: dict[str, int] = {}
-    done = 0
-    while done < number:
+    statuses: Counter[str] = Counter()
+    read = 0
+    while statuses.total() < number:
         kind = random.choices([memberships, new_rules, lost_rules, groups], [6, 3, 2, 1])[0]
-        for status in kind(world, random):
-            statuses[status] = statuses.get(status, 0) + 1
-            done += 1
+        statuses.update(kind(world, random))
+        if statuses.total() - read >= ROUND:
+            read = statuses.total()
+            check_inventory(world)
+    check_inventory(world)
     return statuses
+
+
+def check_inventory(world: World) -> None:
+    """Read the whole cloud, which shows what the inventory has already."""
+    known = inventory(world)
+    refresh(world.provider, Grip(), force=True)
+    assert inventory(world) == known
+
+
+def inventory(world: World) -> Answer:
+    """The groups of each port, and the effective rules of each instance and group."""
+    ports = NetworkPort.objects.filter(provider=world.provider)
+    on_ports = {port.ems_ref: sorted(group.ems_ref for group in port.security_groups.all()) for port in ports}
+    paths = [
+        *(f"instances/{vm.pk}" for vm in Vm.objects.filter(provider=world.provider)),
+        *(f"security_groups/{group.pk}" for group in SecurityGroup.objects.filter(provider=world.provider)),
+    ]
+    return on_ports | {path: effective_rules(world, path) for path in paths}
 
 
 def memberships(world: World, random: Random) -> list[str]:
@@ -98,9 +125,10 @@ def new_rules(world: World, random: Random) -> list[str]:
 
 
 def lost_rules(world: World, random: Random) -> list[str]:
-    group = random.choice(
-        list(SecurityGroup.objects.filter(provider=world.provider, firewall_rules__isnull=False))
-    )
+    groups = list(SecurityGroup.objects.filter(provider=world.provider, firewall_rules__isnull=False))
+    if not groups:
+        return new_rules(world, random)
+    group = random.choice(groups)
     rules = list(group.firewall_rules.all())
     chosen = random.choices(rules, k=min(len(rules), random.randint(1, 2)))
     resources = [{"id": str(rule.pk)} for rule in chosen]
@@ -152,6 +180,7 @@ def checked(world: World, path: str, body: Answer, random: Random, queue: str, r
         if "task_id" in result:
             task = Task.objects.get(pk=result["task_id"])
             assert (preview["preview"]["status"], preview["preview"]["message"]) == (task.status, task.message)
+            check_task(preview["preview"], world.ask(f"tasks/{task.pk}"))
         else:
             assert preview["preview"]["status"] == "Error"
     for port in previewed[-1]["preview"]["network_ports"]:
@@ -162,6 +191,27 @@ def checked(world: World, path: str, body: Answer, random: Random, queue: str, r
     return [one["preview"]["status"] for one in previewed]
 
 
+def check_task(preview: Answer, task: Answer) -> None:
+    """A finished task says of the effective rules what its preview said; it knows the ids of new rules."""
+    if task["status"] == "Error":
+        assert "effective_rules" not in task["context_data"]
+        return
+    told = task["context_data"]["effective_rules"]
+    assert told.keys() == {"appear", "disappear"}
+    for side, lines in told.items():
+        for foreseen, line in zip(preview["effective_rules"][side], lines, strict=True):
+            assert foreseen | {"because_of": []} == line | {"because_of": []}
+            check_reasons(foreseen["because_of"], line["because_of"])
+
+
+def check_reasons(foreseen: list[Answer], reasons: list[Answer]) -> None:
+    """The same rules, where those that did not exist have their ids now. Of a new group, a preview has none."""
+    known = [reason for reason in foreseen if reason["firewall_rule"]]
+    assert all(reason in reasons for reason in known)
+    assert not foreseen or len(foreseen) == len(reasons)
+    assert all(reason["firewall_rule"] for reason in reasons)
+
+
 def effective_rules(world: World, resource: str | None) -> list[Answer]:
     found: list[Answer] = world.ask(resource, attributes="effective_rules")["effective_rules"] if resource else []
     return found
@@ -169,7 +219,7 @@ def effective_rules(world: World, resource: str | None) -> list[Answer]:
 
 def check_lines(previews: list[Answer], before: list[Answer], after: list[Answer]) -> None:
     """Of one change, exactly the lines that let through something new; of several, what they do together."""
-    points = [*POINTS, *single_addresses([*before, *after])]
+    points = [*POINTS, *ends([*before, *after])]
     passed, passes = opened(before, points), opened(after, points)
     appear, disappear = (
         [line for preview in previews for line in preview["effective_rules"][side]]
@@ -227,6 +277,7 @@ def services(line: Answer) -> list[tuple[str, int | None]]:
     ]
 
 
-def single_addresses(lines: Iterable[Answer]) -> list[Address]:
-    found = {cidr for line in lines for cidr in line["addresses"] or () if cidr.endswith(("/32", "/128"))}
-    return [ip_network(cidr).network_address for cidr in sorted(found)]
+def ends(lines: Iterable[Answer]) -> list[Address]:
+    """The first and the last address of each range: two members next to each other are one range."""
+    found = map(ip_network, sorted({cidr for line in lines for cidr in line["addresses"] or ()}))
+    return [end for cidr in found for end in (cidr.network_address, cidr.broadcast_address)]

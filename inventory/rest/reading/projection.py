@@ -12,9 +12,11 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
 from inventory.rest.classes import ClassNames
+from inventory.rest.disclosure import Disclosure, disclosed_to_nobody
+from inventory.rest.hrefs import Hrefs
 from inventory.rest.reading.rows import RowQuery, Sources
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import RelatedCount, ResourceType, ToOne
+from inventory.rest.resources import RelatedCount, ResourceType, ToOne, Viewer
 
 Resource = dict[str, Any]
 #: Rows per fetch; a page has no more.
@@ -24,28 +26,39 @@ CHUNK = 1000
 class Projection:
     """The names of a resource's attributes, and the columns to select for them: for a to-one relation, its id.
 
-    `class_names` has the attributes that show the vendor as a class name.
+    `class_names` has the attributes that show the vendor as a class name. `with_parts` are those with parts that
+    `disclose` shows or leaves out.
     """
 
+    disclose: Callable[[Any], Any] = staticmethod(disclosed_to_nobody)
+
     def __init__(
-        self, sources: Mapping[str, str | Combinable], class_names: Sequence[tuple[str, ClassNames]] = ()
+        self,
+        sources: Mapping[str, str | Combinable],
+        class_names: Sequence[tuple[str, ClassNames]] = (),
+        with_parts: Sequence[str] = (),
     ) -> None:
         self.names = ("href", "id", *sources)
         self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
         self.class_names = class_names
+        self.with_parts = with_parts
 
     @classmethod
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
         return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
-    def visible_to(self, user: Any) -> Projection:
-        """The same projection, with counts of only what this user may see."""
-        if not any(isinstance(source, RelatedCount) for source in self.sources):
+    def visible_to(self, viewer: Viewer, hrefs: Hrefs) -> Projection:
+        """The same projection, with counts and parts of only what this viewer may see."""
+        has_counts = any(isinstance(source, RelatedCount) for source in self.sources)
+        if not (has_counts or self.with_parts):
             return self
         visible = copy(self)
-        visible.sources = tuple(
-            source.visible_to(user) if isinstance(source, RelatedCount) else source for source in self.sources
-        )
+        visible.disclose = Disclosure(viewer, hrefs)
+        if has_counts:
+            visible.sources = tuple(
+                source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source
+                for source in self.sources
+            )
         return visible
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
@@ -55,6 +68,9 @@ class Projection:
         for name, class_names in self.class_names:
             for resource in resources:
                 resource[name] = class_names[resource[name]]
+        for name in self.with_parts:
+            for resource in resources:
+                resource[name] = self.disclose(resource[name])
         return resources
 
     def owned(
@@ -66,6 +82,8 @@ class Projection:
             resource = dict(zip(names, (prefix(value) + row[0], *row), strict=True))
             for name, class_names in self.class_names:
                 resource[name] = class_names[resource[name]]
+            for name in self.with_parts:
+                resource[name] = self.disclose(resource[name])
             yield value, resource
 
     def _read(self, rows: RowQuery | QuerySet[Any]) -> Iterable[Sequence[Any]]:
@@ -93,4 +111,4 @@ def _projection(
             Value(f"{resource_type.name}/"), Cast(F("pk"), TextField()), output_field=TextField()
         )
     class_names = [(name, names) for name in plain if (names := columns[name].class_names) is not None]
-    return Projection(sources, class_names)
+    return Projection(sources, class_names, [name for name in plain if columns[name].has_parts])

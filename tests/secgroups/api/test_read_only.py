@@ -98,7 +98,7 @@ def test_rules_are_not_deleted(admin_client: Client, company: Cast, rule: Firewa
 
 def test_the_admin_refuses_in_the_same_words(admin_client: Client, company: Cast) -> None:
     url = f"/admin/inventory/vm/security-groups/add/?ids={company.production.single.pk}"
-    answer = admin_client.post(url, {"groups": [company.production.web.pk]}, follow=True)
+    answer = admin_client.post(url, {"groups": [company.production.web.pk], "confirm": "Add"}, follow=True)
     assert f"Cannot add web (sg-production-web) to production-single: {REASON}" in answer.content.decode()
     assert {task.state for task in Task.objects.all()} == {"Finished"}
 

@@ -1,4 +1,4 @@
-"""The ports of an instance for a preview: from the inventory, or as its cloud has them now."""
+"""The ports of an instance, from the inventory or as its cloud has them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.members import ranges_of
 from secgroups.analysis.networks import UNKNOWN
 from secgroups.models import Membership
-from secgroups.previews.values import latest
 from secgroups.traffic.ranges import Range
+
+
+def latest(*times: datetime | None) -> datetime | None:
+    """The latest of the times that are known."""
+    return max(filter(None, times), default=None)
 
 
 @dataclass(frozen=True, slots=True)
