@@ -11,8 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from inventory import drivers
-from inventory.messages import ENTER_AGAIN, invalid_end
-from inventory.models import AuthToken, Provider
+from inventory.messages import ENTER_AGAIN, invalid_end, tenant_of_another
+from inventory.models import AuthToken, Grant, Provider
 from inventory.services import latest_end, parse_networks
 
 #: The user and the password in a URL or a host.
@@ -222,3 +222,20 @@ class TokenForm(forms.ModelForm[AuthToken]):
         if not timezone.now() < ends_on <= latest:
             raise forms.ValidationError(invalid_end(latest))
         return ends_on
+
+
+class GrantForm(forms.ModelForm[Grant]):
+    class Meta:
+        model = Grant
+        fields = ["group", "role", "provider", "cloud_tenant"]
+        help_texts = {
+            "provider": "Leave this and the tenant blank for everything.",
+            "cloud_tenant": "Limits the grant to this tenant.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        provider, tenant = cleaned.get("provider"), cleaned.get("cloud_tenant")
+        if provider and tenant and tenant.provider_id != provider.pk:
+            self.add_error("cloud_tenant", tenant_of_another(tenant.name, provider.name))
+        return {**cleaned, "provider": tenant.provider} if tenant else cleaned

@@ -265,6 +265,22 @@ def deleted_meanwhile(error: object) -> str:
     return f"It was deleted in the meantime: {error}."
 
 
+MORE_THAN_YOU_HAVE = "Nobody can give, change or take more than they may do there themselves."
+NO_LONGER_LIMITED = "Without this grant, members of the group would no longer be limited. They have more than you."
+
+
+def grant_deleted(pk: int) -> str:
+    return f"Deleted grant {pk}"
+
+
+def tenant_of_another(tenant: str, provider: str) -> str:
+    return f"{tenant} does not belong to {provider}."
+
+
+def beyond_grants(number: int) -> str:
+    return f"Your grants do not permit this for {number} of the selected rows."
+
+
 def too_many_selected(most: int) -> str:
     return f"Select at most {most} at once, or refresh their provider."
 

@@ -12,13 +12,13 @@ from django.db import models
 from django.db.models import Func, Model, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
-from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare
+from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare, fixed
 from inventory.db.inspection import comparisons, has_lookup
 from inventory.db.links import links_of
-from inventory.db.lookups import Connected
+from inventory.db.lookups import Connected, Numbers
 from inventory.db.statements import Param
 from inventory.drivers.values import Instance
-from inventory.restrictions import User, restriction_of
+from inventory.restrictions import Restriction, User, restriction_of
 
 #: Like Django's own aggregates, but without a subquery.
 ROWS = Func(template="COUNT(*)", output_field=models.BigIntegerField())
@@ -29,10 +29,16 @@ SUM = Func(
 )
 
 
-def scope_of(user: User, model: type[Model]) -> Condition:
+def scope_of(user: User, model: type[Model], permission: str | None = None) -> Condition:
     """The condition for rows of a model that this user may see; see `ResourceQuerySet.scope_of`."""
-    scope: Condition = model._default_manager.all().scope_of(user)  # type: ignore[attr-defined]
+    scope: Condition = model._default_manager.all().scope_of(user, permission)  # type: ignore[attr-defined]
     return scope
+
+
+def reaches(user: User, permission: str, model: type[Model], pk: int) -> bool:
+    """Whether a user's permission reaches this row of a model. Whether they have it at all, the caller checks."""
+    scope = scope_of(user, model, permission)
+    return scope is EVERYTHING or model._default_manager.filter(scope.q(), pk=pk).exists()
 
 
 class ResourceQuerySet(models.QuerySet[Any]):
@@ -42,22 +48,25 @@ class ResourceQuerySet(models.QuerySet[Any]):
     provider: ClassVar[str | None] = None
     tenant: ClassVar[str | None] = None
 
-    def scope_of(self, user: User) -> Condition:
-        """The condition for rows within the user's restriction.
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
+        """The condition for rows that the user may see, or with a permission for those that it reaches.
 
-        It doesn't check the permission to view the model, because a user who may add a group to an instance can
-        name a group without the permission to list groups. Views check it.
+        It doesn't check whether the user has the permission, or that to view the model: a user who may add a group
+        to an instance can name a group without the permission to list groups. Views check it.
         """
-        return self._restricted(user, self.provider, self.tenant)
-
-    def _restricted(self, user: User, provider: str | None, tenant: str | None) -> Condition:
-        if provider is None or (restriction := restriction_of(user)) is None:
+        if self.provider is None or (restriction := restriction_of(user, permission)) is None:
             return EVERYTHING
-        return restriction.condition(provider, tenant)
+        if permission is None:
+            return self.seen(restriction)
+        return restriction.condition(self.provider, self.tenant)
 
-    def visible_to(self, user: User) -> Self:
-        """Only the rows within the user's restriction."""
-        return self.filter(self.scope_of(user).q())
+    def seen(self, restriction: Restriction) -> Condition:
+        """The condition for rows that a user with this restriction may see."""
+        return restriction.condition(str(self.provider), self.tenant)
+
+    def visible_to(self, user: User, permission: str | None = None) -> Self:
+        """Only the rows that the user may see, or with a permission those that it reaches."""
+        return self.filter(self.scope_of(user, permission).q())
 
     def number_of_each(self, lookup: str) -> Subquery:
         """An expression for queries of the owners: the number of these rows whose `lookup` leads to each owner."""
@@ -93,8 +102,8 @@ class OwnedQuerySet(ResourceQuerySet):
     provider = "provider"
     tenant: ClassVar[str | None] = "cloud_tenant"
 
-    def visible_to(self, user: User) -> Self:
-        return super().visible_to(user).connected()
+    def visible_to(self, user: User, permission: str | None = None) -> Self:
+        return super().visible_to(user, permission).connected()
 
     def connected(self) -> Self:
         """Exclude rows that wait for their deletion. Returns the same queryset if it already excludes them."""
@@ -144,6 +153,10 @@ class ProviderQuerySet(OwnedQuerySet):
     owner = provider = "pk"
     tenant = None
 
+    def seen(self, restriction: Restriction) -> Condition:
+        """Also those that a restriction only names."""
+        return compare("pk__among", Numbers((*restriction.providers, *restriction.named)))
+
     def deleted(self) -> Self:
         """The providers whose deletion was accepted."""
         return self.filter(deleted_on__isnull=False)
@@ -171,13 +184,13 @@ class TaskQuerySet(ResourceQuerySet):
     provider = "provider"
     tenant = "vm__cloud_tenant"
 
-    def scope_of(self, user: User) -> Condition:
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
         """A user's own tasks, or with the permission to view tasks everybody's, within the user's restriction.
 
         Their own tasks need not lead to where a restricted user may look: a task may have no instance, and it
         outlives its provider.
         """
-        scope = super().scope_of(user)
+        scope = super().scope_of(user, permission)
         if scope is not EVERYTHING and user.pk is not None:
             scope |= compare("owner", user.pk)
         return scope & _own_unless(user, "inventory.view_task", "owner")
@@ -202,14 +215,25 @@ class CallRateQuerySet(OwnedQuerySet):
     tenant = None
 
 
+class GrantQuerySet(ResourceQuerySet):
+    """Grants. Those on everything are seen by who has one that reaches everything."""
+
+    provider = "provider"
+    tenant = "cloud_tenant"
+
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
+        """The grants on what the user owns: what others may do is nobody else's business."""
+        return super().scope_of(user, permission or "inventory.view_grant")
+
+
 class LeaseQuerySet(ResourceQuerySet):
-    def scope_of(self, user: User) -> Condition:
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
         """All leases, but none for restricted users, because a lease has no provider."""
-        return EVERYTHING if restriction_of(user) is None else NOTHING
+        return EVERYTHING if restriction_of(user, permission) is None else NOTHING
 
 
 class UserQuerySet(ResourceQuerySet):
-    def scope_of(self, user: User) -> Condition:
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
         """The user, or with the permission to view users everybody."""
         return _own_unless(user, "auth.view_user", "pk")
 
@@ -225,13 +249,17 @@ class UserQuerySet(ResourceQuerySet):
 
 
 class GroupQuerySet(ResourceQuerySet):
-    def scope_of(self, user: User) -> Condition:
-        """The user's own groups, or with the permission to view groups all."""
-        return _own_unless(user, "auth.view_group", "user")
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
+        """The user's own groups, and those with a grant on what the user owns, or with the permission all."""
+        own = _own_unless(user, "auth.view_group", "user")
+        if own is EVERYTHING or not user.has_perm("inventory.view_grant"):  # type: ignore[union-attr]
+            return own
+        grants = apps.get_model("inventory", "Grant").objects.visible_to(user)
+        return own | fixed(models.Q(pk__in=grants.values("group")))
 
 
 class AuthTokenQuerySet(ResourceQuerySet):
-    def scope_of(self, user: User) -> Condition:
+    def scope_of(self, user: User, permission: str | None = None) -> Condition:
         """The user's own tokens, or with the permission to view tokens everybody's.
 
         A user who is limited to a group sees those that are limited to it.

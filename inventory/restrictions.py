@@ -1,13 +1,17 @@
-"""The providers and tenants that a user is restricted to.
+"""The providers and tenants that a user is restricted to, by the grants of their groups.
 
-Every read on behalf of a user starts with `scope_of` of a queryset, which calls `restriction_of`. Grants will
-decide its answer. So far there are none, and nobody is restricted.
+Every read on behalf of a user starts with `scope_of` of a queryset, which calls `restriction_of`. So does every
+action, with the permission that it requires: a user may be an operator of one tenant and see another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, Self
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from inventory.db.conditions import Condition, compare
@@ -16,12 +20,59 @@ from inventory.db.lookups import Numbers
 User = AbstractBaseUser | AnonymousUser
 
 
+@cache
+def permissions_of(role: str) -> frozenset[str]:
+    """The permissions of a role: its own and those of the roles before it in `settings.ROLES`."""
+    permissions: set[str] = set()
+    for name, own in settings.ROLES.items():
+        permissions.update(own)
+        if name == role:
+            return frozenset(permissions)
+    return frozenset()
+
+
+class Held(NamedTuple):
+    """A grant that a user has by a group. Without a provider it reaches everything.
+
+    With a tenant it reaches only that one, and `provider` is the tenant's.
+    """
+
+    role: str
+    provider: int | None
+    tenant: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From the form in which a query collects grants: `operator,3,7`, or `owner,,`."""
+        role, *ids = text.split(",")
+        provider, tenant = (int(pk) if pk else None for pk in ids)
+        return cls(role, provider, tenant)
+
+
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Restricts a user to these providers, with everything in them, and to these tenants."""
+    """Restricts a user to these providers, with everything in them, and to these tenants.
+
+    `named` are the providers of these tenants. The user may know what they are called, and nothing else of them.
+    """
 
     providers: tuple[int, ...] = ()
     tenants: tuple[int, ...] = ()
+    named: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, grants: Iterable[Held]) -> Self | None:
+        """What these grants reach together; None for everything."""
+        providers, tenants, named = set(), set(), set()
+        for _, provider, tenant in grants:
+            if provider is None:
+                return None
+            if tenant is None:
+                providers.add(provider)
+            else:
+                tenants.add(tenant)
+                named.add(provider)
+        return cls(*(tuple(sorted(pks)) for pks in (providers, tenants, named - providers)))
 
     def condition(self, provider: str, tenant: str | None) -> Condition:
         """The condition that one of these lookups leads to an allowed provider or tenant.
@@ -34,6 +85,30 @@ class Restriction:
         return of_providers | compare(f"{tenant}__among", Numbers(self.tenants))
 
 
-def restriction_of(user: User) -> Restriction | None:
-    """The user's restriction; None if the user may see everything."""
-    return None
+def grants_of(user: Any) -> Sequence[Held] | None:
+    """The grants of a user; None if they have none, and Django's permissions mean everything.
+
+    They are read with the user's permissions. Without a user, it is Portcullis itself. Nobody else is taken for
+    unrestricted: neither who is not active nor a user that a foreign backend made.
+    """
+    if user is None:
+        return None
+    if isinstance(user, AbstractBaseUser) and not hasattr(user, "grants"):
+        if getattr(user, "is_superuser", False) and user.is_active:
+            return None
+        user.get_all_permissions()  # type: ignore[attr-defined]
+    grants: Sequence[Held] | None = getattr(user, "grants", ())
+    return grants
+
+
+def restriction_of(user: User, permission: str | None = None) -> Restriction | None:
+    """What the user may see, or with a permission what they may do it to; None for everything.
+
+    Without grants, a permission of Django's is for everything, and whoever asks checks whether the user has it.
+    """
+    grants = grants_of(user)
+    if grants is None:
+        return None
+    return Restriction.of(
+        grant for grant in grants if permission is None or permission in permissions_of(grant.role)
+    )

@@ -8,16 +8,17 @@ from operator import itemgetter
 from typing import Self
 
 from django.apps import apps
-from django.db.models import Case, Exists, OuterRef, Q, TextField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
-from inventory.db.conditions import Condition, fixed
+from inventory.db.conditions import NOTHING, Condition, compare, compare_by, fixed
 from inventory.db.expressions import Collected
+from inventory.db.lookups import LinkedAmong, Numbers
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
-from inventory.querysets import OwnedQuerySet, TalliedQuerySet, scope_of
-from inventory.restrictions import User
+from inventory.querysets import OwnedQuerySet, TalliedQuerySet
+from inventory.restrictions import Restriction
 from secgroups.traffic.severity import SEVERITIES
 
 #: The order by severity, the worst first.
@@ -26,19 +27,38 @@ BY_SEVERITY = Case(*(When(severity=severity, then=Value(rank)) for rank, severit
 _but_related = itemgetter(slice(-2))
 
 
+class SharedWithAny(LinkedAmong):
+    """Whether a group (its id) is shared with one of these tenants."""
+
+    links = "secgroups.SecurityGroup_shared_with"
+    row, target = "securitygroup", "cloudtenant"
+
+
+def _shared(restriction: Restriction, group: str = "") -> Condition:
+    """The condition that a group is shared with one of the user's tenants. `group` is the foreign key to it."""
+    if not restriction.tenants:
+        return NOTHING
+    prefix = f"{group}__" if group else ""
+    with_all = compare(f"{prefix}shared", True) & compare(f"{prefix}provider__among", Numbers(restriction.named))
+    return with_all | compare_by(SharedWithAny, F(group or "pk"), Numbers(restriction.tenants))
+
+
 class MembershipQuerySet(OwnedQuerySet):
     owner = "security_group"
     provider = "security_group__provider"
     tenant = "security_group__cloud_tenant"
 
-    def scope_of(self, user: User) -> Condition:
-        """Memberships whose group and port are both within the user's restriction."""
-        return super().scope_of(user) & self._restricted(
-            user, "network_port__provider", "network_port__cloud_tenant"
-        )
+    def seen(self, restriction: Restriction) -> Condition:
+        """Memberships whose group and port may both be seen."""
+        port = restriction.condition("network_port__provider", "network_port__cloud_tenant")
+        return (super().seen(restriction) | _shared(restriction, "security_group")) & port
 
 
 class SecurityGroupQuerySet(TalliedQuerySet):
+    def seen(self, restriction: Restriction) -> Condition:
+        """Also the groups that are shared with a tenant."""
+        return super().seen(restriction) | _shared(restriction)
+
     def as_values(self) -> Iterator[Group]:
         """These groups as drivers' values, in their order."""
         return (group for _, group in self.as_values_by_pk())
@@ -86,6 +106,10 @@ class _OfPorts(TalliedQuerySet):
 
     tenant = "security_group__cloud_tenant"
 
+    def seen(self, restriction: Restriction) -> Condition:
+        """Also those of groups that are shared with a tenant."""
+        return super().seen(restriction) | _shared(restriction, "security_group")
+
     def for_ports(self, first: int, last: int) -> Self:
         """The rows that have some of these ports, by their range or because they have all ports.
 
@@ -101,16 +125,16 @@ class FirewallRuleQuerySet(_OfPorts):
 
 
 class ExposureQuerySet(_OfPorts):
-    def scope_of(self, user: User) -> Condition:
-        """Exposures within the user's restriction, without those that would show the entries of lists outside it.
+    def seen(self, restriction: Restriction) -> Condition:
+        """Without those that would show the entries of lists outside.
 
         Whatever opens a service to everybody shows nothing of a list that opens it as well.
         """
-        scope = super().scope_of(user)
-        if scope == self._restricted(user, self.provider, None):  # whole providers, with their lists
+        scope = super().seen(restriction)
+        if not restriction.tenants:  # whole providers, with their lists
             return scope
-        lists = apps.get_model("secgroups", "AddressList")
-        visible = lists.objects.filter(scope_of(user, lists).q()).values("pk")
+        lists = apps.get_model("secgroups", "AddressList").objects.all()
+        visible = lists.filter(lists.seen(restriction).q()).values("pk")
         links = self.model.firewall_rules.through.objects.filter(exposure=OuterRef("pk"))
         listed = links.filter(firewallrule__source_address_list__isnull=False)
         everybody = links.filter(firewallrule__source_address_list=None, firewallrule__source_ip_range=None)

@@ -224,6 +224,45 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+#: What the roles of grants permit. Each also permits what those before it do, and needs no other permission.
+ROLES = {
+    "viewer": [
+        "inventory.view_provider",
+        "inventory.view_cloudtenant",
+        "inventory.view_cloudnetwork",
+        "inventory.view_vm",
+        "inventory.view_networkport",
+        "inventory.view_task",
+        "secgroups.view_securitygroup",
+        "secgroups.view_firewallrule",
+        "secgroups.view_addresslist",
+        "secgroups.view_exposure",
+    ],
+    "operator": [
+        "inventory.change_vm_security_groups",
+        "inventory.refresh_provider",
+        "inventory.cancel_task",
+        "inventory.retry_task",
+    ],
+    "manager": [
+        "secgroups.add_securitygroup",
+        "secgroups.change_securitygroup",
+        "secgroups.delete_securitygroup",
+        "secgroups.add_firewallrule",
+        "secgroups.delete_firewallrule",
+    ],
+    "owner": [
+        "inventory.add_provider",
+        "inventory.change_provider",
+        "inventory.delete_provider",
+        "inventory.delete_task",
+        "inventory.view_grant",
+        "inventory.add_grant",
+        "inventory.change_grant",
+        "inventory.delete_grant",
+    ],
+}
+
 #: The OpenID Connect provider for logins, if any.
 OIDC = read_oidc(env)
 if OIDC:
@@ -268,6 +307,7 @@ COLLECTIONS = {
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",
+    "grants": "inventory.api.GrantViewSet",
     "zones": "inventory.api.ZoneViewSet",
 }
 #: Maximum number of members of a group that an analysis reads; of a larger group, they are not known to it.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, User
 
-from inventory import querysets
-from inventory.models import CloudTenant
-from inventory.restrictions import Restriction
+from inventory.models import CloudTenant, Grant, Provider
 
 
-def reader_of(tenant: CloudTenant, monkeypatch: pytest.MonkeyPatch) -> User:
-    """A user with every permission who sees what belongs to one tenant."""
+def grant(user: User, role: str, scope: Provider | CloudTenant | None = None, group: str = "team") -> Group:
+    """Give a user a role by a group."""
+    given, _ = Group.objects.get_or_create(name=group)
+    user.groups.add(given)
+    tenant = scope if isinstance(scope, CloudTenant) else None
+    Grant.objects.create(
+        group=given, role=role, cloud_tenant=tenant, provider=tenant.provider if tenant else scope
+    )
+    return given
+
+
+def reader_of(tenant: CloudTenant) -> User:
+    """A user who owns a tenant and sees nothing else."""
     reader = User.objects.create_user("reader")
-    reader.user_permissions.set(Permission.objects.all())
-    own = Restriction(tenants=(tenant.pk,))
-    monkeypatch.setattr(querysets, "restriction_of", lambda user: own if user.pk == reader.pk else None)
+    grant(reader, "owner", tenant)
     return reader

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import User
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from inventory.admin.columns import Counted, M, ids, visible, visible_rows, with_named
 from inventory.models import Provider
+from inventory.querysets import reaches
 
 
 class Tool(NamedTuple):
@@ -44,6 +47,16 @@ class LinkedAdmin(admin.ModelAdmin[M]):
     change_form_template = "admin/inventory/linked_change_form.html"
     show_full_result_count = False  # it would count all rows again on each filtered page
     list_per_page = 50
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._reaches(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._reaches(request, "delete", obj)
+
+    def _reaches(self, request: HttpRequest, action: str, row: M | None) -> bool:
+        permission = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
+        return row is None or reaches(cast(User, request.user), permission, self.model, row.pk)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_display(request), *self.counts]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from django.contrib import messages as notices
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
 from django.db.models import CASCADE, Model, Prefetch, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from inventory import messages
 from inventory.db.conditions import EVERYTHING
 from inventory.models import Provider
 from inventory.querysets import ResourceQuerySet
+from inventory.restrictions import restriction_of
 
 M = TypeVar("M", bound=Model)
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -22,6 +26,17 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 def visible(rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
     """The rows that the user may see; all rows of models that are no resources, such as tokens."""
     return rows.visible_to(request.user) if isinstance(rows, ResourceQuerySet) else rows
+
+
+def within_reach(rows: QuerySet[M], request: HttpRequest, permission: str) -> QuerySet[M]:
+    """Those of these rows that the user's permission reaches. A notice says of how many others it does not."""
+    user = cast(User, request.user)
+    reached = cast(ResourceQuerySet, rows).visible_to(user, permission)
+    if restriction_of(user, permission) is None:
+        return cast(QuerySet[M], reached)
+    if beyond := rows.count() - reached.count():
+        notices.error(request, messages.beyond_grants(beyond))
+    return cast(QuerySet[M], reached)
 
 
 def visible_rows(model: type[M], request: HttpRequest) -> QuerySet[M]:

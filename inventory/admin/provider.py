@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from inventory.admin.columns import Counted, link_to
+from inventory.admin.columns import Counted, link_to, within_reach
 from inventory.admin.refreshable import RefreshableAdmin
 from inventory.admin.task import show_tasks
 from inventory.encryption import UnreadableSecret
@@ -92,7 +92,11 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
     readonly_fields = ["credentials_stored", "last_refresh_date", "last_refresh_error"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
-        return super().get_queryset(request).defer("credentials")
+        """Without those that the user may only name."""
+        rows: Any = super().get_queryset(request)
+        return cast(
+            QuerySet[Provider], rows.visible_to(request.user, "inventory.view_provider").defer("credentials")
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
         """The vendor of a provider can't be changed: its inventory belongs to that cloud."""
@@ -155,6 +159,7 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
     @admin.action(description="Delete", permissions=["delete"])
     def delete_selected(self, request: HttpRequest, providers: QuerySet[Provider]) -> HttpResponse | None:
         """Django's page asks for confirmation first."""
+        providers = within_reach(providers, request, "inventory.delete_provider")
         if not request.POST.get("post"):
             return cast(HttpResponse | None, delete_selected(self, request, providers))
         with transaction.atomic():

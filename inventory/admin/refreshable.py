@@ -14,12 +14,13 @@ from django.utils.html import format_html
 
 from inventory import messages
 from inventory.admin.base import LinkedAdmin
-from inventory.admin.columns import M, link_to
+from inventory.admin.columns import M, link_to, within_reach
 from inventory.admin.task import show_tasks
 from inventory.drivers.values import Kind, Scope
 from inventory.models import Task
 from inventory.services import request_refresh_of
 
+MAY_REFRESH = "inventory.refresh_provider"
 #: Most objects to refresh one by one; for more, refreshing the provider is quicker.
 MAX_SELECTED = 200
 
@@ -32,7 +33,7 @@ class RefreshableAdmin(LinkedAdmin[M]):
     actions = ["refresh"]
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.refresh_provider")
+        return request.user.has_perm(MAY_REFRESH)
 
     @admin.action(description="Refresh from the cloud", permissions=["refresh"])
     def refresh(self, request: HttpRequest, rows: QuerySet[M]) -> HttpResponse | None:
@@ -43,6 +44,7 @@ class RefreshableAdmin(LinkedAdmin[M]):
         return self._refresh(request, rows, force=True)
 
     def _refresh(self, request: HttpRequest, rows: QuerySet[M], *, force: bool = False) -> HttpResponse | None:
+        rows = within_reach(rows, request, MAY_REFRESH)
         # A refresh depends on the provider, whether or not the list may show it.
         selected = list(rows.prefetch_related(None)[: MAX_SELECTED + 1])
         if len(selected) > MAX_SELECTED:

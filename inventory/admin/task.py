@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
-from inventory.admin.columns import Linked, ids, link_to, list_url
+from inventory.admin.columns import Linked, ids, link_to, list_url, within_reach
 from inventory.messages import TASKS_OF_ACTION
 from inventory.models import CallRate, Lease, Task
 from inventory.rest.disclosure import Disclosure
@@ -25,6 +25,7 @@ from inventory.rest.hrefs import Hrefs
 from inventory.rest.resources import Viewer
 from inventory.services import NotInTime, cancel_task, retry_task
 
+MAY_CANCEL, MAY_RETRY = "inventory.cancel_task", "inventory.retry_task"
 #: What a task is about, while it exists.
 NAMED: Any = (Linked("provider"), Linked("vm"))
 #: Most ids in a URL.
@@ -112,17 +113,19 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         return task
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.cancel_task")
+        return request.user.has_perm(MAY_CANCEL)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.retry_task")
+        return request.user.has_perm(MAY_RETRY)
 
     @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, tasks: QuerySet[Task]) -> HttpResponse:
+        tasks = within_reach(tasks, request, MAY_CANCEL)
         return self._for_each(request, tasks, "Cancelled", partial(cancel_task, user=cast(User, request.user)))
 
     @admin.action(description="Retry now", permissions=["retry"])
     def retry(self, request: HttpRequest, tasks: QuerySet[Task]) -> HttpResponse:
+        tasks = within_reach(tasks, request, MAY_RETRY)
         return self._for_each(request, tasks, "Retrying", retry_task)
 
     def _for_each(

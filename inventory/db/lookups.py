@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db.models import CharField, Field, ForeignObject, Lookup, Model, TextField
@@ -77,6 +77,23 @@ class Connected(Lookup[Any]):
         key = self.lhs.target
         owner: type[Model] = key.related_model or key.model
         return owner
+
+
+class LinkedAmong(Lookup[Any]):
+    """Whether a row (its id) is linked with one of the rows of these ids, by a many-to-many relation."""
+
+    prepare_rhs = False
+    #: The model of the links, and its foreign keys to the row and to the others.
+    links: ClassVar[str]
+    row: ClassVar[str]
+    target: ClassVar[str]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        links: Any = apps.get_model(self.links)
+        rows = links.objects.filter(**{f"{self.target}__among": self.rhs}).values(self.row)
+        sql, linked = rows.query.get_compiler(connection=connection).as_sql()
+        return f"{lhs} IN ({sql})", (*params, *linked)
 
 
 @cache

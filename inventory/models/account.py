@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.db import models
 from knox.models import AbstractAuthToken
 from knox.settings import CONSTANTS
 
+from inventory.models.grant import Grant
 from inventory.querysets import AuthTokenQuerySet, GroupQuerySet, UserQuerySet
+from inventory.restrictions import Held, permissions_of
 
 
 class User(auth.User):  # type: ignore[django-manager-missing]
@@ -46,13 +49,29 @@ class LimitedUser(auth.User):  # type: ignore[django-manager-missing]
         default_permissions = ()
 
     @cached_property
+    def grants(self) -> Sequence[Held] | None:
+        """The user's grants, of `group` alone if there is one; see `inventory.restrictions.grants_of`.
+
+        Who has grants by other groups only has none here, which is not the same as not being limited by grants.
+        """
+        groups: Any = {self.group.pk} if self.group and self.is_superuser else self.groups.values("pk")
+        columns = ("group", "role", "provider", "cloud_tenant")
+        rows = list(Grant.objects.filter(group__in=groups).order_by().values_list(*columns))
+        if not rows or (self.is_superuser and not self.group):
+            return None
+        return tuple(Held(*grant) for group, *grant in rows if self.group is None or group == self.group.pk)
+
+    @cached_property
     def _permissions(self) -> set[str]:
-        permissions = self._permissions_of_group(self.group) if self.group else super().get_all_permissions()
+        permissions = self._all_permissions()
         return {name for name in permissions if not self.read_only or name.partition(".")[2].startswith("view_")}
 
-    @staticmethod
-    def _permissions_of_group(group: auth.Group) -> set[str]:
-        permissions = group.permissions.order_by().values_list("content_type__app_label", "codename")
+    def _all_permissions(self) -> set[str]:
+        if self.grants is not None:
+            return {name for grant in self.grants for name in permissions_of(grant.role)}
+        if self.group is None:
+            return super().get_all_permissions()
+        permissions = self.group.permissions.order_by().values_list("content_type__app_label", "codename")
         return {f"{app}.{codename}" for app, codename in permissions}
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:

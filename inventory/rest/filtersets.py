@@ -168,7 +168,10 @@ def parameters_of(
         filter_ = filterset.base_filters[name]
         try:
             condition = _condition(filter_, _cleaned(filter_.field, query, name), viewer)
-            column = resource_type.columns.get(name.partition("__")[0])
+            attribute = name.partition("__")[0]
+            if attribute not in (resource_type.names or (attribute,)):
+                condition &= viewer.whole(resource_type)
+            column = resource_type.columns.get(attribute)
             if column is not None and column.class_names is not None:
                 condition = column.class_names.settled(condition)
             conditions.append(condition)

@@ -50,6 +50,7 @@ DATABASE_UNAVAILABLE = "The database is unavailable or overloaded. Retry in a mo
 EMPTY_TOKEN = "Empty Authentication Token (X-Auth-Token)"  # nosec B105  # noqa: S105 - no token
 INVALID_TOKEN = "Invalid Authentication Token (X-Auth-Token)"  # nosec B105  # noqa: S105 - as above
 INVALID_LOGIN = "Invalid username/password."
+BEYOND_GRANTS = "Your grants do not permit this here."
 READ_ONLY_TOKEN = "This token can only read."  # nosec B105  # noqa: S105 - as above
 TOKEN_BY_TOKEN = "A token can't create tokens. Log in with a password."  # nosec B105  # noqa: S105 - as above
 NO_KEY_FOR_TOKENS = "The answer has a secret, which is not stored for an Idempotency-Key. Omit the key."

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, Self
 
 from django.conf import settings
-from django.db.models import BigIntegerField, F, Model, QuerySet, TextField
+from django.db.models import BigIntegerField, Case, F, Model, QuerySet, TextField, When
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
@@ -158,7 +158,8 @@ class ResourceType:
     `columns` are the plain attributes, which answers show by default. `computed` attributes and relations are
     shown if they are named. `lists` are the computed attributes that are lists of texts, for filters. A body can
     name a resource by `identified_by`, beside its id and address. `classes` has the condition for each of
-    ManageIQ's classes. `view_permissions` are the permissions to see any of these resources.
+    ManageIQ's classes. `view_permissions` are the permissions to see any of these resources. `names` are what is
+    shown of a resource that a restriction only names; None if there are no such resources.
     """
 
     name: str
@@ -174,6 +175,7 @@ class ResourceType:
     identified_by: tuple[str, ...]
     classes: Mapping[str, Condition]
     view_permissions: tuple[str, ...]
+    names: tuple[str, ...] | None
 
     @cached_property
     def computed_names(self) -> frozenset[str]:
@@ -209,3 +211,19 @@ class Viewer:
         """The rows of the resources that the user may see."""
         rows: QuerySet[Any] = resource_type.queryset.filter(self.scope(resource_type).q())
         return rows
+
+    def whole(self, resource_type: ResourceType) -> Condition:
+        """The condition for those of the visible resources of which the user may see all attributes."""
+        if resource_type.names is None:
+            return EVERYTHING
+        [permission] = resource_type.view_permissions
+        whole: Condition = resource_type.queryset.scope_of(self.user, permission)
+        return EVERYTHING if whole == self.scope(resource_type) else whole
+
+    def source(self, resource_type: ResourceType, name: str, source: Any) -> Any:
+        """What an attribute shows to the user: numbers only of what they may see, and null where it is hidden."""
+        if isinstance(source, RelatedCount):
+            source = source.visible_to(self.user)
+        if name in (resource_type.names or (name,)) or (whole := self.whole(resource_type)) is EVERYTHING:
+            return source
+        return Case(When(whole.q(), then=F(source) if isinstance(source, str) else source), default=None)

@@ -20,6 +20,7 @@ from rest_framework.serializers import Serializer
 
 from inventory.db.conditions import EVERYTHING, compare
 from inventory.db.lookups import Numbers
+from inventory.querysets import reaches
 from inventory.rest import messages
 from inventory.rest.actions.naming import Named
 from inventory.rest.actions.viewset import ActionViewSet
@@ -38,6 +39,7 @@ from inventory.rest.reading.rows import Parent, RowQuery, Total
 from inventory.rest.reading.selection import Selection
 from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
 from inventory.rest.serializers import columns_of
+from inventory.restrictions import restriction_of
 
 
 class CollectionViewSet(ActionViewSet):
@@ -58,6 +60,8 @@ class CollectionViewSet(ActionViewSet):
     lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
+    #: The attributes of a resource that users see who may only see a part of it; None if nobody does.
+    names: ClassVar[tuple[str, ...] | None] = None
     #: The permissions to see any of the resources; None means the model's view permission.
     view_permissions: ClassVar[tuple[str, ...] | None] = None
     lookup_value_regex = "[^/]+"
@@ -84,6 +88,7 @@ class CollectionViewSet(ActionViewSet):
             identified_by=cls.identified_by,
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
+            names=cls.names and ("id", "href_slug", *cls.names),
         )
 
     @classmethod
@@ -157,6 +162,16 @@ class CollectionViewSet(ActionViewSet):
         if self.parent is None:
             return self.hrefs
         return self.hrefs.within(self.parent.resource_type.name, self.parent.pk)
+
+    def reaches(self, action: Any, pk: int | None = None) -> bool:
+        permission = action.kwargs.get("permission")
+        if permission is None or action.kwargs.get("checks_reach"):
+            return True
+        if pk is not None:
+            return reaches(self.user, permission, self.queryset.model, pk)
+        if self.parent is None:
+            return restriction_of(self.user, permission) is None
+        return reaches(self.user, permission, self.parent.resource_type.queryset.model, self.parent.pk)
 
     def needed_permissions(self) -> tuple[str, ...]:
         """The permissions to see the parent, then those for the action or for reading."""
@@ -254,7 +269,7 @@ class CollectionViewSet(ActionViewSet):
         if not selection.hidden:
             answer["resources"] = resources
         href = self.resource_hrefs.collection(self.collection)
-        answer["actions"] = self.available_actions(detail=False, href=href)
+        answer["actions"] = self.available_actions(href=href)
         answer["links"] = page.links(href, query, total, page.following(ids, total))
         return Response(answer)
 
@@ -272,7 +287,8 @@ class CollectionViewSet(ActionViewSet):
         if not resources:
             self._not_found(pk)
         resource = resources[0]
-        actions = self.available_actions(detail=True, href=resource["href"]) if selection.actions else []
+        href, key = resource["href"], int(resource["id"])
+        actions = self.available_actions(href=href, pk=key) if selection.actions else []
         return resource | ({"actions": actions} if actions else {})
 
     def require_unchanged(self) -> None:

@@ -1,6 +1,7 @@
 """The services of this app, which the API, the admin and the commands call."""
 
 from inventory.services.audience import Audience, may_see
+from inventory.services.grants import edit_grant, give_grant, take_grant
 from inventory.services.keys import rotate_credentials, unreadable_credentials
 from inventory.services.providers import (
     connect_provider,
@@ -59,9 +60,11 @@ __all__ = [
     "create_token",
     "delete_provider",
     "delete_task",
+    "edit_grant",
     "edit_provider",
     "ensure_same_connection",
     "finish",
+    "give_grant",
     "issue_token",
     "keep_refused",
     "latest_end",
@@ -78,6 +81,7 @@ __all__ = [
     "revoke_token",
     "rotate_credentials",
     "save_all",
+    "take_grant",
     "unreadable_credentials",
     "verify_credentials",
     "waiting_for_clouds",

@@ -10,6 +10,9 @@ from django.contrib.auth.models import User
 
 from inventory.drivers.exceptions import CloudError
 from inventory.models import Provider, Task
+from inventory.querysets import reaches
+
+MAY_VIEW = "inventory.view_provider"
 
 logger = logging.getLogger(__name__)
 
@@ -18,9 +21,9 @@ Error = TypeVar("Error", bound=Exception)
 
 def may_see(user: User, provider: Provider) -> bool:
     """Whether a user may see a provider. One that isn't saved takes only the permission."""
-    if not user.has_perm("inventory.view_provider"):
+    if not user.has_perm(MAY_VIEW):
         return False
-    return provider.pk is None or Provider.objects.visible_to(user).filter(pk=provider.pk).exists()
+    return provider.pk is None or reaches(user, MAY_VIEW, Provider, provider.pk)
 
 
 class Audience:

@@ -19,9 +19,10 @@ from django.urls import URLPattern, path, reverse
 
 from inventory import admin as base
 from inventory.admin.base import LinkFilter, Tool
-from inventory.admin.columns import Counted, ids, visible_rows, with_named
+from inventory.admin.columns import Counted, ids, visible_rows, with_named, within_reach
 from inventory.admin.task import show_tasks
 from inventory.models import Instance, Task, Vm
+from inventory.querysets import reaches
 from inventory.services import QueueFull
 from secgroups import messages
 from secgroups.admin.explained import ExplainedAdmin
@@ -33,6 +34,7 @@ from secgroups.plan import Action
 from secgroups.services import Accepted, GroupReference, Refused, keep_refused_change, request_changes
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
+MAY_CHANGE = "inventory.change_vm_security_groups"
 #: Most instances in one action: their ids are in the URL, and each is a separate request.
 MAX_SELECTED = 200
 
@@ -47,7 +49,7 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
     actions = ["add_groups", "remove_groups", "refresh"]
 
     def has_change_groups_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("inventory.change_vm_security_groups")
+        return self.has_view_permission(request) and request.user.has_perm(MAY_CHANGE)
 
     @admin.action(description="Add security groups…", permissions=["change_groups"])
     def add_groups(self, request: HttpRequest, vms: QuerySet[Vm]) -> HttpResponse | None:
@@ -72,7 +74,7 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         changes = [
             Tool(f"{action} security groups…", self._groups_url(action, [row.pk]))
             for action in get_args(Action)
-            if self.has_change_groups_permission(request)
+            if self.has_change_groups_permission(request) and reaches(request.user, MAY_CHANGE, Vm, row.pk)
         ]
         return [*changes, *super().get_tools(request, row)]
 
@@ -91,12 +93,13 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
             raise PermissionDenied
         pks = ids(request.GET.get("ids", ""))[:MAX_SELECTED]
         prefetch = Prefetch("security_groups", visible_rows(SecurityGroup, request).distinct().order_by("name"))
-        vms = self.get_queryset(request).filter(pk__in=pks).prefetch_related(prefetch)
+        selected = within_reach(self.get_queryset(request).filter(pk__in=pks), request, MAY_CHANGE)
+        vms = selected.prefetch_related(prefetch)
         if not vms:
             raise Http404
         # Changes depend on the provider, whether or not the page may show it.
-        targets = visible_rows(self.model, request).filter(pk__in=pks).select_related("provider")
-        targets = targets.defer("provider__credentials")
+        targets = self.model._default_manager.visible_to(request.user, MAY_CHANGE)
+        targets = targets.filter(pk__in=pks).select_related("provider").defer("provider__credentials")
         data = request.POST if request.method == "POST" else None
         form = FORMS[action](_choices(request, action, targets), data)
         references = [_reference(group) for group in form.cleaned_data["groups"]] if form.is_valid() else []

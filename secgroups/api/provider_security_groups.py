@@ -6,12 +6,15 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.api.refreshable import RefreshMixin
+from inventory.querysets import reaches
 from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
+from inventory.rest.messages import BEYOND_GRANTS
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet, ReferenceInput
 from secgroups.api.previews import PreviewOfChange
@@ -20,6 +23,7 @@ from secgroups.models import SecurityGroup
 from secgroups.services import Edit, Refused, group_creation, group_deletion, group_edit
 
 KIND = "security group"
+MAY_CREATE = "secgroups.add_securitygroup"
 
 
 class NewGroupInput(StrictSerializer):
@@ -66,9 +70,10 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
     @action(
         detail=False,
         methods=["post"],
-        permission="secgroups.add_securitygroup",
+        permission=MAY_CREATE,
         serializer_class=NewGroupInput,
         previews=PreviewOfChange,
+        checks_reach=True,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a security group on the cloud."""
@@ -94,6 +99,10 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
             attributes[name] = place = self.referenced(collection, attributes.get(name), name)
             if place and place.provider_id != provider.pk:
                 raise BadInput(f"{name}: {place.name} does not belong to {provider.name}")
+        # Without a tenant the cloud chooses, which takes a grant on the provider.
+        place = attributes["cloud_tenant"] or provider
+        if not reaches(self.user, MAY_CREATE, type(place), place.pk):
+            raise PermissionDenied(BEYOND_GRANTS)
         return group_creation(provider, **attributes | {"description": attributes.get("description") or None})
 
 

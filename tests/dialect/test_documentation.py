@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from inventory.models import Vm
@@ -33,7 +33,7 @@ def named(answer: Any) -> list[str]:
 
 def test_logins_by_password_and_token(client: Client) -> None:
     user("inventory.view_vm", groups=("auditors",))
-    Group.objects.get().permissions.set(User.objects.get().user_permissions.all())
+    User.objects.get().groups.get().permissions.set(User.objects.get().user_permissions.all())
     for query, seconds in (("", 600), ("?requester_type=ui", 3600)):
         issued = ask(client, "get", f"/api/auth{query}", Accept="application/json", **basic())
         assert issued["token_ttl"] == seconds

@@ -21,7 +21,7 @@ def test_groups_are_not_changed(admin_client: Client, action: str) -> None:
     assert said == f"Unsupported Action {action} for the groups collection specified"
     for method in ("put", "patch", "delete"):
         refusal(admin_client, method, f"/api/groups/{group.pk}", {"description": "updated_group"})
-    assert Group.objects.get().name == "sample_group_1"
+    assert Group.objects.get(pk=group.pk).name == "sample_group_1"
 
 
 def test_ones_own_groups_are_shown(client: Client) -> None:

@@ -19,7 +19,7 @@ def ada(django_user_model: type[User]) -> User:
     ada.user_permissions.add(first)
     for name, permissions in (("readers", [second]), ("operators", [second, third]), ("others", [])):
         Group.objects.create(name=name).permissions.add(*permissions)
-    ada.groups.set(Group.objects.exclude(name="others"))
+    ada.groups.set(Group.objects.filter(name__in=["readers", "operators"]))
     Group.objects.get(name="others").permissions.set(Permission.objects.all())
     return User.objects.get(pk=ada.pk)
 

@@ -295,7 +295,7 @@ class TestRights:
         self, client: Client, staff: User, company: Company, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.allow(staff, *PERMISSIONS)
-        monkeypatch.setattr(querysets, "restriction_of", lambda user: Restriction((987_654_321,)))
+        monkeypatch.setattr(querysets, "restriction_of", lambda *args: Restriction((987_654_321,)))
         page = ask(client, **{**company.question, "from": "production-"})
         assert "production-app" not in page.content.decode()
 

@@ -19,7 +19,7 @@ from inventory.faults import seeing_others
 from inventory.rest import messages
 from inventory.rest.actions.command import DEFAULT, Answer, Command, DryRun, edit_command, result
 from inventory.rest.errors import BadInput, NotFound, message_of
-from inventory.rest.hrefs import ADDRESS, ids_in
+from inventory.rest.hrefs import ADDRESS, id_in, ids_in
 from inventory.rest.http.conditional import IF_MATCH
 from inventory.rest.http.idempotency import IDEMPOTENCY_KEY, answer_once
 from inventory.rest.http.negotiation import is_form
@@ -37,7 +37,9 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     An action with `detail=False` is for the whole collection. An action with `detail=True` is for one resource, or
     for each resource that a POST to the collection names. `permission` is the Django permission that an action
-    requires. `serializer_class` declares its input. `previews` is the type of its previews, if it takes `dry_run`.
+    requires. It has to reach the resource; in an action on a whole collection the parent, or everything. With
+    `checks_reach`, the action itself sees to that, because its input says what it is about. `serializer_class`
+    declares its input. `previews` is the type of its previews, if it takes `dry_run`.
     """
 
     collection: ClassVar[str]
@@ -165,6 +167,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if self.requested_action is None:
             kind = "resource" if self.detail else "subcollection" if self.parent_collection else "collection"
             raise BadInput(messages.unsupported_action(name, f"{self.collection} {kind}"))
+        if not self.requested_action.detail:
+            self.require_reach()
         if self.command.dry_run is not None and not self.requested_action.kwargs.get("previews"):
             raise BadInput(messages.unknown_body_keys(["dry_run"]))
         run: Callable[[], Response] = partial(getattr(self, self.requested_action.__name__), request, **kwargs)
@@ -176,6 +180,16 @@ class ActionViewSet(ViewSetMixin, ApiView):
                 return run()
         return run()  # it writes nothing, and may wait for a cloud
 
+    def reaches(self, action: Any, pk: int | None = None) -> bool:
+        """Whether the caller's permission for an action reaches a resource, or else what the address names."""
+        return True
+
+    def require_reach(self, pk: int | None = None) -> None:
+        """Raise 403 if the caller may not run the action of the request on this resource, or here."""
+        if not self.reaches(self.requested_action, pk):
+            self.require_parent()
+            raise PermissionDenied(messages.BEYOND_GRANTS)
+
     def require_unchanged(self) -> None:
         """Raise 412 if the resource no longer matches `If-Match`. Locks it for the rest of the transaction."""
         raise NotImplementedError
@@ -186,19 +200,22 @@ class ActionViewSet(ViewSetMixin, ApiView):
         possible = [action for action in self.declared_actions() if action.detail or not self.detail]
         return [method for method in super().allowed_methods if method != "POST" or possible]
 
-    def available_actions(self, *, detail: bool, href: str) -> list[dict[str, str]]:
-        """The actions that the caller may run here. For a collection, this includes those of its resources."""
+    def available_actions(self, *, href: str, pk: int | None = None) -> list[dict[str, str]]:
+        """The actions that the caller may run on a resource, or on the collection and any of its resources."""
+        detail = pk is not None
         return [
             {"name": action.url_path, "method": method, "href": href}
             for action in self.declared_actions()
-            if (action.detail or not detail) and self._may(action)
+            if (action.detail or not detail) and self._may(action, pk)
             for method in ("post", *(METHODS.get(action.url_path, ()) if detail else ()))
             if method == "post" or method in self.action_map
         ]
 
-    def _may(self, action: Any) -> bool:
+    def _may(self, action: Any, pk: int | None = None) -> bool:
         permission = action.kwargs.get("permission")
-        return self._may_write(action) and (permission is None or bool(self.user.has_perm(permission)))
+        if not self._may_write(action) or (permission is not None and not self.user.has_perm(permission)):
+            return False
+        return (action.detail and pk is None) or self.reaches(action, pk)
 
     def _may_write(self, action: Any) -> bool:
         """Whether the caller's token allows this action, which may write. Some actions require no permission."""
@@ -208,7 +225,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
         """The actions that the caller may run at exactly this address, for the forms of the browsable API."""
         if "get" not in self.action_map:
             return []
-        return [a for a in self.declared_actions() if a.detail == self.detail and self._may(a)]
+        pk = id_in(self.kwargs["pk"], self.collection) if self.detail else None
+        return [a for a in self.declared_actions() if a.detail == self.detail and self._may(a, pk)]
 
     # --- Answers ---
 
@@ -237,9 +255,12 @@ class ActionViewSet(ViewSetMixin, ApiView):
 
     def _outcome(self, act: Callable[..., Any], refuse: Callable[..., Any], payload: dict[str, Any]) -> Any:
         row: Any = self.resource(self.kwargs["pk"]) if self.detail else None
+        if row:
+            self.require_reach(row.pk)
         try:
-            if self.requested_action.detail:
-                row = row or self.row_named(payload)
+            if self.requested_action.detail and not row:
+                row = self.row_named(payload)
+                self.require_reach(row.pk)
             self.check_keys(payload)
             if self.requested_action.detail:
                 payload = without(payload, *self.identified_by)

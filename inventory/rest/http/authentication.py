@@ -60,7 +60,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
     _tokens = CompiledQuery(
         lambda: AuthToken.objects.filter(token_key=Param("key")).values_list(
-            AccountBackend.of_its_user, *TokenLogin._fields, *(f"user__{name}" for name in _columns(User))
+            *AccountBackend.of_its_user, *TokenLogin._fields, *(f"user__{name}" for name in _columns(User))
         )
     )
 
@@ -85,14 +85,14 @@ class TokenAuthentication(authentication.BaseAuthentication):
         return user, token
 
     def _login(self, text: str) -> tuple[User, TokenLogin] | None:
-        """Read the user and their permissions in one query. A scheduled task deletes expired tokens."""
+        """Read the user and their rights in one query. A scheduled task deletes expired tokens."""
         digest, columns = hash_token(text), len(TokenLogin._fields)
-        for permissions, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
+        for permissions, grants, *values in self._tokens(key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
             token = TokenLogin._make(values[:columns])
             if compare_digest(digest, token.digest):
                 user = _made(User, values[columns:])
                 if not user.is_superuser:
-                    AccountBackend.hand_over(user, permissions)
+                    AccountBackend.hand_over(user, permissions, grants)
                 return user, token
         return None
 

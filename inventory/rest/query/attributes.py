@@ -14,7 +14,7 @@ from django.db.models.expressions import Combinable
 from inventory.rest import messages
 from inventory.rest.classes import TYPE, ClassNames
 from inventory.rest.errors import BadInput
-from inventory.rest.resources import RelatedCount, ResourceType, Viewer
+from inventory.rest.resources import ResourceType, Viewer
 
 
 class Kind(Enum):
@@ -65,7 +65,7 @@ def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attr
     kind = _kind_of(resource_type, name)
     if kind is None:
         raise BadInput(messages.not_a_scalar(resource_type.label, name))
-    return Attribute(name, kind, source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source)
+    return Attribute(name, kind, viewer.source(resource_type, name, source))
 
 
 def comparable(resource_type: ResourceType) -> list[str]:

@@ -47,18 +47,17 @@ class Projection:
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
         return _projection(resource_type, selection.plain, selection.computed, tuple(selection.relations))
 
-    def visible_to(self, viewer: Viewer, hrefs: Hrefs) -> Projection:
-        """The same projection, with counts and parts of only what this viewer may see."""
+    def visible_to(self, viewer: Viewer, resource_type: ResourceType, hrefs: Hrefs) -> Projection:
+        """The same projection, with what its attributes and their parts show to this viewer."""
         has_counts = any(isinstance(source, RelatedCount) for source in self.sources)
-        if not (has_counts or self.with_parts):
+        if not (has_counts or self.with_parts or resource_type.names):
             return self
         visible = copy(self)
         visible.disclose = Disclosure(viewer, hrefs)
-        if has_counts:
-            visible.sources = tuple(
-                source.visible_to(viewer.user) if isinstance(source, RelatedCount) else source
-                for source in self.sources
-            )
+        if has_counts or resource_type.names:
+            # The address and the id have one source, the id.
+            named = zip(self.names[1:], self.sources, strict=True)
+            visible.sources = tuple(viewer.source(resource_type, name, source) for name, source in named)
         return visible
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:

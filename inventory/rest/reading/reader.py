@@ -39,7 +39,8 @@ class Reader(Viewer):
     ) -> list[Resource]:
         """The resources of these rows, in their order. Pass `hrefs` if their addresses are below a parent."""
         prefix = (hrefs or self.hrefs).resource(resource_type.name, "")
-        resources = Projection.of(resource_type, selection).visible_to(self, self.hrefs).resources(rows, prefix)
+        projection = Projection.of(resource_type, selection).visible_to(self, resource_type, self.hrefs)
+        resources = projection.resources(rows, prefix)
         if not (selection.computed or selection.relations or selection.embedded):
             return resources
         by_id = {int(resource["id"]): resource for resource in resources}

@@ -155,7 +155,7 @@ def restrict(monkeypatch: pytest.MonkeyPatch, cast: Cast) -> Callable[[int], Non
 
     def restrict(first: int) -> None:
         restriction = Restriction((cast.acme.pk, *range(first, first + 49)))
-        monkeypatch.setattr(querysets, "restriction_of", lambda user: restriction)
+        monkeypatch.setattr(querysets, "restriction_of", lambda *args: restriction)
 
     return restrict
 

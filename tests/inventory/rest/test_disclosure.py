@@ -23,7 +23,7 @@ Make = Callable[..., Viewer]
 def viewer(db: None, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes viewers with these permissions, restricted to these providers."""
     restrictions: dict[int, Restriction] = {}
-    monkeypatch.setattr(querysets, "restriction_of", lambda user: restrictions.get(user.pk))
+    monkeypatch.setattr(querysets, "restriction_of", lambda user, *args: restrictions.get(user.pk))
 
     def make(name: str, *codenames: str, providers: tuple[int, ...] = ()) -> Viewer:
         user = User.objects.create_user(name)

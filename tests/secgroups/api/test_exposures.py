@@ -226,8 +226,8 @@ class TestAListOutside:
         return opened(cast.production.web, 22, "pl-partners", source_address_list=outside)
 
     @pytest.fixture
-    def reader(self, client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Client:
-        client.force_login(reader_of(cast.tenant, monkeypatch))
+    def reader(self, client: Client, cast: Cast) -> Client:
+        client.force_login(reader_of(cast.tenant))
         return client
 
     @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""Giving and taking grants. Nobody gives more than they have, or frees anybody from their limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from inventory import messages
+from inventory.accounts import NAME
+from inventory.models import CloudTenant, Grant, Provider
+from inventory.restrictions import Restriction, grants_of, permissions_of, restriction_of
+
+
+@transaction.atomic
+def give_grant(
+    *,
+    user: Any,
+    group: Group,
+    role: str,
+    provider: Provider | None = None,
+    cloud_tenant: CloudTenant | None = None,
+) -> Grant:
+    """Give a group a role on a tenant, on a provider, or on everything. Returns it, also if the group had it.
+
+    Raises `PermissionDenied` if the user has less there.
+    """
+    if cloud_tenant:
+        provider = cloud_tenant.provider
+    _require(
+        user, "inventory.add_grant", Grant(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
+    )
+    grant, _ = Grant.objects.get_or_create(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
+    return grant
+
+
+@transaction.atomic
+def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
+    """Change a grant's role, group or scope.
+
+    Raises `PermissionDenied` if the user has less than the grant or less than what it becomes.
+    """
+    group = grant.group_id
+    _require(user, "inventory.change_grant", grant)
+    for name, value in changes.items():
+        setattr(grant, name, value)
+    if changes.get("cloud_tenant"):
+        grant.provider = changes["cloud_tenant"].provider
+    _require(user, "inventory.change_grant", grant)
+    grant.save()
+    _require_limits(user, group)
+    return grant
+
+
+@transaction.atomic
+def take_grant(*, user: Any, grant: Grant) -> None:
+    """Take a grant from its group. Raises `PermissionDenied` if the user has less there."""
+    _require(user, "inventory.delete_grant", grant)
+    grant.delete()
+    _require_limits(user, grant.group_id)
+
+
+def _require(user: Any, permission: str, grant: Grant) -> None:
+    """Raise `PermissionDenied` unless the user has this permission there, and all that the role permits."""
+    rights = {permission} | permissions_of(grant.role)
+    if not user.has_perms(rights) or not all(_reaches(restriction_of(user, right), grant) for right in rights):
+        raise PermissionDenied(messages.MORE_THAN_YOU_HAVE)
+
+
+def _reaches(restriction: Restriction | None, grant: Grant) -> bool:
+    if restriction is None:
+        return True
+    return grant.provider_id in restriction.providers or grant.cloud_tenant_id in restriction.tenants
+
+
+def _require_limits(user: Any, group: int) -> None:
+    """Raise `PermissionDenied` if members of a group have no more grants, but more permissions than the user."""
+    remaining = Grant.objects.filter(group__user=OuterRef("pk"))
+    freed = User.objects.filter(~Exists(remaining), groups=group, is_active=True, is_superuser=False)
+    granted = Permission.objects.filter(Q(user__in=freed) | Q(group__user__in=freed))
+    names = set(granted.distinct().values_list(NAME, flat=True))
+    if names and (grants_of(user) is not None or not user.has_perms(names)):
+        raise PermissionDenied(messages.NO_LONGER_LIMITED)

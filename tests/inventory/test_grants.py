@@ -1,0 +1,316 @@
+"""What users may see and do by the grants of their groups."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+
+from inventory.models import CloudTenant, Grant, Provider
+from inventory.services import create_token
+from secgroups.models import Membership
+from tests.cast import Planted, plant
+from tests.readers import grant
+
+RULE = {
+    "action": "create",
+    "direction": "inbound",
+    "host_protocol": "tcp",
+    "port": 22,
+    "source_ip_range": "10.0.0.0/8",
+}
+
+
+@pytest.fixture
+def ada(django_user_model: type[User]) -> User:
+    return django_user_model.objects.create_user("ada")
+
+
+@pytest.fixture
+def mine(ada: User) -> Planted:
+    return plant("mine")
+
+
+@pytest.fixture
+def other(mine: Planted) -> Planted:
+    """Of another tenant of the same provider."""
+    return plant("other", mine.provider)
+
+
+def api(user: User, **headers: str) -> Client:
+    _, token = create_token(user=user, name="test")
+    return Client(headers={"X-Auth-Token": token, **headers})
+
+
+def names(client: Client, collection: str) -> set[str]:
+    answer = client.get(f"/api/{collection}?expand=resources&attributes=name").json()
+    assert answer["count"] == len(answer["resources"])
+    return {resource["name"] for resource in answer["resources"]}
+
+
+def test_a_grant_on_a_tenant_shows_the_tenant_and_needs_no_permission(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    client = api(ada)
+    assert client.get("/api/vms").status_code == HTTPStatus.FORBIDDEN
+    grant(ada, "viewer", mine.tenant)
+    assert names(client, "vms") == {"mine-mine"}
+    assert names(client, "security_groups") == {"mine-web", "mine-db"}
+    assert client.get(f"/api/vms/{other.vm.pk}").status_code == HTTPStatus.NOT_FOUND
+    assert client.get(f"/api/vms/{mine.vm.pk}").json()["name"] == "mine-mine"
+
+
+def test_a_grant_limits_who_also_has_permissions(ada: User, mine: Planted, other: Planted) -> None:
+    ada.user_permissions.set(Permission.objects.all())
+    client = api(ada)
+    assert names(client, "vms") == {"mine-mine", "other-other"}
+    grant(ada, "viewer", other.tenant)
+    assert names(client, "vms") == {"other-other"}
+    answer = client.post(
+        f"/api/vms/{other.vm.pk}/security_groups", {"action": "add", "id": other.web.pk}, "application/json"
+    )
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert client.get("/api/users").json()["count"] == 1
+
+
+def test_a_tenant_s_provider_is_only_named(ada: User, mine: Planted) -> None:
+    Provider.objects.filter(pk=mine.provider.pk).update(url="http://secret.invalid", provider_region="secret")
+    grant(ada, "owner", mine.tenant)
+    client = api(ada)
+    url = f"/api/providers/{mine.provider.pk}"
+    shown = client.get(f"{url}?attributes=all,total_vms").json()
+    assert {name for name, value in shown.items() if value is not None} == {"href", "id", "name", "type"}
+    for parameters in (
+        "provider_region=secret",
+        "filter[]=provider_region='s*'",
+        "filter[]=total_vms=1",
+        "enabled=true",
+    ):
+        assert client.get(f"/api/providers?{parameters}").json()["subquery_count"] == 0, parameters
+    related = "filter[]=ext_management_system.provider_region='secret'"
+    assert client.get(f"/api/vms?{related}").json()["subquery_count"] == 0
+    vm = client.get(f"/api/vms/{mine.vm.pk}?attributes=ext_management_system").json()
+    assert vm["ext_management_system"]["provider_region"] is None
+    assert client.get(f"/api/providers?name={mine.provider.name}").json()["subquery_count"] == 1
+    for action, body in (("edit", {"name": "taken"}), ("delete", {}), ("refresh", {})):
+        answer = client.post(url, {"action": action, **body}, "application/json")
+        assert answer.status_code == HTTPStatus.FORBIDDEN, action
+
+
+def test_a_group_that_is_shared_with_a_tenant_is_seen_and_not_changed(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    grant(ada, "manager", mine.tenant)
+    client = api(ada)
+    assert client.get(f"/api/security_groups/{other.web.pk}").status_code == HTTPStatus.NOT_FOUND
+    other.web.shared_with.add(mine.tenant)
+    assert names(client, "security_groups") == {"mine-web", "mine-db", "other-web"}
+    shared, own = (client.get(f"/api/security_groups/{group.pk}").json() for group in (other.web, mine.web))
+    assert {action["name"] for action in own["actions"]} == {"delete", "refresh"}
+    assert "actions" not in shared
+    answer = client.post(f"/api/security_groups/{other.web.pk}", {"action": "delete"}, "application/json")
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    rules = f"/api/security_groups/{other.web.pk}/firewall_rules"
+    assert client.get(rules).json()["count"] == 1
+    assert client.post(rules, RULE, "application/json").status_code == HTTPStatus.FORBIDDEN
+
+
+def test_every_group_of_a_provider_that_is_shared_with_all_is_seen(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    third = plant("third")
+    for group in (other.web, third.web):
+        group.shared = True
+        group.save()
+    grant(ada, "viewer", mine.tenant)
+    assert names(api(ada), "security_groups") == {"mine-web", "mine-db", "other-web"}
+
+
+RULE = {
+    "action": "create",
+    "direction": "inbound",
+    "host_protocol": "tcp",
+    "port": 22,
+    "source_ip_range": "10.0.0.0/8",
+}
+
+
+def test_a_role_acts_where_it_is_given(ada: User, mine: Planted, other: Planted) -> None:
+    """A viewer of one tenant and operator of another one."""
+    grant(ada, "viewer", mine.tenant)
+    grant(ada, "operator", other.tenant)
+    client = api(ada)
+    assert names(client, "vms") == {"mine-mine", "other-other"}
+    status = {}
+    for planted in (mine, other):
+        url = f"/api/vms/{planted.vm.pk}/security_groups"
+        body = {"action": "remove", "id": planted.web.pk}
+        status[planted.vm.name] = client.post(url, body, "application/json").status_code
+        offered = {action["name"] for action in client.get(url).json()["actions"]}
+        assert offered == ({"query"} if planted is mine else {"add", "query", "remove"})
+    assert status == {"mine-mine": HTTPStatus.FORBIDDEN, "other-other": HTTPStatus.OK}
+
+
+def test_a_manager_of_a_tenant_creates_groups_in_it(ada: User, mine: Planted, other: Planted) -> None:
+    grant(ada, "manager", mine.tenant)
+    client = api(ada)
+    url = f"/api/providers/{mine.provider.pk}/security_groups"
+
+    def create(tenant: CloudTenant | None) -> Any:
+        place = {"cloud_tenant": {"id": str(tenant.pk)}} if tenant else {}
+        [answer] = client.post(
+            url, {"action": "create", "resources": [{"name": "new", **place}]}, "application/json"
+        ).json()["results"]
+        return answer["success"], answer["message"]
+
+    assert create(mine.tenant)[0]
+    assert create(other.tenant) == (
+        False,
+        f"Cannot create security group new: cloud_tenant: there is no cloud tenant {other.tenant.pk}",
+    )
+    assert create(None) == (False, "Cannot create security group new: Your grants do not permit this here.")
+
+
+def test_a_grant_on_everything_reaches_what_comes_later(ada: User, mine: Planted) -> None:
+    grant(ada, "operator")
+    client = api(ada)
+    plant("later")
+    assert names(client, "vms") == {"mine-mine", "later-later"}
+    assert client.post("/api/providers", {"name": "x"}, "application/json").status_code == HTTPStatus.FORBIDDEN
+
+
+def test_a_grant_whose_tenant_or_provider_is_gone_reaches_nothing(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    ada.user_permissions.set(Permission.objects.all())
+    grant(ada, "owner", mine.tenant)
+    pk, provider = mine.tenant.pk, mine.provider.pk
+    CloudTenant.objects.filter(pk=pk).delete()
+    assert Grant.objects.get(group__user=ada).cloud_tenant_id == pk
+    client = api(ada)
+    assert names(client, "vms") == set()
+    assert client.get(f"/api/vms/{other.vm.pk}").status_code == HTTPStatus.NOT_FOUND
+    assert Membership.objects.visible_to(ada).count() == 0
+    assert client.get(f"/api/providers/{provider}").json()["enabled"] is None
+
+
+def test_superusers_are_not_limited(admin_user: User, mine: Planted, other: Planted) -> None:
+    team = grant(admin_user, "viewer", mine.tenant)
+    assert names(api(admin_user), "vms") == {"mine-mine", "other-other"}
+    assert names(api(admin_user, **{"X-MIQ-Group": team.name}), "vms") == {"mine-mine"}
+
+
+def test_a_group_of_the_request_limits_to_its_grants(ada: User, mine: Planted, other: Planted) -> None:
+    grant(ada, "viewer", mine.tenant, "mine")
+    grant(ada, "viewer", other.tenant, "other")
+    free = Group.objects.create(name="free")
+    free.permissions.set(Permission.objects.all())
+    ada.groups.add(free)
+    assert names(api(ada), "vms") == {"mine-mine", "other-other"}
+    assert names(api(ada, **{"X-MIQ-Group": "other"}), "vms") == {"other-other"}
+    answer = api(ada, **{"X-MIQ-Group": "free"}).get("/api/vms")
+    assert answer.status_code == HTTPStatus.FORBIDDEN, "a group without grants must not free its members"
+
+
+def test_who_has_no_grant_is_as_before(ada: User, mine: Planted, other: Planted) -> None:
+    ada.user_permissions.set(Permission.objects.filter(codename="view_vm"))
+    assert names(api(ada), "vms") == {"mine-mine", "other-other"}
+    assert api(ada).get("/api/security_groups").status_code == HTTPStatus.FORBIDDEN
+
+
+# --- Giving and taking ---
+
+
+def give(user: User, group: Group, role: str, **scope: Any) -> Any:
+    body = {"group_id": str(group.pk), "role": role, **{name: str(row.pk) for name, row in scope.items()}}
+    return api(user).post("/api/grants", body, "application/json")
+
+
+@pytest.fixture
+def team(ada: User, django_user_model: type[User]) -> Group:
+    """A group of which ada is a member too, so that she can name it."""
+    team = Group.objects.create(name="others")
+    team.user_set.add(ada, django_user_model.objects.create_user("bob"))
+    return team
+
+
+def test_an_owner_gives_and_takes_grants_of_what_they_own_and_of_nothing_else(
+    ada: User, team: Group, mine: Planted, other: Planted
+) -> None:
+    grant(ada, "owner", mine.tenant)
+    for scope in ({}, {"ems_id": mine.provider}):
+        assert give(ada, team, "viewer", **scope).status_code == HTTPStatus.FORBIDDEN
+    assert give(ada, team, "viewer", cloud_tenant_id=other.tenant).status_code == HTTPStatus.BAD_REQUEST
+    answer = give(ada, team, "owner", cloud_tenant_id=mine.tenant)
+    assert answer.status_code == HTTPStatus.OK
+    [shown] = answer.json()["results"]
+    assert (shown["role"], shown["cloud_tenant_id"], shown["ems_id"]) == (
+        "owner",
+        str(mine.tenant.pk),
+        str(mine.provider.pk),
+    )
+    url = f"/api/grants/{shown['id']}"
+    assert api(ada).post(url, {"action": "edit", "role": "viewer"}, "application/json").json()["role"] == "viewer"
+    widened = api(ada).post(url, {"action": "edit", "ems_id": str(mine.provider.pk)}, "application/json")
+    assert widened.status_code == HTTPStatus.FORBIDDEN
+    assert api(ada).delete(url).status_code == HTTPStatus.NO_CONTENT
+    assert not Grant.objects.filter(group=team).exists()
+
+
+def test_grants_outside_are_not_there(ada: User, mine: Planted, other: Planted, django_user_model: Any) -> None:
+    grant(ada, "owner", mine.tenant)
+    bob = django_user_model.objects.create_user("bob")
+    for scope in (other.tenant, mine.provider, None):
+        grant(bob, "viewer", scope, "bob's")
+    listed = api(ada).get("/api/grants?expand=resources").json()
+    assert [resource["cloud_tenant_id"] for resource in listed["resources"]] == [str(mine.tenant.pk)]
+    assert listed["count"] == 1
+    for pk in Grant.objects.filter(group__name="bob's").values_list("pk", flat=True):
+        assert api(ada).delete(f"/api/grants/{pk}").status_code == HTTPStatus.NOT_FOUND
+    assert {
+        group["description"] for group in api(ada).get("/api/groups?expand=resources").json()["resources"]
+    } == {"team"}
+
+
+def test_nobody_gives_more_than_they_have(ada: User, team: Group, mine: Planted) -> None:
+    """By Django's permissions: who may add grants, and only view, gives nothing but that."""
+    viewing = Permission.objects.filter(codename__startswith="view_")
+    ada.user_permissions.set(viewing | Permission.objects.filter(codename="add_grant"))
+    assert give(ada, team, "operator").status_code == HTTPStatus.FORBIDDEN
+    assert give(ada, team, "viewer", ems_id=mine.provider).status_code == HTTPStatus.OK
+
+
+def test_nobody_frees_themselves_by_taking_a_grant(ada: User, mine: Planted) -> None:
+    ada.user_permissions.set(Permission.objects.all())
+    grant(ada, "owner", mine.tenant)
+    [pk] = Grant.objects.filter(group__user=ada).values_list("pk", flat=True)
+    answer = api(ada).delete(f"/api/grants/{pk}")
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert "no longer be limited" in answer.json()["error"]["message"]
+    assert Grant.objects.filter(pk=pk).exists()
+
+
+def test_viewers_operators_and_managers_see_no_grants(ada: User, mine: Planted) -> None:
+    for role in ("viewer", "operator", "manager"):
+        Grant.objects.all().delete()
+        grant(ada, role, mine.tenant)
+        assert api(ada).get("/api/grants").status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.django_db
+def test_ready_groups_come_with_the_installation() -> None:
+    ready = Grant.objects.filter(provider=None).values_list("group__name", "role")
+    assert set(ready) == {(role, role) for role in ("viewer", "operator", "manager", "owner")}
+
+
+@pytest.mark.django_db
+def test_a_group_that_was_there_before_gets_nothing() -> None:
+    Grant.objects.all().delete()
+    Group.objects.exclude(name="viewer").delete()
+    import_module("inventory.migrations.0026_ready_groups").make_groups(apps, None)
+    assert set(Grant.objects.values_list("group__name", flat=True)) == {"operator", "manager", "owner"}
