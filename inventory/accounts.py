@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Concat
@@ -69,6 +70,12 @@ class AccountBackend(ModelBackend):
 
     #: Select the rights in a query of a model with a `user`.
     of_its_user = rights_of(OuterRef(OuterRef("user")))
+    _columns = tuple(field.attname for field in User._meta.concrete_fields)
+    _accounts = CompiledQuery(
+        lambda: User.objects.filter(pk=Param("user"), is_active=True).values_list(
+            *rights_of(OuterRef(OuterRef("pk"))), *AccountBackend._columns
+        )
+    )
     _rights = CompiledQuery(
         lambda: User.objects.filter(pk=Param("user")).values_list(*rights_of(OuterRef(OuterRef("pk"))))
     )
@@ -90,6 +97,16 @@ class AccountBackend(ModelBackend):
         if held is not None:
             permissions = chain.from_iterable(permissions_of(grant.role) for grant in held)
         user.grants, user._perm_cache = held, set(permissions)  # type: ignore[attr-defined]
+
+    @classmethod
+    def account(cls, pk: int) -> User | None:
+        """The active user with this id and their rights, as they are now."""
+        for permissions, grants, *columns in cls._accounts(user=pk):
+            user = User.from_db(DEFAULT_DB_ALIAS, cls._columns, columns)
+            if not user.is_superuser:
+                cls.hand_over(user, permissions, grants)
+            return user
+        return None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if user_obj.is_superuser or not user_obj.is_active or user_obj.is_anonymous or obj is not None:

@@ -19,6 +19,7 @@ from inventory.db.bulk import among
 from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.services.providers import end_queued_tasks
+from inventory.services.rights import OwnersRights
 from inventory.services.tasks import TaskResult, complete_tasks, note, readable, save_all
 
 #: Rows in one transaction, few enough that others don't wait long.
@@ -36,10 +37,26 @@ def handle_provider_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
             refreshes[task] = arguments
         else:
             deletions.append(task)
-    if refreshes:
+    if refreshes := _permitted(refreshes):
         refresh.handle_refresh_tasks(refreshes, lease)
     if deletions:
         _Deletion(deletions, lease).run()
+
+
+def _permitted(refreshes: Mapping[Task, ProviderRefresh]) -> dict[Task, ProviderRefresh]:
+    """The refreshes whose owners may still request them. Ends the others.
+
+    A deletion is done once it is accepted: its task only removes what nobody sees any more.
+    """
+    provider = next((task.provider for task in refreshes), None)
+    if provider is None:
+        return {**refreshes}
+    rights = OwnersRights()
+    permitted = {task: arguments for task, arguments in refreshes.items() if rights.allow_refresh(task, provider)}
+    complete_tasks(
+        TaskResult(task, Task.Status.ERROR, messages.RIGHT_LOST) for task in refreshes if task not in permitted
+    )
+    return permitted
 
 
 @dataclass(frozen=True, slots=True)

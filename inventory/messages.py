@@ -265,6 +265,7 @@ def deleted_meanwhile(error: object) -> str:
     return f"It was deleted in the meantime: {error}."
 
 
+RIGHT_LOST = "Whoever requested this is no longer active, or has lost the right. Nothing was changed."
 MORE_THAN_YOU_HAVE = "Nobody can give, change or take more than they may do there themselves."
 NO_LONGER_LIMITED = "Without this grant, members of the group would no longer be limited. They have more than you."
 

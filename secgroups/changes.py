@@ -16,10 +16,19 @@ from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group, Port
 from inventory.faults import seeing_others, unforeseen
 from inventory.leases import QueueLease
-from inventory.messages import PROVIDER_DELETED, provider_disabled, unrecorded
+from inventory.messages import PROVIDER_DELETED, RIGHT_LOST, provider_disabled, unrecorded
 from inventory.models import Task, Vm
 from inventory.rate_limit import SharedRateLimiter
-from inventory.services import Audience, TaskResult, TaskRetries, complete_tasks, note, readable, save_all
+from inventory.services import (
+    Audience,
+    OwnersRights,
+    TaskResult,
+    TaskRetries,
+    complete_tasks,
+    note,
+    readable,
+    save_all,
+)
 from secgroups import messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
 from secgroups.models import SecurityGroup
@@ -29,6 +38,7 @@ from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
 from secgroups.task_effects import Written, effects_of_changes
 
+MAY_CHANGE = "inventory.change_vm_security_groups"
 #: An instance with its provider.
 _VM = CompiledQuery(lambda: Vm.objects.select_related("provider").filter(pk=Param("pk")))
 
@@ -86,6 +96,7 @@ class _Changes:
             self._changes = {
                 task.pk: found for task, change in self.asked.items() if (found := self._identified(task, change))
             }
+            self._changes = self._permitted()
             self._settle([*self._changes.values()])
         except CloudError as error:
             failure = error
@@ -148,6 +159,22 @@ class _Changes:
         except (CloudRefused, GroupNotFound) as error:
             task = self._by_pk[change.id]
             self.outcomes[change.id] = self._refused(task, change.action, change.group.name, error)
+
+    def _permitted(self) -> dict[int, Change]:
+        """The changes whose tasks' owners may still make them, or which the cloud already has."""
+        rights = OwnersRights()
+        lost = {task.pk for task in self.tasks if not rights.allow(task, MAY_CHANGE, self.vm)}
+        permitted = {}
+        for pk, change in self._changes.items():
+            if pk in lost and self._is_to_do(change):
+                self.outcomes[pk] = Outcome("Error", RIGHT_LOST)
+            else:
+                permitted[pk] = change
+        return permitted
+
+    def _is_to_do(self, change: Change) -> bool:
+        alone = planned(self.vm, self.driver, self.cloud.ports, [change], self.groups)
+        return any(alone.writes(self.cloud.ports))
 
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""

@@ -13,6 +13,7 @@ from inventory.services.providers import (
 )
 from inventory.services.queueing import QueueFull, TaskSpec, keep_refused, queue_work
 from inventory.services.retries import ProviderRetries, TaskRetries, ensure_same_connection
+from inventory.services.rights import OwnersRights
 from inventory.services.tasks import (
     NotInTime,
     TaskResult,
@@ -44,6 +45,7 @@ __all__ = [
     "Audience",
     "LoginEnded",
     "NotInTime",
+    "OwnersRights",
     "ProviderRetries",
     "QueueFull",
     "TaskResult",

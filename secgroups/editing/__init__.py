@@ -72,6 +72,8 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
     try:
         provider.ensure_enabled()
         edit = EDITS[type(arguments)](task, arguments, provider, cloud)
+        if not cloud.unsure:  # otherwise the cloud may have it
+            edit.ensure_permitted()
         edit.execute()
         cloud.done = True
         lease.ensure()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.db.models import Model
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
+from inventory.messages import RIGHT_LOST
 from inventory.models import Provider, Task
+from inventory.services import OwnersRights
 from secgroups import messages
 from secgroups.arguments import EditArguments
 from secgroups.models import SecurityGroup
@@ -63,7 +67,9 @@ class RetryingWriter(RetryingCloud):
 
 
 class EditHandler(ABC, Generic[Arguments]):
-    """Runs one edit. Afterwards `message` has the result."""
+    """Runs one edit, which takes a `permission`. Afterwards `message` has the result."""
+
+    permission: ClassVar[str]
 
     def __init__(self, task: Task, arguments: Arguments, provider: Provider, cloud: RetryingWriter) -> None:
         self.task = task
@@ -75,6 +81,20 @@ class EditHandler(ABC, Generic[Arguments]):
         #: Whether the cloud has something else now.
         self.changed = True
         self.message = messages.done(arguments.verb, arguments.subject)
+
+    def ensure_permitted(self) -> None:
+        """Raise `CloudError` if the task's owner may not do this any more."""
+        if not OwnersRights().allow(self.task, self.permission, self.place()):
+            raise CloudError(RIGHT_LOST)
+
+    def place(self) -> Model:
+        """The row that the permission has to reach: the group, or the provider of one that is gone."""
+        return self.group() or self.provider
+
+    def group(self) -> SecurityGroup | None:
+        ref, _ = self.subject
+        row: SecurityGroup | None = SecurityGroup.objects.filter(provider=self.provider, ems_ref=ref).first()
+        return row
 
     @abstractmethod
     def execute(self) -> None:

@@ -6,10 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.db.models import Model
 from django.utils import timezone
 
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule
+from inventory.models import CloudTenant
 from inventory.services import note
 from secgroups import messages
 from secgroups.arguments import (
@@ -34,9 +36,15 @@ class CreateGroup(EditHandler[GroupCreation]):
     So before the first attempt, the task notes which groups already have the name. Any other one is ours.
     """
 
+    permission = "secgroups.add_securitygroup"
     made: Group
     rules: tuple[Rule, ...] = ()
     as_of: datetime
+
+    def place(self) -> Model:
+        """The tenant of the new group. Without one, the cloud chooses."""
+        ref = self.arguments.group.tenant_ref or ""
+        return CloudTenant.objects.filter(provider=self.provider, ems_ref=ref).first() or self.provider
 
     def execute(self) -> None:
         noted = edit_notes(self.task.arguments).placed
@@ -87,6 +95,7 @@ class CreateGroup(EditHandler[GroupCreation]):
 
 
 class EditGroup(EditHandler[GroupEdit]):
+    permission = "secgroups.change_securitygroup"
     edited: Group
 
     def execute(self) -> None:
@@ -108,6 +117,8 @@ class EditGroup(EditHandler[GroupEdit]):
 
 
 class DeleteGroup(EditHandler[GroupDeletion]):
+    permission = "secgroups.delete_securitygroup"
+
     def execute(self) -> None:
         ref = self.arguments.group.ems_ref
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)

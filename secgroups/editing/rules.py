@@ -16,7 +16,7 @@ from inventory.drivers.values import Rule
 from secgroups import messages
 from secgroups.arguments import RuleCreation, RuleDeletion
 from secgroups.editing.base import EditHandler
-from secgroups.models import FirewallRule, SecurityGroup
+from secgroups.models import FirewallRule
 from secgroups.retrying import any_fresh
 from secgroups.rules import write_rules
 
@@ -35,14 +35,9 @@ class RuleEdit(EditHandler[AnyRule]):
     def rule(self) -> Rule:
         return self.arguments.rule.as_value()
 
-    def group(self) -> SecurityGroup | None:
-        row: SecurityGroup | None = SecurityGroup.objects.filter(
-            provider=self.provider, ems_ref=self.rule.group_ref
-        ).first()
-        return row
-
 
 class CreateRule(RuleEdit[RuleCreation]):
+    permission = "secgroups.add_firewallrule"
     #: Rules that the group has: the new one, or all of them if the cloud says that it exists.
     seen: tuple[Rule, ...] = ()
     #: The rule among them, if known.
@@ -74,6 +69,8 @@ class CreateRule(RuleEdit[RuleCreation]):
 
 
 class DeleteRule(RuleEdit[RuleDeletion]):
+    permission = "secgroups.delete_firewallrule"
+
     @property
     def subject(self) -> tuple[str, str]:
         return self.rule.group_ref, self.rule.ref

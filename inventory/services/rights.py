@@ -1,0 +1,49 @@
+"""Whether the owners of accepted tasks may still do what they requested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+
+from inventory.accounts import AccountBackend
+from inventory.models import Provider, Task
+from inventory.querysets import reaches
+from inventory.services.queueing import SYSTEM
+
+#: A refresh follows from connecting and editing a provider, too.
+MAY_READ = ("inventory.refresh_provider", "inventory.add_provider", "inventory.change_provider")
+
+
+class OwnersRights:
+    """The rights of the owners of some tasks, as they are now. Tasks of the system have all."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, User | None] = {}
+
+    def allow(self, task: Task, permission: str, row: Model) -> bool:
+        """Whether the owner of a task is active, and has a permission that reaches this row."""
+        if _is_of_system(task):
+            return True
+        owner = self._owner(task)
+        return bool(owner and owner.has_perm(permission) and reaches(owner, permission, type(row), row.pk))
+
+    def allow_refresh(self, task: Task, provider: Provider) -> bool:
+        """Whether the owner of a refresh may still refresh something of this provider."""
+        if _is_of_system(task):
+            return True
+        owner = self._owner(task)
+        may_read = owner and any(map(owner.has_perm, MAY_READ))
+        return bool(may_read and Provider.objects.visible_to(owner).filter(pk=provider.pk).exists())
+
+    def _owner(self, task: Task) -> Any:
+        pk = task.owner_id
+        if pk is not None and pk not in self._owners:
+            self._owners[pk] = AccountBackend.account(pk)
+        return pk and self._owners[pk]
+
+
+def _is_of_system(task: Task) -> bool:
+    """Other tasks without an owner are of an account that is deleted."""
+    return task.owner_id is None and task.userid == SYSTEM
