@@ -6,6 +6,7 @@
 from django.conf import settings
 from django.contrib import admin
 
+from inventory.admin.accounts import GroupAdmin, UserAdmin
 from inventory.admin.auth_token import AuthTokenAdmin
 from inventory.admin.grants import GrantAdmin
 from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
@@ -20,6 +21,7 @@ __all__ = [
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
     "GrantAdmin",
+    "GroupAdmin",
     "LeaseAdmin",
     "LoginFailureAdmin",
     "NetworkPortAdmin",
@@ -27,6 +29,7 @@ __all__ = [
     "PortInline",
     "ProviderAdmin",
     "TaskAdmin",
+    "UserAdmin",
     "VmAdmin",
 ]
 

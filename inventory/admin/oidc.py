@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from inventory.models import OidcIdentity
+from inventory.services import Rank
 
 
 class OidcIdentityAdmin(admin.ModelAdmin[OidcIdentity]):
@@ -17,6 +18,10 @@ class OidcIdentityAdmin(admin.ModelAdmin[OidcIdentity]):
     search_fields = ["user__username", "subject"]
     fields = ["user", "subject", "issuer"]
     autocomplete_fields = ["user"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Link accounts that the user may change: a link is as good as a password."""
+        return super().formfield_for_foreignkey(db_field, request, queryset=Rank(request.user).users(), **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"issuer": getattr(settings.OIDC, "issuer", "")} | super().get_changeform_initial_data(request)

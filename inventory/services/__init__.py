@@ -12,6 +12,7 @@ from inventory.services.providers import (
     request_refresh_of,
 )
 from inventory.services.queueing import QueueFull, TaskSpec, keep_refused, queue_work
+from inventory.services.ranks import Rank
 from inventory.services.retries import ProviderRetries, TaskRetries, ensure_same_connection
 from inventory.services.rights import OwnersRights
 from inventory.services.tasks import (
@@ -48,6 +49,7 @@ __all__ = [
     "OwnersRights",
     "ProviderRetries",
     "QueueFull",
+    "Rank",
     "TaskResult",
     "TaskRetries",
     "TaskSpec",
