@@ -4,6 +4,7 @@
 token. `queries TOKEN PATH...` prints how many queries each of these reads takes, once it was made before.
 `busy INSTANCES GROUPS RULES` gives so many instances so many new groups of so many rules each, one of which names
 the largest group; it prints the ids of each, and of groups that it can be given.
+`granted GRANTS` makes a user with so many grants; it prints a token and ids of instances that they reach.
 `exposures` prints the seconds that it takes to make all exposures, and those of one group after a change.
 """
 
@@ -39,6 +40,26 @@ def account() -> str:
     )
     token: str = answer.json()["auth_token"]
     return token
+
+
+def granted(grants: str) -> dict[str, Any]:
+    """A user with a grant on each of so many tenants, and instances of theirs."""
+    from django.contrib.auth.models import Group, User
+    from django.db.models import Count
+
+    from inventory.models import CloudTenant, Grant, Instance
+    from inventory.services import create_token
+
+    user, group = User.objects.create_user("granted"), Group.objects.create(name="granted")
+    user.groups.add(group)
+    tenants = list(CloudTenant.objects.annotate(number=Count("vms")).order_by("-number")[: int(grants)])
+    Grant.objects.bulk_create(
+        Grant(group=group, role="operator", provider_id=tenant.provider_id, cloud_tenant=tenant)
+        for tenant in tenants
+    )
+    instances = Instance.objects.filter(cloud_tenant__in=tenants).order_by("pk")
+    _, token = create_token(user=user, name="bench")
+    return {"token": token, "instances": [vm.pk for vm in instances[:50]]}
 
 
 def queries(token: str, *paths: str) -> dict[str, int]:
@@ -142,7 +163,13 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-WHAT: dict[str, Any] = {"account": account, "queries": queries, "busy": busy, "exposures": exposures}
+WHAT: dict[str, Any] = {
+    "account": account,
+    "queries": queries,
+    "busy": busy,
+    "exposures": exposures,
+    "granted": granted,
+}
 
 
 def main() -> None:
