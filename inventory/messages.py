@@ -68,6 +68,18 @@ def not_found(model: str, pk: object) -> str:
     return f"Couldn't find {model} with 'id'={pk}"
 
 
+def provider_connected(name: str) -> str:
+    return f"Provider {name} was connected"
+
+
+def provider_edited(name: str) -> str:
+    return f"Provider {name} was edited"
+
+
+def provider_deleted(name: str) -> str:
+    return f"Provider {name} was deleted"
+
+
 def deletion_of(name: str) -> str:
     return f"Deletion of {name}"
 
@@ -85,6 +97,29 @@ def deleted(name: str) -> str:
 
 
 # Logins
+
+TOKEN_REFUSED = "A token was refused"  # nosec B105  # noqa: S105 - no token
+
+
+def login_succeeded(username: str) -> str:
+    return f"{username} logged in"
+
+
+def login_refused(username: str | None) -> str:
+    return f"A login of {username} was refused" if username else "A login was refused"
+
+
+def request_refused(status: int) -> str:
+    return f"A request was refused ({status})"
+
+
+def token_was_issued(username: str) -> str:
+    return f"A token of {username} was issued"
+
+
+def token_was_revoked(username: str) -> str:
+    return f"A token of {username} was revoked"
+
 
 TOO_MANY_CHECKS = "Too many logins at the same time. Retry in a second."
 

@@ -265,6 +265,7 @@ COLLECTIONS = {
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",
     "exposures": "secgroups.api.ExposureViewSet",
+    "event_streams": "inventory.api.EventStreamViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",

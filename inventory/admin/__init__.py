@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin
 
 from inventory.admin.auth_token import AuthTokenAdmin
+from inventory.admin.event_stream import EventStreamAdmin
 from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.login_failure import LoginFailureAdmin
 from inventory.admin.oidc import OidcIdentityAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "CallRateAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
+    "EventStreamAdmin",
     "LeaseAdmin",
     "LoginFailureAdmin",
     "NetworkPortAdmin",

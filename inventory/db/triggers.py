@@ -55,17 +55,18 @@ class Triggers(NamedTuple):
         """
         return f"{self._after_update_of(columns, 'IS DISTINCT FROM')} EXECUTE FUNCTION {self.name}()"
 
-    def on_sqlite(self, event: str, body: str, columns: Sequence[str] = ()) -> str:
+    def on_sqlite(self, event: str, body: str, columns: Sequence[str] = (), when: str = "TRUE") -> str:
         """SQLite's trigger; of an UPDATE, if one of the `columns` differs."""
         if columns:
-            return f"{self._after_update_of(columns, 'IS NOT')} BEGIN {body}; END"
-        return f"CREATE TRIGGER {self.name}_{event.lower()} AFTER {event} ON {self.table} BEGIN {body}; END"
+            return f"{self._after_update_of(columns, 'IS NOT', when)} BEGIN {body}; END"
+        after = f"AFTER {event} ON {self.table} WHEN {when}"
+        return f"CREATE TRIGGER {self.name}_{event.lower()} {after} BEGIN {body}; END"
 
-    def _after_update_of(self, columns: Sequence[str], differs: str) -> str:
+    def _after_update_of(self, columns: Sequence[str], differs: str, when: str = "TRUE") -> str:
         old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
         return f"""
             CREATE TRIGGER {self.name}_update AFTER UPDATE OF {", ".join(columns)} ON {self.table}
-            FOR EACH ROW WHEN (({old}) {differs} ({new}))
+            FOR EACH ROW WHEN (({old}) {differs} ({new}) AND {when})
         """
 
     def dropped(self, vendor: str) -> Iterator[str]:

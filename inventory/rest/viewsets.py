@@ -58,6 +58,8 @@ class CollectionViewSet(ActionViewSet):
     lists: ClassVar[Mapping[str, TextList]] = {}
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
+    #: Whether lists begin with the latest resources.
+    newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
     view_permissions: ClassVar[tuple[str, ...] | None] = None
     lookup_value_regex = "[^/]+"
@@ -84,6 +86,7 @@ class CollectionViewSet(ActionViewSet):
             identified_by=cls.identified_by,
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
+            newest_first=cls.newest_first,
         )
 
     @classmethod

@@ -71,6 +71,8 @@ class EditHandler(ABC, Generic[Arguments]):
         self.cloud = cloud
         self.driver = cloud.driver
         self.request_id: str | None = None
+        #: Whether the task has changed something, and not found it so.
+        self.has_changed = True
         self.message = messages.done(arguments.verb, arguments.subject)
 
     @abstractmethod
@@ -93,4 +95,5 @@ class EditHandler(ABC, Generic[Arguments]):
         """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
         if not self.cloud.unsure:
+            self.has_changed = False
             self.message = messages.is_noop(self.arguments.subject, state)
