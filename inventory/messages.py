@@ -96,6 +96,13 @@ def deleted(name: str) -> str:
     return f"Deleted provider {name}."
 
 
+# Events
+
+
+def not_a_time(text: str) -> str:
+    return f"{text} is neither a date nor a time, such as 2026-11-30 or 2026-11-30T12:00:00Z."
+
+
 # Logins
 
 TOKEN_REFUSED = "A token was refused"  # nosec B105  # noqa: S105 - no token

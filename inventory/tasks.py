@@ -16,6 +16,7 @@ from inventory.metrics import worker  # noqa: F401 - serves a worker's metrics
 from inventory.models import AuthToken, Tally
 from inventory.rate_limit import forget_old_rates
 from inventory.rest.http import idempotency
+from inventory.retention import prune_events
 from inventory.services import request_deletion, request_refresh
 
 #: How long a stopping worker waits for answers of clouds, in seconds.
@@ -63,7 +64,7 @@ def queue_due_refreshes() -> None:
 
 @shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, and old login failures, idempotency keys and rate limits.
+    """Delete expired tokens, and old login failures, idempotency keys, rate limits and events.
 
     Also sum up tallies, and retry failed deletions.
     """
@@ -73,5 +74,6 @@ def forget_what_is_over() -> None:
     idempotency.forget_old_keys()
     forget_old_rates()
     Tally.objects.fold()
+    prune_events()
     for provider in overdue.deletions():
         request_deletion(provider=provider, user=None)

@@ -5,6 +5,7 @@
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,9 @@ if OIDC:
     MIDDLEWARE.append("inventory.oidc.middleware.RenewalMiddleware")
     AUTHENTICATION_BACKENDS.append("inventory.oidc.backend.OidcBackend")
     TEMPLATES[0]["OPTIONS"]["context_processors"].append("inventory.oidc.context.provider")
+
+#: How long events are kept, in days of the variable.
+EVENTS_RETENTION = timedelta(days=number(env, "PORTCULLIS_EVENTS_RETENTION", default=365, least=1, most=36_500))
 
 #: How many logins of an account at one address, and of an address, may fail within this time.
 LOGIN_FAILURES = number(env, "LOGIN_FAILURES", default=5, least=1)
