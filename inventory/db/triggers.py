@@ -32,11 +32,11 @@ class Triggers(NamedTuple):
     def name(self) -> str:
         return f"{self.table}_{self.kind}"
 
-    def function(self, body: str, declare: str = "") -> str:
-        """PostgreSQL's function, which `TG_OP` tells why it runs."""
+    def function(self, body: str, declare: str = "", settings: str = "") -> str:
+        """PostgreSQL's function, which `TG_OP` tells why it runs. It runs with these `settings` (`SET`)."""
         declared = f"DECLARE {declare}" if declare else ""
         return f"""
-            CREATE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql {settings} AS $$
             {declared} BEGIN {body} RETURN NULL; END $$
         """
 

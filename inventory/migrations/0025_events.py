@@ -72,13 +72,14 @@ class Migration(migrations.Migration):
                 ('task_id', models.BigIntegerField(null=True, verbose_name='task')),
                 ('count', models.IntegerField(default=1)),
                 ('full_data', models.JSONField(default=dict)),
-                ('counted_as', models.CharField(editable=False, max_length=64, null=True, unique=True)),
+                ('counted_as', models.CharField(editable=False, max_length=64, null=True)),
             ],
             options={
                 'verbose_name': 'event',
                 'ordering': ['-id'],
                 'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['timestamp', 'id'], name='event_stream_timestamp'), models.Index(fields=['event_type', 'id'], name='event_stream_event_type', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(fields=['username', 'id'], name='event_stream_username', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(fields=['request_id', 'id'], name='event_stream_request_id', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(condition=models.Q(('ems_id__isnull', False)), fields=['ems_id', 'id'], name='event_stream_ems'), models.Index(condition=models.Q(('cloud_tenant_id__isnull', False)), fields=['cloud_tenant_id', 'id'], name='event_stream_cloud_tenant'), models.Index(condition=models.Q(('vm_or_template_id__isnull', False)), fields=['vm_or_template_id', 'id'], name='event_stream_vm_or_template'), models.Index(condition=models.Q(('security_group_id__isnull', False)), fields=['security_group_id', 'id'], name='event_stream_security_group'), models.Index(condition=models.Q(('task_id__isnull', False)), fields=['task_id', 'id'], name='event_stream_task')],
+                'indexes': [models.Index(fields=['timestamp', 'id'], name='event_stream_timestamp'), models.Index(fields=['event_type', 'id'], name='event_stream_event_type', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(condition=models.Q(('username__isnull', False)), fields=['username', 'id'], name='event_stream_username', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(condition=models.Q(('request_id__isnull', False)), fields=['request_id', 'id'], name='event_stream_request', opclasses=['varchar_pattern_ops', 'int8_ops']), models.Index(condition=models.Q(('ems_id__isnull', False)), fields=['ems_id', 'id'], name='event_stream_ems', opclasses=['int8_ops', 'int8_ops']), models.Index(condition=models.Q(('cloud_tenant_id__isnull', False)), fields=['cloud_tenant_id', 'id'], name='event_stream_cloud_tenant', opclasses=['int8_ops', 'int8_ops']), models.Index(condition=models.Q(('vm_or_template_id__isnull', False)), fields=['vm_or_template_id', 'id'], name='event_stream_vm_or_template', opclasses=['int8_ops', 'int8_ops']), models.Index(condition=models.Q(('security_group_id__isnull', False)), fields=['security_group_id', 'id'], name='event_stream_security_group', opclasses=['int8_ops', 'int8_ops']), models.Index(condition=models.Q(('task_id__isnull', False)), fields=['task_id', 'id'], name='event_stream_task', opclasses=['int8_ops', 'int8_ops'])],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('counted_as__isnull', False)), fields=('counted_as',), name='event_stream_counted_as_unique')],
             },
         ),
         RecordEvents(
