@@ -11,6 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from inventory import logins, overdue, runner, tracing  # noqa: F401 - `tracing` also starts in workers
 from inventory.backoff import stop
+from inventory.forwarding import forward_events as forward
 from inventory.leases import LeaseLost
 from inventory.metrics import worker  # noqa: F401 - serves a worker's metrics
 from inventory.models import AuthToken, Tally
@@ -60,6 +61,12 @@ def queue_due_refreshes() -> None:
     """Queue the refreshes that are due."""
     for provider in overdue.refreshes().defer("credentials"):
         request_refresh(provider=provider, user=None)
+
+
+@shared_task
+def forward_events() -> None:
+    """Copy new events to a file or to syslog."""
+    forward()
 
 
 @shared_task

@@ -160,6 +160,14 @@ CELERY_BEAT_SCHEDULE = {
     "exposures": {"task": "secgroups.tasks.settle_exposures", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
+#: Where events are copied to: a file, or `syslog:` and a socket or a host and port. Empty for nowhere.
+EVENTS_LOG = env.str("PORTCULLIS_EVENTS_LOG", default="")
+if EVENTS_LOG:
+    CELERY_BEAT_SCHEDULE["events"] = {
+        "task": "inventory.tasks.forward_events",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
 
 #: The handlers of tasks, by kind of queue.
 TASK_HANDLERS = {
@@ -383,4 +391,4 @@ OTEL_TRACES = traces(env)
 LOG_FORMAT = one_of(env, "LOG_FORMAT", ("line", "json"), default="line")
 #: Whether every request leaves a line.
 ACCESS_LOG = boolean(env, "ACCESS_LOG", default=LOG_FORMAT == "json")
-LOGGING = logging(env, log_format=LOG_FORMAT, access_log=ACCESS_LOG)
+LOGGING = logging(env, log_format=LOG_FORMAT, access_log=ACCESS_LOG, events_log=EVENTS_LOG)

@@ -43,6 +43,16 @@ class Migration(migrations.Migration):
             field=models.CharField(editable=False, max_length=150, null=True),
         ),
         migrations.CreateModel(
+            name='EventPosition',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.BigIntegerField()),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='EventRetention',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -93,3 +93,15 @@ class EventRetention(models.Model):
 
     def __str__(self) -> str:
         return f"{self.days} days"
+
+
+class EventPosition(models.Model):
+    """Up to where events are copied to the log; see `inventory.forwarding`."""
+
+    position = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.position)

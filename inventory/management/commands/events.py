@@ -10,13 +10,9 @@ import orjson
 from django.core.management.base import BaseCommand
 
 from inventory import messages
+from inventory.forwarding import FIELDS
 from inventory.models import EventStream
 
-#: The attributes of a line, as those of the API.
-FIELDS = (
-    "id", "event_type", "timestamp", "source", "message", "username", "group", "address", "request_id", "ems_id",
-    "vm_or_template_id", "security_group_id", "task_id", "count", "full_data",
-)  # fmt: skip
 #: Rows in memory at a time.
 BATCH = 1_000
 
