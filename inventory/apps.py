@@ -3,7 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as global_apps
 from django.contrib.admin import apps as admin_apps
-from django.contrib.auth.signals import user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.signals import post_migrate
 
 from inventory.metrics import logins_refused
@@ -22,11 +22,13 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         # They register themselves.
-        from inventory import checks, configuration  # noqa: F401
+        from inventory import checks, configuration, login_events  # noqa: F401
         from inventory.db import addresses, expressions  # noqa: F401
 
         post_migrate.connect(make_default_zone, sender=self)
         user_login_failed.connect(count_refused_login)
+        user_login_failed.connect(login_events.note_refused_login)
+        user_logged_in.connect(login_events.note_page_login)
 
 
 def make_default_zone(using: str, apps: Any = global_apps, **kwargs: Any) -> None:

@@ -68,6 +68,18 @@ def not_found(model: str, pk: object) -> str:
     return f"Couldn't find {model} with 'id'={pk}"
 
 
+def provider_connected(name: str) -> str:
+    return f"Provider {name} was connected"
+
+
+def provider_edited(name: str) -> str:
+    return f"Provider {name} was edited"
+
+
+def provider_deleted(name: str) -> str:
+    return f"Provider {name} was deleted"
+
+
 def deletion_of(name: str) -> str:
     return f"Deletion of {name}"
 
@@ -84,7 +96,37 @@ def deleted(name: str) -> str:
     return f"Deleted provider {name}."
 
 
+# Events
+
+
+def not_a_time(text: str) -> str:
+    return f"{text} is neither a date nor a time, such as 2026-11-30 or 2026-11-30T12:00:00Z."
+
+
 # Logins
+
+TOKEN_REFUSED = "A token was refused"  # nosec B105  # noqa: S105 - no token
+
+
+def login_succeeded(username: str) -> str:
+    return f"{username} logged in"
+
+
+def login_refused(username: str | None) -> str:
+    return f"A login of {username} was refused" if username else "A login was refused"
+
+
+def request_refused(status: int) -> str:
+    return f"A request was refused ({status})"
+
+
+def token_was_issued(username: str) -> str:
+    return f"A token of {username} was issued"
+
+
+def token_was_revoked(username: str) -> str:
+    return f"A token of {username} was revoked"
+
 
 TOO_MANY_CHECKS = "Too many logins at the same time. Retry in a second."
 
@@ -268,6 +310,13 @@ def deleted_meanwhile(error: object) -> str:
 RIGHT_LOST = "Whoever requested this is no longer active, or has lost the right. Nothing was changed."
 MORE_THAN_YOU_HAVE = "Nobody can give, change or take more than they may do there themselves."
 NO_LONGER_LIMITED = "Without this grant, members of the group would no longer be limited. They have more than you."
+
+
+GRANT_EVENTS = {
+    "grant_created": "Gave the role {} to group {}",
+    "grant_edited": "Changed a grant to the role {} of group {}",
+    "grant_deleted": "Took the role {} from group {}",
+}
 
 
 def grant_deleted(pk: int) -> str:

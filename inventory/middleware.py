@@ -14,8 +14,10 @@ from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
 
 from inventory.db.inspection import evaluated
+from inventory.login_events import note_refusal
 from inventory.logs import request_id
 from inventory.metrics.requests import requests
+from inventory.origin import current_request
 from inventory.probes import ANSWERS
 from inventory.rest.errors import API_ROUTE
 
@@ -41,15 +43,17 @@ class RequestMiddleware:
         client_id = request.META.get("HTTP_X_REQUEST_ID", "")
         answered = client_id if _TAKEN.fullmatch(client_id) else f"{getrandbits(128):032x}"  # nosec B311 - no secret
         request.request_id = answered  # type: ignore[attr-defined]
-        token = request_id.set(answered)
+        token, request_token = request_id.set(answered), current_request.set(request)
         try:
             probe = ANSWERS.get(request.path_info)
             response = probe(request) if probe else None
             if response is None:
                 response = self.get_response(request)
                 _note(request, response, time.perf_counter() - started)
+                note_refusal(request, response)
         finally:
             request_id.reset(token)
+            current_request.reset(request_token)
         response.headers[HEADER] = answered
         return response
 

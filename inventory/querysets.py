@@ -211,6 +211,13 @@ class TaskQuerySet(ResourceQuerySet):
         return self.filter(arguments__deletion=True)
 
 
+class EventStreamQuerySet(ResourceQuerySet):
+    """Events, which outlive the provider and the tenant whose ids they have."""
+
+    provider = "ems_id"
+    tenant = "cloud_tenant_id"
+
+
 class CallRateQuerySet(OwnedQuerySet):
     tenant = None
 

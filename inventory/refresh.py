@@ -19,12 +19,13 @@ from django.utils.module_loading import import_string
 from inventory import messages
 from inventory.arguments import ProviderRefresh
 from inventory.backoff import NO_RETRIES, Retries
+from inventory.db.events import UNRECORDED, because
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError
 from inventory.drivers.limits import storable
 from inventory.drivers.values import Inventory, Port, Scope
 from inventory.faults import described, leave_to_others, seeing_others, unforeseen
-from inventory.findings import KINDS, Findings, counted, listed
+from inventory.findings import KINDS, VERBS, Findings, counted, listed
 from inventory.guard import Guard, TooManyGone
 from inventory.leases import QueueLease
 from inventory.logs import running
@@ -38,9 +39,12 @@ from inventory.services import (
     TaskResult,
     TaskRetries,
     begin,
+    cause_of_refresh,
     complete_tasks,
     ensure_same_connection,
+    found_at_cloud,
     put_back,
+    record_event,
 )
 
 logger = logging.getLogger(__name__)
@@ -305,10 +309,23 @@ def _write(reading: Refresh, progress: Callable[[], object]) -> Refresh:
     refresh = replace(reading)
     if not refresh.provider.is_kept():
         raise CloudError(messages.PROVIDER_DELETED)
-    for part in settings.REFRESH_PARTS:
-        bring_in: Part = import_string(part)
-        bring_in(refresh)
-        progress()
+    is_known = Provider.objects.filter(pk=refresh.provider.pk, known_since__isnull=False).exists()
+    with because(found_at_cloud() if is_known else UNRECORDED):
+        for part in settings.REFRESH_PARTS:
+            bring_in: Part = import_string(part)
+            bring_in(refresh)
+            progress()
     if objections := refresh.findings.objections:
         raise TooManyGone(messages.too_many_gone(refresh.provider.name, listed(objections)))
+    _record(refresh, is_first=not is_known and refresh.scope is None)
     return refresh
+
+
+def _record(refresh: Refresh, is_first: bool) -> None:
+    """Leave an event of a refresh that found something. One event tells of all rows of a first one."""
+    provider, numbers = refresh.provider, refresh.findings.numbers()
+    if is_first:
+        Provider.objects.filter(pk=provider.pk).update(known_since=refresh.read_on)
+    if is_first or any(counts[verb] for counts in numbers.values() for verb in VERBS):
+        told = refresh.told(provider.name)
+        record_event("provider_refreshed", told, cause_of_refresh(), provider=provider, after=numbers)

@@ -11,11 +11,13 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from inventory import logins, overdue, runner, tracing  # noqa: F401 - `tracing` also starts in workers
 from inventory.backoff import stop
+from inventory.forwarding import forward_events as forward
 from inventory.leases import LeaseLost
 from inventory.metrics import worker  # noqa: F401 - serves a worker's metrics
 from inventory.models import AuthToken, Tally
 from inventory.rate_limit import forget_old_rates
 from inventory.rest.http import idempotency
+from inventory.retention import prune_events
 from inventory.services import request_deletion, request_refresh
 
 #: How long a stopping worker waits for answers of clouds, in seconds.
@@ -62,8 +64,14 @@ def queue_due_refreshes() -> None:
 
 
 @shared_task
+def forward_events() -> None:
+    """Copy new events to a file or to syslog."""
+    forward()
+
+
+@shared_task
 def forget_what_is_over() -> None:
-    """Delete expired tokens, and old login failures, idempotency keys and rate limits.
+    """Delete expired tokens, and old login failures, idempotency keys, rate limits and events.
 
     Also sum up tallies, and retry failed deletions.
     """
@@ -73,5 +81,6 @@ def forget_what_is_over() -> None:
     idempotency.forget_old_keys()
     forget_old_rates()
     Tally.objects.fold()
+    prune_events()
     for provider in overdue.deletions():
         request_deletion(provider=provider, user=None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from inventory.db.events import Cause, because
 from inventory.db.statements import CompiledQuery, Param
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
@@ -24,7 +25,9 @@ from inventory.services import (
     OwnersRights,
     TaskResult,
     TaskRetries,
+    cause_of_task,
     complete_tasks,
+    found_at_cloud,
     note,
     readable,
     save_all,
@@ -223,7 +226,8 @@ class _Changes:
         @transaction.atomic
         def write() -> None:
             if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
-                record_ports(self.vm, after, new_groups, read_on=read_on)
+                with because(self._cause()):
+                    record_ports(self.vm, after, new_groups, read_on=read_on)
             seen = self._seen(before, after) if read_on else {}
             complete_tasks(self._ending(task, seen | effects.get(task.pk, {}), failure) for task in self.tasks)
 
@@ -244,6 +248,17 @@ class _Changes:
             if (change := self._changes.get(task.pk))
         ]
         return effects_of_changes(self.vm, ports, written)
+
+    def _cause(self) -> Cause:
+        """What the tasks have changed is caused by them. Anything else was found at the cloud."""
+        causes: dict[str, Cause] = {}
+        for task, change in self.asked.items():
+            outcome = self.outcomes.get(task.pk)
+            if outcome is None or outcome.written or self._resumed:
+                found = self._found.get((change.group.name, change.group.ems_ref))
+                ref = found.ref if isinstance(found, Group) else change.group.ems_ref
+                causes |= {ref: cause_of_task(task)} if ref else {}
+        return replace(found_at_cloud(), of_groups=causes)
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""

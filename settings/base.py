@@ -5,6 +5,7 @@
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,14 @@ CELERY_BEAT_SCHEDULE = {
     "exposures": {"task": "secgroups.tasks.settle_exposures", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
+#: Where events are copied to: a file, or `syslog:` and a socket or a host and port. Empty for nowhere.
+EVENTS_LOG = env.str("PORTCULLIS_EVENTS_LOG", default="")
+if EVENTS_LOG:
+    CELERY_BEAT_SCHEDULE["events"] = {
+        "task": "inventory.tasks.forward_events",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
 
 #: The handlers of tasks, by kind of queue.
 TASK_HANDLERS = {
@@ -233,6 +242,7 @@ ROLES = {
         "inventory.view_vm",
         "inventory.view_networkport",
         "inventory.view_task",
+        "inventory.view_eventstream",
         "secgroups.view_securitygroup",
         "secgroups.view_firewallrule",
         "secgroups.view_addresslist",
@@ -270,6 +280,9 @@ if OIDC:
     AUTHENTICATION_BACKENDS.append("inventory.oidc.backend.OidcBackend")
     TEMPLATES[0]["OPTIONS"]["context_processors"].append("inventory.oidc.context.provider")
 
+#: How long events are kept, in days of the variable.
+EVENTS_RETENTION = timedelta(days=number(env, "PORTCULLIS_EVENTS_RETENTION", default=365, least=1, most=36_500))
+
 #: How many logins of an account at one address, and of an address, may fail within this time.
 LOGIN_FAILURES = number(env, "LOGIN_FAILURES", default=5, least=1)
 LOGIN_ADDRESS_FAILURES = number(env, "LOGIN_ADDRESS_FAILURES", default=100, least=1)
@@ -304,6 +317,7 @@ COLLECTIONS = {
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",
     "exposures": "secgroups.api.ExposureViewSet",
+    "event_streams": "inventory.api.EventStreamViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",
     "groups": "inventory.api.GroupViewSet",
@@ -418,4 +432,4 @@ OTEL_TRACES = traces(env)
 LOG_FORMAT = one_of(env, "LOG_FORMAT", ("line", "json"), default="line")
 #: Whether every request leaves a line.
 ACCESS_LOG = boolean(env, "ACCESS_LOG", default=LOG_FORMAT == "json")
-LOGGING = logging(env, log_format=LOG_FORMAT, access_log=ACCESS_LOG)
+LOGGING = logging(env, log_format=LOG_FORMAT, access_log=ACCESS_LOG, events_log=EVENTS_LOG)

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Task, Vm, Zone
 from inventory.rate_limit import slow_down
-from inventory.services import create_token
+from inventory.services import cause_of_task, create_token, record_event
 from secgroups.exposures import settle_exposures
 from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
 
@@ -89,9 +89,10 @@ def company(owner: User) -> Cast:
     for name in ("backup", "monitoring"):
         create_token(user=owner, name=name)
     for number in (1, 2):
-        Task.objects.create(
+        task = Task.objects.create(
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"
         )
+        record_event("provider_refreshed", "Refreshed acme", cause_of_task(task), provider=entered.acme)
     return entered
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
 from hypothesis import settings
 
 from inventory import logins
+from inventory.db.event_guard import GuardEvents
+from inventory.models import EventStream
 from tests import cast
 
 # How long an example takes says more of the machine than of the code.
@@ -20,6 +27,25 @@ pytest_plugins = ["tests.live.endpoints", "tests.live.openstack", "tests.clouds"
 def quiet() -> None:
     """No other test has just tried wrong passwords: in a flood, a process checks fewer at a time."""
     logins._recent_failures.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flushable() -> Iterator[None]:
+    """Tests that commit flush the database after themselves. It guards events against that otherwise."""
+    flush = BaseDatabaseOperations.execute_sql_flush
+    with pytest.MonkeyPatch.context() as patched:
+
+        def unguarded(self: Any, sql_list: Any) -> None:
+            operation = GuardEvents("EventStream", [column.column for column in EventStream._meta.fields])
+            with transaction.atomic(), self.connection.cursor() as cursor:
+                for sql in operation.drop(self.connection.vendor, EventStream._meta.db_table):
+                    cursor.execute(sql)
+                flush(self, sql_list)
+                for sql in operation.create(self.connection.vendor, EventStream._meta.db_table):
+                    cursor.execute(sql)
+
+        patched.setattr(BaseDatabaseOperations, "execute_sql_flush", unguarded)
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
 from django.utils.module_loading import import_string
 
-from inventory.models import Grant, Task, Zone
+from inventory.models import EventStream, Grant, Task, Zone
 from inventory.rest.resources import ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.restrictions import permissions_of
@@ -40,6 +40,7 @@ PLACES = {
     "address_lists": "tenant",
     "exposures": "tenant",
     "grants": "tenant",
+    "event_streams": "tenant",
     "zones": "everybody",
     "users": "another",
     "groups": "another",
@@ -151,6 +152,7 @@ def rows(admin_user: User) -> dict[str, Any]:
         "address_lists": kept.address_list,
         "exposures": kept.db.exposures.get(),
         "grants": given,
+        "event_streams": EventStream.objects.filter(cloud_tenant_id=kept.tenant.pk).first(),
         "zones": Zone.objects.first(),
         "users": admin_user,
         "groups": nobodys,

@@ -8,6 +8,7 @@ from django.contrib import admin
 
 from inventory.admin.accounts import GroupAdmin, UserAdmin
 from inventory.admin.auth_token import AuthTokenAdmin
+from inventory.admin.event_stream import EventStreamAdmin
 from inventory.admin.grants import GrantAdmin
 from inventory.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, PortInline, VmAdmin
 from inventory.admin.login_failure import LoginFailureAdmin
@@ -20,6 +21,7 @@ __all__ = [
     "CallRateAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
+    "EventStreamAdmin",
     "GrantAdmin",
     "GroupAdmin",
     "LeaseAdmin",

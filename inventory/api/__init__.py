@@ -2,6 +2,7 @@
 
 from inventory.api.cloud_networks import CloudNetworkViewSet
 from inventory.api.cloud_tenants import CloudTenantViewSet
+from inventory.api.event_streams import EventStreamViewSet
 from inventory.api.grants import GrantViewSet
 from inventory.api.groups import GroupViewSet
 from inventory.api.network_ports import NetworkPortViewSet
@@ -15,6 +16,7 @@ from inventory.api.zones import ZoneViewSet
 __all__ = [
     "CloudNetworkViewSet",
     "CloudTenantViewSet",
+    "EventStreamViewSet",
     "GrantViewSet",
     "GroupViewSet",
     "InstanceViewSet",

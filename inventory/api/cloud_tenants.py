@@ -33,4 +33,5 @@ class CloudTenantViewSet(RefreshMixin):
     subcollections = {
         "instances": Subcollection("inventory.api.InstanceViewSet", "cloud_tenant"),
         "security_groups": Subcollection("secgroups.api.SecurityGroupViewSet", "cloud_tenant"),
+        "event_streams": Subcollection("inventory.api.EventStreamViewSet", "cloud_tenant_id"),
     }

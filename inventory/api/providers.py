@@ -105,6 +105,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
         "vms": Subcollection("inventory.api.VmViewSet", "provider"),
         "security_groups": Subcollection("secgroups.api.ProviderSecurityGroupViewSet", "provider"),
         "exposures": Subcollection("secgroups.api.ExposureViewSet", "provider"),
+        "event_streams": Subcollection("inventory.api.EventStreamViewSet", "ems_id"),
     }
 
     def metadata(self) -> dict[str, Any]:

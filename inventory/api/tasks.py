@@ -16,6 +16,7 @@ from inventory.rest.classes import Classes
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.waiting import MAX_WAIT, seconds_in, wait_until
 from inventory.rest.parameters import SELECTING
+from inventory.rest.resources import Subcollection
 from inventory.rest.serializers import PartsField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import NotInTime, cancel_task, delete_task, retry_task
@@ -58,6 +59,7 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     view_permissions = ()  # everybody may see their own tasks
     classes = Classes(("MiqTask",))
     parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
+    subcollections = {"event_streams": Subcollection("inventory.api.EventStreamViewSet", "task_id", few=True)}
 
     @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:

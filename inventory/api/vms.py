@@ -87,7 +87,10 @@ class VmViewSet(RefreshMixin):
         "security_groups": ToMany("security_groups", "vms", few=True),
         "network_ports": ToMany("network_ports", "vm", back="device", few=True),
     }
-    subcollections = {"security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms", few=True)}
+    subcollections = {
+        "security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms", few=True),
+        "event_streams": Subcollection("inventory.api.EventStreamViewSet", "vm_or_template_id"),
+    }
 
 
 class InstanceViewSet(VmViewSet):

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from inventory.db.triggers import TriggerOperation
+from inventory.db.triggers import TriggerOperation, Triggers
 
 #: The table of `inventory.models.PortAddress`.
 _ADDRESSES = "inventory_portaddress"
@@ -19,60 +19,34 @@ _FIRST, _LAST = "portcullis_first_address", "portcullis_last_address"
 _FAMILIES = {4: b"\x04", 6: b"\x06"}
 
 # Not in Python, because ports are written in several places, and in bulk.
-_MAKE = {
-    "postgresql": (
-        """
-        CREATE FUNCTION {table}_inet(address text) RETURNS inet LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-        BEGIN
-            RETURN address::inet;
-        EXCEPTION WHEN invalid_text_representation THEN
-            RETURN NULL;
-        END $$
-        """,
-        r"""
-        CREATE FUNCTION {table}_bytes(address inet) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
-            SELECT CASE family(address) WHEN 4 THEN '\x04'::bytea ELSE '\x06'::bytea END
-                || substring(inet_send(address) FROM 5)
-        $$
-        """,
-        """
-        CREATE FUNCTION {table}_addresses() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF TG_OP = 'UPDATE' THEN
-                DELETE FROM {addresses} WHERE network_port_id = OLD.id;
-            END IF;
-            IF TG_OP = 'DELETE' THEN
-                DELETE FROM {addresses} WHERE network_port_id IN (SELECT id FROM changed);
-            ELSIF TG_OP = 'INSERT' THEN
-                INSERT INTO {addresses} (network_port_id, kind, first, last) {of_changed};
-            ELSE
-                INSERT INTO {addresses} (network_port_id, kind, first, last) {of_new};
-            END IF;
-            RETURN NULL;
-        END $$
-        """,
-        """
-        CREATE TRIGGER {table}_addresses_insert AFTER INSERT ON {table}
-        REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_addresses()
-        """,
-        """
-        CREATE TRIGGER {table}_addresses_delete AFTER DELETE ON {table}
-        REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_addresses()
-        """,
-        """
-        CREATE TRIGGER {table}_addresses_update AFTER UPDATE OF {columns} ON {table}
-        FOR EACH ROW WHEN (({old}) IS DISTINCT FROM ({new})) EXECUTE FUNCTION {table}_addresses()
-        """,
-    ),
-    "sqlite": (
-        "CREATE TRIGGER {table}_addresses_insert AFTER INSERT ON {table} BEGIN {insert}; END",
-        "CREATE TRIGGER {table}_addresses_delete AFTER DELETE ON {table} BEGIN {delete}; END",
-        """
-        CREATE TRIGGER {table}_addresses_update AFTER UPDATE OF {columns} ON {table}
-        WHEN ({old}) IS NOT ({new}) BEGIN {delete}; {insert}; END
-        """,
-    ),
-}
+_FUNCTIONS = (
+    """
+    CREATE FUNCTION {table}_inet(address text) RETURNS inet LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+    BEGIN
+        RETURN address::inet;
+    EXCEPTION WHEN invalid_text_representation THEN
+        RETURN NULL;
+    END $$
+    """,
+    r"""
+    CREATE FUNCTION {table}_bytes(address inet) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
+        SELECT CASE family(address) WHEN 4 THEN '\x04'::bytea ELSE '\x06'::bytea END
+            || substring(inet_send(address) FROM 5)
+    $$
+    """,
+)
+_TRIGGER = """
+    IF TG_OP = 'UPDATE' THEN
+        {delete};
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM {addresses} WHERE network_port_id IN (SELECT id FROM changed);
+    ELSIF TG_OP = 'INSERT' THEN
+        INSERT INTO {addresses} (network_port_id, kind, first, last) {of_changed};
+    ELSE
+        {insert};
+    END IF;
+"""
 #: The rows for ports. Only an allowed pair has more than one address.
 _ROWS = {
     "postgresql": """
@@ -98,29 +72,32 @@ _ROWS = {
         FROM {ports} AS port, json_each(port.allowed_address_pairs) AS each
     """,
 }
-_DROP = {
-    "postgresql": (
-        "DROP FUNCTION IF EXISTS {table}_addresses CASCADE",
-        "DROP FUNCTION IF EXISTS {table}_bytes",
-        "DROP FUNCTION IF EXISTS {table}_inet",
-    ),
-    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {{table}}_addresses_{on}" for on in ("insert", "delete", "update")),
-}
 
 
 class KeepAddresses(TriggerOperation):
     """Make the rows of `PortAddress` for the table of ports, and keep them right."""
 
     def create(self, vendor: str, table: str) -> Iterable[str]:
+        triggers = Triggers(table, "addresses")
         yield from self.drop(vendor, table)
-        for statement in _MAKE[vendor]:
-            yield _filled(statement, vendor, table)
+        if vendor == "postgresql":
+            yield from (function.format(table=table) for function in _FUNCTIONS)
+            yield triggers.function(_filled(_TRIGGER, vendor, table))
+            yield from triggers.for_statements("INSERT", "DELETE")
+            yield triggers.for_updates_of(_COLUMNS)
+        else:
+            insert, delete = _filled("{insert}", vendor, table), _filled("{delete}", vendor, table)
+            yield triggers.on_sqlite("INSERT", insert)
+            yield triggers.on_sqlite("DELETE", delete)
+            yield triggers.on_sqlite("UPDATE", f"{delete}; {insert}", _COLUMNS)
         yield f"DELETE FROM {_ADDRESSES}"  # nosec B608  # noqa: S608 - only the name of a table is put in
         yield f"INSERT INTO {_ADDRESSES} (network_port_id, kind, first, last) {_rows(vendor, table, table)}"  # nosec B608
 
     def drop(self, vendor: str, table: str) -> Iterable[str]:
-        for statement in _DROP[vendor]:
-            yield statement.format(table=table)
+        yield from Triggers(table, "addresses").dropped(vendor)
+        if vendor == "postgresql":
+            yield f"DROP FUNCTION IF EXISTS {table}_bytes"
+            yield f"DROP FUNCTION IF EXISTS {table}_inet"
 
 
 def _filled(statement: str, vendor: str, table: str) -> str:
@@ -128,11 +105,7 @@ def _filled(statement: str, vendor: str, table: str) -> str:
     return statement.format(
         table=table,
         addresses=_ADDRESSES,
-        columns=", ".join(_COLUMNS),
-        old=", ".join(f"OLD.{column}" for column in _COLUMNS),
-        new=", ".join(f"NEW.{column}" for column in _COLUMNS),
         of_changed=_rows(vendor, table, "changed"),
-        of_new=_rows(vendor, table, one),
         insert=f"INSERT INTO {_ADDRESSES} (network_port_id, kind, first, last) {_rows(vendor, table, one)}",  # nosec B608
         delete=f"DELETE FROM {_ADDRESSES} WHERE network_port_id = OLD.id",  # nosec B608  # noqa: S608 - as above
     )

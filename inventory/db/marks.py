@@ -7,42 +7,10 @@ from collections.abc import Iterator, Sequence
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
-from inventory.db.triggers import TriggerOperation
+from inventory.db.triggers import TriggerOperation, Triggers
 
-#: The statements that create the triggers, by vendor. Within one transaction, an owner is marked once. Whatever
-#: others have marked may be worked off before this transaction is visible to them.
-_MAKE = {
-    "postgresql": (
-        """
-        CREATE FUNCTION {table}_marks() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            {mark};
-            IF TG_OP = 'UPDATE' THEN
-                {mark_before};
-            END IF;
-            RETURN NULL;
-        END $$
-        """,
-        """
-        CREATE TRIGGER {table}_marks_insert AFTER INSERT ON {table}
-        REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_marks()
-        """,
-        """
-        CREATE TRIGGER {table}_marks_delete AFTER DELETE ON {table}
-        REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {table}_marks()
-        """,
-        """
-        CREATE TRIGGER {table}_marks_update AFTER UPDATE ON {table}
-        REFERENCING NEW TABLE AS changed OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION {table}_marks()
-        """,
-    ),
-    "sqlite": (
-        "CREATE TRIGGER {table}_marks_insert AFTER INSERT ON {table} BEGIN {mark_new}; END",
-        "CREATE TRIGGER {table}_marks_delete AFTER DELETE ON {table} BEGIN {mark_old}; END",
-        "CREATE TRIGGER {table}_marks_update AFTER UPDATE ON {table} BEGIN {mark_new}; {mark_old}; END",
-    ),
-}
-#: A set operation is hashed, whatever PostgreSQL believes of the size of the table.
+#: Within one transaction, an owner is marked once. Whatever others have marked may be worked off before this
+#: transaction is visible to them. A set operation is hashed, whatever PostgreSQL believes of the table's size.
 _MARK = """
     INSERT INTO {marks} ({owner}, transaction)
     SELECT owner, txid_current() FROM (
@@ -56,10 +24,6 @@ _MARK_ON_SQLITE = """
     WHERE NOT EXISTS (SELECT 1 FROM {marks} AS known WHERE known.{owner} = owner)
 """
 _TRANSACTION = {"postgresql": "txid_current()", "sqlite": "0"}
-_DROP = {
-    "postgresql": ("DROP FUNCTION IF EXISTS {table}_marks CASCADE",),
-    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {{table}}_marks_{on}" for on in ("insert", "delete", "update")),
-}
 
 
 class MarkOwners(TriggerOperation):
@@ -73,17 +37,20 @@ class MarkOwners(TriggerOperation):
         self.marks, self.owner, self.owners, self.columns = marks, owner, owners, columns
 
     def create(self, vendor: str, table: str) -> Iterator[str]:
-        filled = {
-            "mark": self._mark(vendor, "changed"),
-            "mark_before": self._mark(vendor, "before"),
-            "mark_new": self._mark(vendor, self._row("NEW")),
-            "mark_old": self._mark(vendor, self._row("OLD")),
-        }
+        triggers = Triggers(table, "marks")
         yield from self.drop(vendor, table)
-        yield from (statement.format(table=table, **filled) for statement in _MAKE[vendor])
+        if vendor == "postgresql":
+            changed, before = self._mark(vendor, "changed"), self._mark(vendor, "before")
+            yield triggers.function(f"{changed}; IF TG_OP = 'UPDATE' THEN {before}; END IF;")
+            yield from triggers.for_statements("INSERT", "DELETE", "UPDATE")
+        else:
+            new, old = self._mark(vendor, self._row("NEW")), self._mark(vendor, self._row("OLD"))
+            yield triggers.on_sqlite("INSERT", new)
+            yield triggers.on_sqlite("DELETE", old)
+            yield triggers.on_sqlite("UPDATE", f"{new}; {old}")
 
     def drop(self, vendor: str, table: str) -> Iterator[str]:
-        return (statement.format(table=table) for statement in _DROP[vendor])
+        return Triggers(table, "marks").dropped(vendor)
 
     def describe(self) -> str:
         return f"Mark the owners of rows of {self.model}"

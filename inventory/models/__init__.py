@@ -3,6 +3,7 @@
 from inventory.models.account import AuthToken, Group, LimitedUser, User
 from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
+from inventory.models.event_stream import EventPosition, EventRetention, EventStream
 from inventory.models.grant import Grant
 from inventory.models.idempotency import IdempotencyKey
 from inventory.models.login_failure import LoginFailure
@@ -20,6 +21,9 @@ __all__ = [
     "CallRate",
     "CloudNetwork",
     "CloudTenant",
+    "EventPosition",
+    "EventRetention",
+    "EventStream",
     "Grant",
     "Group",
     "IdempotencyKey",

@@ -83,6 +83,8 @@ class Provider(Kept, Timestamped):
     )
     last_refresh_date = models.DateTimeField(null=True, editable=False)
     last_refresh_error = models.TextField(null=True, editable=False)
+    #: When a refresh first read all of it. Until then its rows leave no events of their own.
+    known_since = models.DateTimeField(null=True, editable=False)
     #: When its deletion was accepted. From then on only the task that deletes it can see it.
     deleted_on = models.DateTimeField(null=True, editable=False)
 

@@ -34,6 +34,9 @@ class Task(Timestamped):
     userid = models.CharField(max_length=255)
     #: The `X-Request-Id` of the request; null if a schedule or a command asked.
     request_id = models.CharField("request id", max_length=64, null=True)
+    #: The group that the request was limited to, and the client's address, for events.
+    group = models.CharField(max_length=150, null=True, editable=False)
+    address = models.CharField(max_length=45, null=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="tasks")
     pct_complete = models.PositiveSmallIntegerField(default=0)
     started_on = models.DateTimeField(null=True)

@@ -159,7 +159,8 @@ class ResourceType:
     shown if they are named. `lists` are the computed attributes that are lists of texts, for filters. A body can
     name a resource by `identified_by`, beside its id and address. `classes` has the condition for each of
     ManageIQ's classes. `view_permissions` are the permissions to see any of these resources. `names` are what is
-    shown of a resource that a restriction only names; None if there are no such resources.
+    shown of a resource that a restriction only names; None if there are no such resources. `newest_first` is the
+    order unless a request asks for another one; otherwise it is that of the ids.
     """
 
     name: str
@@ -176,6 +177,17 @@ class ResourceType:
     classes: Mapping[str, Condition]
     view_permissions: tuple[str, ...]
     names: tuple[str, ...] | None
+    newest_first: bool = False
+
+    @property
+    def order(self) -> tuple[str]:
+        """The order of lists unless a request asks for another one."""
+        return ("-pk",) if self.newest_first else ("pk",)
+
+    @property
+    def behind(self) -> str:
+        """The lookup for rows that come after an id in this order."""
+        return "pk__lt" if self.newest_first else "pk__gt"
 
     @cached_property
     def computed_names(self) -> frozenset[str]:

@@ -62,6 +62,8 @@ class CollectionViewSet(ActionViewSet):
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     #: The attributes of a resource that users see who may only see a part of it; None if nobody does.
     names: ClassVar[tuple[str, ...] | None] = None
+    #: Whether lists begin with the latest resources.
+    newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
     view_permissions: ClassVar[tuple[str, ...] | None] = None
     lookup_value_regex = "[^/]+"
@@ -89,6 +91,7 @@ class CollectionViewSet(ActionViewSet):
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
             names=cls.names and ("id", "href_slug", *cls.names),
+            newest_first=cls.newest_first,
         )
 
     @classmethod

@@ -1,6 +1,13 @@
 """The services of this app, which the API, the admin and the commands call."""
 
 from inventory.services.audience import Audience, may_see
+from inventory.services.events import (
+    cause_of_refresh,
+    cause_of_request,
+    cause_of_task,
+    found_at_cloud,
+    record_event,
+)
 from inventory.services.grants import edit_grant, give_grant, take_grant
 from inventory.services.keys import rotate_credentials, unreadable_credentials
 from inventory.services.providers import (
@@ -59,6 +66,9 @@ __all__ = [
     "Verdict",
     "begin",
     "cancel_task",
+    "cause_of_refresh",
+    "cause_of_request",
+    "cause_of_task",
     "complete_tasks",
     "connect_provider",
     "create_token",
@@ -68,6 +78,7 @@ __all__ = [
     "edit_provider",
     "ensure_same_connection",
     "finish",
+    "found_at_cloud",
     "give_grant",
     "issue_token",
     "keep_refused",
@@ -78,6 +89,7 @@ __all__ = [
     "put_back",
     "queue_work",
     "readable",
+    "record_event",
     "request_deletion",
     "request_refresh",
     "request_refresh_of",

@@ -13,6 +13,7 @@ from inventory import messages
 from inventory.accounts import NAME
 from inventory.models import CloudTenant, Grant, Provider
 from inventory.restrictions import Restriction, grants_of, permissions_of, restriction_of
+from inventory.services.events import cause_of_request, record_event
 
 
 @transaction.atomic
@@ -33,7 +34,11 @@ def give_grant(
     _require(
         user, "inventory.add_grant", Grant(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
     )
-    grant, _ = Grant.objects.get_or_create(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
+    grant, is_new = Grant.objects.get_or_create(
+        group=group, role=role, provider=provider, cloud_tenant=cloud_tenant
+    )
+    if is_new:
+        _record("grant_created", user, grant, after=_values(grant))
     return grant
 
 
@@ -43,7 +48,7 @@ def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
 
     Raises `PermissionDenied` if the user has less than the grant or less than what it becomes.
     """
-    group = grant.group_id
+    group, before = grant.group_id, _values(grant)
     _require(user, "inventory.change_grant", grant)
     for name, value in changes.items():
         setattr(grant, name, value)
@@ -52,6 +57,7 @@ def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
     _require(user, "inventory.change_grant", grant)
     grant.save()
     _require_limits(user, group)
+    _record("grant_edited", user, grant, before=before, after=_values(grant))
     return grant
 
 
@@ -59,8 +65,26 @@ def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
 def take_grant(*, user: Any, grant: Grant) -> None:
     """Take a grant from its group. Raises `PermissionDenied` if the user has less there."""
     _require(user, "inventory.delete_grant", grant)
+    before = _values(grant)
     grant.delete()
     _require_limits(user, grant.group_id)
+    _record("grant_deleted", user, grant, before=before)
+
+
+def _values(grant: Grant) -> dict[str, Any]:
+    """What an event has of a grant: ids, and the name of the group."""
+    return {
+        "group": grant.group.name,
+        "role": grant.role,
+        "ems_id": grant.provider_id,
+        "cloud_tenant_id": grant.cloud_tenant_id,
+    }
+
+
+def _record(event_type: str, user: Any, grant: Grant, **values: Any) -> None:
+    """Write an event. It is of no provider, since whoever may look at one need not know who else may."""
+    message = messages.GRANT_EVENTS[event_type].format(grant.role, grant.group.name)
+    record_event(event_type, message, cause_of_request(user), **values)
 
 
 def _require(user: Any, permission: str, grant: Grant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,7 +12,9 @@ from django.utils import timezone
 from inventory import messages
 from inventory.arguments import ProviderDeletion, ProviderRefresh, RefreshScope
 from inventory.drivers.values import Scope
+from inventory.logs import HIDDEN, USERINFO
 from inventory.models import Provider, Task
+from inventory.services.events import cause_of_request, record_event
 from inventory.services.queueing import TaskSpec, queue_work
 from inventory.services.tasks import save_all
 
@@ -33,10 +36,39 @@ CONNECTION = {
 }
 
 
+#: What an event tells of a provider. Of its credentials, it only tells that they were changed.
+_DESCRIBED = [field.name for field in Provider._meta.fields if field.editable and field.name != "credentials"]
+
+
+def _described(provider: Provider) -> dict[str, Any]:
+    """A provider as an event has it."""
+    values = {name: getattr(provider, name) for name in _DESCRIBED}
+    hidden = {name: USERINFO.sub(f"{HIDDEN}@", value) for name, value in values.items() if isinstance(value, str)}
+    return {"id": str(provider.pk), **values, **hidden}
+
+
+def _record_edit(before: Mapping[str, Any], provider: Provider, user: User | None, with_credentials: bool) -> None:
+    """Leave an event of what changed, if anything did."""
+    after = _described(provider)
+    changed = [name for name in after if before[name] != after[name]]
+    if changed or with_credentials:
+        credentials = {"credentials": "changed"} if with_credentials else {}
+        record_event(
+            "provider_edited",
+            messages.provider_edited(provider.name),
+            cause_of_request(user),
+            provider=provider,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed} | credentials,
+        )
+
+
 @transaction.atomic
 def connect_provider(*, user: User | None, **attributes: Any) -> Provider:
     """Save a provider and queue its first refresh."""
     provider: Provider = Provider.objects.create(**attributes)
+    message, after = messages.provider_connected(provider.name), _described(provider)
+    record_event("provider_connected", message, cause_of_request(user), provider=provider, after=after)
     if provider.enabled and provider.driver_class:
         request_refresh(provider=provider, user=user)
     return provider
@@ -48,10 +80,12 @@ def edit_provider(*, provider: Provider, user: User | None, **attributes: Any) -
 
     Raises `Provider.DoesNotExist` if it was deleted in the meantime.
     """
-    Provider.objects.connected().select_for_update(no_key=True).only("pk").get(pk=provider.pk)
+    rows = Provider.objects.connected().defer("credentials").select_for_update(no_key=True)
+    before = _described(rows.get(pk=provider.pk))
     for name, value in attributes.items():
         setattr(provider, name, value)
     provider.save(update_fields=[*attributes, "updated_on"])
+    _record_edit(before, provider, user, with_credentials="credentials" in attributes)
     if provider.enabled and provider.driver_class and not CONNECTION.isdisjoint(attributes):
         return request_refresh(provider=provider, user=user)
     return None
@@ -68,6 +102,8 @@ def delete_provider(*, provider: Provider, user: User | None) -> Task:
     if not Provider.objects.connected().filter(pk=provider.pk).update(deleted_on=now, updated_on=now):
         raise Provider.DoesNotExist(messages.not_found("Provider", provider.pk))
     end_queued_tasks(provider)
+    message, before = messages.provider_deleted(provider.name), _described(provider)
+    record_event("provider_deleted", message, cause_of_request(user), provider=provider, before=before)
     return request_deletion(provider=provider, user=user)
 
 

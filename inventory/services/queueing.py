@@ -27,6 +27,7 @@ from inventory.db.queues import WAITING
 from inventory.db.statements import planned_cursor
 from inventory.logs import request_id
 from inventory.models import Provider, Task, Vm
+from inventory.origin import origin
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +101,9 @@ def keep_refused(
 
 
 def _asked_by(user: User | None) -> dict[str, Any]:
-    """Who asks for a task, in which request."""
+    """Who asks for a task, in which request, and from where."""
     userid = user.get_username() if user else SYSTEM
-    return {"userid": userid, "owner": user, "request_id": request_id.get()}
+    return {"userid": userid, "owner": user, "request_id": request_id.get(), **origin()._asdict()}
 
 
 #: Selects the columns `_OF_SPEC` from specs that are JSON in one parameter, in their order.
@@ -129,7 +130,7 @@ def _insertion(vendor: str, kept: tuple[type[Provider | Vm], ...], is_limited: b
     It keeps these rows, and locks the queue for other requests until this transaction ends. Otherwise a task could
     be committed after one with a higher id has run, and tasks would not run in the order of their ids.
     """
-    columns = ", ".join([*(str(field.column) for field in _SHARED), *_OF_SPEC])
+    columns = ", ".join([*(f'"{field.column}"' for field in _SHARED), *_OF_SPEC])
     slots = ", ".join(_OWNER[vendor] if field.name == "owner" else "%s" for field in _SHARED)
     condition = " AND ".join(f"EXISTS ({model.keeping()})" for model in kept) or "TRUE"
     if is_limited:  # looks for the rows first: a deletion might be accepted while this waits for the queue

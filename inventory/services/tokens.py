@@ -19,6 +19,7 @@ from knox.settings import CONSTANTS
 from inventory import messages
 from inventory.models import AuthToken
 from inventory.proxies import peer_address
+from inventory.services.events import cause_of_request, record_event
 
 #: Maximum number of networks of a token, each of which is compared at each request.
 MAX_NETWORKS = 100
@@ -121,6 +122,10 @@ def revoke_token(*, token: AuthToken, user: User) -> None:
     while level := list(AuthToken.objects.filter(issued_by__in=level).values_list("pk", flat=True)):
         revoked = revoked + level
     AuthToken.objects.filter(pk__in=revoked).delete()
+    owner = token.user.get_username()
+    record_event(
+        "token_revoked", messages.token_was_revoked(owner), cause_of_request(user), before=_described(token)
+    )
 
 
 @transaction.atomic
@@ -138,4 +143,17 @@ def _create(user: User, **attributes: Any) -> tuple[AuthToken, str]:
         raise TooManyTokens(limit, max(ceil(wait.total_seconds()), 1))
     digest, text = get_digest_token()
     key = text[: CONSTANTS.TOKEN_KEY_LENGTH]
-    return AuthToken.objects.create(user_id=user.pk, digest=digest, token_key=key, **attributes), text
+    token = AuthToken.objects.create(user_id=user.pk, digest=digest, token_key=key, **attributes)
+    message, cause = messages.token_was_issued(user.get_username()), cause_of_request(user)
+    record_event("token_issued", message, cause, after=_described(token))
+    return token, text
+
+
+def _described(token: AuthToken) -> dict[str, Any]:
+    """A token as an event has it, without what it is."""
+    return {
+        "id": str(token.pk),
+        "name": token.name,
+        "read_only": token.read_only,
+        "ends_on": token.ends_on.isoformat(),
+    }

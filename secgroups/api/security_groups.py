@@ -55,4 +55,5 @@ class SecurityGroupViewSet(CollectionViewSet):
         "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
         "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group", few=True),
         "exposures": Subcollection("secgroups.api.ExposureViewSet", "security_group", few=True),
+        "event_streams": Subcollection("inventory.api.EventStreamViewSet", "security_group_id"),
     }

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from inventory.backoff import Backoff
+from inventory.db.events import because
 from inventory.drivers.exceptions import CloudError
 from inventory.faults import seeing_others, unforeseen
 from inventory.leases import QueueLease
@@ -15,7 +16,17 @@ from inventory.logs import running
 from inventory.messages import PROVIDER_DELETED, unrecorded
 from inventory.models import Provider, Task
 from inventory.rate_limit import SharedRateLimiter
-from inventory.services import Audience, TaskRetries, begin, ensure_same_connection, finish, put_back, readable
+from inventory.services import (
+    Audience,
+    TaskRetries,
+    begin,
+    cause_of_task,
+    ensure_same_connection,
+    finish,
+    found_at_cloud,
+    put_back,
+    readable,
+)
 from secgroups.arguments import (
     EditArguments,
     GroupCreation,
@@ -93,7 +104,8 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
 
 @transaction.atomic
 def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
-    recorded = _recorded(edit) if provider.is_kept() else {}
+    with because(cause_of_task(task) if edit.changed else found_at_cloud()):
+        recorded = _recorded(edit) if provider.is_kept() else {}
     settle_exposures(provider.pk, own=True)
     finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, models, transaction
 
 from inventory.db.bulk import analyze, copy_rows, new_ids
+from inventory.db.events import UNRECORDED, because
 from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, Vm
 from secgroups import messages
 from secgroups.exposures import settle_exposures
@@ -79,9 +80,11 @@ def synthesize(
             provider_region=cloud.region,
             url=cloud.dialect.url,
             enabled=False,
+            known_since=FOUNDED,
         )
         providers.append(provider)
-        _Writing(cloud, provider.pk).write(progress)
+        with because(UNRECORDED):
+            _Writing(cloud, provider.pk).write(progress)
         settle_exposures(provider.pk)
     return providers
 

@@ -44,6 +44,8 @@ class Tables:
         """Bring the rows of these files in, all or nothing."""
         clock = Clock(self._database.info.backend_pid)
         with self._database.transaction(), self._database.cursor() as cursor:
+            # As in a first refresh, rows leave no events of their own.
+            cursor.execute("SELECT set_config('portcullis.cause', %s, true)", ['{"is_recorded": false}'])
             for table in TABLES:
                 with (
                     (folder / table).open("rb") as file,

@@ -117,6 +117,7 @@ def test_tls_makes_cookies_secure_and_trusts_the_hosts_that_are_served(tmp_path:
     assert run(tmp_path, "-c", show, **ours).stdout == "[True, True, True, 60] ['https://example.org:8443']\n"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api", "/api/ping", "/admin/"])
 def test_with_tls_http_is_redirected_and_https_is_remembered(path: str, client: Client, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60

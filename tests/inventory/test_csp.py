@@ -33,6 +33,7 @@ def test_every_answer_has_it(path: str, accept: str, client: Client) -> None:
     assert policy(response) == configured.SECURE_CSP
 
 
+@pytest.mark.django_db
 def test_what_is_refused_before_a_view_has_it(client: Client, settings: Any) -> None:
     assert policy(client.get("/api", headers={"Host": "elsewhere.example.org"}))
     settings.SECURE_SSL_REDIRECT = True

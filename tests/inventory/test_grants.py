@@ -11,7 +11,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from inventory.models import CloudTenant, Grant, Provider
+from inventory.models import CloudTenant, EventStream, Grant, Provider
 from inventory.services import create_token
 from secgroups.models import Membership
 from tests.cast import Planted, plant
@@ -314,3 +314,26 @@ def test_a_group_that_was_there_before_gets_nothing() -> None:
     Group.objects.exclude(name="viewer").delete()
     import_module("inventory.migrations.0026_ready_groups").make_groups(apps, None)
     assert set(Grant.objects.values_list("group__name", flat=True)) == {"operator", "manager", "owner"}
+
+
+def test_what_is_given_changed_and_taken_leaves_events(ada: User, team: Group, mine: Planted) -> None:
+    grant(ada, "owner", mine.tenant)
+    [shown] = give(ada, team, "viewer", cloud_tenant_id=mine.tenant).json()["results"]
+    url = f"/api/grants/{shown['id']}"
+    api(ada).post(url, {"action": "edit", "role": "operator"}, "application/json")
+    api(ada).delete(url)
+    events = EventStream.objects.filter(event_type__startswith="grant_").order_by("pk")
+    told = events.values_list("event_type", "username", "full_data__before__role", "full_data__after__role")
+    assert list(told) == [
+        ("grant_created", "ada", None, "viewer"),
+        ("grant_edited", "ada", "viewer", "operator"),
+        ("grant_deleted", "ada", "operator", None),
+    ]
+
+
+def test_who_is_limited_sees_events_of_what_they_see(ada: User, mine: Planted, other: Planted) -> None:
+    grant(ada, "viewer", mine.tenant)
+    listed = api(ada).get("/api/event_streams?expand=resources").json()
+    assert listed["count"] == len(listed["resources"]) > 0
+    assert "other" not in str(listed["resources"])
+    assert "mine" in str(listed["resources"])

@@ -24,6 +24,7 @@ from rest_framework.request import Request
 
 from inventory.accounts import AccountBackend, userid_of
 from inventory.db.statements import CompiledQuery, Param
+from inventory.login_events import keep_last_login, note_basic_login
 from inventory.logins import Login, client_network, window_start
 from inventory.metrics import logins_refused
 from inventory.models import AuthToken, LimitedUser, LoginFailure
@@ -81,7 +82,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
             logins_refused("token", "ended")  # it is no guess, so it does not count against the address
             raise AuthenticationFailed(messages.INVALID_TOKEN)
         renew = request.META.get("HTTP_X_AUTH_SKIP_TOKEN_RENEWAL", "").lower() != "true"
-        _record_use(token, now, renew=renew)
+        _record_use(user, token, now, renew=renew)
         return user, token
 
     def _login(self, text: str) -> tuple[User, TokenLogin] | None:
@@ -131,6 +132,7 @@ class BasicAuthentication(authentication.BasicAuthentication):
         user, _ = super().authenticate_credentials(userid, password, request)
         if user.backend == ACCOUNTS:  # other backends may not use the hash
             password_cache.set(_digest(user, password), True)
+        note_basic_login(request, user)
         return user, None
 
     def authenticate_header(self, request: Request) -> str:
@@ -158,7 +160,7 @@ def _digest(user: User, password: str) -> str:
     return salted_hmac("inventory.rest.http.authentication", text, algorithm="sha256").hexdigest()
 
 
-def _record_use(token: TokenLogin, now: datetime, *, renew: bool) -> None:
+def _record_use(user: User, token: TokenLogin, now: datetime, *, renew: bool) -> None:
     """Renew a token and keep the time of its use, but not at each use. An update can't restore a deleted token."""
     uses = {}
     if renew and token.ttl is not None:
@@ -167,6 +169,7 @@ def _record_use(token: TokenLogin, now: datetime, *, renew: bool) -> None:
             uses["expiry"] = expiry
     if uses or token.last_used_on is None or now - token.last_used_on > USE_KEPT_AFTER:
         AuthToken.objects.filter(pk=token.pk).update(**uses, last_used_on=now)
+        keep_last_login(user)
 
 
 def limited(request: Request) -> User | AnonymousUser:

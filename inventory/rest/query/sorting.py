@@ -16,18 +16,18 @@ from inventory.rest.resources import ResourceType, Viewer
 
 DESCENDING = {"asc": False, "ascending": False, "desc": True, "descending": True}
 OPTIONS = {"ignore_case"}
-#: The default order.
+#: What makes every order total.
 BY_ID = ("pk",)
 PARAMETERS = {"sort_by", "sort_order", "sort_options"}
 
 
 def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tuple[str | OrderBy, ...]:
-    """The requested order, then by id. Raises `BadInput` for an invalid one.
+    """The requested order, then by id; without one, that of the type. Raises `BadInput` for an invalid one.
 
     Null comes last, in descending order first. The default direction is ascending.
     """
     if not PARAMETERS & query.keys():
-        return BY_ID
+        return resource_type.order
     attributes = [_attribute(resource_type, name, viewer) for name in comma_list(query, "sort_by")]
     directions = [_one_of(DESCENDING, word, "sort_order") for word in comma_list(query, "sort_order")]
     if len(directions) > len(attributes):
@@ -37,7 +37,7 @@ def order(resource_type: ResourceType, query: QueryDict, viewer: Viewer) -> tupl
     orders = [
         _order(attribute, down, bool(options)) for attribute, down in zip(attributes, descending, strict=False)
     ]
-    return (*orders, *BY_ID)
+    return (*orders, *(BY_ID if orders else resource_type.order))
 
 
 def _one_of(choices: Any, word: str, parameter: str) -> str:

@@ -41,14 +41,15 @@ class Embedded:
         projection = Projection.of(self.target, Selection(tuple(self.target.columns)))
         children: dict[int, dict[str, Resource]] = {pk: {} for pk in resources}
         pairs = list(projection.owned(self._pages(resources, ends)[: limit + 1], self.link.lookup, self.prefix))
-        # The rows are in order of their ids, so each owner keeps its first ones.
-        end = int(pairs[-1][1]["id"]) if len(pairs) > limit else None
+        # The rows are in the order of lists, so each owner keeps its first ones.
+        end = pairs[-1][1]["id"] if len(pairs) > limit else None
         for owner, child in pairs:
-            if end is None or int(child["id"]) < end:
-                children[owner][child["id"]] = child
+            if child["id"] == end:
+                break
+            children[owner][child["id"]] = child
         for pk, resource in resources.items():
             resource[self.name] = list(children[pk].values())
-        cut = ends.keys() | (self._owners_behind(resources, end) if end else set())
+        cut = ends.keys() | (self._owners_behind(resources, int(end)) if end else set())
         if cut or max(map(len, children.values()), default=0) > settings.API_PAGE_LIMIT:
             self._cut(resources, cut)
         return len(pairs)
@@ -63,13 +64,15 @@ class Embedded:
 
     def _owners_behind(self, owners: Iterable[int], end: int) -> set[int]:
         """The owners that have this row or later ones."""
-        rows = self.rows.filter(**{f"{self.link.lookup}__among": Numbers(owners)}, pk__gte=end).order_by()
+        behind = {f"{self.target.behind}e": end}
+        rows = self.rows.filter(**{f"{self.link.lookup}__among": Numbers(owners)}, **behind).order_by()
         return set(rows.values_list(self.link.lookup, flat=True).distinct())
 
     def _pages(self, owners: Iterable[int], ends: Ends) -> QuerySet[Any]:
         whole = Q(**{f"{self.link.lookup}__among": Numbers({pk for pk in owners if pk not in ends})})
-        begun = (Q(**{self.link.lookup: pk}, pk__lt=end) for pk, end in ends.items())
-        return self.rows.filter(reduce(or_, begun, whole)).order_by("pk")
+        before = "pk__gt" if self.target.newest_first else "pk__lt"
+        begun = (Q(**{self.link.lookup: pk, before: end}) for pk, end in ends.items())
+        return self.rows.filter(reduce(or_, begun, whole)).order_by(*self.target.order)
 
     def behind_a_page(self) -> Subquery:
         """The id of the first row after the page, for a query of the owners."""
@@ -80,7 +83,7 @@ class Embedded:
             linked = links.filter(**{owner: OuterRef(OuterRef("pk"))}).values(row).distinct()
             owned = self.rows.filter(pk__in=linked)
         limit = settings.API_PAGE_LIMIT
-        return Subquery(owned.order_by("pk").values("pk")[limit : limit + 1])
+        return Subquery(owned.order_by(*self.target.order).values("pk")[limit : limit + 1])
 
 
 def embed(rows: QuerySet[Any], resources: Mapping[int, Resource], embedded: Sequence[Embedded]) -> None:

@@ -23,8 +23,8 @@ _PLACE = {"limit", "offset", "after"}
 class Page:
     """A page of `limit` resources that starts at `offset`.
 
-    In order of the ids, it can start after the id `after` instead. Then a client that follows the links sees each
-    resource once, even if others are created and deleted in between, and the database needs to skip no rows.
+    In the order of the type, it can start after the id `after` instead. Then a client that follows the links sees
+    each resource once, even if others are created and deleted in between, and the database needs to skip no rows.
     """
 
     limit: int
@@ -53,7 +53,7 @@ class Page:
         can't tell, because rows before it may have been created or deleted.
         """
         if self.after is not None:
-            return replace(rows.filter(compare("pk__gt", self.after)), limit=self.limit + 1)
+            return replace(rows.filter(compare(rows.resource_type.behind, self.after)), limit=self.limit + 1)
         return replace(rows, offset=self.offset, limit=self.limit)
 
     def total(self, ids: Sequence[int]) -> int | None:

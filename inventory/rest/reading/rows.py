@@ -69,7 +69,8 @@ class RowQuery:
     scope: Condition
     parent: Parent | None = None
     where: Condition = EVERYTHING
-    order: tuple[str | OrderBy, ...] = BY_ID
+    #: None for the order of the type.
+    order: tuple[str | OrderBy, ...] | None = None
     offset: int = 0
     limit: int | None = None
     total: Total | None = None
@@ -80,7 +81,8 @@ class RowQuery:
 
     def rows(self) -> QuerySet[Any]:
         """The query as a queryset."""
-        rows = self._on_all_pages().order_by(*self.order)
+        order = self.order or self.resource_type.order
+        rows = self._on_all_pages().order_by(*order)
         if self.parent:
             rows = rows.filter(Exists(self.parent.rows()))
         if not self.offset:
@@ -88,7 +90,7 @@ class RowQuery:
         # Select the ids first, so that a skipped row costs only an index entry.
         ids = rows[self.offset : self.offset + self.limit if self.limit else None].values("pk")
         everything: QuerySet[Any] = self.resource_type.queryset
-        return everything.filter(pk__in=ids).order_by(*self.order)
+        return everything.filter(pk__in=ids).order_by(*order)
 
     def _on_all_pages(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.resource_type.queryset.filter(self.scope.q())
@@ -109,7 +111,8 @@ class RowQuery:
 
         The total may follow as an additional value.
         """
-        compiled = None if self.offset or self.order != BY_ID else self._kept(sources)
+        has_other_order = self.order not in {None, self.resource_type.order}
+        compiled = None if self.offset or has_other_order else self._kept(sources)
         if compiled is None:
             return None
         query, values = compiled
@@ -180,7 +183,7 @@ def _tells(shape: Shape) -> bool:
     match shape:
         case Junction(parts=parts):
             return all(map(_tells, parts))
-        case Comparison(lookup="pk__gt"):
+        case Comparison(lookup="pk__gt" | "pk__lt"):
             return True
     return _names(shape)
 

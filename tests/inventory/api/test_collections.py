@@ -29,6 +29,11 @@ class TestNetworkPorts(CollectionContract):
     collection = "network_ports"
 
 
+class TestEventStreams(CollectionContract):
+    collection = "event_streams"
+    deletable = False
+
+
 class TestUsers(CollectionContract):
     collection = "users"
     asks_permission = False

@@ -117,7 +117,8 @@ class TestWhatIsWritten:
 
     def test_is_counted_once_by_who_loads_what_was_dumped(self, tmp_path: Any) -> None:
         dump = tmp_path / "dump.json"
-        call_command("dumpdata", "auth", "inventory", "secgroups", output=str(dump))
+        models = ("auth", "inventory", "secgroups")
+        call_command("dumpdata", *models, exclude=["inventory.eventstream"], output=str(dump))
         assert "inventory.tally" not in {row["model"] for row in json.loads(dump.read_text())}
         Provider.objects.all().delete()
         call_command("loaddata", str(dump), stdout=StringIO())

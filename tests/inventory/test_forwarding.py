@@ -1,0 +1,94 @@
+"""Events are copied to a file or to syslog, whoever wrote them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from environ import Env
+
+from inventory.forwarding import forward_events
+from inventory.models import EventStream
+from settings import log
+from tests import cast as actors
+
+
+@pytest.fixture
+def copied(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Forwards, and returns the events that were copied then."""
+    logger = logging.getLogger("inventory.events")
+    monkeypatch.setattr(logger, "propagate", True)
+
+    def forward() -> list[dict[str, Any]]:
+        caplog.clear()
+        forward_events()
+        return [json.loads(record.message) for record in caplog.records if record.name == logger.name]
+
+    return forward
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_event_is_copied_once(copied: Any) -> None:
+    actors.group(actors.network(actors.tenant(actors.provider("acme")), "net"), "before")
+    assert copied() == []  # the copy begins now
+    network = actors.network(actors.tenant(actors.provider("other")), "net")
+    groups = [actors.group(network, name) for name in ("web", "db")]
+    assert [event["message"] for event in copied()] == [
+        "Security group web was created",
+        "Security group db was created",
+    ]
+    assert copied() == []
+    groups[0].delete()
+    [event] = copied()
+    assert (event["event_type"], event["ems_id"]) == ("security_group_deleted", network.provider_id)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_an_event_that_is_committed_late_is_not_missed(copied: Any) -> None:
+    network = actors.network(actors.tenant(actors.provider("acme")), "net")
+    copied()
+    written, end = Event(), Event()
+
+    def write_slowly() -> None:
+        with closing(connection), transaction.atomic():
+            actors.group(network, "slow")
+            written.set()
+            end.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(write_slowly)
+        written.wait(30)
+        actors.group(network, "quick")
+        seen = [event["message"] for event in copied()]
+        end.set()
+        slow.result()
+    seen += [event["message"] for event in copied()]
+    assert sorted(seen) == ["Security group quick was created", "Security group slow was created"]
+    assert EventStream.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "handler"),
+    [
+        ("", {"class": "logging.NullHandler"}),
+        (
+            "/x/events.jsonl",
+            {"class": "logging.handlers.WatchedFileHandler", "filename": "/x/events.jsonl", "delay": True},
+        ),
+        ("syslog:/dev/log", {"class": "logging.handlers.SysLogHandler", "address": "/dev/log"}),
+        (
+            "syslog:log.example.org:514",
+            {"class": "logging.handlers.SysLogHandler", "address": ("log.example.org", 514)},
+        ),
+    ],
+)
+def test_the_setting_names_a_file_or_syslog(target: str, handler: dict[str, Any]) -> None:
+    made = log.logging(Env(), log_format="line", access_log=False, events_log=target)
+    assert made["handlers"]["events"] == handler

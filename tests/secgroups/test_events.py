@@ -1,0 +1,101 @@
+"""Events of changes: each is caused by the task that made it, and what else was found by nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from inventory.models import EventStream
+from secgroups.models import FirewallRule, Membership, SecurityGroup
+from secgroups.services import group_deletion
+from tests import cast as actors
+from tests.cast import Cast
+from tests.clouds import MemoryCloud, unavailable
+from tests.secgroups.carrying import carried_out, queue
+from tests.secgroups.editing import edited
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+
+@pytest.fixture(autouse=True)
+def earlier(cast: Cast) -> int:
+    """The last event before the test."""
+    return EventStream.objects.latest("pk").pk
+
+
+def causes(earlier: int) -> list[tuple[Any, ...]]:
+    """Each event since, with its group, its source, and the task that caused it."""
+    events = EventStream.objects.filter(pk__gt=earlier).order_by("pk")
+    names = dict(SecurityGroup.objects.values_list("pk", "name"))
+    return [(e.event_type, names.get(e.security_group_id), e.source, e.task_id) for e in events]
+
+
+def test_each_membership_is_of_the_task_that_asked_for_it(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:
+    vm = cast.production.single
+    queue(vm, "add", "web")
+    queue(vm, "add", "db")
+    queue(vm, "remove", "default")
+    web, db, default = carried_out(vm)
+    assert sorted(causes(earlier)) == [
+        ("security_group_added", "db", "PORTCULLIS", db.pk),
+        ("security_group_added", "web", "PORTCULLIS", web.pk),
+        ("security_group_removed", "default", "PORTCULLIS", default.pk),
+    ]
+
+
+def test_a_change_that_others_made_meanwhile_is_found_at_the_cloud(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    vm = cast.production.single
+    cloud.set_port("eni-production-single-1", group_refs=("sg-production-default", "sg-production-web"))
+    queue(vm, "add", "web")
+    queue(vm, "add", "db")
+    _, db = carried_out(vm)
+    assert sorted(causes(earlier)) == [
+        ("security_group_added", "db", "PORTCULLIS", db.pk),
+        ("security_group_added", "web", "REFRESH", None),
+    ]
+
+
+def test_a_change_is_one_event_however_often_it_is_tried(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:
+    vm = cast.production.single
+    cloud.script("change_groups", unavailable(done=True))
+    queue(vm, "add", "web")
+    [task] = carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", task.pk)]
+
+
+def test_a_deleted_group_is_of_its_task_with_all_that_goes_with_it(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    group = cast.production.db
+    actors.rule(group, 22)
+    earlier = EventStream.objects.latest("pk").pk
+    [task] = edited(cast.acme, group_deletion(group))
+    assert task.status == "Ok", task.message
+    assert causes(earlier) == [
+        ("firewall_rule_deleted", None, "PORTCULLIS", task.pk),
+        ("security_group_deleted", None, "PORTCULLIS", task.pk),
+    ]
+    assert not FirewallRule.objects.exists()
+
+
+def test_who_asked_and_from_where_is_in_the_event(
+    cast: Cast, cloud: MemoryCloud, earlier: int, admin_client: Any, admin_user: User
+) -> None:
+    vm = cast.production.single
+    url = f"/api/instances/{vm.pk}/security_groups"
+    headers = {"X-Request-Id": "r-1"}
+    admin_client.post(
+        url, {"action": "add", "name": "web"}, "application/json", headers=headers, REMOTE_ADDR="2001:db8::1"
+    )
+    [task] = carried_out(vm)
+    event = EventStream.objects.get(event_type="security_group_added", security_group_id=cast.production.web.pk)
+    assert (event.username, event.address, event.request_id) == ("admin", "2001:db8::1", "r-1")
+    assert (event.task_id, event.vm_or_template_id, event.ems_id) == (task.pk, vm.pk, cast.acme.pk)
+    admin_user.delete()
+    event.refresh_from_db()
+    assert event.username == "admin"
+    assert Membership.objects.filter(vm=vm).count() == 2
