@@ -24,6 +24,7 @@ UNKNOWABLE = (
     b"has host bits set",
     b"It must be a time between",
     b"You are not in group",
+    b"_id: Couldn't find",
     b"At least one of from and to",
     b"One of the parameters from and to is required",
 )
