@@ -171,7 +171,9 @@ class CollectionViewSet(ActionViewSet):
         if permission is None or action.kwargs.get("checks_reach"):
             return True
         if pk is not None:
-            return reaches(self.user, permission, self.queryset.model, pk)
+            model = self.queryset.model
+            # What is gone is out of every reach, and deleting it may have been what was permitted.
+            return reaches(self.user, permission, model, pk) or not model._base_manager.filter(pk=pk).exists()
         if self.parent is None:
             return restriction_of(self.user, permission) is None
         return reaches(self.user, permission, self.parent.resource_type.queryset.model, self.parent.pk)

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from inventory.models import CloudTenant, EventStream, Grant, Provider
+from inventory.models import CloudTenant, EventStream, Grant, Provider, Task
 from inventory.services import create_token
 from secgroups.models import Membership
 from tests.cast import Planted, plant
@@ -337,3 +337,29 @@ def test_who_is_limited_sees_events_of_what_they_see(ada: User, mine: Planted, o
     assert listed["count"] == len(listed["resources"]) > 0
     assert "other" not in str(listed["resources"])
     assert "mine" in str(listed["resources"])
+
+
+def test_a_replay_asks_the_right_anew(ada: User, mine: Planted, other: Planted) -> None:
+    """Of an operator who only views this tenant by now, and is an operator elsewhere."""
+    grant(ada, "operator", mine.tenant)
+    client = api(ada, **{"Idempotency-Key": "once"})
+    url = f"/api/vms/{mine.vm.pk}/security_groups"
+    body = {"action": "remove", "id": mine.web.pk}
+    first, again = (client.post(url, body, "application/json") for _ in range(2))
+    assert (first.status_code, again.status_code) == (HTTPStatus.OK, HTTPStatus.OK)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    Grant.objects.filter(group__user=ada).update(role="viewer")
+    assert client.post(url, body, "application/json").status_code == HTTPStatus.FORBIDDEN
+    grant(ada, "operator", other.tenant)
+    assert client.post(url, body, "application/json").status_code == HTTPStatus.FORBIDDEN
+    Grant.objects.filter(group__user=ada, cloud_tenant=mine.tenant).delete()
+    assert client.post(url, body, "application/json").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_deletion_that_is_repeated_is_answered_as_before(ada: User, mine: Planted) -> None:
+    task = Task.objects.create(name="done", queue="x", provider=mine.provider, vm=mine.vm, state="Finished")
+    grant(ada, "owner", mine.tenant)
+    client = api(ada, **{"Idempotency-Key": "once"})
+    for _ in range(2):
+        answer = client.post(f"/api/tasks/{task.pk}", {"action": "delete"}, "application/json")
+        assert answer.status_code == HTTPStatus.OK, answer.json()

@@ -190,6 +190,12 @@ class ActionViewSet(ViewSetMixin, ApiView):
             self.require_parent()
             raise PermissionDenied(messages.BEYOND_GRANTS)
 
+    def require_again(self) -> None:
+        """Raise 404 or 403 if the caller may not send this request any more, whose answer is kept."""
+        self.require_parent()
+        if self.requested_action and self.detail == self.requested_action.detail:
+            self.require_reach(id_in(self.kwargs["pk"], self.collection) if self.detail else None)
+
     def require_unchanged(self) -> None:
         """Raise 412 if the resource no longer matches `If-Match`. Locks it for the rest of the transaction."""
         raise NotImplementedError

@@ -47,8 +47,8 @@ class View(Protocol):
     def may_write(self) -> bool:
         """Whether the request may write to the database."""
 
-    def require_parent(self) -> None:
-        """Raises 404 if the caller can no longer see the parent in the address."""
+    def require_again(self) -> None:
+        """Raises 404 or 403 if the caller may not send the request any more."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to an expected error, which is stored too."""
@@ -71,7 +71,7 @@ def answer_once(request: Request, view: View, handle: Callable[[], Response]) ->
     """Answer a request that has a key: only the first with this key is handled."""
     claim = _claim(request)
     if claim.status is not None:
-        view.require_parent()
+        view.require_again()
         return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
     try:
         return _answered(claim, view, handle)
