@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Concat
 
@@ -50,8 +50,8 @@ def permitted(user: Combinable) -> QuerySet[Permission, str]:
 
 def granted(user: Combinable) -> QuerySet[Grant, str]:
     """The grants of a user's groups, as `Held.parse` takes them."""
-    ids = [Coalesce(Cast(F(name), TextField()), Value("")) for name in ("provider", "cloud_tenant")]
-    text = Concat("role", Value(","), ids[0], Value(","), ids[1], output_field=TextField())
+    ids = [Coalesce(Cast(F(name), CharField()), Value("")) for name in ("provider", "cloud_tenant")]
+    text = Concat("role", Value(","), ids[0], Value(","), ids[1], output_field=CharField())
     groups = User.groups.through.objects.filter(user=user)
     return Grant.objects.filter(group__in=groups.values("group")).order_by().values_list(text, flat=True)
 
