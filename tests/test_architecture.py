@@ -121,7 +121,7 @@ ELSEWHERE = {
     "inventory/rest/query/lists.py": {"texts.model._default_manager.filter": "it filters by the scope too"},
     "inventory/rest/resources.py": {"self._target._default_manager.filter": "it filters by the scope that it has"},
     "inventory/rest/viewsets.py": {
-        "self.queryset.model._base_manager.filter": "locks a row and shows nothing of it; it is then read by scope",
+        "self.queryset.model._base_manager.filter": "locks a row and shows nothing; it is then read by scope",
         "model._base_manager.filter": "whether a row is gone, after it was found in a scope",
     },
     "secgroups/services/changes.py": {"SecurityGroup.objects.filter": "it filters by the scope"},
