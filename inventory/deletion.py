@@ -53,7 +53,11 @@ def _permitted(refreshes: Mapping[Task, ProviderRefresh]) -> dict[Task, Provider
     if provider is None:
         return {**refreshes}
     rights = OwnersRights()
-    permitted = {task: arguments for task, arguments in refreshes.items() if rights.allow_refresh(task, provider)}
+    permitted = {
+        task: arguments
+        for task, arguments in refreshes.items()
+        if rights.allow_refresh(task, provider, in_part=arguments.within is not None)
+    }
     complete_tasks(
         TaskResult(task, Task.Status.ERROR, messages.RIGHT_LOST) for task in refreshes if task not in permitted
     )

@@ -309,7 +309,7 @@ def deleted_meanwhile(error: object) -> str:
 
 RIGHT_LOST = "Whoever requested this is no longer active, or has lost the right. Nothing was changed."
 MORE_THAN_YOU_HAVE = "Nobody can give, change or take more than they may do there themselves."
-NO_LONGER_LIMITED = "Without this grant, members of the group would no longer be limited. They have more than you."
+MEMBERS_HAVE_MORE = "A member of the group has more rights than you. You can neither limit nor free them."
 
 
 GRANT_EVENTS = {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.http import HttpRequest
 
+from inventory.db.inspection import evaluated
 from inventory.proxies import peer_address
 
 #: The request that this thread answers; None in workers and commands.
@@ -24,6 +25,6 @@ def origin() -> Origin:
     request = current_request.get()
     if request is None:
         return Origin()
-    group = getattr(getattr(request, "user", None), "group", None)
+    group = getattr(evaluated(getattr(request, "user", None)), "group", None)
     address = peer_address(request.META.get("REMOTE_ADDR", ""))
     return Origin(group and group.name, str(address) if address else None)

@@ -35,8 +35,11 @@ def scope_of(user: User, model: type[Model], permission: str | None = None) -> C
     return scope
 
 
-def reaches(user: User, permission: str, model: type[Model], pk: int) -> bool:
-    """Whether a user's permission reaches this row of a model. Whether they have it at all, the caller checks."""
+def reaches(user: User, permission: str | None, model: type[Model], pk: int) -> bool:
+    """Whether a user sees this row of a model, or with a permission whether that reaches it.
+
+    Whether they have the permission at all, the caller checks.
+    """
     scope = scope_of(user, model, permission)
     return scope is EVERYTHING or model._default_manager.filter(scope.q(), pk=pk).exists()
 

@@ -20,7 +20,7 @@ def prune_events() -> None:
     """Tell the database for how long to keep events (`EVENTS_RETENTION`), and delete those that are older."""
     days = settings.EVENTS_RETENTION.days
     if not EventRetention.objects.filter(days=days).exists():
-        EventRetention.objects.update_or_create(defaults={"days": days})
+        EventRetention.objects.update_or_create(pk=1, defaults={"days": days})
     cutoff = timezone.now() - settings.EVENTS_RETENTION - CLOCKS_DIFFER
     old = EventStream.objects.filter(timestamp__lt=cutoff).order_by("timestamp")
     while pks := list(old.values_list("pk", flat=True)[:BATCH]):

@@ -280,6 +280,7 @@ def neither_port_nor_any(value: object) -> str:
 # The admin
 
 HIDDEN_GROUP = "a group that you may not see"
+HIDDEN_SOURCE = "what you may not see"
 UNKNOWN_ENTRIES = "not known"
 NO_ENTRIES = "none"
 ANYBODY = "any"

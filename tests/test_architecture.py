@@ -92,6 +92,9 @@ ON_BEHALF += [f"secgroups/{name}" for name in ("api", "services", "admin")]
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 #: The reads there that start elsewhere, with the reason. Exports and commands are the operator's own.
 ELSEWHERE = {
+    "inventory/admin/accounts.py": {
+        "User.groups.through.objects.exclude": "whether a group has such members"
+    },
     "inventory/admin/columns.py": {
         "model._default_manager.all": "`visible_rows` itself",
         "target._default_manager.all": "`with_named` asks for the scope of these rows in the next line",
@@ -122,7 +125,6 @@ ELSEWHERE = {
     "inventory/rest/resources.py": {"self._target._default_manager.filter": "it filters by the scope that it has"},
     "inventory/rest/viewsets.py": {
         "self.queryset.model._base_manager.filter": "locks a row and shows nothing; it is then read by scope",
-        "model._base_manager.filter": "whether a row is gone, after it was found in a scope",
     },
     "secgroups/services/changes.py": {"SecurityGroup.objects.filter": "it filters by the scope"},
     "secgroups/forms.py": {"SecurityGroup.objects.none": "no rows"},

@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from inventory.services import Rank
+from inventory.services import Rank, record_loss
 
 admin.site.unregister([User, Group])
 
@@ -24,13 +25,15 @@ class RankedAdmin(admin.ModelAdmin[Any]):
         raise NotImplementedError
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return super().has_change_permission(request, obj) and self._is_within(request, obj)
+        may_change = super().has_change_permission(request, obj)
+        return may_change and (obj is None or self.within(request).filter(pk=obj.pk).exists())
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and self._is_within(request, obj)
+        may_delete = super().has_delete_permission(request, obj)
+        return may_delete and (obj is None or self.deletable(request).filter(pk=obj.pk).exists())
 
-    def _is_within(self, request: HttpRequest, row: Model | None) -> bool:
-        return row is None or self.within(request).filter(pk=row.pk).exists()
+    def deletable(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.within(request)
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         """Offer only what the user may hand on."""
@@ -41,7 +44,7 @@ class RankedAdmin(admin.ModelAdmin[Any]):
         return field
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        if queryset.exclude(pk__in=self.within(request)).exists():
+        if queryset.exclude(pk__in=self.deletable(request)).exists():
             raise PermissionDenied
         super().delete_queryset(request, queryset)
 
@@ -59,5 +62,22 @@ class UserAdmin(RankedAdmin, auth.UserAdmin[User]):
 
 @admin.register(Group)
 class GroupAdmin(RankedAdmin, auth.GroupAdmin):
+    """A group goes with its grants, so it can only be deleted if these limit nobody with more rights."""
+
     def within(self, request: HttpRequest) -> QuerySet[Group]:
         return Rank(request.user).groups()
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        with transaction.atomic():
+            record_loss(request.user, obj)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        with transaction.atomic():
+            for group in queryset:
+                record_loss(request.user, group)
+            super().delete_queryset(request, queryset)
+
+    def deletable(self, request: HttpRequest) -> QuerySet[Any]:
+        members = User.groups.through.objects.exclude(user__in=Rank(request.user).users())
+        return self.within(request).exclude(grants__isnull=False, pk__in=members.values("group"))

@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from inventory.admin.base import LinkedAdmin
 from inventory.admin.columns import Linked
 from inventory.forms import GrantForm
-from inventory.models import Grant, Provider
+from inventory.models import CloudTenant, Grant, Provider
 from inventory.models import Group as GroupOfUsers
 from inventory.services import edit_grant, give_grant, take_grant
 
@@ -33,11 +33,13 @@ class GrantAdmin(LinkedAdmin[Grant]):
     autocomplete_fields = ["cloud_tenant"]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the groups and the providers that the user may see."""
+        """Offer what the user may see."""
         if db_field.name == "group":
             kwargs["queryset"] = GroupOfUsers.objects.visible_to(request.user)
         if db_field.name == "provider":
             kwargs["queryset"] = Provider.objects.visible_to(request.user).defer("credentials")
+        if db_field.name == "cloud_tenant":
+            kwargs["queryset"] = CloudTenant.objects.visible_to(request.user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -6,18 +6,23 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from inventory.admin.accounts import RankedAdmin
 from inventory.models import OidcIdentity
 from inventory.services import Rank
 
 
-class OidcIdentityAdmin(admin.ModelAdmin[OidcIdentity]):
+class OidcIdentityAdmin(RankedAdmin):
     list_display = ["user", "subject", "issuer", "created_on"]
     list_select_related = ["user"]
     search_fields = ["user__username", "subject"]
     fields = ["user", "subject", "issuer"]
     autocomplete_fields = ["user"]
+
+    def within(self, request: HttpRequest) -> QuerySet[OidcIdentity]:
+        return self.get_queryset(request).filter(user__in=Rank(request.user).users())
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Link accounts that the user may change: a link is as good as a password."""

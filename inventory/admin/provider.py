@@ -26,6 +26,7 @@ from inventory.encryption import UnreadableSecret
 from inventory.forms import ProviderForm, ProviderTestForm, clouds
 from inventory.messages import READING_INVENTORY, nothing_saved
 from inventory.models import CloudNetwork, CloudTenant, Instance, NetworkPort, Provider, Task, Vm
+from inventory.restrictions import restriction_of
 from inventory.services import (
     QueueFull,
     TooManyWaiting,
@@ -90,6 +91,11 @@ class ProviderAdmin(RefreshableAdmin[Provider]):
         ("Last refresh", {"fields": [("last_refresh_date", "last_refresh_error")]}),
     ]
     readonly_fields = ["credentials_stored", "last_refresh_date", "last_refresh_error"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only for who reaches everything: a new provider is in nobody's grants."""
+        reaches_everything = restriction_of(cast(User, request.user), "inventory.add_provider") is None
+        return super().has_add_permission(request) and reaches_everything
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         """Without those that the user may only name."""

@@ -15,14 +15,15 @@ _RETENTION = "inventory_eventretention"
 _NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 REFUSAL = "Events are never changed, nor deleted before they are as old as the retention says."
 
-#: PostgreSQL's functions and triggers. `max` is null without a row, and nothing is younger than that.
+#: PostgreSQL's functions and triggers. A count grows within its hour, by a clock that may be behind this one.
+#: `max` is null without a row, and nothing is younger than that.
 _POSTGRESQL = (
     """
     CREATE FUNCTION {events}_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             IF to_jsonb(NEW) - 'count' = to_jsonb(OLD) - 'count' AND NEW.count > OLD.count
-                AND OLD.timestamp > clock_timestamp() - interval '1 hour' THEN
+                AND OLD.counted_as IS NOT NULL AND OLD.timestamp > clock_timestamp() - interval '75 minutes' THEN
                 RETURN NEW;
             END IF;
         ELSIF TG_OP = 'DELETE' THEN
@@ -65,8 +66,8 @@ _SQLITE = (
     """,
     """
     CREATE TRIGGER {events}_guard_update BEFORE UPDATE ON {events}
-    WHEN NOT ({same} AND NEW.count > OLD.count
-        AND OLD.timestamp > strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 hour'))
+    WHEN NOT ({same} AND NEW.count > OLD.count AND OLD.counted_as IS NOT NULL
+        AND OLD.timestamp > strftime('%Y-%m-%d %H:%M:%f', 'now', '-75 minutes'))
     BEGIN SELECT RAISE(ABORT, '{refusal}'); END
     """,
     """

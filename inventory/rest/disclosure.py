@@ -17,6 +17,8 @@ from inventory.rest.resources import Viewer, get_resource_type
 
 #: The key in a part that has what the user saw: a digest of the scope, by collection.
 SEEN = "seen"
+#: What names groups on ports, whoever may see them. Whoever sees only some groups is shown none of it.
+NAMING = frozenset({"before", "after", "network_ports"})
 #: Makes addresses without a root.
 ROOTLESS = Hrefs("")
 
@@ -32,11 +34,15 @@ class Disclosure:
     def __init__(self, viewer: Viewer, hrefs: Hrefs) -> None:
         self._root = hrefs.root
         self._sees = cache(lambda collection, seen: _sees(viewer, collection, seen))
+        groups = get_resource_type("security_groups").queryset
+        self._sees_every_group = groups.scope_of(viewer.user) is EVERYTHING
 
     def __call__(self, values: dict[str, Any]) -> dict[str, Any]:
         shown = dict(values)
         for name, part in values.items():
-            if is_disclosable(part):
+            if name in NAMING and not self._sees_every_group:
+                del shown[name]
+            elif is_disclosable(part):
                 if all(self._sees(*each) for each in part[SEEN].items()):
                     shown[name] = self._rooted({key: value for key, value in part.items() if key != SEEN})
                 else:

@@ -171,12 +171,16 @@ class CollectionViewSet(ActionViewSet):
         if permission is None or action.kwargs.get("checks_reach"):
             return True
         if pk is not None:
-            model = self.queryset.model
-            # What is gone is out of every reach, and deleting it may have been what was permitted.
-            return reaches(self.user, permission, model, pk) or not model._base_manager.filter(pk=pk).exists()
+            return reaches(self.user, permission, self.queryset.model, pk)
         if self.parent is None:
             return restriction_of(self.user, permission) is None
         return reaches(self.user, permission, self.parent.resource_type.queryset.model, self.parent.pk)
+
+    def require_again(self) -> None:
+        """Also where the resource is gone: deleting it may have been what was permitted."""
+        pk = id_in(self.kwargs["pk"], self.collection) if self.detail else None
+        if pk is None or self.queryset.model._base_manager.filter(pk=pk).exists():
+            super().require_again()
 
     def needed_permissions(self) -> tuple[str, ...]:
         """The permissions to see the parent, then those for the action or for reading."""
@@ -225,16 +229,20 @@ class CollectionViewSet(ActionViewSet):
         """Read the resources that the body names."""
         self.require_parent()
         selection = Selection.of_request(request.query_params, self.resource_type)
-        names = Named(self.resource_type, self.rows(), self.command.resources)
+        names = Named(self.resource_type, self._identifiable(), self.command.resources)
         rows = self.rows().filter(pk__among=Numbers(names.pks()))
         resources = self.reader.read(self.resource_type, rows, selection, self.resource_hrefs)
         by_id = {int(resource["id"]): resource for resource in resources}
         return self.answer(lambda _, payload: by_id.get(names.pk(payload)) or self._no_row(payload))
 
+    def _identifiable(self) -> QuerySet[Any]:
+        """The rows that can be found by `identified_by`: not those of which only the name is shown."""
+        return self.rows().filter(self.reader.whole(self.resource_type).q())
+
     def row_named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():
             return super().row_named(resource)
-        pk = Named(self.resource_type, self.rows(), [resource]).pk(resource)
+        pk = Named(self.resource_type, self._identifiable(), [resource]).pk(resource)
         return self.row_query.filter(compare("pk", pk)).first() or self._no_row(resource)
 
     def _no_row(self, resource: dict[str, Any]) -> NoReturn:

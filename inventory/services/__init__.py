@@ -8,7 +8,7 @@ from inventory.services.events import (
     found_at_cloud,
     record_event,
 )
-from inventory.services.grants import edit_grant, give_grant, take_grant
+from inventory.services.grants import edit_grant, give_grant, record_loss, take_grant
 from inventory.services.keys import rotate_credentials, unreadable_credentials
 from inventory.services.providers import (
     connect_provider,
@@ -90,6 +90,7 @@ __all__ = [
     "queue_work",
     "readable",
     "record_event",
+    "record_loss",
     "request_deletion",
     "request_refresh",
     "request_refresh_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
@@ -34,10 +35,12 @@ def give_grant(
     _require(
         user, "inventory.add_grant", Grant(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
     )
+    members = _unlimited(group.pk)
     grant, is_new = Grant.objects.get_or_create(
         group=group, role=role, provider=provider, cloud_tenant=cloud_tenant
     )
     if is_new:
+        _require_no_more(user, members)
         _record("grant_created", user, grant, after=_values(grant))
     return grant
 
@@ -55,8 +58,10 @@ def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
     if changes.get("cloud_tenant"):
         grant.provider = changes["cloud_tenant"].provider
     _require(user, "inventory.change_grant", grant)
+    members = _unlimited(grant.group_id)
     grant.save()
-    _require_limits(user, group)
+    _require_no_more(user, members)
+    _require_no_more(user, _unlimited(group))
     _record("grant_edited", user, grant, before=before, after=_values(grant))
     return grant
 
@@ -67,8 +72,14 @@ def take_grant(*, user: Any, grant: Grant) -> None:
     _require(user, "inventory.delete_grant", grant)
     before = _values(grant)
     grant.delete()
-    _require_limits(user, grant.group_id)
+    _require_no_more(user, _unlimited(grant.group_id))
     _record("grant_deleted", user, grant, before=before)
+
+
+def record_loss(user: Any, group: Group) -> None:
+    """Write the events of grants that go with their group."""
+    for grant in group.grants.select_related("group"):
+        _record("grant_deleted", user, grant, before=_values(grant))
 
 
 def _values(grant: Grant) -> dict[str, Any]:
@@ -100,11 +111,16 @@ def _reaches(restriction: Restriction | None, grant: Grant) -> bool:
     return grant.provider_id in restriction.providers or grant.cloud_tenant_id in restriction.tenants
 
 
-def _require_limits(user: Any, group: int) -> None:
-    """Raise `PermissionDenied` if members of a group have no more grants, but more permissions than the user."""
-    remaining = Grant.objects.filter(group__user=OuterRef("pk"))
-    freed = User.objects.filter(~Exists(remaining), groups=group, is_active=True, is_superuser=False)
-    granted = Permission.objects.filter(Q(user__in=freed) | Q(group__user__in=freed))
+def _unlimited(group: int) -> list[int]:
+    """The members of a group (ids) that no grant limits."""
+    grants = Grant.objects.filter(group__user=OuterRef("pk"))
+    members = User.objects.filter(~Exists(grants), groups=group, is_active=True, is_superuser=False)
+    return list(members.values_list("pk", flat=True))
+
+
+def _require_no_more(user: Any, members: Collection[int]) -> None:
+    """Raise `PermissionDenied` if these have more rights than the user. A grant is about to limit or free them."""
+    granted = Permission.objects.filter(Q(user__in=members) | Q(group__user__in=members))
     names = set(granted.distinct().values_list(NAME, flat=True))
     if names and (grants_of(user) is not None or not user.has_perms(names)):
-        raise PermissionDenied(messages.NO_LONGER_LIMITED)
+        raise PermissionDenied(messages.MEMBERS_HAVE_MORE)

@@ -10,6 +10,7 @@ from django.db.models import Model
 from inventory.accounts import AccountBackend
 from inventory.models import Provider, Task
 from inventory.querysets import reaches
+from inventory.restrictions import restriction_of
 from inventory.services.queueing import SYSTEM
 
 #: A refresh follows from connecting and editing a provider, too.
@@ -29,19 +30,27 @@ class OwnersRights:
         owner = self._owner(task)
         return bool(owner and owner.has_perm(permission) and reaches(owner, permission, type(row), row.pk))
 
-    def allow_refresh(self, task: Task, provider: Provider) -> bool:
-        """Whether the owner of a refresh may still refresh something of this provider."""
+    def allow_refresh(self, task: Task, provider: Provider, *, in_part: bool) -> bool:
+        """Whether the owner of a refresh may still refresh a provider, or some tenant of it."""
         if _is_of_system(task):
             return True
         owner = self._owner(task)
-        may_read = owner and any(map(owner.has_perm, MAY_READ))
-        return bool(may_read and Provider.objects.visible_to(owner).filter(pk=provider.pk).exists())
+        return bool(owner) and any(_reads(owner, permission, provider, in_part) for permission in MAY_READ)
 
     def _owner(self, task: Task) -> Any:
         pk = task.owner_id
         if pk is not None and pk not in self._owners:
             self._owners[pk] = AccountBackend.account(pk)
         return pk and self._owners[pk]
+
+
+def _reads(owner: Any, permission: str, provider: Provider, in_part: bool) -> bool:
+    if not owner.has_perm(permission):
+        return False
+    restriction = restriction_of(owner, permission)
+    if restriction is None or provider.pk in restriction.providers:
+        return True
+    return in_part and provider.pk in restriction.named
 
 
 def _is_of_system(task: Task) -> bool:

@@ -142,7 +142,9 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
     )
     def delete_rule(self, request: Request, **kwargs: Any) -> Response:
         """Delete the firewall rule on the cloud."""
-        return self.edits("delete", KIND, lambda rule, _: rule_deletion(rule), lambda rule: rule and self._address)
+        return self.edits(
+            "delete", KIND, lambda rule, _: rule_deletion(rule, self.user), lambda rule: rule and self._address
+        )
 
     @property
     def _address(self) -> str:

@@ -16,6 +16,7 @@ from inventory.db.lookups import Numbers, Texts
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, Provider, Vm
 from inventory.querysets import scope_of
+from inventory.restrictions import restriction_of
 from inventory.services import TaskSpec, queue_work
 from secgroups import messages
 from secgroups.arguments import MembershipChange, WantedGroup
@@ -209,8 +210,12 @@ def _refusal(
         return out_of_reach(vm, group) if group else messages.no_group_with_id(reference.id)
     if reference.ems_ref:
         group = _located(user).filter(provider=vm.provider_id, ems_ref=reference.ems_ref).first()
-        return out_of_reach(vm, group) if group else None
-    return None
+        if group:
+            return out_of_reach(vm, group)
+    # The cloud may have it, and would not know whether the user may see it.
+    restriction = restriction_of(user)
+    sees_provider = restriction is None or vm.provider_id in restriction.providers
+    return None if sees_provider else messages.not_at_cloud(vm.name)
 
 
 def _located(user: User) -> QuerySet[SecurityGroup]:

@@ -12,6 +12,7 @@ from django.db import transaction
 from inventory.drivers.base import Driver
 from inventory.drivers.values import Direction
 from inventory.models import CloudNetwork, CloudTenant, Provider
+from inventory.querysets import reaches
 from inventory.services import TaskSpec, queue_work
 from secgroups import messages
 from secgroups.arguments import (
@@ -27,7 +28,7 @@ from secgroups.arguments import (
     RuleCreation,
     RuleDeletion,
 )
-from secgroups.messages import cannot, group_called, rule_called
+from secgroups.messages import HIDDEN_SOURCE, cannot, group_called, rule_called
 from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import foreign_list, foreign_source, read_only
@@ -156,15 +157,17 @@ def rule_creation(
     return _edit(group.provider, RuleCreation(subject=subject, rule=new_rule), context)
 
 
-def rule_deletion(rule: FirewallRule) -> Edit | Refused:
+def rule_deletion(rule: FirewallRule, user: User | None = None) -> Edit | Refused:
+    """Delete a rule. What it names is only named if this user may see it."""
     group, source = rule.security_group, rule.source_security_group or rule.source_address_list
+    is_seen = user is None or source is None or reaches(user, None, type(source), source.pk)
     subject = rule_called(
         group.name,
         rule.direction,
         protocol=rule.host_protocol,
         port=rule.port,
         end_port=rule.end_port,
-        source=source.name if source else rule.source_ip_range,
+        source=(source.name if source else rule.source_ip_range) if is_seen else HIDDEN_SOURCE,
     )
     known_rule = KnownRule(ref=rule.ems_ref, group_ref=group.ems_ref, direction=cast(Direction, rule.direction))
     context = {"security_group": _named(group), "firewall_rule": {"id": str(rule.pk), "ems_ref": rule.ems_ref}}

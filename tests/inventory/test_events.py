@@ -101,12 +101,17 @@ class TestTampering:
         assert row.message == "It happened"
 
     def test_a_count_grows_within_its_hour(self) -> None:
-        young, old = event(), event(age=timedelta(minutes=61))
+        young, old = (event(counted_as=str(age), age=timedelta(minutes=age)) for age in (0, 76))
         assert EventStream.objects.filter(pk=young.pk).update(count=5) == 1
         with KEPT, transaction.atomic():
             EventStream.objects.filter(pk=young.pk).update(count=4)
         with KEPT, transaction.atomic():
             EventStream.objects.filter(pk=old.pk).update(count=2)
+
+    def test_what_is_not_counted_has_no_count_that_grows(self) -> None:
+        row = event()
+        with KEPT, transaction.atomic():
+            EventStream.objects.filter(pk=row.pk).update(count=2)
 
     def test_what_is_older_than_the_retention_can_be_deleted(self) -> None:
         EventRetention.objects.create(days=30)

@@ -13,7 +13,7 @@ from django.test import Client
 
 from inventory.models import CloudTenant, EventStream, Grant, Provider, Task
 from inventory.services import create_token
-from secgroups.models import Membership
+from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, plant
 from tests.readers import grant
 
@@ -291,7 +291,7 @@ def test_nobody_frees_themselves_by_taking_a_grant(ada: User, mine: Planted) -> 
     [pk] = Grant.objects.filter(group__user=ada).values_list("pk", flat=True)
     answer = api(ada).delete(f"/api/grants/{pk}")
     assert answer.status_code == HTTPStatus.FORBIDDEN
-    assert "no longer be limited" in answer.json()["error"]["message"]
+    assert "neither limit nor free" in answer.json()["error"]["message"]
     assert Grant.objects.filter(pk=pk).exists()
 
 
@@ -363,3 +363,77 @@ def test_a_deletion_that_is_repeated_is_answered_as_before(ada: User, mine: Plan
     for _ in range(2):
         answer = client.post(f"/api/tasks/{task.pk}", {"action": "delete"}, "application/json")
         assert answer.status_code == HTTPStatus.OK, answer.json()
+
+
+# --- What others found ---
+
+
+def outcome(user: User, url: str, body: dict[str, Any]) -> tuple[bool, str]:
+    answer = api(user).post(url, {**body, "dry_run": True}, "application/json").json()
+    [result] = answer.get("results", [answer])
+    return result["success"], result["message"]
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("named", ["ems_ref", "name"])
+def test_a_group_outside_is_not_there_by_any_of_its_names(
+    ada: User, mine: Planted, other: Planted, action: str, named: str
+) -> None:
+    """Though the cloud would find it: in its network it fits the port."""
+    SecurityGroup.objects.filter(pk=other.web.pk).update(cloud_network=mine.network)
+    Membership.objects.create(security_group=other.web, network_port=mine.port, vm=mine.vm)
+    grant(ada, "operator", mine.tenant)
+    body = {"action": action, named: getattr(other.web, named)}
+    done, message = outcome(ada, f"/api/vms/{mine.vm.pk}/security_groups", body)
+    assert not done
+    assert message.endswith("the cloud has no such group that mine-mine could have.") or "no such group" in message
+    assert Task.objects.count() == 0
+
+
+def test_deleting_a_rule_does_not_name_its_hidden_source(ada: User, mine: Planted, other: Planted) -> None:
+    mine.web.firewall_rules.update(source_security_group=other.web, source_address_list=None)
+    grant(ada, "manager", mine.tenant)
+    url = f"/api/security_groups/{mine.web.pk}/firewall_rules/{mine.rule.pk}"
+    _, message = outcome(ada, url, {"action": "delete"})
+    assert "from what you may not see" in message
+    assert "other" not in message
+
+
+def test_a_task_shows_no_groups_before_and_after_to_who_sees_only_some(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    context = {"before": ["other-web"], "after": [], "network_ports": [{"before": ["other-web"]}], "action": "add"}
+    task = Task.objects.create(name="t", queue="x", provider=mine.provider, vm=mine.vm, context_data=context)
+    grant(ada, "viewer", mine.tenant)
+    assert api(ada).get(f"/api/tasks/{task.pk}").json()["context_data"] == {"action": "add"}
+
+
+def test_an_owner_limits_nobody_with_more_rights(
+    ada: User, team: Group, mine: Planted, django_user_model: type[User]
+) -> None:
+    boss = django_user_model.objects.create_user("boss")
+    boss.user_permissions.set(Permission.objects.all())
+    boss.groups.add(team)
+    grant(ada, "owner", mine.tenant)
+    assert give(ada, team, "viewer", cloud_tenant_id=mine.tenant).status_code == HTTPStatus.FORBIDDEN
+    assert names(api(boss), "vms") == {"mine-mine"}
+    assert not Grant.objects.filter(group=team).exists()
+
+
+def test_a_provider_that_is_only_named_is_not_found_by_its_guid(ada: User, mine: Planted) -> None:
+    grant(ada, "viewer", mine.tenant)
+    body = {"action": "query", "resources": [{"guid": str(mine.provider.guid)}, {"id": str(mine.provider.pk)}]}
+    by_guid, by_id = api(ada).post("/api/providers", body, "application/json").json()["results"]
+    assert by_guid["success"] is False
+    assert by_id["name"] == "mine"
+
+
+def test_a_page_says_the_same_of_what_is_hidden_and_of_what_is_not_there(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    grant(ada, "manager", mine.tenant)
+    pages = [
+        api(ada, Accept="text/html").get(f"/api/security_groups/{pk}").content.decode().replace(str(pk), "#")
+        for pk in (other.web.pk, 987_654)
+    ]
+    assert pages[0].count("<form") == pages[1].count("<form")

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from inventory.models import Grant
+from inventory.models import EventStream, Grant
 from inventory.services import Rank
 from tests.cast import Planted, plant
 from tests.readers import grant
@@ -141,3 +141,41 @@ def test_an_owner_gives_grants_in_the_admin_of_what_they_own(
         assert Grant.objects.filter(group=team, role="viewer", cloud_tenant=tenant).exists() is made, tenant
     listed = client.get(reverse("admin:inventory_grant_changelist")).context["cl"].queryset
     assert {row.cloud_tenant_id for row in listed} == {mine.tenant.pk}
+
+
+def test_an_owner_of_a_tenant_connects_no_provider_in_the_admin(
+    client: Client, django_user_model: type[User]
+) -> None:
+    mine = plant("mine")
+    ada = django_user_model.objects.create_user("ada", is_staff=True)
+    grant(ada, "owner", mine.tenant)
+    client.force_login(ada)
+    for page in ("add", "verify"):
+        answer = client.post(reverse(f"admin:inventory_provider_{page}"), {"name": "new", "vendor": "amazon"})
+        assert answer.status_code == HTTPStatus.FORBIDDEN, page
+    page = client.get(reverse("admin:inventory_grant_add"), {"cloud_tenant": plant("other").tenant.pk})
+    assert "other" not in page.context["adminform"].form.as_p()
+
+
+def test_a_group_that_limits_somebody_with_more_rights_is_not_deleted(
+    client: Client, clerk: User, django_user_model: type[User]
+) -> None:
+    """It would go with its grant."""
+    clerk.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
+    boss = django_user_model.objects.create_user("boss")
+    boss.user_permissions.set(Permission.objects.all())
+    limiting = grant(boss, "viewer", plant("mine").tenant)
+    client.force_login(clerk)
+    answer = client.post(reverse("admin:auth_group_delete", args=[limiting.pk]), {"post": "yes"})
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [limiting.pk]}
+    client.post(reverse("admin:auth_group_changelist"), chosen)
+    assert Group.objects.filter(pk=limiting.pk).exists()
+
+
+def test_grants_that_go_with_their_group_leave_events(client: Client, admin_user: User) -> None:
+    gone = Group.objects.get(name="viewer")
+    client.force_login(admin_user)
+    client.post(reverse("admin:auth_group_delete", args=[gone.pk]), {"post": "yes"})
+    assert not Group.objects.filter(name="viewer").exists()
+    assert EventStream.objects.filter(event_type="grant_deleted", username=admin_user.username).count() == 1

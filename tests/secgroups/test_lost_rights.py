@@ -21,7 +21,7 @@ from secgroups.services import (
     request_edits,
     rule_creation,
 )
-from tests.cast import Cast, memberships
+from tests.cast import Cast, memberships, provider
 from tests.clouds import Grip, MemoryCloud
 from tests.readers import grant
 from tests.secgroups.carrying import carried_out
@@ -110,3 +110,14 @@ def test_a_provider_is_not_refreshed(
     handle_provider_tasks(_claim_tasks(task.queue), Grip())
     task.refresh_from_db()
     assert (task.state, task.status, task.message) == ("Finished", "Error", RIGHT_LOST)
+
+
+def test_a_provider_is_not_refreshed_by_who_may_only_refresh_elsewhere(
+    cast: Cast, cloud: MemoryCloud, ada: User
+) -> None:
+    task = request_refresh(provider=cast.acme, user=ada)
+    Grant.objects.filter(group__user=ada).update(role="viewer", cloud_tenant=cast.tenant)
+    grant(ada, "operator", provider("other"))
+    handle_provider_tasks(_claim_tasks(task.queue), Grip())
+    task.refresh_from_db()
+    assert (task.status, task.message) == ("Error", RIGHT_LOST)

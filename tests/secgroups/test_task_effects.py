@@ -194,7 +194,7 @@ class TestWhoSeesIt:
             client.get(f"/admin/inventory/task/{task}/change/"),
         ]
         found = {"disappear" in answer.content.decode() for answer in answers}
-        assert all("default" in answer.content.decode() for answer in answers)
+        assert all("web" in answer.content.decode() for answer in answers)
         assert len(found) == 1
         return found.pop()
 
