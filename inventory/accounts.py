@@ -112,7 +112,6 @@ class AccountBackend(ModelBackend):
         if user_obj.is_superuser or not user_obj.is_active or user_obj.is_anonymous or obj is not None:
             return set(super().get_all_permissions(user_obj, obj))
         if not hasattr(user_obj, "_perm_cache"):
-            [rights] = self._rights(user=user_obj.pk) or [((), ())]
-            self.hand_over(user_obj, *rights)
+            self.hand_over(user_obj, *next(iter(self._rights(user=user_obj.pk)), ((), ())))
         permissions: set[str] = user_obj._perm_cache
         return permissions

@@ -155,7 +155,9 @@ def _group_deletion(arguments: GroupDeletion, site: Site) -> EditOutcome:
     if driver.default_is_kept and arguments.group.name == DEFAULT:
         raise CloudRefused(driver.default_is_kept, general=driver.default_is_kept)
     ports = site.ports(ref)
-    referrers = Users[str]() if driver.rules_end_with_their_source else site.referrers(ref)
+    # Python 3.11 can't make an instance of `Users[str]` itself, which has slots and is frozen.
+    nobody: Users[str] = Users()
+    referrers = nobody if driver.rules_end_with_their_source else site.referrers(ref)
     if ports.exist or referrers.exist:
         hidden = messages.HIDDEN_USERS if ports.has_hidden or referrers.has_hidden else ""
         raise InUse(in_use(f"{driver.users(ports.visible, referrers.visible)} {hidden}".strip()))

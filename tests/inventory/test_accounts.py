@@ -58,3 +58,7 @@ def test_a_superuser_may_everything(admin_user: User, django_assert_num_queries:
     with django_assert_num_queries(0):
         assert admin_user.has_perm("inventory.view_vm")
     assert admin_user.get_all_permissions() == granted(admin_user)
+
+
+def test_a_user_who_is_not_saved_may_nothing(db: None) -> None:
+    assert User(username="sam").get_all_permissions() == set()

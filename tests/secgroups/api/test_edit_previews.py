@@ -295,6 +295,17 @@ class TestGroups:
         assert said(again) == ("Error", f"Cannot create security group new: {taken}")
         assert not WRITES & {name for name, _ in cloud.calls}
 
+    def test_rules_that_end_with_their_source_don_t_keep_it(
+        self, admin_client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on OpenStack."""
+        monkeypatch.setattr(cast.acme.driver_class, "rules_end_with_their_source", True)
+        web, db = cast.production.web, cast.production.db
+        rule(db, 22)
+        db.firewall_rules.update(source_security_group=web, source_ip_range=None)
+        [preview] = previews(admin_client, "/api/security_groups", "delete", {"id": web.pk})
+        assert preview["status"] == "Ok"
+
     def test_one_in_use_stays(self, admin_client: Client, cast: Cast, cloud: MemoryCloud) -> None:
         default, web = cast.production.default, cast.production.web
         used, free, gone = previews(
