@@ -92,9 +92,7 @@ ON_BEHALF += [f"secgroups/{name}" for name in ("api", "services", "admin")]
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 #: The reads there that start elsewhere, with the reason. Exports and commands are the operator's own.
 ELSEWHERE = {
-    "inventory/admin/accounts.py": {
-        "User.groups.through.objects.exclude": "whether a group has such members"
-    },
+    "inventory/admin/accounts.py": {"User.groups.through.objects.exclude": "whether a group has such members"},
     "inventory/admin/columns.py": {
         "model._default_manager.all": "`visible_rows` itself",
         "target._default_manager.all": "`with_named` asks for the scope of these rows in the next line",
