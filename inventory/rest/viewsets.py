@@ -20,7 +20,7 @@ from rest_framework.serializers import Serializer
 
 from inventory.db.conditions import EVERYTHING, compare
 from inventory.db.lookups import Numbers
-from inventory.querysets import reaches
+from inventory.querysets import reaches, scope_of
 from inventory.rest import messages
 from inventory.rest.actions.naming import Named
 from inventory.rest.actions.viewset import ActionViewSet
@@ -170,16 +170,22 @@ class CollectionViewSet(ActionViewSet):
         permission = action.kwargs.get("permission")
         if permission is None or action.kwargs.get("checks_reach"):
             return True
-        if pk is not None:
-            return reaches(self.user, permission, self.queryset.model, pk)
-        if self.parent is None:
+        if pk is None and self.parent is None:
             return restriction_of(self.user, permission) is None
-        return reaches(self.user, permission, self.parent.resource_type.queryset.model, self.parent.pk)
+        model: Any = self.queryset.model
+        if pk is None and self.parent:
+            model, pk = self.parent.resource_type.queryset.model, self.parent.pk
+        # What is seen is found before or after this. Mostly, the permission reaches just that.
+        is_seen_enough = scope_of(self.user, model, permission) == scope_of(self.user, model)
+        return is_seen_enough or reaches(self.user, permission, model, int(pk or 0))
 
     def require_again(self) -> None:
         """Also where the resource is gone: deleting it may have been what was permitted."""
         pk = id_in(self.kwargs["pk"], self.collection) if self.detail else None
-        if pk is None or self.queryset.model._base_manager.filter(pk=pk).exists():
+        if pk is None:
+            super().require_again()
+        elif self.queryset.model._base_manager.filter(pk=pk).exists():
+            self.resource(pk)
             super().require_again()
 
     def needed_permissions(self) -> tuple[str, ...]:

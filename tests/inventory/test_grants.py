@@ -437,3 +437,15 @@ def test_a_page_says_the_same_of_what_is_hidden_and_of_what_is_not_there(
         for pk in (other.web.pk, 987_654)
     ]
     assert pages[0].count("<form") == pages[1].count("<form")
+
+
+def test_an_answer_about_what_is_no_longer_seen_is_not_given_again(
+    ada: User, mine: Planted, other: Planted
+) -> None:
+    task = Task.objects.create(name="t", queue="x", provider=mine.provider, vm=mine.vm, state="Finished")
+    grant(ada, "operator", mine.tenant)
+    client = api(ada, **{"Idempotency-Key": "once"})
+    url = f"/api/tasks/{task.pk}"
+    assert client.post(url, {"action": "cancel"}, "application/json").status_code == HTTPStatus.BAD_REQUEST
+    Grant.objects.filter(group__user=ada).update(cloud_tenant=other.tenant)
+    assert client.post(url, {"action": "cancel"}, "application/json").status_code == HTTPStatus.NOT_FOUND
