@@ -252,13 +252,14 @@ class _Changes:
     def _cause(self) -> Cause:
         """What the tasks have changed is caused by them. Anything else was found at the cloud."""
         causes: dict[str, Cause] = {}
-        for task, change in self.asked.items():
-            outcome = self.outcomes.get(task.pk)
-            if outcome is None or outcome.written or self._resumed:
-                found = self._found.get((change.group.name, change.group.ems_ref))
-                ref = found.ref if isinstance(found, Group) else change.group.ems_ref
-                causes |= {ref: cause_of_task(task)} if ref else {}
-        return replace(found_at_cloud(), of_groups=causes)
+        for task in self.tasks:
+            outcome, change = self.outcomes.get(task.pk), self._changes.get(task.pk)
+            # What an attempt without an outcome has written is not known.
+            is_known = outcome is not None and not self._resumed
+            ports = outcome.written if is_known and outcome else [port.ref for port in self.cloud.ports]
+            if change:
+                causes |= {f"{port}/{change.group.ref}": cause_of_task(task) for port in ports}
+        return replace(found_at_cloud(), of_rows=causes)
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""

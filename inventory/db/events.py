@@ -33,8 +33,8 @@ class Cause:
     address: str | None = None
     request_id: str | None = None
     task_id: int | None = None
-    #: The causes of memberships in groups with these refs, where they are others.
-    of_groups: Mapping[str, Cause] = field(default_factory=dict)
+    #: The causes of some rows, where they are others, by what `RecordEvents.key` makes of a row.
+    of_rows: Mapping[str, Cause] = field(default_factory=dict)
     #: Whether the rows leave events. They don't where one event tells of them all.
     is_recorded: bool = True
 
@@ -62,10 +62,10 @@ def because(cause: Cause) -> Iterator[None]:
         cursor.execute(_SET[connection.vendor], [orjson.dumps(NOBODY).decode()])
 
 
-#: SQLite's condition for writes that leave events, the cause as it stands, and that of a group.
+#: SQLite's condition for writes that leave events, the cause as it stands, and that of a row.
 _IS_RECORDED = f"coalesce((SELECT json_extract(cause, '$.is_recorded') FROM {_CAUSE}), 1)"  # nosec B608  # noqa: S608
 _WHOLE_CAUSE = f"(SELECT cause FROM {_CAUSE})"  # nosec B608  # noqa: S608 - only the name of a table is put in
-_CAUSE_OF_GROUP = f"(SELECT value FROM {_CAUSE}, json_each(cause, '$.of_groups') WHERE json_each.key = {{group}})"  # nosec B608  # noqa: S608
+_CAUSE_OF_ROW = f"(SELECT value FROM {_CAUSE}, json_each(cause, '$.of_rows') WHERE json_each.key = {{key}})"  # nosec B608  # noqa: S608
 #: Writes the events of `{rows}`.
 _INSERT = """
     INSERT INTO {events} (event_type, timestamp, source, {of_cause}, {of_row}, count, full_data)
@@ -90,7 +90,7 @@ class RecordEvents(TriggerOperation):
     deletion of what was before and the creation of what is now. `columns` are those of the row that `full_data`
     has. In SQL, `written` is the row, and `joins` brings other tables. `names` are added to `full_data`. `message`
     is that of each type; its placeholders are `columns` and `names`, or have SQL in `texts`. `ids` has the SQL for
-    the event's own columns. `group` is the SQL for the group whose cause counts; see `Cause.of_groups`.
+    the event's own columns. `key` is the SQL for the key of a row in `Cause.of_rows`.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class RecordEvents(TriggerOperation):
         joins: str = "",
         names: Mapping[str, str] | None = None,
         texts: Mapping[str, str] | None = None,
-        group: str = "",
+        key: str = "",
     ) -> None:
         super().__init__(model)
         self.created, self.deleted, self.edited = created, deleted, edited
         self.messages, self.columns, self.ids = messages, columns, ids
         self.watched, self.flags, self.joins = watched, flags, joins
-        self.names, self.texts, self.group = names or {}, texts or {}, group
+        self.names, self.texts, self.key = names or {}, texts or {}, key
 
     def create(self, vendor: str, table: str) -> Iterator[str]:
         triggers = Triggers(table, "events")
@@ -183,7 +183,7 @@ class _Sql:
     def _used(self) -> set[str]:
         """The other columns of the row that the SQL names."""
         recorded = self.recorded
-        pieces = [recorded.ids, recorded.names, recorded.texts, {"": recorded.joins + recorded.group}]
+        pieces = [recorded.ids, recorded.names, recorded.texts, {"": recorded.joins + recorded.key}]
         return set(re.findall(r"\bwritten\.(\w+)", " ".join(sql for piece in pieces for sql in piece.values())))
 
     def _insert(self, event_type: str, rows: str, *, before: str, after: str) -> str:
@@ -206,10 +206,10 @@ class _Sql:
         )
 
     def _cause(self) -> str:
-        group = self.recorded.group
+        key = self.recorded.key
         if self.is_postgresql:
-            return f"coalesce(cause->'of_groups'->({group}), cause)" if group else "cause"
-        return f"coalesce({_CAUSE_OF_GROUP.format(group=group)}, {_WHOLE_CAUSE})" if group else _WHOLE_CAUSE
+            return f"coalesce(cause->'of_rows'->({key}), cause)" if key else "cause"
+        return f"coalesce({_CAUSE_OF_ROW.format(key=key)}, {_WHOLE_CAUSE})" if key else _WHOLE_CAUSE
 
     def _of_cause(self, name: str) -> str:
         if self.is_postgresql:

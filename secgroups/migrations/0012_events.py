@@ -104,6 +104,6 @@ class Migration(migrations.Migration):
                 'vm_or_template_id': 'written.vm_id',
                 'security_group_id': 'written.security_group_id',
             },
-            group='security_group.ems_ref',
+            key="network_port.ems_ref || '/' || security_group.ems_ref",
         ),
     ]

@@ -277,12 +277,13 @@ class TestRows:
         actors.group(cast.production.network, "one")
         assert EventStream.objects.latest("pk").username is None
 
-    def test_a_group_can_have_a_cause_of_its_own(self, cast: Cast) -> None:
+    def test_a_membership_can_have_a_cause_of_its_own(self, cast: Cast) -> None:
         site, port = cast.production, cast.production.single.network_ports.get()
         odd = "sg-\"odd'$.[0]"
         SecurityGroup.objects.filter(pk=site.db.pk).update(ems_ref=odd)
-        causes = {odd: Cause("PORTCULLIS", "bob", task_id=2), "sg-other": Cause(username="eve")}
-        with because(Cause(task_id=1, of_groups=causes)):
+        own, others = Cause("PORTCULLIS", "bob", task_id=2), Cause(username="eve")
+        causes = {f"{port.ems_ref}/{odd}": own, f"eni-other/{site.web.ems_ref}": others}
+        with because(Cause(task_id=1, of_rows=causes)):
             for group in (site.web, site.db):
                 Membership.objects.create(security_group=group, network_port=port, vm=site.single)
         web, db = EventStream.objects.order_by("-pk")[:2][::-1]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from inventory.models import EventStream
+from inventory.refresh import refresh
 from secgroups.models import FirewallRule, Membership, SecurityGroup
-from secgroups.services import group_deletion
+from secgroups.services import GroupReference, group_deletion
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import MemoryCloud, unavailable
+from tests.clouds import Grip, MemoryCloud, unavailable
 from tests.secgroups.carrying import carried_out, queue
 from tests.secgroups.editing import edited
 
@@ -42,6 +44,35 @@ def test_each_membership_is_of_the_task_that_asked_for_it(cast: Cast, cloud: Mem
         ("security_group_added", "db", "PORTCULLIS", db.pk),
         ("security_group_added", "web", "PORTCULLIS", web.pk),
         ("security_group_removed", "default", "PORTCULLIS", default.pk),
+    ]
+
+
+def test_each_port_is_of_the_task_that_changed_it(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:
+    """Of two tasks about one group."""
+    vm, web = cast.production.double, GroupReference("web")
+    cloud.set_port("eni-production-double-2", group_refs=("sg-production-default", "sg-production-web"))
+    refresh(cast.acme, Grip())
+    earlier = EventStream.objects.latest("pk").pk
+    queue(vm, "add", replace(web, ports=("eni-production-double-1",)))
+    queue(vm, "remove", replace(web, ports=("eni-production-double-2",)))
+    added, removed = carried_out(vm)
+    assert sorted(causes(earlier)) == [
+        ("security_group_added", "web", "PORTCULLIS", added.pk),
+        ("security_group_removed", "web", "PORTCULLIS", removed.pk),
+    ]
+
+
+def test_a_port_that_others_changed_meanwhile_is_not_of_the_task(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    """Though the task is about the same group."""
+    vm = cast.production.double
+    cloud.set_port("eni-production-double-2", group_refs=("sg-production-default", "sg-production-web"))
+    queue(vm, "add", GroupReference("web", ports=("eni-production-double-1",)))
+    [task] = carried_out(vm)
+    assert sorted(causes(earlier)) == [
+        ("security_group_added", "web", "PORTCULLIS", task.pk),
+        ("security_group_added", "web", "REFRESH", None),
     ]
 
 
