@@ -38,15 +38,18 @@ _BETWEEN = "age(inventory_eventstream.xmin) BETWEEN age(%s::text::xid8::xid) + 1
 
 @transaction.atomic
 def forward_events() -> None:
-    """Log the events since the last call. The first one begins with those that come after it."""
-    row = EventPosition.objects.select_for_update().first()
+    """Log the events since the last call. The first one begins with those that come after it.
+
+    The position stays if the log can't be written; see `inventory.logs.Strict`.
+    """
+    row, now = EventPosition.objects.select_for_update().first(), timezone.now()
     if row is None:
-        EventPosition.objects.create(position=_end())
+        EventPosition.objects.create(position=_end(), moved_on=now)
         return
     end = _end()
-    for event in _between(row.position, end).values(*FIELDS).iterator(BATCH):
+    for event in _between(row, end).values(*FIELDS).iterator(BATCH):
         logger.info("%s", orjson.dumps(event).decode())
-    EventPosition.objects.update(position=end)
+    EventPosition.objects.update(position=end, moved_on=now)
 
 
 def _end() -> int:
@@ -59,10 +62,10 @@ def _end() -> int:
     return int(horizon)
 
 
-def _between(position: int, end: int) -> QuerySet[Any]:
-    """The events behind one position up to another, in their order."""
+def _between(row: EventPosition, end: int) -> QuerySet[Any]:
+    """The events behind the position of a row up to another one, in their order."""
     events = EventStream.objects.order_by("pk")
     if connection.vendor != "postgresql":
-        return events.filter(pk__gt=position, pk__lte=end)
-    written = RawSQL(_BETWEEN, [end, position], output_field=BooleanField())  # nosec B611  # noqa: S611
-    return events.filter(written, timestamp__gt=timezone.now() - LONGEST)
+        return events.filter(pk__gt=row.position, pk__lte=end)
+    written = RawSQL(_BETWEEN, [end, row.position], output_field=BooleanField())  # nosec B611  # noqa: S611
+    return events.filter(written, timestamp__gt=row.moved_on - LONGEST)

@@ -74,9 +74,10 @@ def note_refusal(request: HttpRequest, response: HttpResponse) -> None:
         return
     user = evaluated(getattr(request, "user", None))
     cause = _cause(request, (user and user.get_username()) or None)
-    if response.status_code == HTTPStatus.UNAUTHORIZED and "HTTP_X_AUTH_TOKEN" in request.META:
+    is_stranger = response.status_code == HTTPStatus.UNAUTHORIZED and cause.username is None
+    if is_stranger and "HTTP_X_AUTH_TOKEN" in request.META:
         _try_to_count("token_refused", messages.TOKEN_REFUSED, cause)
-    elif response.status_code == HTTPStatus.UNAUTHORIZED and "HTTP_AUTHORIZATION" in request.META:
+    elif is_stranger and "HTTP_AUTHORIZATION" in request.META:
         _try_to_count("login_refused", messages.login_refused(None), cause)
     else:
         _try_to_count("request_refused", messages.request_refused(response.status_code), cause)

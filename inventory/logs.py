@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
+from logging.handlers import SysLogHandler, WatchedFileHandler
 from typing import Any, Protocol
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -87,6 +88,21 @@ def _fields(record: logging.LogRecord) -> dict[str, str]:
     # Django logs refused requests after the last middleware has returned.
     answered = request_id.get() or getattr(getattr(record, "request", None), "request_id", None)
     return {"request_id": answered} if answered else {}
+
+
+class Strict(logging.Handler):
+    """A handler whose caller has to know that it failed, and tries again."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        raise
+
+
+class StrictFileHandler(Strict, WatchedFileHandler):
+    pass
+
+
+class StrictSyslogHandler(Strict, SysLogHandler):
+    pass
 
 
 class SecretFreeFormatter(logging.Formatter):

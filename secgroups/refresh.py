@@ -56,7 +56,8 @@ def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
     A partial refresh does not read those rules again.
     """
     ref = SecurityGroup.objects.filter(pk=OuterRef("source_security_group")).values("ems_ref")
-    FirewallRule.objects.filter(source_security_group__in=groups).update(source_ip_range=Subquery(ref))
+    rules = FirewallRule.objects.filter(source_security_group__in=groups).exclude(security_group__in=groups)
+    rules.update(source_ip_range=Subquery(ref), source_security_group=None)
 
 
 def _placed(refresh: Refresh) -> list[Group]:

@@ -50,7 +50,7 @@ def _events_handler(target: str) -> dict[str, Any]:
         return {"class": "logging.NullHandler"}
     scheme, separator, address = target.partition("syslog:")
     if scheme or not separator:
-        return {"class": "logging.handlers.WatchedFileHandler", "filename": target, "delay": True}
+        return {"class": "inventory.logs.StrictFileHandler", "filename": target, "delay": True}
     host, _, port = address.rpartition(":")
     socket = (host, int(port)) if host and port.isdecimal() else address
-    return {"class": "logging.handlers.SysLogHandler", "address": socket}
+    return {"class": "inventory.logs.StrictSyslogHandler", "address": socket}

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.BigIntegerField()),
+                ('moved_on', models.DateTimeField()),
             ],
             options={
                 'default_permissions': (),

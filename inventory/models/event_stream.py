@@ -99,6 +99,7 @@ class EventPosition(models.Model):
     """Up to where events are copied to the log; see `inventory.forwarding`."""
 
     position = models.BigIntegerField()
+    moved_on = models.DateTimeField()
 
     class Meta:
         default_permissions = ()

@@ -54,5 +54,5 @@ def _reads(owner: Any, permission: str, provider: Provider, in_part: bool) -> bo
 
 
 def _is_of_system(task: Task) -> bool:
-    """Other tasks without an owner are of an account that is deleted."""
-    return task.owner_id is None and task.userid == SYSTEM
+    """No request asked for it. Other tasks without an owner are of an account that is deleted."""
+    return task.owner_id is None and task.userid == SYSTEM and task.request_id is None

@@ -139,6 +139,8 @@ class DeleteGroup(EditHandler[GroupDeletion]):
             if self.driver.rules_end_with_their_source:
                 row.rules_that_name_it.all().delete()
             # Without a source, a rule would read as "from anywhere".
-            row.rules_that_name_it.update(source_ip_range=ref)
+            others = row.rules_that_name_it.exclude(security_group=row)
+            others.update(source_ip_range=ref, source_security_group=None)
+            row.firewall_rules.all().delete()  # otherwise those that name the group itself change before they go
             row.delete()
         return {}

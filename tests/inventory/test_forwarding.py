@@ -6,14 +6,17 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from environ import Env
 
 from inventory.forwarding import forward_events
+from inventory.logs import StrictFileHandler
 from inventory.models import EventStream
 from settings import log
 from tests import cast as actors
@@ -74,18 +77,44 @@ def test_an_event_that_is_committed_late_is_not_missed(copied: Any) -> None:
     assert EventStream.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_could_not_be_written_is_copied_again(copied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = actors.network(actors.tenant(actors.provider("acme")), "net")
+    copied()
+    actors.group(network, "web")
+    away = StrictFileHandler("/nowhere/events.jsonl", delay=True)
+    monkeypatch.setattr(logging.getLogger("inventory.events"), "handlers", [away])
+    with pytest.raises(OSError, match="/nowhere"):
+        copied()
+    monkeypatch.setattr(logging.getLogger("inventory.events"), "handlers", [])
+    assert [event["message"] for event in copied()] == ["Security group web was created"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite asks for no times")
+def test_nothing_is_missed_that_waited_longer_than_any_transaction(
+    copied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = actors.network(actors.tenant(actors.provider("acme")), "net")
+    copied()
+    actors.group(network, "web")
+    now = timezone.now()
+    monkeypatch.setattr("inventory.forwarding.timezone.now", lambda: now + timedelta(days=3))
+    assert [event["message"] for event in copied()] == ["Security group web was created"]
+
+
 @pytest.mark.parametrize(
     ("target", "handler"),
     [
         ("", {"class": "logging.NullHandler"}),
         (
             "/x/events.jsonl",
-            {"class": "logging.handlers.WatchedFileHandler", "filename": "/x/events.jsonl", "delay": True},
+            {"class": "inventory.logs.StrictFileHandler", "filename": "/x/events.jsonl", "delay": True},
         ),
-        ("syslog:/dev/log", {"class": "logging.handlers.SysLogHandler", "address": "/dev/log"}),
+        ("syslog:/dev/log", {"class": "inventory.logs.StrictSyslogHandler", "address": "/dev/log"}),
         (
             "syslog:log.example.org:514",
-            {"class": "logging.handlers.SysLogHandler", "address": ("log.example.org", 514)},
+            {"class": "inventory.logs.StrictSyslogHandler", "address": ("log.example.org", 514)},
         ),
     ],
 )

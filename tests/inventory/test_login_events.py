@@ -73,6 +73,14 @@ def test_refused_requests_are_counted_by_user(alice: User, client: Client) -> No
     ]
 
 
+def test_a_foreign_group_is_no_wrong_password(alice: User, client: Client) -> None:
+    headers = basic("alice", PASSWORD) | {"X-MIQ-Group": "of others"}
+    assert client.get("/api", headers=headers).status_code == HTTPStatus.UNAUTHORIZED
+    assert [event for event in events() if event[0] != "login_succeeded"] == [
+        ("request_refused", "alice", "127.0.0.1", 1)
+    ]
+
+
 def test_addresses_beyond_a_bound_are_counted_together(
     alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,3 +130,23 @@ def test_who_asked_and_from_where_is_in_the_event(
     event.refresh_from_db()
     assert event.username == "admin"
     assert Membership.objects.filter(vm=vm).count() == 2
+
+
+def test_a_rule_that_loses_its_source_is_two_events_and_one_that_goes_is_one(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    """A rule of another group keeps its source's ref. One of the group itself goes with it."""
+    web, db = cast.production.web, cast.production.db
+    for group in (web, db):
+        actors.rule(group, 22)
+        group.firewall_rules.update(source_security_group=web, source_ip_range=None)
+    earlier = EventStream.objects.latest("pk").pk
+    [task] = edited(cast.acme, group_deletion(web))
+    assert task.status == "Ok", task.message
+    kept = FirewallRule.objects.get()
+    assert (kept.source_ip_range, kept.source_security_group) == (web.ems_ref, None)
+    assert sorted(event for event, *_ in causes(earlier)) == [
+        "firewall_rule_created",
+        *["firewall_rule_deleted"] * 2,
+        "security_group_deleted",
+    ]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from inventory.deletion import handle_provider_tasks
 from inventory.messages import RIGHT_LOST
-from inventory.models import Grant
+from inventory.models import Grant, Task
 from inventory.runner import _claim_tasks
 from inventory.services import request_refresh
 from secgroups.services import (
@@ -120,4 +120,16 @@ def test_a_provider_is_not_refreshed_by_who_may_only_refresh_elsewhere(
     grant(ada, "operator", provider("other"))
     handle_provider_tasks(_claim_tasks(task.queue), Grip())
     task.refresh_from_db()
+    assert (task.status, task.message) == ("Error", RIGHT_LOST)
+
+
+def test_a_task_of_somebody_who_was_called_system_is_not_of_portcullis(
+    cast: Cast, cloud: MemoryCloud, django_user_model: type[User]
+) -> None:
+    gone = django_user_model.objects.create_superuser("system")
+    vm = cast.production.single
+    request_changes(vm=vm, action="add", references=[GroupReference("web")], user=gone)
+    Task.objects.update(request_id="of a request")
+    gone.delete()
+    [task] = carried_out(vm)
     assert (task.status, task.message) == ("Error", RIGHT_LOST)
