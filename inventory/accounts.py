@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Concat
@@ -18,7 +16,7 @@ from inventory.db.expressions import Collected, Folded, fold
 from inventory.db.statements import CompiledQuery, Param
 from inventory.logins import Login
 from inventory.models import Grant
-from inventory.restrictions import Held, permissions_of
+from inventory.restrictions import Held, permissions_by
 
 _in_any_case = CompiledQuery(
     lambda: User.objects.alias(folded=Folded("username")).filter(folded=Param("name")).values_list("username")
@@ -26,7 +24,7 @@ _in_any_case = CompiledQuery(
 
 
 #: The name of a permission, `app.codename`, in a query of permissions.
-NAME = Concat("content_type__app_label", Value("."), "codename", output_field=TextField())
+PERMISSION_NAME = Concat("content_type__app_label", Value("."), "codename", output_field=TextField())
 
 
 def userid_of(username: str) -> str:
@@ -45,7 +43,7 @@ def permitted(user: Combinable) -> QuerySet[Permission, str]:
     user_permissions = User.user_permissions.through.objects.filter(user=user)
     group_permissions = Permission.group_set.through.objects.filter(group__user=user)
     condition = Q(pk__in=user_permissions.values("permission")) | Q(pk__in=group_permissions.values("permission"))
-    return Permission.objects.filter(condition).order_by().values_list(NAME, flat=True)
+    return Permission.objects.filter(condition).order_by().values_list(PERMISSION_NAME, flat=True)
 
 
 def granted(user: Combinable) -> QuerySet[Grant, str]:
@@ -70,12 +68,6 @@ class AccountBackend(ModelBackend):
 
     #: Select the rights in a query of a model with a `user`.
     of_its_user = rights_of(OuterRef(OuterRef("user")))
-    _columns = tuple(field.attname for field in User._meta.concrete_fields)
-    _accounts = CompiledQuery(
-        lambda: User.objects.filter(pk=Param("user"), is_active=True).values_list(
-            *rights_of(OuterRef(OuterRef("pk"))), *AccountBackend._columns
-        )
-    )
     _rights = CompiledQuery(
         lambda: User.objects.filter(pk=Param("user")).values_list(*rights_of(OuterRef(OuterRef("pk"))))
     )
@@ -94,19 +86,7 @@ class AccountBackend(ModelBackend):
     def hand_over(user: User, permissions: Iterable[str], grants: Iterable[str]) -> None:
         """Set a user's rights, as just read from the database."""
         held = tuple(map(Held.parse, grants)) or None
-        if held is not None:
-            permissions = chain.from_iterable(permissions_of(grant.role) for grant in held)
-        user.grants, user._perm_cache = held, set(permissions)  # type: ignore[attr-defined]
-
-    @classmethod
-    def account(cls, pk: int) -> User | None:
-        """The active user with this id and their rights, as they are now."""
-        for permissions, grants, *columns in cls._accounts(user=pk):
-            user = User.from_db(DEFAULT_DB_ALIAS, cls._columns, columns)
-            if not user.is_superuser:
-                cls.hand_over(user, permissions, grants)
-            return user
-        return None
+        user.grants, user._perm_cache = held, permissions_by(held) if held else set(permissions)  # type: ignore[attr-defined]
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if user_obj.is_superuser or not user_obj.is_active or user_obj.is_anonymous or obj is not None:

@@ -40,6 +40,18 @@ def actions_are_guarded(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
 
 
 @register
+def roles_permit_something(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Every permission of a role is one that a model has."""
+    permissions = set(_permissions())
+    return [
+        Error(f"settings.ROLES[{role!r}] has {name}, a permission that no model has.", id="inventory.E006")
+        for role, names in settings.ROLES.items()
+        for name in names
+        if name not in permissions
+    ]
+
+
+@register
 def files_are_private(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Nobody but the owner can read the database file, the keys and the broker."""
     return [

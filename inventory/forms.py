@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from inventory import drivers
-from inventory.messages import ENTER_AGAIN, invalid_end, tenant_of_another
+from inventory.messages import ENTER_AGAIN, invalid_end
 from inventory.models import AuthToken, Grant, Provider
 from inventory.services import latest_end, parse_networks
 
@@ -232,10 +232,3 @@ class GrantForm(forms.ModelForm[Grant]):
             "provider": "Leave this and the tenant blank for everything.",
             "cloud_tenant": "Limits the grant to this tenant.",
         }
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        provider, tenant = cleaned.get("provider"), cleaned.get("cloud_tenant")
-        if provider and tenant and tenant.provider_id != provider.pk:
-            self.add_error("cloud_tenant", tenant_of_another(tenant.name, provider.name))
-        return {**cleaned, "provider": tenant.provider} if tenant else cleaned

@@ -308,6 +308,7 @@ def deleted_meanwhile(error: object) -> str:
 
 
 RIGHT_LOST = "Whoever requested this is no longer active, or has lost the right. Nothing was changed."
+GRANTED_ALREADY = "The group has this role there already."
 MORE_THAN_YOU_HAVE = "Nobody can give, change or take more than they may do there themselves."
 MEMBERS_HAVE_MORE = "A member of the group has more rights than you. You can neither limit nor free them."
 

@@ -35,13 +35,16 @@ def scope_of(user: User, model: type[Model], permission: str | None = None) -> C
     return scope
 
 
-def reaches(user: User, permission: str | None, model: type[Model], pk: int) -> bool:
+def reaches(user: User, permission: str | None, model: type[Model], pk: int, *, is_seen: bool = False) -> bool:
     """Whether a user sees this row of a model, or with a permission whether that reaches it.
 
-    Whether they have the permission at all, the caller checks.
+    Whether they have the permission at all, the caller checks. With `is_seen`, the row is known to be one that the
+    user sees: mostly, the permission reaches just those.
     """
     scope = scope_of(user, model, permission)
-    return scope is EVERYTHING or model._default_manager.filter(scope.q(), pk=pk).exists()
+    if scope is EVERYTHING or (is_seen and scope == scope_of(user, model)):
+        return True
+    return model._default_manager.filter(scope.q(), pk=pk).exists()
 
 
 class ResourceQuerySet(models.QuerySet[Any]):

@@ -31,6 +31,11 @@ def permissions_of(role: str) -> frozenset[str]:
     return frozenset()
 
 
+def permissions_by(grants: Iterable[Held]) -> set[str]:
+    """The permissions of these grants together, wherever they are."""
+    return {name for grant in grants for name in permissions_of(grant.role)}
+
+
 class Held(NamedTuple):
     """A grant that a user has by a group. Without a provider it reaches everything.
 
@@ -73,6 +78,10 @@ class Restriction:
                 tenants.add(tenant)
                 named.add(provider)
         return cls(*(tuple(sorted(pks)) for pks in (providers, tenants, named - providers)))
+
+    def includes(self, provider: int | None, tenant: int | None = None) -> bool:
+        """Whether this provider as a whole, or this tenant, is allowed."""
+        return provider in self.providers or tenant in self.tenants
 
     def condition(self, provider: str, tenant: str | None) -> Condition:
         """The condition that one of these lookups leads to an allowed provider or tenant.

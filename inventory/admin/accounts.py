@@ -38,7 +38,7 @@ class RankedAdmin(admin.ModelAdmin[Any]):
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         """Offer only what the user may hand on."""
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        rank = Rank(request.user)
+        rank = Rank.of(request)
         if field:
             field.queryset = rank.groups() if db_field.name == "groups" else rank.permissions()
         return field
@@ -52,7 +52,7 @@ class RankedAdmin(admin.ModelAdmin[Any]):
 @admin.register(User)
 class UserAdmin(RankedAdmin, auth.UserAdmin[User]):
     def within(self, request: HttpRequest) -> QuerySet[User]:
-        return Rank(request.user).users()
+        return Rank.of(request).users()
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only a superuser makes superusers."""
@@ -65,7 +65,7 @@ class GroupAdmin(RankedAdmin, auth.GroupAdmin):
     """A group goes with its grants, so it can only be deleted if these limit nobody with more rights."""
 
     def within(self, request: HttpRequest) -> QuerySet[Group]:
-        return Rank(request.user).groups()
+        return Rank.of(request).groups()
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         with transaction.atomic():
@@ -79,5 +79,5 @@ class GroupAdmin(RankedAdmin, auth.GroupAdmin):
             super().delete_queryset(request, queryset)
 
     def deletable(self, request: HttpRequest) -> QuerySet[Any]:
-        members = User.groups.through.objects.exclude(user__in=Rank(request.user).users())
+        members = User.groups.through.objects.exclude(user__in=Rank.of(request).users())
         return self.within(request).exclude(grants__isnull=False, pk__in=members.values("group"))

@@ -56,7 +56,7 @@ class LinkedAdmin(admin.ModelAdmin[M]):
 
     def _reaches(self, request: HttpRequest, action: str, row: M | None) -> bool:
         permission = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
-        return row is None or reaches(cast(User, request.user), permission, self.model, row.pk)
+        return row is None or reaches(cast(User, request.user), permission, self.model, row.pk, is_seen=True)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_display(request), *self.counts]

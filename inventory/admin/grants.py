@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from inventory.admin.base import LinkedAdmin
-from inventory.admin.columns import Linked
+from inventory.admin.columns import Linked, visible_rows
 from inventory.forms import GrantForm
-from inventory.models import CloudTenant, Grant, Provider
+from inventory.models import Grant
 from inventory.models import Group as GroupOfUsers
 from inventory.services import edit_grant, give_grant, take_grant
 
@@ -34,12 +34,8 @@ class GrantAdmin(LinkedAdmin[Grant]):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer what the user may see."""
-        if db_field.name == "group":
-            kwargs["queryset"] = GroupOfUsers.objects.visible_to(request.user)
-        if db_field.name == "provider":
-            kwargs["queryset"] = Provider.objects.visible_to(request.user).defer("credentials")
-        if db_field.name == "cloud_tenant":
-            kwargs["queryset"] = CloudTenant.objects.visible_to(request.user)
+        rows: Any = visible_rows(GroupOfUsers if db_field.name == "group" else db_field.related_model, request)
+        kwargs["queryset"] = rows.defer("credentials") if db_field.name == "provider" else rows
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -22,11 +22,11 @@ class OidcIdentityAdmin(RankedAdmin):
     autocomplete_fields = ["user"]
 
     def within(self, request: HttpRequest) -> QuerySet[OidcIdentity]:
-        return self.get_queryset(request).filter(user__in=Rank(request.user).users())
+        return self.get_queryset(request).filter(user__in=Rank.of(request).users())
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Link accounts that the user may change: a link is as good as a password."""
-        return super().formfield_for_foreignkey(db_field, request, queryset=Rank(request.user).users(), **kwargs)
+        return super().formfield_for_foreignkey(db_field, request, queryset=Rank.of(request).users(), **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"issuer": getattr(settings.OIDC, "issuer", "")} | super().get_changeform_initial_data(request)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied as Forbidden
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,10 +14,7 @@ from inventory import messages
 from inventory.models import Grant
 from inventory.rest.actions.command import Answer, result
 from inventory.rest.actions.viewset import DeleteMixin, EditMixin
-from inventory.rest.errors import BadInput
-from inventory.rest.hrefs import id_in
-from inventory.rest.messages import not_found
-from inventory.rest.resources import ToOne, get_resource_type
+from inventory.rest.resources import ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer, StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from inventory.services import edit_grant, give_grant, take_grant
@@ -44,18 +39,13 @@ class GrantInput(StrictSerializer):
     """A role for a group: on a tenant, on a provider (`ems_id`), or without both on everything."""
 
     group_id = serializers.CharField()
-    role = serializers.ChoiceField([(role, role) for role in settings.ROLES])
+    role = serializers.ChoiceField(list(settings.ROLES))
     ems_id = serializers.CharField(required=False, allow_null=True)
     cloud_tenant_id = serializers.CharField(required=False, allow_null=True)
 
 
-class GrantEdit(StrictSerializer):
+class GrantEdit(GrantInput):
     """What changes of a grant. A new `ems_id` or `cloud_tenant_id` replaces its whole scope."""
-
-    group_id = serializers.CharField(required=False)
-    role = serializers.ChoiceField([(role, role) for role in settings.ROLES], required=False)
-    ems_id = serializers.CharField(required=False, allow_null=True)
-    cloud_tenant_id = serializers.CharField(required=False, allow_null=True)
 
 
 class GrantViewSet(EditMixin, DeleteMixin, CollectionViewSet):
@@ -100,17 +90,17 @@ class GrantViewSet(EditMixin, DeleteMixin, CollectionViewSet):
         return self.answer(self._delete)
 
     def _create(self, row: None, payload: dict[str, Any]) -> Answer:
-        return self.shown(_permitted(give_grant, user=self.user, **self._named(GrantInput.validated(payload))))
+        return self.shown(give_grant(user=self.user, **self._named(GrantInput.validated(payload))))
 
     def _edit(self, grant: Grant, payload: dict[str, Any]) -> Answer:
         changes = self._named(GrantEdit.validated(payload, grant))
         if not changes.keys().isdisjoint({"provider", "cloud_tenant"}):
             changes = {"provider": None, "cloud_tenant": None, **changes}
-        return self.shown(_permitted(edit_grant, user=self.user, grant=grant, **changes))
+        return self.shown(edit_grant(user=self.user, grant=grant, **changes))
 
     def _delete(self, grant: Grant, payload: dict[str, Any]) -> Answer:
         href, pk = self.hrefs.resource(self.collection, grant.pk), grant.pk
-        _permitted(take_grant, user=self.user, grant=grant)
+        take_grant(user=self.user, grant=grant)
         return result(True, messages.grant_deleted(pk), href=href)
 
     def _named(self, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -118,24 +108,5 @@ class GrantViewSet(EditMixin, DeleteMixin, CollectionViewSet):
         named = {name: value for name, value in attributes.items() if name not in _NAMED}
         for name, (collection, key) in _NAMED.items():
             if name in attributes:
-                named[key] = self._row(collection, name, attributes[name])
-        provider, tenant = named.get("provider"), named.get("cloud_tenant")
-        if provider and tenant and tenant.provider_id != provider.pk:
-            raise BadInput(f"cloud_tenant_id: {messages.tenant_of_another(tenant.name, provider.name)}")
+                named[key] = self.referenced(collection, attributes[name], name)
         return named
-
-    def _row(self, collection: str, name: str, value: str | None) -> Any:
-        if value is None:
-            return None
-        rows = self.reader.visible(get_resource_type(collection))
-        row = rows.filter(pk=id_in(value, collection) or 0).first()
-        if row is None:
-            raise BadInput(f"{name}: {not_found(rows.model.__name__, value)}")
-        return row
-
-
-def _permitted(act: Any, **arguments: Any) -> Any:
-    try:
-        return act(**arguments)
-    except PermissionDenied as error:
-        raise Forbidden(str(error)) from error

@@ -72,7 +72,7 @@ class ProviderViewSet(RefreshMixin, EditMixin, DeleteMixin, CollectionViewSet):
     collection = "providers"
     parameters = CollectionViewSet.parameters | {"metadata": {"type"}}
     identified_by = ("guid",)
-    names = ("name", "type")
+    shown_if_named = ("name", "type")
     queryset = Provider.objects.connected()
     serializer_class = ProviderSerializer
     classes = Classes(

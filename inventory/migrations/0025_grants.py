@@ -23,7 +23,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('cloud_tenant', None), ('provider__isnull', False), _connector='OR'), name='grant_tenant_of_provider')],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('provider', None)), fields=('group', 'role'), name='grant_unique_everywhere', violation_error_message='The group has this role there already.'),
+                    models.UniqueConstraint(condition=models.Q(('cloud_tenant', None), ('provider__isnull', False)), fields=('group', 'role', 'provider'), name='grant_unique_on_provider', violation_error_message='The group has this role there already.'),
+                    models.UniqueConstraint(condition=models.Q(('cloud_tenant__isnull', False)), fields=('group', 'role', 'cloud_tenant'), name='grant_unique_on_tenant', violation_error_message='The group has this role there already.'),
+                    models.CheckConstraint(condition=models.Q(('cloud_tenant', None), ('provider__isnull', False), _connector='OR'), name='grant_tenant_of_provider'),
+                ],
             },
         ),
     ]

@@ -13,7 +13,7 @@ from knox.settings import CONSTANTS
 
 from inventory.models.grant import Grant
 from inventory.querysets import AuthTokenQuerySet, GroupQuerySet, UserQuerySet
-from inventory.restrictions import Held, permissions_of
+from inventory.restrictions import Held, permissions_by
 
 
 class User(auth.User):  # type: ignore[django-manager-missing]
@@ -54,12 +54,16 @@ class LimitedUser(auth.User):  # type: ignore[django-manager-missing]
 
         Who has grants by other groups only has none here, which is not the same as not being limited by grants.
         """
+        if self.is_superuser and not self.group:
+            return None
         groups: Any = {self.group.pk} if self.group and self.is_superuser else self.groups.values("pk")
         columns = ("group", "role", "provider", "cloud_tenant")
         rows = list(Grant.objects.filter(group__in=groups).order_by().values_list(*columns))
-        if not rows or (self.is_superuser and not self.group):
-            return None
-        return tuple(Held(*grant) for group, *grant in rows if self.group is None or group == self.group.pk)
+        return (
+            None
+            if not rows
+            else tuple(Held(*grant) for group, *grant in rows if self.group is None or group == self.group.pk)
+        )
 
     @cached_property
     def _permissions(self) -> set[str]:
@@ -68,7 +72,7 @@ class LimitedUser(auth.User):  # type: ignore[django-manager-missing]
 
     def _all_permissions(self) -> set[str]:
         if self.grants is not None:
-            return {name for grant in self.grants for name in permissions_of(grant.role)}
+            return permissions_by(self.grants)
         if self.group is None:
             return super().get_all_permissions()
         permissions = self.group.permissions.order_by().values_list("content_type__app_label", "codename")

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from inventory import messages
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.querysets import GrantQuerySet
@@ -30,6 +32,24 @@ class Grant(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
+            models.UniqueConstraint(
+                fields=["group", "role"],
+                condition=models.Q(provider=None),
+                name="grant_unique_everywhere",
+                violation_error_message=messages.GRANTED_ALREADY,
+            ),
+            models.UniqueConstraint(
+                fields=["group", "role", "provider"],
+                condition=models.Q(provider__isnull=False, cloud_tenant=None),
+                name="grant_unique_on_provider",
+                violation_error_message=messages.GRANTED_ALREADY,
+            ),
+            models.UniqueConstraint(
+                fields=["group", "role", "cloud_tenant"],
+                condition=models.Q(cloud_tenant__isnull=False),
+                name="grant_unique_on_tenant",
+                violation_error_message=messages.GRANTED_ALREADY,
+            ),
             models.CheckConstraint(
                 condition=models.Q(cloud_tenant=None) | models.Q(provider__isnull=False),
                 name="grant_tenant_of_provider",
@@ -38,3 +58,13 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+    def clean(self) -> None:
+        """Take the provider from the tenant. Raises `ValidationError` if it is of another one."""
+        if self.cloud_tenant is None:
+            return
+        if self.provider_id not in (None, self.cloud_tenant.provider_id):
+            raise ValidationError(
+                {"cloud_tenant": messages.tenant_of_another(self.cloud_tenant.name, str(self.provider))}
+            )
+        self.provider = self.cloud_tenant.provider

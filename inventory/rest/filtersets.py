@@ -169,7 +169,7 @@ def parameters_of(
         try:
             condition = _condition(filter_, _cleaned(filter_.field, query, name), viewer)
             attribute = name.partition("__")[0]
-            if attribute not in (resource_type.names or (attribute,)):
+            if resource_type.hides(attribute):
                 condition &= viewer.whole(resource_type)
             column = resource_type.columns.get(attribute)
             if column is not None and column.class_names is not None:

@@ -20,6 +20,14 @@ def not_found(model: str, value: object, attribute: str = "id") -> str:
     return f"Couldn't find {model} with '{attribute}'={value}"
 
 
+def differently_named(what: str) -> str:
+    return f"{what}: its id and href name different resources"
+
+
+def nothing_there(what: str, kind: str, address: object) -> str:
+    return f"{what}: there is no {kind} {address or ''}".rstrip()
+
+
 def unsupported_version(version: object) -> str:
     return f"Unsupported API Version {version} specified"
 

@@ -158,9 +158,9 @@ class ResourceType:
     `columns` are the plain attributes, which answers show by default. `computed` attributes and relations are
     shown if they are named. `lists` are the computed attributes that are lists of texts, for filters. A body can
     name a resource by `identified_by`, beside its id and address. `classes` has the condition for each of
-    ManageIQ's classes. `view_permissions` are the permissions to see any of these resources. `names` are what is
-    shown of a resource that a restriction only names; None if there are no such resources. `newest_first` is the
-    order unless a request asks for another one; otherwise it is that of the ids.
+    ManageIQ's classes. `view_permissions` are the permissions to see any of these resources. `shown_if_named`
+    is what is shown of a resource that a restriction only names; None if there are no such resources.
+    `newest_first` is the order unless a request asks for another one; otherwise it is that of the ids.
     """
 
     name: str
@@ -176,7 +176,7 @@ class ResourceType:
     identified_by: tuple[str, ...]
     classes: Mapping[str, Condition]
     view_permissions: tuple[str, ...]
-    names: tuple[str, ...] | None
+    shown_if_named: frozenset[str] | None
     newest_first: bool = False
 
     @property
@@ -188,6 +188,10 @@ class ResourceType:
     def behind(self) -> str:
         """The lookup for rows that come after an id in this order."""
         return "pk__lt" if self.newest_first else "pk__gt"
+
+    def hides(self, name: str) -> bool:
+        """Whether an attribute is hidden of a resource that a restriction only names."""
+        return self.shown_if_named is not None and name not in self.shown_if_named
 
     @cached_property
     def computed_names(self) -> frozenset[str]:
@@ -226,16 +230,19 @@ class Viewer:
 
     def whole(self, resource_type: ResourceType) -> Condition:
         """The condition for those of the visible resources of which the user may see all attributes."""
-        if resource_type.names is None:
+        if resource_type.shown_if_named is None:
             return EVERYTHING
         [permission] = resource_type.view_permissions
         whole: Condition = resource_type.queryset.scope_of(self.user, permission)
         return EVERYTHING if whole == self.scope(resource_type) else whole
 
-    def source(self, resource_type: ResourceType, name: str, source: Any) -> Any:
-        """What an attribute shows to the user: numbers only of what they may see, and null where it is hidden."""
+    def source(self, resource_type: ResourceType, name: str, source: Any, whole: Condition) -> Any:
+        """What an attribute shows to the user: numbers only of what they may see, and null where it is hidden.
+
+        `whole` is as in the method.
+        """
         if isinstance(source, RelatedCount):
             source = source.visible_to(self.user)
-        if name in (resource_type.names or (name,)) or (whole := self.whole(resource_type)) is EVERYTHING:
+        if whole is EVERYTHING or not resource_type.hides(name):
             return source
         return Case(When(whole.q(), then=F(source) if isinstance(source, str) else source), default=None)

@@ -20,14 +20,14 @@ from rest_framework.serializers import Serializer
 
 from inventory.db.conditions import EVERYTHING, compare
 from inventory.db.lookups import Numbers
-from inventory.querysets import reaches, scope_of
+from inventory.querysets import reaches
 from inventory.rest import messages
 from inventory.rest.actions.naming import Named
 from inventory.rest.actions.viewset import ActionViewSet
 from inventory.rest.classes import TYPE, Classes
 from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
-from inventory.rest.hrefs import ADDRESS, Hrefs, id_in
+from inventory.rest.hrefs import ADDRESS, Hrefs, id_in, ids_in
 from inventory.rest.http.conditional import conditional_response, ensure_unchanged
 from inventory.rest.parameters import LISTING, SELECTING
 from inventory.rest.permissions import view_permission
@@ -61,7 +61,7 @@ class CollectionViewSet(ActionViewSet):
     relations: ClassVar[Mapping[str, Relation]] = {}
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     #: The attributes of a resource that users see who may only see a part of it; None if nobody does.
-    names: ClassVar[tuple[str, ...] | None] = None
+    shown_if_named: ClassVar[tuple[str, ...] | None] = None
     #: Whether lists begin with the latest resources.
     newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
@@ -90,7 +90,7 @@ class CollectionViewSet(ActionViewSet):
             identified_by=cls.identified_by,
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
-            names=cls.names and ("id", "href_slug", *cls.names),
+            shown_if_named=frozenset({"id", "href_slug", *cls.shown_if_named}) if cls.shown_if_named else None,
             newest_first=cls.newest_first,
         )
 
@@ -170,14 +170,13 @@ class CollectionViewSet(ActionViewSet):
         permission = action.kwargs.get("permission")
         if permission is None or action.kwargs.get("checks_reach"):
             return True
-        if pk is None and self.parent is None:
+        if pk is not None:
+            return reaches(self.user, permission, self.queryset.model, pk, is_seen=True)
+        if self.parent is None:
             return restriction_of(self.user, permission) is None
-        model: Any = self.queryset.model
-        if pk is None and self.parent:
-            model, pk = self.parent.resource_type.queryset.model, self.parent.pk
-        # What is seen is found before or after this. Mostly, the permission reaches just that.
-        is_seen_enough = scope_of(self.user, model, permission) == scope_of(self.user, model)
-        return is_seen_enough or reaches(self.user, permission, model, int(pk or 0))
+        # Whether the parent is seen is asked before or after this.
+        model = self.parent.resource_type.queryset.model
+        return reaches(self.user, permission, model, self.parent.pk, is_seen=True)
 
     def require_again(self) -> None:
         """Also where the resource is gone: deleting it may have been what was permitted."""
@@ -244,6 +243,19 @@ class CollectionViewSet(ActionViewSet):
     def _identifiable(self) -> QuerySet[Any]:
         """The rows that can be found by `identified_by`: not those of which only the name is shown."""
         return self.rows().filter(self.reader.whole(self.resource_type).q())
+
+    def referenced(self, collection: str, reference: object, what: str) -> Any:
+        """The row of another collection that a value names, of those that the caller may see; None for none."""
+        if reference is None:
+            return None
+        if isinstance(reference, dict) and len(ids_in(reference, collection)) > 1:
+            raise BadInput(messages.differently_named(what))
+        address = reference.get("id", reference.get("href")) if isinstance(reference, dict) else reference
+        rows = self.reader.visible(get_resource_type(collection))
+        row = rows.filter(pk=id_in(address, collection)).first()
+        if row is None:
+            raise BadInput(messages.nothing_there(what, str(rows.model._meta.verbose_name), address))
+        return row
 
     def row_named(self, resource: dict[str, Any]) -> Any:
         if not {*self.identified_by} & resource.keys():

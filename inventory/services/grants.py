@@ -11,34 +11,25 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from inventory import messages
-from inventory.accounts import NAME
-from inventory.models import CloudTenant, Grant, Provider
-from inventory.restrictions import Restriction, grants_of, permissions_of, restriction_of
+from inventory.accounts import PERMISSION_NAME
+from inventory.models import Grant
+from inventory.restrictions import grants_of, permissions_of, restriction_of
 from inventory.services.events import cause_of_request, record_event
 
 
 @transaction.atomic
-def give_grant(
-    *,
-    user: Any,
-    group: Group,
-    role: str,
-    provider: Provider | None = None,
-    cloud_tenant: CloudTenant | None = None,
-) -> Grant:
-    """Give a group a role on a tenant, on a provider, or on everything. Returns it, also if the group had it.
+def give_grant(*, user: Any, **attributes: Any) -> Grant:
+    """Give a `group` a `role` on a `cloud_tenant`, on a `provider`, or on everything.
 
-    Raises `PermissionDenied` if the user has less there.
+    Returns the grant, also if the group had it. Raises `PermissionDenied` if the user has less there, and
+    `ValidationError` if the tenant is of another provider.
     """
-    if cloud_tenant:
-        provider = cloud_tenant.provider
-    _require(
-        user, "inventory.add_grant", Grant(group=group, role=role, provider=provider, cloud_tenant=cloud_tenant)
-    )
-    members = _unlimited(group.pk)
-    grant, is_new = Grant.objects.get_or_create(
-        group=group, role=role, provider=provider, cloud_tenant=cloud_tenant
-    )
+    wanted = Grant(**attributes)
+    wanted.clean()
+    _require(user, "inventory.add_grant", wanted)
+    members = _unlimited(wanted.group_id)
+    values = {name: getattr(wanted, name) for name in ("group", "role", "provider", "cloud_tenant")}
+    grant, is_new = Grant.objects.get_or_create(**values)
     if is_new:
         _require_no_more(user, members)
         _record("grant_created", user, grant, after=_values(grant))
@@ -49,19 +40,20 @@ def give_grant(
 def edit_grant(*, user: Any, grant: Grant, **changes: Any) -> Grant:
     """Change a grant's role, group or scope.
 
-    Raises `PermissionDenied` if the user has less than the grant or less than what it becomes.
+    Raises `PermissionDenied` if the user has less than the grant or less than what it becomes, and
+    `ValidationError` if the group has that already.
     """
     group, before = grant.group_id, _values(grant)
     _require(user, "inventory.change_grant", grant)
     for name, value in changes.items():
         setattr(grant, name, value)
-    if changes.get("cloud_tenant"):
-        grant.provider = changes["cloud_tenant"].provider
+    grant.clean()
+    grant.validate_constraints()
     _require(user, "inventory.change_grant", grant)
     members = _unlimited(grant.group_id)
     grant.save()
-    _require_no_more(user, members)
-    _require_no_more(user, _unlimited(group))
+    for several in (members, _unlimited(group)):
+        _require_no_more(user, several)
     _record("grant_edited", user, grant, before=before, after=_values(grant))
     return grant
 
@@ -101,14 +93,10 @@ def _record(event_type: str, user: Any, grant: Grant, **values: Any) -> None:
 def _require(user: Any, permission: str, grant: Grant) -> None:
     """Raise `PermissionDenied` unless the user has this permission there, and all that the role permits."""
     rights = {permission} | permissions_of(grant.role)
-    if not user.has_perms(rights) or not all(_reaches(restriction_of(user, right), grant) for right in rights):
+    restrictions = [restriction_of(user, right) for right in rights]
+    places = (grant.provider_id, grant.cloud_tenant_id)
+    if not user.has_perms(rights) or not all(reach is None or reach.includes(*places) for reach in restrictions):
         raise PermissionDenied(messages.MORE_THAN_YOU_HAVE)
-
-
-def _reaches(restriction: Restriction | None, grant: Grant) -> bool:
-    if restriction is None:
-        return True
-    return grant.provider_id in restriction.providers or grant.cloud_tenant_id in restriction.tenants
 
 
 def _unlimited(group: int) -> list[int]:
@@ -121,6 +109,6 @@ def _unlimited(group: int) -> list[int]:
 def _require_no_more(user: Any, members: Collection[int]) -> None:
     """Raise `PermissionDenied` if these have more rights than the user. A grant is about to limit or free them."""
     granted = Permission.objects.filter(Q(user__in=members) | Q(group__user__in=members))
-    names = set(granted.distinct().values_list(NAME, flat=True))
+    names = set(granted.distinct().values_list(PERMISSION_NAME, flat=True))
     if names and (grants_of(user) is not None or not user.has_perms(names)):
         raise PermissionDenied(messages.MEMBERS_HAVE_MORE)

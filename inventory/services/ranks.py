@@ -6,13 +6,13 @@ Otherwise whoever may change accounts could set a superuser's password, or join 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
-from inventory.accounts import NAME
+from inventory.accounts import PERMISSION_NAME
 from inventory.models import Grant
 from inventory.restrictions import permissions_of
 
@@ -22,6 +22,14 @@ class Rank:
 
     def __init__(self, user: Any) -> None:
         self._user = user
+
+    @classmethod
+    def of(cls, request: Any) -> Self:
+        """That of the user who asks, computed once for a request."""
+        if not hasattr(request, "rank"):
+            request.rank = cls(request.user)
+        rank: Self = request.rank
+        return rank
 
     def permissions(self) -> QuerySet[Permission]:
         """The permissions that the user can hand on."""
@@ -57,5 +65,7 @@ class Rank:
     @cached_property
     def _own(self) -> list[int]:
         """The ids of the user's permissions."""
-        rows = Permission.objects.alias(full_name=NAME).filter(full_name__in=self._user.get_all_permissions())
+        rows = Permission.objects.alias(full_name=PERMISSION_NAME).filter(
+            full_name__in=self._user.get_all_permissions()
+        )
         return list(rows.values_list("pk", flat=True))

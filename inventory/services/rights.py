@@ -22,13 +22,18 @@ class OwnersRights:
 
     def __init__(self) -> None:
         self._owners: dict[int, User | None] = {}
+        self._answers: dict[tuple[Any, ...], bool] = {}
 
     def allow(self, task: Task, permission: str, row: Model) -> bool:
         """Whether the owner of a task is active, and has a permission that reaches this row."""
         if _is_of_system(task):
             return True
-        owner = self._owner(task)
-        return bool(owner and owner.has_perm(permission) and reaches(owner, permission, type(row), row.pk))
+        key = task.owner_id, permission, type(row), row.pk
+        if key not in self._answers:
+            owner = self._owner(task)
+            has = bool(owner) and owner.has_perm(permission)
+            self._answers[key] = has and reaches(owner, permission, type(row), row.pk)
+        return self._answers[key]
 
     def allow_refresh(self, task: Task, provider: Provider, *, in_part: bool) -> bool:
         """Whether the owner of a refresh may still refresh a provider, or some tenant of it."""
@@ -40,7 +45,7 @@ class OwnersRights:
     def _owner(self, task: Task) -> Any:
         pk = task.owner_id
         if pk is not None and pk not in self._owners:
-            self._owners[pk] = AccountBackend.account(pk)
+            self._owners[pk] = AccountBackend().get_user(pk)
         return pk and self._owners[pk]
 
 
@@ -48,7 +53,7 @@ def _reads(owner: Any, permission: str, provider: Provider, in_part: bool) -> bo
     if not owner.has_perm(permission):
         return False
     restriction = restriction_of(owner, permission)
-    if restriction is None or provider.pk in restriction.providers:
+    if restriction is None or restriction.includes(provider.pk):
         return True
     return in_part and provider.pk in restriction.named
 

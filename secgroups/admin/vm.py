@@ -74,7 +74,8 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         changes = [
             Tool(f"{action} security groups…", self._groups_url(action, [row.pk]))
             for action in get_args(Action)
-            if self.has_change_groups_permission(request) and reaches(request.user, MAY_CHANGE, Vm, row.pk)
+            if self.has_change_groups_permission(request)
+            and reaches(request.user, MAY_CHANGE, Vm, row.pk, is_seen=True)
         ]
         return [*changes, *super().get_tools(request, row)]
 

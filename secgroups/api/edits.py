@@ -11,9 +11,7 @@ from rest_framework.response import Response
 
 from inventory.api.tasks import task_links
 from inventory.rest.actions.command import Answer, result
-from inventory.rest.errors import BadInput, message_of
-from inventory.rest.hrefs import id_in, ids_in
-from inventory.rest.resources import get_resource_type
+from inventory.rest.errors import message_of
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.api.previews import PreviewResults
@@ -79,16 +77,3 @@ class EditingViewSet(CollectionViewSet):
         if href:
             links["href"] = href
         return result(isinstance(answer, Accepted), answer.message, **links)
-
-    def referenced(self, collection: str, reference: object, what: str) -> Any:
-        """The row of another collection that a value names, of those that the caller may see; None for none."""
-        if reference is None:
-            return None
-        if isinstance(reference, dict) and len(ids_in(reference, collection)) > 1:
-            raise BadInput(f"{what}: its id and href name different resources")
-        address = reference.get("id", reference.get("href")) if isinstance(reference, dict) else reference
-        rows = self.reader.visible(get_resource_type(collection))
-        row = rows.filter(pk=id_in(address, collection)).first()
-        if row is None:
-            raise BadInput(f"{what}: there is no {rows.model._meta.verbose_name} {address or ''}".rstrip())
-        return row

@@ -214,7 +214,7 @@ def _refusal(
             return out_of_reach(vm, group)
     # The cloud may have it, and would not know whether the user may see it.
     restriction = restriction_of(user)
-    sees_provider = restriction is None or vm.provider_id in restriction.providers
+    sees_provider = restriction is None or restriction.includes(vm.provider_id)
     return None if sees_provider else messages.not_at_cloud(vm.name)
 
 

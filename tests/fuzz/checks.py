@@ -24,7 +24,7 @@ UNKNOWABLE = (
     b"has host bits set",
     b"It must be a time between",
     b"You are not in group",
-    b"_id: Couldn't find",
+    b"_id: there is no ",
     b"At least one of from and to",
     b"One of the parameters from and to is required",
 )

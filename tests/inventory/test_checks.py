@@ -75,3 +75,10 @@ def test_rows_that_no_scope_reaches_are_named(rows: Any, problem: str, monkeypat
     monkeypatch.setattr(CloudNetworkViewSet, "queryset", rows)
     messages = {str(message.msg) for message in run_checks() if message.id == "inventory.E003"}
     assert messages == {f"The queryset of CloudNetworkViewSet {problem}."}
+
+
+def test_a_role_permits_what_there_is(settings: Any) -> None:
+    settings.ROLES = {"viewer": ["inventory.view_vm", "inventory.veiw_vm"]}
+    assert [message.msg for message in run_checks() if message.id == "inventory.E006"] == [
+        "settings.ROLES['viewer'] has inventory.veiw_vm, a permission that no model has."
+    ]

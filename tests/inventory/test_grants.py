@@ -449,3 +449,26 @@ def test_an_answer_about_what_is_no_longer_seen_is_not_given_again(
     assert client.post(url, {"action": "cancel"}, "application/json").status_code == HTTPStatus.BAD_REQUEST
     Grant.objects.filter(group__user=ada).update(cloud_tenant=other.tenant)
     assert client.post(url, {"action": "cancel"}, "application/json").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_group_has_a_grant_once(ada: User, team: Group, mine: Planted) -> None:
+    grant(ada, "owner", mine.provider)
+    scopes: tuple[dict[str, Any], ...] = ({"ems_id": mine.provider}, {"cloud_tenant_id": mine.tenant})
+    for scope in scopes:
+        for role in ("viewer", "viewer", "operator"):
+            [given] = give(ada, team, role, **scope).json()["results"]
+        url = f"/api/grants/{given['id']}"
+        answer = api(ada).post(url, {"action": "edit", "role": "viewer"}, "application/json")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert "has this role there already" in answer.json()["error"]["message"]
+    assert sorted(team.grants.values_list("role", flat=True)) == ["operator", "operator", "viewer", "viewer"]
+
+
+def test_a_tenant_and_a_provider_have_to_fit(ada: User, team: Group, mine: Planted) -> None:
+    other = plant("foreign")
+    grant(ada, "owner")
+    fitting = give(ada, team, "viewer", cloud_tenant_id=mine.tenant, ems_id=mine.provider)
+    assert fitting.status_code == HTTPStatus.OK
+    answer = give(ada, team, "viewer", cloud_tenant_id=mine.tenant, ems_id=other.provider)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["error"]["message"] == "mine does not belong to foreign."

@@ -7,7 +7,8 @@ from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import PermissionDenied as Forbidden
 from django.db import transaction
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
@@ -273,6 +274,10 @@ class ActionViewSet(ViewSetMixin, ApiView):
             return seeing_others(act, row, payload)
         except APIException as error:
             return refuse(row, payload, error)
+        except Forbidden as error:
+            return refuse(row, payload, PermissionDenied(str(error)))
+        except ValidationError as error:
+            return refuse(row, payload, BadInput(" ".join(error.messages)))
         except ObjectDoesNotExist as error:
             if not isinstance(error, getattr(row, "DoesNotExist", ())):
                 raise

@@ -65,7 +65,7 @@ def attribute_of(resource_type: ResourceType, name: str, viewer: Viewer) -> Attr
     kind = _kind_of(resource_type, name)
     if kind is None:
         raise BadInput(messages.not_a_scalar(resource_type.label, name))
-    return Attribute(name, kind, viewer.source(resource_type, name, source))
+    return Attribute(name, kind, viewer.source(resource_type, name, source, viewer.whole(resource_type)))
 
 
 def comparable(resource_type: ResourceType) -> list[str]:

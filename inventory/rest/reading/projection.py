@@ -11,6 +11,7 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
+from inventory.db.conditions import EVERYTHING
 from inventory.rest.classes import ClassNames
 from inventory.rest.disclosure import Disclosure, disclosed_to_nobody
 from inventory.rest.hrefs import Hrefs
@@ -50,14 +51,16 @@ class Projection:
     def visible_to(self, viewer: Viewer, resource_type: ResourceType, hrefs: Hrefs) -> Projection:
         """The same projection, with what its attributes and their parts show to this viewer."""
         has_counts = any(isinstance(source, RelatedCount) for source in self.sources)
-        if not (has_counts or self.with_parts or resource_type.names):
+        whole = viewer.whole(resource_type)
+        if not (has_counts or self.with_parts) and whole is EVERYTHING:
             return self
         visible = copy(self)
-        visible.disclose = Disclosure(viewer, hrefs)
-        if has_counts or resource_type.names:
+        if self.with_parts:
+            visible.disclose = Disclosure(viewer, hrefs)
+        if has_counts or whole is not EVERYTHING:
             # The address and the id have one source, the id.
             named = zip(self.names[1:], self.sources, strict=True)
-            visible.sources = tuple(viewer.source(resource_type, name, source) for name, source in named)
+            visible.sources = tuple(viewer.source(resource_type, name, source, whole) for name, source in named)
         return visible
 
     def resources(self, rows: RowQuery | QuerySet[Any], prefix: str) -> list[Resource]:
