@@ -196,7 +196,7 @@ class TestTasksThatRunApart:
         assert seen == [["mine"], ["yours"]]
 
     def test_refreshes_of_different_things(
-        self, cast: Cast, monkeypatch: pytest.MonkeyPatch, seen: list[list[str]]
+        self, cast: Cast, admin_user: User, monkeypatch: pytest.MonkeyPatch, seen: list[list[str]]
     ) -> None:
         def refreshed(provider: Any, lease: Any, refreshes: Any) -> Any:
             self.note(seen)
@@ -207,7 +207,7 @@ class TestTasksThatRunApart:
         part = ProviderRefresh(scope=RefreshScope("instance", "i-1"), subject="instance i-1")
         for one, asked in (("mine", ProviderRefresh()), ("yours", part), ("theirs", ProviderRefresh())):
             token = request_id.set(one)
-            queue_work(queue, [TaskSpec("a", "", asked)], user=None, provider=cast.acme)
+            queue_work(queue, [TaskSpec("a", "", asked)], user=admin_user, provider=cast.acme)
             request_id.reset(token)
         runner.run_queue(queue)
         assert seen == [["mine", "theirs"], ["yours"]]
