@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from django.contrib.auth.models import Group, User
 
 from inventory.models import CloudTenant, Grant, Provider
+
+#: What is another in each answer.
+CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 
 
 def grant(user: User, role: str, scope: Provider | CloudTenant | None = None, group: str = "team") -> Group:

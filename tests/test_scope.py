@@ -35,6 +35,7 @@ from secgroups.analysis.reachability import LOOKUPS
 from secgroups.exposures import settle_exposures
 from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, group, plant, port, public_rule
+from tests.readers import CHANGING
 
 pytestmark = pytest.mark.walk
 
@@ -47,8 +48,6 @@ SCOPED = [
     if isinstance(queryset := model._default_manager.all(), ResourceQuerySet) and queryset.provider
 ]
 TABLES = re.compile("|".join(f'"{name}"' for name in {*(m._meta.db_table for m in SCOPED), "inventory_tally"}))
-#: What is another in each answer.
-CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|csrfToken": "\w+"|"time":"[^"]*"')
 #: Addresses of `costly` attributes, and of questions about reachability.
 TELLS_OF_MORE = re.compile(r"attributes=(effective_rules|exposed_services|used_by)\b|/reachability/?\?")
 #: Values of the filter parameters that are no attributes.

@@ -92,13 +92,13 @@ def test_a_group_and_its_rules_are_not_edited(
         rule_creation(group, direction="inbound", source_ip_range="10.0.0.0/8"),
         group_deletion(cast.staging.web),
     ]
-    before = cloud.inventory
+    before = cloud.inventory()
     request_edits(edits, user=ada)
     lose(ada)
     tasks = edited(cast.acme)
     assert [task.status for task in tasks] == ["Error"] * len(edits)
     assert all(RIGHT_LOST in task.message for task in tasks)
-    assert cloud.inventory == before
+    assert cloud.inventory() == before
 
 
 @LOSSES
