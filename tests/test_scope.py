@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
@@ -23,12 +24,15 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from inventory.db.events import NOBODY
 from inventory.models import Grant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import Costly, RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.restrictions import Restriction, permissions_of
+from inventory.services import record_event
 from secgroups.admin import SecurityGroupAdmin
 from secgroups.admin.explained import ExplainedAdmin
 from secgroups.analysis.reachability import LOOKUPS
@@ -385,6 +389,34 @@ def test_lists_of_reachability_have_nothing_of_what_lies_outside_and_tell_of_it(
         answer = client.get(url).json()
         assert len(answer.pop("unknown")) >= len(before.pop("unknown")), url
         assert answer == before, url
+
+
+def test_the_past_has_nothing_of_what_lies_outside(
+    client: Client, kind: str, kept: Planted, others: Callable[[], Planted]
+) -> None:
+    """`kept.vm` has a group from outside, which goes; `kept.db` has a member outside, who goes."""
+    meadow = others()
+    port(meadow.vm, kept.network, "meadow-member", groups=[kept.db])
+    Provider.objects.update(known_since=timezone.now())
+    record_event("provider_refreshed", "Refreshed", NOBODY, provider=kept.provider)
+    moment = (timezone.now() + timedelta(milliseconds=1)).isoformat()
+    urls = (
+        f"/api/instances/{kept.vm.pk}/security_groups",
+        f"/api/vms/{kept.vm.pk}/security_groups",
+        f"/api/security_groups/{kept.db.pk}/vms",
+        f"/api/security_groups/{kept.db.pk}/instances",
+    )
+    now = {url: client.get(url, {"expand": "resources"}).json()["resources"] for url in urls}
+    assert all(now.values())
+    while timezone.now().isoformat() <= moment:
+        pass
+    meadow.db.delete()
+    meadow.vm.delete()
+    for url, resources in now.items():
+        past = client.get(url, {"expand": "resources", "as_of": moment})
+        assert past.status_code == HTTPStatus.OK, past.json()
+        assert "meadow" not in past.content.decode()
+        assert {each["id"] for each in past.json()["resources"]} == {each["id"] for each in resources}
 
 
 def _text(addresses: list[str] | None) -> str | None:

@@ -88,7 +88,9 @@ class VmViewSet(RefreshMixin):
         "network_ports": ToMany("network_ports", "vm", back="device", few=True),
     }
     subcollections = {
-        "security_groups": Subcollection("secgroups.api.VmSecurityGroupViewSet", "vms", few=True),
+        "security_groups": Subcollection(
+            "secgroups.api.VmSecurityGroupViewSet", "vms", few=True, history="secgroups.history.groups_of_vm"
+        ),
         "event_streams": Subcollection("inventory.api.EventStreamViewSet", "vm_or_template_id"),
     }
 

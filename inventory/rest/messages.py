@@ -7,6 +7,7 @@ serializer field, what is wrong with a regular expression is in `query.regex`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 
 def _list(names: Iterable[object]) -> str:
@@ -82,6 +83,18 @@ def unsupported_requester(name: str, supported: Iterable[str]) -> str:
 
 def unknown_parameters(names: Iterable[str]) -> str:
     return f"Unknown parameter: {_list(sorted(names))}"
+
+
+NOT_YET = "as_of is in the future"
+NEVER_READ = "as_of: the provider has not been read yet"
+
+
+def known_since(moment: datetime) -> str:
+    return f"as_of: this is known since {moment.isoformat()}"
+
+
+def not_of_the_past(names: Iterable[str]) -> str:
+    return f"This can't be combined with as_of: {_list(names)}"
 
 
 def repeated_parameters(names: Iterable[str]) -> str:

@@ -30,6 +30,9 @@ LISTING = SELECTING | {
     "sort_options",
     "sort_order",
 }
+#: Where the past of a subcollection is known, and what a list of it can be asked for.
+AS_OF = "as_of"
+PAST = SELECTING | {AS_OF, "hide", "limit", "offset"}
 
 
 def check_parameters(query: QueryDict, allowed: Collection[str]) -> None:

@@ -131,12 +131,14 @@ class TextList:
 class Subcollection:
     """A collection below a resource: its viewset (dotted path), and the `lookup` from its model to the parent.
 
-    `few` says that no parent has many, so one query plan suits all parents.
+    `few` says that no parent has many, so one query plan suits all parents. `history` (dotted path) reads what was
+    below a parent at a time (`inventory.rest.reading.past`), if that is known.
     """
 
     viewset: str
     lookup: str
     few: bool = False
+    history: str | None = None
 
     @property
     def resource_type(self) -> ResourceType:

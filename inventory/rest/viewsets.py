@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 from django_filters.filters import Filter
 from django_filters.rest_framework import FilterSet
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -29,10 +30,11 @@ from inventory.rest.errors import BadInput, NotFound
 from inventory.rest.filtersets import filterset_of, parameters_of
 from inventory.rest.hrefs import ADDRESS, Hrefs, id_in, ids_in
 from inventory.rest.http.conditional import conditional_response, ensure_unchanged
-from inventory.rest.parameters import LISTING, SELECTING
+from inventory.rest.parameters import AS_OF, LISTING, SELECTING
 from inventory.rest.permissions import view_permission
 from inventory.rest.query import order, where
 from inventory.rest.reading.paging import Page
+from inventory.rest.reading.past import Past
 from inventory.rest.reading.projection import Resource
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery, Total
@@ -105,10 +107,13 @@ class CollectionViewSet(ActionViewSet):
 
     @classmethod
     @cache
-    def allowed_parameters(cls, action: str) -> Collection[str]:
+    def allowed_parameters(cls, action: str, parent: str | None = None) -> Collection[str]:
         """The query parameters of an action. A list also has one for each filterable attribute."""
         parameters = cls.parameters.get(action, ())
-        return {*parameters, *cls.filterset().base_filters} if action == "list" else parameters
+        if action != "list":
+            return parameters
+        has_past = parent and get_resource_type(parent).subcollections[cls.collection].history
+        return {*parameters, *cls.filterset().base_filters, *([AS_OF] if has_past else ())}
 
     def metadata(self) -> dict[str, Any]:
         """Additional entries for the answer to OPTIONS."""
@@ -283,6 +288,8 @@ class CollectionViewSet(ActionViewSet):
     def list(self, request: Request, **kwargs: Any) -> Response:
         """One page of the collection."""
         query = request.query_params
+        if self.parent and AS_OF in query:
+            return self._list_past(query, self.parent)
         page, everything = Page.of_request(query), self.of_class(self.row_query)
         filtered, total_of_all = self.filtered(everything), Total(everything)
         ordered = replace(filtered, order=order(self.resource_type, query, self.reader), total=total_of_all)
@@ -303,6 +310,14 @@ class CollectionViewSet(ActionViewSet):
         answer["actions"] = self.available_actions(href=href)
         answer["links"] = page.links(href, query, total, page.following(ids, total))
         return Response(answer)
+
+    def _list_past(self, query: QueryDict, parent: Parent) -> Response:
+        """One page of the subcollection as it was. It tells what events tell, and requires the same permission."""
+        if not self.user.has_perm("inventory.view_eventstream"):
+            raise PermissionDenied
+        self.require_parent()
+        past = Past.of_request(query, self.reader, parent)
+        return Response(past.answer(self.resource_hrefs, query))
 
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
         """One resource."""

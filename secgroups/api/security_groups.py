@@ -51,9 +51,18 @@ class SecurityGroupViewSet(CollectionViewSet):
         "network_ports": ToMany("network_ports", "security_groups", back="security_groups"),
     }
     subcollections = {
-        "vms": Subcollection("inventory.api.VmViewSet", "security_groups"),
-        "instances": Subcollection("inventory.api.InstanceViewSet", "security_groups"),
-        "firewall_rules": Subcollection("secgroups.api.GroupFirewallRuleViewSet", "security_group", few=True),
+        "vms": Subcollection(
+            "inventory.api.VmViewSet", "security_groups", history="secgroups.history.vms_of_group"
+        ),
+        "instances": Subcollection(
+            "inventory.api.InstanceViewSet", "security_groups", history="secgroups.history.vms_of_group"
+        ),
+        "firewall_rules": Subcollection(
+            "secgroups.api.GroupFirewallRuleViewSet",
+            "security_group",
+            few=True,
+            history="secgroups.history.rules_of_group",
+        ),
         "exposures": Subcollection("secgroups.api.ExposureViewSet", "security_group", few=True),
         "event_streams": Subcollection("inventory.api.EventStreamViewSet", "security_group_id"),
     }

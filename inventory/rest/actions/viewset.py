@@ -133,13 +133,16 @@ class ActionViewSet(ViewSetMixin, ApiView):
     def check_parameters(self, request: Request) -> None:
         """Check the parameters of the action. If the request names none, it is refused later."""
         if self.requested_action:
-            check_parameters(request.query_params, self.allowed_parameters(self.requested_action.__name__))
+            check_parameters(request.query_params, self._allowed(self.requested_action.__name__))
         elif self.action and request.method in SAFE_METHODS:
-            check_parameters(request.query_params, self.allowed_parameters(self.action))
+            check_parameters(request.query_params, self._allowed(self.action))
+
+    def _allowed(self, action: str) -> Collection[str]:
+        return self.allowed_parameters(action, self.parent_collection)
 
     @classmethod
-    def allowed_parameters(cls, action: str) -> Collection[str]:
-        """The query parameters of an action."""
+    def allowed_parameters(cls, action: str, parent: str | None = None) -> Collection[str]:  # noqa: ARG003 - for collections
+        """The query parameters of an action, below a parent of this collection or of its own."""
         return cls.parameters.get(action, ())
 
     def may_write(self) -> bool:

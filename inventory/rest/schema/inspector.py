@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from inventory.rest.actions.command import EDIT
+from inventory.rest.parameters import AS_OF
 from inventory.rest.schema import parameters
 from inventory.rest.schema.answers import Resources
 from inventory.rest.schema.bodies import Input, bodies_of, changes_of, edits_of
@@ -121,6 +122,8 @@ class Inspector(AutoSchema):
             overrides += [parameters.IF_MATCH]
         if self.action == "list":
             overrides += parameters.listing(self.viewset.resource_type)
+            if AS_OF in self.viewset.allowed_parameters("list", self.view.parent_collection):
+                overrides += [parameters.PAST]
         if self.action == "retrieve":
             overrides += [parameters.IF_NONE_MATCH, parameters.ETAG]
         return overrides

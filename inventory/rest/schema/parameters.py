@@ -8,6 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter
 
 from inventory.rest.http import idempotency
+from inventory.rest.parameters import AS_OF
 from inventory.rest.query.attributes import comparable
 from inventory.rest.query.sorting import DESCENDING, OPTIONS
 from inventory.rest.reading.selection import attributes_of
@@ -80,6 +81,13 @@ def listing(resource_type: ResourceType) -> list[OpenApiParameter]:
         _names("sort_order", list(DESCENDING), "The direction for each attribute in `sort_by`."),
         _names("sort_options", sorted(OPTIONS), "How text is compared."),
     ]
+
+
+PAST = parameter(
+    AS_OF,
+    {"type": "string", "format": "date-time"},
+    "What was below the parent at this time. It goes with `expand=resources`, plain `attributes` and pages alone.",
+)
 
 
 def path_id(name: str) -> OpenApiParameter:
