@@ -6,17 +6,17 @@ is read first: whatever changes meanwhile is in the events, which are read after
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from inventory.db.conditions import compare, fixed
 from inventory.db.lookups import Numbers
-from inventory.models import EventStream, Provider, Vm
+from inventory.models import EventStream, Vm
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
 from inventory.rest.reading.past import Attributes, Then
@@ -29,7 +29,8 @@ _MEMBERSHIPS: Mapping[str, _Before] = {"security_group_added": "absent", "securi
 _RULES: Mapping[str, _Before] = {"firewall_rule_created": "absent", "firewall_rule_deleted": "present"}
 #: A VM, if any, and a port of it.
 _OfPort = tuple[int | None, int]
-_GROUPS = ("security_group_edited", "security_group_deleted")
+_DELETED = "security_group_deleted"
+_GROUPS = ("security_group_edited", _DELETED)
 
 
 def groups_of_vm(vm: int, moment: datetime, resource_type: ResourceType, viewer: Viewer) -> Then:
@@ -40,15 +41,13 @@ def groups_of_vm(vm: int, moment: datetime, resource_type: ResourceType, viewer:
     for _, port, group, before in _first_of_ports(_since(moment).filter(vm_or_template_id=vm)):
         (had.add if before == "present" else had.discard)((port, group))
     groups = {group for _, group in had}
-    existing = set(SecurityGroup.objects.filter(pk__among=Numbers(groups)).values_list("pk", flat=True))
     events = _since(moment).filter(event_type__in=_GROUPS, security_group_id__among=Numbers(groups))
     changed = _before(events, "security_group_id")
-    seen = EventStream.objects.visible_to(viewer.user)
-    gone = _before(seen.filter(pk__in=events.values("pk")), "security_group_id")
+    gone = _gone(events.filter(event_type=_DELETED), "security_group_id", viewer) if changed else {}
     return Then(
         compare("pk__among", Numbers(groups)),
-        gone={pk: attributes for pk, attributes in gone.items() if pk not in existing},
-        changed={pk: attributes for pk, attributes in changed.items() if pk in existing},
+        gone={pk: changed[pk] for pk in gone},
+        changed={pk: attributes for pk, attributes in changed.items() if pk not in gone},
     )
 
 
@@ -65,9 +64,8 @@ def vms_of_group(group: int, moment: datetime, resource_type: ResourceType, view
     then = _vms(left)
     since = _vms(joined) - stayed - then
     now_members = Q(pk__in=now.values("vm")) & ~Q(pk__among=Numbers(since))
-    existing = set(Vm.objects.filter(pk__among=Numbers(then)).values_list("pk", flat=True))
-    events = EventStream.objects.visible_to(viewer.user).filter(event_type="instance_gone")
-    gone = _before(events.filter(vm_or_template_id__among=Numbers(then - existing)), "vm_or_template_id")
+    events = _since(moment).filter(event_type="instance_gone", vm_or_template_id__among=Numbers(then))
+    gone = _gone(events, "vm_or_template_id", viewer) if then else {}
     is_of_clouds = resource_type.name == "instances"
     return Then(
         fixed(now_members | Q(pk__among=Numbers(then))),
@@ -120,6 +118,11 @@ def _before(events: QuerySet[EventStream], key: str) -> dict[int, Attributes]:
     return before
 
 
+def _gone(deletions: QuerySet[EventStream], key: str, viewer: Viewer) -> dict[int, Attributes]:
+    """What deletions tell of what is gone, as far as the user may see that."""
+    return _before(deletions.filter(pk__in=EventStream.objects.visible_to(viewer.user).values("pk")), key)
+
+
 def _attributes(data: Mapping[str, Any], provider: int | None) -> Attributes:
     return {**data, "provider_id": None if provider is None else str(provider)}
 
@@ -130,14 +133,13 @@ def _vms(pairs: Iterable[_OfPort]) -> set[int]:
 
 def _require_known(moment: datetime, model: type[Model], pk: int, appeared: Q) -> None:
     """Raise `BadInput` for a time from which on not everything is known, and say since when it is."""
-    provider = Provider.objects.filter(pk__in=model._base_manager.filter(pk=pk).values("provider"))
-    times: Collection[datetime | None] = [
-        *provider.values_list("known_since", flat=True),
-        *EventStream.objects.order_by("pk").values_list("timestamp", flat=True)[:1],
-        *EventStream.objects.filter(appeared).order_by("-pk").values_list("timestamp", flat=True)[:1],
-    ]
-    if None in times:
-        raise BadInput(messages.NEVER_READ)
-    since = max(filter(None, times), default=None)
-    if since is not None and moment < since:
-        raise BadInput(messages.known_since(since))
+    oldest = EventStream.objects.order_by("timestamp").values("timestamp")[:1]
+    last_appeared = EventStream.objects.filter(appeared).order_by("-pk").values("timestamp")[:1]
+    rows = model._base_manager.filter(pk=pk)
+    columns = ("provider__known_since", Subquery(oldest), Subquery(last_appeared))
+    for read, *others in rows.values_list(*columns):
+        if read is None:
+            raise BadInput(messages.NEVER_READ)
+        since = max(read, *filter(None, others))
+        if moment < since:
+            raise BadInput(messages.known_since(since))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -72,13 +72,13 @@ class Past:
     def answer(self, hrefs: Hrefs, query: QueryDict) -> dict[str, Any]:
         """The page in the envelope of a list. Nobody can act on the past."""
         existing = self.reader.row_query(self.resource_type).filter(self.then.existing)
-        there = existing.count()
-        total = there + len(self.then.gone)
         first, limit = self.page.offset, self.page.limit
-        resources: list[Resource] = []
-        if first < there:
-            rows = replace(existing, offset=first, limit=limit)
-            resources += self._as_then(self.reader.read(self.resource_type, rows, self.selection, hrefs))
+        rows = self.reader.read(self.resource_type, self.page.of(existing), self.selection, hrefs)
+        resources = self._as_then(rows)
+        there = self.page.total([int(row["id"]) for row in rows])
+        if there is None:
+            there = existing.count()
+        total = there + len(self.then.gone)
         gone = sorted(self.then.gone)[max(first - there, 0) : max(first + limit - there, 0)]
         resources += (self._gone(pk, hrefs) for pk in gone)
         name = self.resource_type.name
@@ -92,11 +92,9 @@ class Past:
         answer["links"] = self.page.links(hrefs.collection(name), query, total, following)
         return answer
 
-    def _as_then(self, resources: Sequence[Resource]) -> Sequence[Resource]:
-        for resource in resources:
-            if attributes := self.then.changed.get(int(resource["id"])):
-                resource |= self._attributes(attributes, known=True)
-        return resources
+    def _as_then(self, rows: Iterable[Resource]) -> list[Resource]:
+        changed = self.then.changed
+        return [row | self._attributes(changed.get(int(row["id"]), {}), known=True) for row in rows]
 
     def _gone(self, pk: int, hrefs: Hrefs) -> Resource:
         address = {"href": hrefs.resource(self.resource_type.name, pk), "id": str(pk)}
