@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses bench-grants openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses bench-grants bench-history openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -30,9 +30,9 @@ test-oracles: setup
 test-e2e: setup
 	$(PYTEST) -m 'e2e and not openstack'
 
-# Both against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
+# Quick and whole against PostgreSQL and a broker, rabbitmq or redis; ONLY selects. `.ci/services up` starts them.
 test-services: BROKER ?= rabbitmq
-test-services: ONLY ?= -m 'not hosts and not openstack and not clients and not browser'
+test-services: ONLY ?= -m 'not walk and not oracle and not hosts and not openstack and not clients and not browser'
 test-services: setup
 	env $$(.ci/services env $(BROKER)) $(PYTEST) $(ONLY)
 
@@ -99,8 +99,9 @@ bench-peers: setup
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.peers $(ARGS); status=$$?; .ci/services down; exit $$status
 
 # On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
-# workers do; how fast answers about what rules mean are at a million instances, and what grants cost.
-bench-changes bench-scaling bench-analyses bench-grants: bench-%: setup
+# workers do; how fast answers about what rules mean are at a million instances, what grants cost, and how fast the
+# past is read.
+bench-changes bench-scaling bench-analyses bench-grants bench-history: bench-%: setup
 	.ci/services up
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.$* $(ARGS); status=$$?; .ci/services down; exit $$status
 
