@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from inventory.db.event_guard import REFUSAL
 from inventory.db.events import UNRECORDED, Cause, because
 from inventory.deletion import handle_provider_tasks
 from inventory.models import EventRetention, EventStream, Provider, Vm
@@ -99,6 +102,14 @@ class TestTampering:
                 execute(sql)
         row.refresh_from_db()
         assert row.message == "It happened"
+
+    def test_flushing_is_refused(self, flushable: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        row = event()
+        monkeypatch.setattr(BaseDatabaseOperations, "execute_sql_flush", flushable)
+        with pytest.raises(CommandError) as refusal:
+            call_command("flush", interactive=False)
+        assert REFUSAL in str(refusal.value.__cause__)
+        assert EventStream.objects.get() == row
 
     def test_a_count_grows_within_its_hour(self) -> None:
         young, old = (event(counted_as=str(age), age=timedelta(minutes=age)) for age in (0, 76))
