@@ -16,7 +16,7 @@ import orjson
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 
-from inventory.db.triggers import TriggerOperation, Triggers
+from inventory.db.triggers import SQLITE_NOW, TriggerOperation, Triggers
 
 #: The table of `inventory.models.EventStream`.
 _EVENTS = "inventory_eventstream"
@@ -83,8 +83,6 @@ _OF_ROW = ("message", "ems_id", "cloud_tenant_id", "vm_or_template_id", "securit
 #: PostgreSQL knows nothing of the rows that a statement wrote. It would read whole tables for a few names.
 _BY_INDEX = "SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off"
 _NULL = "CAST(NULL AS bigint)"
-#: SQLite's time, as Django stores it.
-_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -200,7 +198,7 @@ class _Sql:
             event_type=event_type,
             of_cause=", ".join(map(_quoted, _OF_CAUSE)),
             of_row=", ".join(_OF_ROW),
-            moment="moment" if self.is_postgresql else _NOW,
+            moment="moment" if self.is_postgresql else SQLITE_NOW,
             causes=", ".join(causes),
             data=f"{self._build}('before', {before}, 'after', {after})",
             cause=self._cause(),
