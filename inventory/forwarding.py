@@ -7,6 +7,7 @@ once, or twice if the process dies meanwhile. On PostgreSQL, an event whose coun
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,18 +18,12 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from inventory.models import EventPosition, EventStream
+from inventory.rest.resources import get_resource_type
 
 logger = logging.getLogger("inventory.events")
 
-#: The attributes of an event elsewhere, as those of the API.
-FIELDS = (
-    "id", "event_type", "timestamp", "source", "message", "username", "group", "address", "request_id", "ems_id",
-    "vm_or_template_id", "security_group_id", "task_id", "count", "full_data",
-)  # fmt: skip
 #: No transaction takes as long as this.
 LONGEST = timedelta(days=1)
-#: Rows in memory at a time.
-BATCH = 1_000
 
 #: PostgreSQL: the id that every transaction before it has ended.
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -47,9 +42,15 @@ def forward_events() -> None:
         EventPosition.objects.create(position=_end(), moved_on=now)
         return
     end = _end()
-    for event in _between(row, end).values(*FIELDS).iterator(BATCH):
+    for event in shown(_between(row, end)):
         logger.info("%s", orjson.dumps(event).decode())
     EventPosition.objects.update(position=end, moved_on=now)
+
+
+def shown(events: QuerySet[EventStream]) -> Iterator[dict[str, Any]]:
+    """Events with the attributes that the API shows."""
+    attributes = get_resource_type("event_streams").columns
+    yield from events.values("id", *attributes).iterator()
 
 
 def _end() -> int:

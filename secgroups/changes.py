@@ -39,9 +39,9 @@ from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
+from secgroups.services import MAY_CHANGE
 from secgroups.task_effects import Written, effects_of_changes
 
-MAY_CHANGE = "inventory.change_vm_security_groups"
 #: An instance with its provider.
 _VM = CompiledQuery(lambda: Vm.objects.select_related("provider").filter(pk=Param("pk")))
 

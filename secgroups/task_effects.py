@@ -7,11 +7,11 @@ done already, so whatever goes wrong here is logged, and the task ends without i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, groupby
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -22,13 +22,12 @@ from django.db import connection, transaction
 from inventory.drivers.values import Port
 from inventory.faults import passes
 from inventory.models import Provider, Task, Vm
-from inventory.reconcile import ids_of
 from inventory.rest.disclosure import ROOTLESS, disclosable
 from inventory.rest.resources import Viewer
 from secgroups.analysis.instance_ports import at_cloud
 from secgroups.analysis.links import Links
 from secgroups.analysis.networks import UNKNOWN
-from secgroups.analysis.port_rules import PortRules, Step
+from secgroups.analysis.port_rules import PortRules, Step, ids_of_groups
 from secgroups.analysis.rulebook import Rulebook, TooMuch
 from secgroups.analysis.shown_lines import EffectiveRule, shown
 from secgroups.arguments import EditVerb
@@ -109,7 +108,8 @@ def _of_changes(
     vm: Vm, ports: Sequence[Port], written: Sequence[Written], viewer: Viewer
 ) -> Mapping[int, Context]:
     before = at_cloud(vm, tuple(_before(ports, written)), viewer)
-    ids = _ids(vm.provider, {ref for port in before.ports for ref in port.group_refs}, written)
+    refs = {ref for port in before.ports for ref in port.group_refs} | {each.group for each in written}
+    ids = ids_of_groups(vm.provider, refs)
     groups = {port.ref: [ids[ref] for ref in port.group_refs] for port in before.ports if port.ref in before.known}
     named = {pk for pks in groups.values() for pk in pks} | {ids[each.group] for each in written}
     rulebook = Rulebook({pk for pk in named if pk > 0}, viewer, at_most=RULES)
@@ -133,13 +133,6 @@ def _before(ports: Sequence[Port], written: Sequence[Written]) -> Iterator[Port]
                 groups[ref].add(each.group)
     for port in ports:
         yield replace(port, group_refs=tuple(sorted(groups[port.ref])))
-
-
-def _ids(provider: Provider, on_ports: Collection[str], written: Sequence[Written]) -> Mapping[str, int]:
-    """The ids of all groups by ref; negative ones for those that the inventory does not have."""
-    refs = {*on_ports, *(each.group for each in written)}
-    ids = ids_of(SecurityGroup, provider, refs)
-    return ids | dict(zip(sorted(refs - ids.keys()), count(-1, -1), strict=False))
 
 
 def _of_edit(verb: EditVerb, provider: Provider, group_ref: str, rule_ref: str | None, viewer: Viewer) -> Context:

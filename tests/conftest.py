@@ -30,8 +30,11 @@ def quiet() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def flushable() -> Iterator[None]:
-    """Tests that commit flush the database after themselves. It guards events against that otherwise."""
+def flushable() -> Iterator[Any]:
+    """Tests that commit flush the database after themselves. It guards events against that otherwise.
+
+    Yields how Django flushes.
+    """
     flush = BaseDatabaseOperations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patched:
 
@@ -45,7 +48,7 @@ def flushable() -> Iterator[None]:
                     cursor.execute(sql)
 
         patched.setattr(BaseDatabaseOperations, "execute_sql_flush", unguarded)
-        yield
+        yield flush
 
 
 @pytest.fixture

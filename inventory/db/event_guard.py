@@ -7,92 +7,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inventory.db.triggers import TriggerOperation
+from inventory.db.triggers import SQLITE_NOW, TriggerOperation, Triggers
 
 #: The table of `inventory.models.EventRetention`.
 _RETENTION = "inventory_eventretention"
-#: SQLite's time, as Django stores it.
-_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 REFUSAL = "Events are never changed, nor deleted before they are as old as the retention says."
 
-#: PostgreSQL's functions and triggers. A count grows within its hour, by a clock that may be behind this one.
-#: `max` is null without a row, and nothing is younger than that.
-_POSTGRESQL = (
-    """
-    CREATE FUNCTION {events}_guard() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF TG_OP = 'UPDATE' THEN
-            IF to_jsonb(NEW) - 'count' = to_jsonb(OLD) - 'count' AND NEW.count > OLD.count
-                AND OLD.counted_as IS NOT NULL AND OLD.timestamp > clock_timestamp() - interval '75 minutes' THEN
-                RETURN NEW;
-            END IF;
-        ELSIF TG_OP = 'DELETE' THEN
-            IF OLD.timestamp < clock_timestamp() - make_interval(days => (SELECT max(days) FROM {retention})) THEN
-                RETURN OLD;
-            END IF;
+#: PostgreSQL's function. A count grows within its hour, by a clock that may be behind this one. `max` is null
+#: without a row, and nothing is younger than that.
+_GUARD = """
+    IF TG_OP = 'UPDATE' THEN
+        IF to_jsonb(NEW) - 'count' = to_jsonb(OLD) - 'count' AND NEW.count > OLD.count
+            AND OLD.counted_as IS NOT NULL AND OLD.timestamp > clock_timestamp() - interval '75 minutes' THEN
+            RETURN NEW;
         END IF;
-        RAISE EXCEPTION '{refusal}' USING ERRCODE = 'integrity_constraint_violation';
-    END $$
-    """,
-    """
-    CREATE TRIGGER {events}_guard BEFORE UPDATE OR DELETE ON {events}
-    FOR EACH ROW EXECUTE FUNCTION {events}_guard()
-    """,
-    """
-    CREATE TRIGGER {events}_guard_truncate BEFORE TRUNCATE ON {events}
-    FOR EACH STATEMENT EXECUTE FUNCTION {events}_guard()
-    """,
-    """
-    CREATE FUNCTION {retention}_events() RETURNS trigger LANGUAGE plpgsql AS $$
-    DECLARE before int := CASE TG_OP WHEN 'UPDATE' THEN OLD.days END;
-    BEGIN
-        INSERT INTO {events} (event_type, timestamp, source, message, count, full_data)
-        VALUES ('retention_edited', clock_timestamp(), 'PORTCULLIS', '{kept}' || NEW.days, 1, jsonb_build_object(
-            'before', jsonb_build_object('days', before), 'after', jsonb_build_object('days', NEW.days)));
-        RETURN NULL;
-    END $$
-    """,
-    """
-    CREATE TRIGGER {retention}_events AFTER INSERT OR UPDATE ON {retention}
-    FOR EACH ROW EXECUTE FUNCTION {retention}_events()
-    """,
-)
-#: SQLite's triggers. Without that before an INSERT, REPLACE would delete an event without any trigger.
-_SQLITE = (
-    """
-    CREATE TRIGGER {events}_guard_insert BEFORE INSERT ON {events}
-    WHEN EXISTS (SELECT 1 FROM {events} WHERE id = NEW.id OR counted_as = NEW.counted_as)
-    BEGIN SELECT RAISE(ABORT, '{refusal}'); END
-    """,
-    """
-    CREATE TRIGGER {events}_guard_update BEFORE UPDATE ON {events}
-    WHEN NOT ({same} AND NEW.count > OLD.count AND OLD.counted_as IS NOT NULL
+    ELSIF TG_OP = 'DELETE' THEN
+        IF OLD.timestamp < clock_timestamp() - make_interval(days => (SELECT max(days) FROM {retention})) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '{refusal}' USING ERRCODE = 'integrity_constraint_violation';
+"""
+#: When SQLite refuses: the same, and an INSERT that would replace an event, without any other trigger.
+_INSERTED = "EXISTS (SELECT 1 FROM {events} WHERE id = NEW.id OR counted_as = NEW.counted_as)"
+_UPDATED = """
+    NOT ({same} AND NEW.count > OLD.count AND OLD.counted_as IS NOT NULL
         AND OLD.timestamp > strftime('%Y-%m-%d %H:%M:%f', 'now', '-75 minutes'))
-    BEGIN SELECT RAISE(ABORT, '{refusal}'); END
-    """,
-    """
-    CREATE TRIGGER {events}_guard_delete BEFORE DELETE ON {events}
-    WHEN NOT coalesce(OLD.timestamp < (
+"""
+_DELETED = """
+    NOT coalesce(OLD.timestamp < (
         SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || max(days) || ' days') FROM {retention}
     ), FALSE)
-    BEGIN SELECT RAISE(ABORT, '{refusal}'); END
-    """,
-    """
-    CREATE TRIGGER {retention}_events_insert AFTER INSERT ON {retention} BEGIN
-        INSERT INTO {events} (event_type, timestamp, source, message, count, full_data)
-        VALUES ('retention_edited', {now}, 'PORTCULLIS', '{kept}' || NEW.days, 1,
-            json_object('before', json_object('days', NULL), 'after', json_object('days', NEW.days)));
-    END
-    """,
-    """
-    CREATE TRIGGER {retention}_events_update AFTER UPDATE ON {retention} BEGIN
-        INSERT INTO {events} (event_type, timestamp, source, message, count, full_data)
-        VALUES ('retention_edited', {now}, 'PORTCULLIS', '{kept}' || NEW.days, 1,
-            json_object('before', json_object('days', OLD.days), 'after', json_object('days', NEW.days)));
-    END
-    """,
-)
-_KEPT = "The days that events are kept are now "
+"""
+#: The event of a change of the retention.
+_EDITED = """
+    INSERT INTO {events} (event_type, timestamp, source, message, count, full_data)
+    VALUES ('retention_edited', {now}, 'PORTCULLIS', 'The days that events are kept are now ' || NEW.days, 1,
+        {object}('before', {object}('days', {before}), 'after', {object}('days', NEW.days)))
+"""
 
 
 class GuardEvents(TriggerOperation):
@@ -107,20 +59,39 @@ class GuardEvents(TriggerOperation):
 
     def create(self, vendor: str, table: str) -> Iterator[str]:
         yield from self.drop(vendor, table)
+        yield from self._on_postgresql(table) if vendor == "postgresql" else self._on_sqlite(table)
+
+    def _on_postgresql(self, table: str) -> Iterator[str]:
+        guard, edited = Triggers(table, "guard"), Triggers(_RETENTION, "events")
+        yield guard.function(_GUARD.format(refusal=REFUSAL, retention=_RETENTION))
+        for event, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+            yield f"""
+                CREATE TRIGGER {guard.name}_{each.lower()} BEFORE {event} ON {table}
+                FOR EACH {each} EXECUTE FUNCTION {guard.name}()
+            """
+        insert = _EDITED.format(
+            events=table, now="clock_timestamp()", object="jsonb_build_object", before="before"
+        )
+        yield edited.function(f"{insert};", "before int := CASE TG_OP WHEN 'UPDATE' THEN OLD.days END;")
+        yield f"""
+            CREATE TRIGGER {edited.name} AFTER INSERT OR UPDATE ON {_RETENTION}
+            FOR EACH ROW EXECUTE FUNCTION {edited.name}()
+        """
+
+    def _on_sqlite(self, table: str) -> Iterator[str]:
+        guard, edited = Triggers(table, "guard"), Triggers(_RETENTION, "events")
         same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in self.columns if name != "count")
-        names = {"events": table, "retention": _RETENTION, "refusal": REFUSAL, "kept": _KEPT, "now": _NOW}
-        for statement in _POSTGRESQL if vendor == "postgresql" else _SQLITE:
-            yield statement.format(same=same, **names)
+        refuse = f"SELECT RAISE(ABORT, '{REFUSAL}')"
+        yield guard.on_sqlite("INSERT", refuse, when=_INSERTED.format(events=table), time="BEFORE")
+        yield guard.on_sqlite("UPDATE", refuse, when=_UPDATED.format(same=same), time="BEFORE")
+        yield guard.on_sqlite("DELETE", refuse, when=_DELETED.format(retention=_RETENTION), time="BEFORE")
+        for event, before in (("INSERT", "NULL"), ("UPDATE", "OLD.days")):
+            insert = _EDITED.format(events=table, now=SQLITE_NOW, object="json_object", before=before)
+            yield edited.on_sqlite(event, insert)
 
     def drop(self, vendor: str, table: str) -> Iterator[str]:
-        if vendor == "postgresql":
-            yield f"DROP FUNCTION IF EXISTS {table}_guard CASCADE"
-            yield f"DROP FUNCTION IF EXISTS {_RETENTION}_events CASCADE"
-        else:
-            yield from (
-                f"DROP TRIGGER IF EXISTS {table}_guard_{event}" for event in ("insert", "update", "delete")
-            )
-            yield from (f"DROP TRIGGER IF EXISTS {_RETENTION}_events_{event}" for event in ("insert", "update"))
+        for triggers in (Triggers(table, "guard"), Triggers(_RETENTION, "events")):
+            yield from triggers.dropped(vendor)
 
     def describe(self) -> str:
         return "Refuse changes of events"

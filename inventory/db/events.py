@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 
-from inventory.db.triggers import TriggerOperation, Triggers
+from inventory.db.triggers import SQLITE_NOW, TriggerOperation, Triggers
 
 #: The table of `inventory.models.EventStream`.
 _EVENTS = "inventory_eventstream"
@@ -37,6 +38,10 @@ class Cause:
     of_rows: Mapping[str, Cause] = field(default_factory=dict)
     #: Whether the rows leave events. They don't where one event tells of them all.
     is_recorded: bool = True
+
+    def attributes(self) -> dict[str, Any]:
+        """What an event has of it."""
+        return {name: getattr(self, name) for name in ("source", *_OF_CAUSE)}
 
 
 NOBODY = Cause()
@@ -72,14 +77,12 @@ _INSERT = """
     SELECT '{event_type}', {moment}, {causes}, {of_row}, 1, {data}
     FROM (SELECT {cause} AS cause, {row} AS data, {values} FROM {rows} AS written {joins}) AS found
 """
-#: What an event has of its cause, with the type of its value.
+#: What an event has of its cause beside the source, with the type of its value.
 _OF_CAUSE = {"username": "text", "group": "text", "address": "text", "request_id": "text", "task_id": "bigint"}
 _OF_ROW = ("message", "ems_id", "cloud_tenant_id", "vm_or_template_id", "security_group_id")
 #: PostgreSQL knows nothing of the rows that a statement wrote. It would read whole tables for a few names.
 _BY_INDEX = "SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off"
 _NULL = "CAST(NULL AS bigint)"
-#: SQLite's time, as Django stores it.
-_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -195,7 +198,7 @@ class _Sql:
             event_type=event_type,
             of_cause=", ".join(map(_quoted, _OF_CAUSE)),
             of_row=", ".join(_OF_ROW),
-            moment="moment" if self.is_postgresql else _NOW,
+            moment="moment" if self.is_postgresql else SQLITE_NOW,
             causes=", ".join(causes),
             data=f"{self._build}('before', {before}, 'after', {after})",
             cause=self._cause(),

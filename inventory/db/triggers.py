@@ -10,6 +10,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+#: SQLite's time, as Django stores it.
+SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 #: What the function of PostgreSQL's triggers calls the rows that a statement has written.
 _WRITTEN = {
     "INSERT": "REFERENCING NEW TABLE AS changed",
@@ -55,12 +57,14 @@ class Triggers(NamedTuple):
         """
         return f"{self._after_update_of(columns, 'IS DISTINCT FROM')} EXECUTE FUNCTION {self.name}()"
 
-    def on_sqlite(self, event: str, body: str, columns: Sequence[str] = (), when: str = "TRUE") -> str:
-        """SQLite's trigger; of an UPDATE, if one of the `columns` differs."""
+    def on_sqlite(
+        self, event: str, body: str, columns: Sequence[str] = (), when: str = "TRUE", time: str = "AFTER"
+    ) -> str:
+        """SQLite's trigger at this `time`; of an UPDATE, after it if one of the `columns` differs."""
         if columns:
             return f"{self._after_update_of(columns, 'IS NOT', when)} BEGIN {body}; END"
-        after = f"AFTER {event} ON {self.table} WHEN {when}"
-        return f"CREATE TRIGGER {self.name}_{event.lower()} {after} BEGIN {body}; END"
+        condition = f"{time} {event} ON {self.table} WHEN {when}"
+        return f"CREATE TRIGGER {self.name}_{event.lower()} {condition} BEGIN {body}; END"
 
     def _after_update_of(self, columns: Sequence[str], differs: str, when: str = "TRUE") -> str:
         old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))

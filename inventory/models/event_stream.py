@@ -19,8 +19,8 @@ def _index(field: str, opclass: str = "int8_ops") -> models.Index:
 class EventStream(models.Model):
     """What happened, who did it, and what it was before and after.
 
-    The database refuses to change an event, or to delete it too early: `inventory.db.events`. What it refers to
-    may be gone, so it has ids and no foreign keys, and `full_data` has the names of then.
+    The database refuses to change an event, or to delete it too early: `inventory.db.event_guard`. What it refers
+    to may be gone, so it has ids and no foreign keys, and `full_data` has the names of then.
     """
 
     class Source(models.TextChoices):

@@ -14,9 +14,6 @@ from inventory.logs import request_id, running_tasks
 from inventory.models import EventStream, Provider, Task
 from inventory.origin import origin
 
-#: What an event has of its cause.
-_OF_CAUSE = ("source", "username", "group", "address", "request_id", "task_id")
-
 
 def cause_of_request(user: User | None) -> Cause:
     """The request that this thread answers. Without a user, a schedule or a command asks."""
@@ -62,7 +59,7 @@ def record_event(
         "message": message,
         "ems_id": provider.pk if provider else None,
         "full_data": {"before": before, "after": after},
-        **{name: getattr(cause, name) for name in _OF_CAUSE},
+        **cause.attributes(),
     }
     if counted_as is None:
         EventStream.objects.create(**event)

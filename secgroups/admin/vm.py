@@ -31,10 +31,16 @@ from secgroups.admin.previews import preview
 from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
-from secgroups.services import Accepted, GroupReference, Refused, keep_refused_change, request_changes
+from secgroups.services import (
+    MAY_CHANGE,
+    Accepted,
+    GroupReference,
+    Refused,
+    keep_refused_change,
+    request_changes,
+)
 
 FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
-MAY_CHANGE = "inventory.change_vm_security_groups"
 #: Most instances in one action: their ids are in the URL, and each is a separate request.
 MAX_SELECTED = 200
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from typing import NamedTuple
 
+from inventory.models import Provider
+from inventory.reconcile import ids_of
 from secgroups.analysis.instance_ports import KnownPort
 from secgroups.analysis.ports import open_lines
 from secgroups.analysis.rulebook import Rulebook, unknown_lines
+from secgroups.models import SecurityGroup
 from secgroups.traffic.difference import GrowingRules
 from secgroups.traffic.effective import Line
 
@@ -28,6 +31,13 @@ class StepLines(NamedTuple):
     key: int
     lines: list[Line]
     rules: GrowingRules
+
+
+def ids_of_groups(provider: Provider, refs: Set[str], known: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The ids of groups by ref, if not known; negative ones for those that the inventory does not have."""
+    ids = {**(known or {})}
+    ids |= ids_of(SecurityGroup, provider, refs - ids.keys())
+    return ids | dict(zip(sorted(refs - ids.keys()), count(-1, -1), strict=False))
 
 
 class PortRules:

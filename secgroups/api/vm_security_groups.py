@@ -23,9 +23,7 @@ from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
 from secgroups.previews import preview_changes
-from secgroups.services import GroupReference, Refused, request_changes
-
-MAY_CHANGE = "inventory.change_vm_security_groups"
+from secgroups.services import MAY_CHANGE, GroupReference, Refused, request_changes
 
 
 class GroupInput(StrictSerializer):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from inventory.models import Vm
-from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer
+from secgroups.analysis.port_rules import PortRules, Step, ids_of_groups
 from secgroups.analysis.rulebook import Rulebook
-from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.previews import messages
 from secgroups.previews.asking import driver_class_of
 from secgroups.previews.foreseeing import Foreseen
-from secgroups.previews.openings import InstanceRules, Step
 from secgroups.previews.values import LineEffect, PortPreview, Warned
 from secgroups.previews.warnings import about_ports, effect_of
+from secgroups.traffic.effective import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,11 @@ class Effects:
         self._refs = foreseen.refs
         self._provider = vm.provider
         #: The ids of groups by ref.
-        self.ids = _ids(vm, foreseen)
+        self.ids = ids_of_groups(
+            vm.provider,
+            {ref for port in self._ports.ports for ref in port.group_refs} | {*self._refs.values()},
+            {ref: pk for ref, (pk, _) in foreseen.groups.items()},
+        )
         groups = {
             port.ref: [self.ids[ref] for ref in port.group_refs]
             for port in self._ports.ports
@@ -48,15 +50,15 @@ class Effects:
         steps = {key: Step(self.ids[self._refs[key]], ports) for key, ports in self._written.items() if ports}
         named = {pk for pks in groups.values() for pk in pks} | {step.group for step in steps.values()}
         self.rulebook = Rulebook({pk for pk in named if pk > 0}, viewer)
-        self._rules = InstanceRules(
-            self._ports.known, groups, self.rulebook, has_hidden_ports=self._ports.has_hidden
-        )
+        rules = PortRules(self._ports.known, groups, self.rulebook, has_hidden_ports=self._ports.has_hidden)
         #: By port (ref), the groups (ids) that let something in, until a change removes them.
         self._let_in: dict[str, set[int]] = {}
         if action == "remove":
             for ref, pks in groups.items():
-                self._let_in[ref] = {pk for pk in pks if self._rules.lets_in(ref, pk)}
-        self._lines = self._rules.added(steps) if action == "add" else self._rules.removed(steps)
+                self._let_in[ref] = {pk for pk in pks if _lets_in(rules.lines(ref, pk))}
+            self._lines = {key: effect_of(disappear=lines) for key, lines, _ in rules.removing(steps)}
+        else:
+            self._lines = {key: effect_of(lines, after=now.openings) for key, lines, now in rules.adding(steps)}
         self._about_inventory = list(self._unknown(groups.values()))
 
     def by_key(self) -> Iterator[tuple[int, Effect]]:
@@ -102,11 +104,6 @@ class Effects:
             yield Warned("unknown", messages.NOT_IN_INVENTORY)
 
 
-def _ids(vm: Vm, foreseen: Foreseen) -> Mapping[str, int]:
-    """The ids of all groups by ref; negative ones for those that the inventory does not have."""
-    ids = {ref: pk for ref, (pk, _) in foreseen.groups.items()}
-    found = {*foreseen.refs.values()} - ids.keys()
-    ids |= ids_of(SecurityGroup, vm.provider, found) if found else {}
-    refs = {ref for port in foreseen.ports.ports for ref in port.group_refs} | found
-    unknown = zip(sorted(refs - ids.keys()), count(-1, -1), strict=False)
-    return ids | dict(unknown)
+def _lets_in(lines: Iterable[Line]) -> bool:
+    """Whether one of these lines lets anything in."""
+    return any(line.direction == "inbound" and line.possible_addresses for line in lines)

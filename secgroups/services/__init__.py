@@ -1,7 +1,7 @@
 """The services of this app, called by the API and the admin."""
 
 from secgroups.services.answers import Accepted, Refused
-from secgroups.services.changes import GroupReference, decide_changes, request_changes
+from secgroups.services.changes import MAY_CHANGE, GroupReference, decide_changes, request_changes
 from secgroups.services.edits import (
     Edit,
     group_creation,
@@ -14,6 +14,7 @@ from secgroups.services.edits import (
 from secgroups.services.refused_changes import keep_refused_change
 
 __all__ = [
+    "MAY_CHANGE",
     "Accepted",
     "Edit",
     "GroupReference",

@@ -25,6 +25,8 @@ from secgroups.plan import Action
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.refusals import out_of_reach, read_only
 
+MAY_CHANGE = "inventory.change_vm_security_groups"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupReference:

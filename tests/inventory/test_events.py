@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from inventory.db.event_guard import REFUSAL
 from inventory.db.events import UNRECORDED, Cause, because
 from inventory.deletion import handle_provider_tasks
 from inventory.models import EventRetention, EventStream, Provider, Vm
 from inventory.refresh import refresh
 from inventory.runner import _claim_tasks
-from inventory.services import connect_provider, delete_provider, edit_provider, record_event
+from inventory.services import connect_provider, create_token, delete_provider, edit_provider, record_event
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
 from tests.clouds import Grip, MemoryCloud
+from tests.readers import grant
 
 KEPT = pytest.raises(DatabaseError, match="Events are never changed")
 
@@ -99,6 +104,24 @@ class TestTampering:
                 execute(sql)
         row.refresh_from_db()
         assert row.message == "It happened"
+
+    def test_flushing_is_refused(self, flushable: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        row = event()
+        monkeypatch.setattr(BaseDatabaseOperations, "execute_sql_flush", flushable)
+        with pytest.raises(CommandError) as refusal:
+            call_command("flush", interactive=False)
+        assert REFUSAL in str(refusal.value.__cause__)
+        assert EventStream.objects.get() == row
+
+    def test_loading_a_dump_changes_none_and_can_add_some(self, tmp_path: Path) -> None:
+        row = event(message="It happened")
+        dump = tmp_path / "dump.json"
+        call_command("dumpdata", "inventory.eventstream", output=str(dump), verbosity=0)
+        with KEPT:
+            call_command("loaddata", str(dump), verbosity=0)
+        dump.write_text(dump.read_text().replace(f'"pk": {row.pk}', f'"pk": {row.pk + 1}'))
+        call_command("loaddata", str(dump), verbosity=0)
+        assert EventStream.objects.filter(message="It happened").count() == 2
 
     def test_a_count_grows_within_its_hour(self) -> None:
         young, old = (event(counted_as=str(age), age=timedelta(minutes=age)) for age in (0, 76))
@@ -387,3 +410,14 @@ class TestProviders:
         edited = EventStream.objects.get(event_type="provider_edited")
         assert (edited.username, edited.address, edited.request_id) == ("admin", "192.0.2.7", "r-17")
         assert edited.full_data == {"before": {"provider_region": None}, "after": {"provider_region": "elsewhere"}}
+
+    def test_say_to_which_group_the_request_was_limited(self, cast: Cast, admin_user: User) -> None:
+        _, token = create_token(user=admin_user, name="test")
+        owners = grant(admin_user, "owner", cast.acme, "owners")
+        grant(admin_user, "owner", cast.acme, "others")
+        for headers in ({"X-MIQ-Group": owners.name}, {}):
+            body = {"name": f"acme{len(headers)}"}
+            client = Client(headers={"X-Auth-Token": token, **headers})
+            client.patch(f"/api/providers/{cast.acme.pk}", body, "application/json")
+        edited = EventStream.objects.filter(event_type="provider_edited").order_by("pk")
+        assert list(edited.values_list("username", "group")) == [("admin", "owners"), ("admin", None)]

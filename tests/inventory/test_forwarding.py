@@ -53,6 +53,17 @@ def test_each_event_is_copied_once(copied: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_on_postgresql_an_event_whose_count_grew_is_copied_again(copied: Any) -> None:
+    copied()
+    event = EventStream.objects.create(event_type="login_refused", timestamp=timezone.now(), counted_as="hour")
+    assert [(copy["id"], copy["count"]) for copy in copied()] == [(event.pk, 1)]
+    EventStream.objects.filter(pk=event.pk).update(count=5)
+    again = [(event.pk, 5)] if connection.vendor == "postgresql" else []
+    assert [(copy["id"], copy["count"]) for copy in copied()] == again
+    assert copied() == []
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
 def test_an_event_that_is_committed_late_is_not_missed(copied: Any) -> None:
     network = actors.network(actors.tenant(actors.provider("acme")), "net")

@@ -326,6 +326,7 @@ def test_the_number_of_queries_does_not_grow_with_the_inventory(
         cloud.instance_list.append(Instance(f"i-{number}", "vm", "on", "running"))
         cloud.port_list.append(replace(known, ref=f"eni-{number}", instance_ref=f"i-{number}"))
     refresh(cast.acme, Grip())
+    # Three are for events: whether it is the first refresh, and the cause of what is written, set and taken back.
     with django_assert_max_num_queries(25):
         refresh(cast.acme, Grip(), scope=DEFAULT)
 

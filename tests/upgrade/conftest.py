@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings as configured
+from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, connections, transaction
@@ -41,6 +42,7 @@ def upgraded_once(
             load(Path(__file__).with_name(f"f3d7f62.{connection.vendor}.sql").read_text(encoding="utf-8"))
         with talking_to(name), override_settings(CREDENTIALS_KEYS=[KEY, *configured.CREDENTIALS_KEYS]):
             # anew, for the dump sets what its session sees
+            Group.objects.create(name="viewer")  # as a group of a role is called that a migration makes
             before = rows_by_table()
             call_command("migrate", verbosity=0)
         yield Upgraded(name, before)

@@ -10,11 +10,8 @@ import orjson
 from django.core.management.base import BaseCommand
 
 from inventory import messages
-from inventory.forwarding import FIELDS
+from inventory.forwarding import shown
 from inventory.models import EventStream
-
-#: Rows in memory at a time.
-BATCH = 1_000
 
 
 def moment(text: str) -> datetime:
@@ -33,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--since", type=moment, metavar="TIME", help="2026-11-30, or 2026-11-30T12:00:00Z")
         parser.add_argument("--until", type=moment, metavar="TIME", help="as above; events before it")
         parser.add_argument("--type", dest="event_type", metavar="TYPE", help="only events of this type")
-        parser.add_argument("--json", action="store_true", help="an object of JSON in each line, with everything")
+        parser.add_argument("--json", action="store_true", help="JSON: an event in each line with its attributes")
 
     def handle(
         self,
@@ -46,7 +43,7 @@ class Command(BaseCommand):
     ) -> None:
         conditions = {"timestamp__gte": since, "timestamp__lt": until, "event_type": event_type}
         events = EventStream.objects.filter(**{name: value for name, value in conditions.items() if value})
-        for event in events.order_by("timestamp", "pk").values(*FIELDS).iterator(BATCH):
+        for event in shown(events.order_by("timestamp", "pk")):
             self.stdout.write(orjson.dumps(event).decode() if json else _line(event))
 
 

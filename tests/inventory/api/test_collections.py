@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from inventory.models import EventRetention, EventStream
 from tests.contracts import CollectionContract
 
 
@@ -31,7 +37,14 @@ class TestNetworkPorts(CollectionContract):
 
 class TestEventStreams(CollectionContract):
     collection = "event_streams"
-    deletable = False
+    deletable = "event_type=login_refused"
+
+    @pytest.fixture(autouse=True)
+    def old(self, db: None) -> None:
+        """Events that are older than the retention."""
+        EventRetention.objects.create(days=1)
+        timestamp = timezone.now() - timedelta(days=2)
+        EventStream.objects.bulk_create(EventStream(event_type="login_refused", timestamp=timestamp) for _ in "ab")
 
 
 class TestUsers(CollectionContract):
