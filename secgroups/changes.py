@@ -164,20 +164,22 @@ class _Changes:
             self.outcomes[change.id] = self._refused(task, change.action, change.group.name, error)
 
     def _permitted(self) -> dict[int, Change]:
-        """The changes whose tasks' owners may still make them, or which the cloud already has."""
+        """The changes whose tasks' owners may still make them, or which change nothing after those before them."""
         rights = OwnersRights()
-        lost = {task.pk for task in self.tasks if not rights.allow(task, MAY_CHANGE, self.vm)}
-        permitted = {}
-        for pk, change in self._changes.items():
-            if pk in lost and self._is_to_do(change):
-                self.outcomes[pk] = Outcome("Error", RIGHT_LOST)
+        permitted: dict[int, Change] = {}
+        for task in self.tasks:
+            if not (change := self._changes.get(task.pk)):
+                continue
+            is_lost = not rights.allow(task, MAY_CHANGE, self.vm)
+            if is_lost and self._is_to_do(change, after=[*permitted.values()]):
+                self.outcomes[task.pk] = Outcome("Error", RIGHT_LOST)
             else:
-                permitted[pk] = change
+                permitted[task.pk] = change
         return permitted
 
-    def _is_to_do(self, change: Change) -> bool:
-        alone = planned(self.vm, self.driver, self.cloud.ports, [change], self.groups)
-        return any(alone.writes(self.cloud.ports))
+    def _is_to_do(self, change: Change, *, after: Sequence[Change]) -> bool:
+        together = planned(self.vm, self.driver, self.cloud.ports, [*after, change], self.groups)
+        return bool(together.outcomes[change.id].written)
 
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
