@@ -254,13 +254,18 @@ class _Changes:
     def _cause(self) -> Cause:
         """What the tasks have changed is caused by them. Anything else was found at the cloud."""
         causes: dict[str, Cause] = {}
+        has = {port.ref: port.group_refs for port in self.cloud.ports}
         for task in self.tasks:
             outcome, change = self.outcomes.get(task.pk), self._changes.get(task.pk)
+            if change is None:
+                continue
             # What an attempt without an outcome has written is not known.
             is_known = outcome is not None and not self._resumed
-            ports = outcome.written if is_known and outcome else [port.ref for port in self.cloud.ports]
-            if change:
-                causes |= {f"{port}/{change.group.ref}": cause_of_task(task) for port in ports}
+            ports = outcome.written if is_known and outcome else change.ports or has
+            for port in ports:
+                # Another task may have asked for the opposite.
+                if (change.group.ref in has.get(port, ())) == (change.action == "add"):
+                    causes[f"{port}/{change.group.ref}"] = cause_of_task(task)
         return replace(found_at_cloud(), of_rows=causes)
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:

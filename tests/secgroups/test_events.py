@@ -14,9 +14,10 @@ from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.services import GroupReference, group_deletion
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import Grip, MemoryCloud, unavailable
+from tests.clouds import Grip, MemoryCloud, go, unavailable
 from tests.secgroups.carrying import carried_out, queue
 from tests.secgroups.editing import edited
+from tests.secgroups.test_changes_resumed import Killed, killed
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -96,6 +97,36 @@ def test_a_change_is_one_event_however_often_it_is_tried(cast: Cast, cloud: Memo
     queue(vm, "add", "web")
     [task] = carried_out(vm)
     assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", task.pk)]
+
+
+def test_what_a_dead_worker_wrote_is_of_the_task_that_wanted_it_so(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    """Not of one that asked for the opposite on another port."""
+    vm = cast.production.double
+    queue(vm, "add", "web")
+    cloud.script("change_groups", go, killed)
+    with pytest.raises(Killed):
+        carried_out(vm)
+    queue(vm, "remove", GroupReference("web", ports=("eni-production-double-2",)))
+    added, _ = carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", added.pk)]
+
+
+def test_what_a_dead_worker_wrote_is_of_no_task_that_names_another_port(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    vm = cast.production.double
+    queue(vm, "add", "web")
+    cloud.script("change_groups", go, killed)
+    with pytest.raises(Killed):
+        carried_out(vm)
+    queue(vm, "add", GroupReference("web", ports=("eni-production-double-2",)))
+    first, second = carried_out(vm)
+    assert sorted(causes(earlier)) == [
+        ("security_group_added", "web", "PORTCULLIS", first.pk),
+        ("security_group_added", "web", "PORTCULLIS", second.pk),
+    ]
 
 
 def test_a_deleted_group_is_of_its_task_with_all_that_goes_with_it(
