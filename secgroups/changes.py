@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -255,18 +255,27 @@ class _Changes:
         """What the tasks have changed is caused by them. Anything else was found at the cloud."""
         causes: dict[str, Cause] = {}
         has = {port.ref: port.group_refs for port in self.cloud.ports}
-        for task in self.tasks:
-            outcome, change = self.outcomes.get(task.pk), self._changes.get(task.pk)
-            if change is None:
-                continue
-            # What an attempt without an outcome has written is not known.
-            is_known = outcome is not None and not self._resumed
-            ports = outcome.written if is_known and outcome else change.ports or has
-            for port in ports:
-                # Another task may have asked for the opposite.
-                if (change.group.ref in has.get(port, ())) == (change.action == "add"):
-                    causes[f"{port}/{change.group.ref}"] = cause_of_task(task)
+        # Those that failed come last: what they asked for may have been done by others.
+        for task in sorted(self.tasks, key=self._has_failed):
+            if change := self._changes.get(task.pk):
+                for port in self._written(task, change):
+                    row = f"{port}/{change.group.ref}"
+                    if (change.group.ref in has.get(port, ())) == (change.action == "add"):
+                        causes.setdefault(row, cause_of_task(task))
+                    elif not self._has_failed(task):
+                        causes.pop(row, None)  # a later task may have undone this one
         return replace(found_at_cloud(), of_rows=causes)
+
+    def _has_failed(self, task: Task) -> bool:
+        outcome = self.outcomes.get(task.pk)
+        return outcome is None or outcome.status == "Error"
+
+    def _written(self, task: Task, change: Change) -> Collection[str]:
+        """The ports that a task has written, or may have: what an attempt without an outcome did is not known."""
+        outcome = self.outcomes.get(task.pk)
+        if outcome and not self._resumed:
+            return outcome.written
+        return change.ports or [port.ref for port in self.cloud.ports]
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""
