@@ -124,10 +124,6 @@ def token_was_issued(username: str) -> str:
     return f"A token of {username} was issued"
 
 
-def token_was_revoked(username: str) -> str:
-    return f"A token of {username} was revoked"
-
-
 TOO_MANY_CHECKS = "Too many logins at the same time. Retry in a second."
 
 

@@ -9,8 +9,10 @@ from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpResponse
 
 from inventory.logins import Login
+from inventory.services import on_behalf_of
 
 
 class LimitedPasswordChangeForm(PasswordChangeForm):
@@ -34,3 +36,7 @@ class LimitedPasswordChangeView(PasswordChangeView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"session_key": self.request.session.session_key}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with on_behalf_of(self.request.user):  # the user's tokens end
+            return super().form_valid(form)

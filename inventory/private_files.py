@@ -43,7 +43,7 @@ def _made_private(path: Path) -> bool:
 
 def _files() -> Iterator[Path]:
     database = settings.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
+    if database["ENGINE"] == "inventory.db.sqlite":
         yield from (Path(f"{database['NAME']}{suffix}") for suffix in _BESIDE_SQLITE)
     yield settings.VAR
     yield from (entry for entry in _entries(settings.VAR) if not entry.is_dir())

@@ -67,13 +67,15 @@ def reconcile(
     stays: Callable[[str], bool] = nothing_stays,
     on_gone: Callable[[QuerySet[Row], int, int, int], object] = lambda rows, gone, appeared, total: None,
     before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
+    delete_later: list[int] | None = None,
 ) -> Reconciled:
     """Create, update and delete the provider's rows so that each of `values` has one with these `columns`.
 
     For a partial read, `within` selects the rows for which it is complete; no others are deleted. Rows that are
     `newer` than the read, and those whose ref `stays`, stay as they are. Rows that are `hidden` from the
     credentials stay unless they are among `values`. Before a deletion, `on_gone` gets the first rows to go, and
-    how many go, are new, and were known. `before_deletion` gets the rows themselves.
+    how many go, are new, and were known. `before_deletion` gets the rows themselves. With `delete_later`, their
+    primary keys are added to that instead of deleting them.
     """
     rows = model._default_manager.filter(provider=provider)
     comparison = _Comparison({value.ref: value for value in values}, columns, newer, hidden, stays)
@@ -86,10 +88,10 @@ def reconcile(
     if gone:
         on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), total)
     deletions: Counter[str] = Counter()
-    for batch in batches(gone):
-        # Lock before looking up references: new ones are then visible, or wait and fail.
-        list(rows.filter(pk__in=batch).select_for_update().order_by("pk").values_list("pk"))
-        leaving_rows = rows.filter(pk__in=batch).exclude(newer or Q(pk=None))
+    if delete_later is not None:
+        delete_later += gone
+        gone = []
+    for leaving_rows in locked(model, gone, newer):
         before_deletion(leaving_rows)
         deletions.update(leaving_rows.delete()[1])
     update_rows(model, sorted(comparison.differing), comparison.updates())
@@ -99,6 +101,14 @@ def reconcile(
     ids = comparison.ids | created
     counts = Found(model._meta.label, len(ids), len(created), len(comparison.changed))
     return Reconciled(ids, counts, deletions, comparison.unshown)
+
+
+def locked(model: type[Row], gone: Iterable[int], newer: Q | None = None) -> Iterator[QuerySet[Row]]:
+    """The rows to delete, in batches. Locked before references to them are read: new ones are there, or fail."""
+    for batch in batches(gone):
+        rows = model._default_manager.filter(pk__in=batch)
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+        yield rows.exclude(newer or Q(pk=None))
 
 
 class _Comparison(Generic[AnyThing]):

@@ -69,6 +69,8 @@ class Refresh:
     instances: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
+    #: The primary keys of groups that go after the rules that name them.
+    leaving_groups: list[int] = field(default_factory=list)
     address_lists: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(init=False)
 
@@ -125,6 +127,7 @@ class Refresh:
         within: Q | None = None,
         newer: Q | None = None,
         before_deletion: Callable[[QuerySet[Row]], object] = lambda rows: None,
+        delete_later: list[int] | None = None,
     ) -> dict[str, int]:
         """Write the `values` of a kind, and note the changes. Returns the primary key of each ref.
 
@@ -147,6 +150,7 @@ class Refresh:
             stays=stays,
             on_gone=judge,
             before_deletion=before_deletion,
+            delete_later=delete_later,
         )
         self.findings.note(kind, result.found, result.went, result.unshown)
         return result.ids

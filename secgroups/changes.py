@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -164,20 +164,22 @@ class _Changes:
             self.outcomes[change.id] = self._refused(task, change.action, change.group.name, error)
 
     def _permitted(self) -> dict[int, Change]:
-        """The changes whose tasks' owners may still make them, or which the cloud already has."""
+        """The changes whose tasks' owners may still make them, or which change nothing after those before them."""
         rights = OwnersRights()
-        lost = {task.pk for task in self.tasks if not rights.allow(task, MAY_CHANGE, self.vm)}
-        permitted = {}
-        for pk, change in self._changes.items():
-            if pk in lost and self._is_to_do(change):
-                self.outcomes[pk] = Outcome("Error", RIGHT_LOST)
+        permitted: dict[int, Change] = {}
+        for task in self.tasks:
+            if not (change := self._changes.get(task.pk)):
+                continue
+            is_lost = not rights.allow(task, MAY_CHANGE, self.vm)
+            if is_lost and self._is_to_do(change, after=[*permitted.values()]):
+                self.outcomes[task.pk] = Outcome("Error", RIGHT_LOST)
             else:
-                permitted[pk] = change
+                permitted[task.pk] = change
         return permitted
 
-    def _is_to_do(self, change: Change) -> bool:
-        alone = planned(self.vm, self.driver, self.cloud.ports, [change], self.groups)
-        return any(alone.writes(self.cloud.ports))
+    def _is_to_do(self, change: Change, *, after: Sequence[Change]) -> bool:
+        together = planned(self.vm, self.driver, self.cloud.ports, [*after, change], self.groups)
+        return bool(together.outcomes[change.id].written)
 
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
@@ -252,14 +254,28 @@ class _Changes:
     def _cause(self) -> Cause:
         """What the tasks have changed is caused by them. Anything else was found at the cloud."""
         causes: dict[str, Cause] = {}
-        for task in self.tasks:
-            outcome, change = self.outcomes.get(task.pk), self._changes.get(task.pk)
-            # What an attempt without an outcome has written is not known.
-            is_known = outcome is not None and not self._resumed
-            ports = outcome.written if is_known and outcome else [port.ref for port in self.cloud.ports]
-            if change:
-                causes |= {f"{port}/{change.group.ref}": cause_of_task(task) for port in ports}
+        has = {port.ref: port.group_refs for port in self.cloud.ports}
+        # Those that failed come last: what they asked for may have been done by others.
+        for task in sorted(self.tasks, key=self._has_failed):
+            if change := self._changes.get(task.pk):
+                for port in self._written(task, change):
+                    row = f"{port}/{change.group.ref}"
+                    if (change.group.ref in has.get(port, ())) == (change.action == "add"):
+                        causes.setdefault(row, cause_of_task(task))
+                    elif not self._has_failed(task):
+                        causes.pop(row, None)  # a later task may have undone this one
         return replace(found_at_cloud(), of_rows=causes)
+
+    def _has_failed(self, task: Task) -> bool:
+        outcome = self.outcomes.get(task.pk)
+        return outcome is None or outcome.status == "Error"
+
+    def _written(self, task: Task, change: Change) -> Collection[str]:
+        """The ports that a task has written, or may have: what an attempt without an outcome did is not known."""
+        outcome = self.outcomes.get(task.pk)
+        if outcome and not self._resumed:
+            return outcome.written
+        return change.ports or [port.ref for port in self.cloud.ports]
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -17,7 +18,7 @@ from inventory.drivers.values import EVERYBODY, Group, Misfit
 from inventory.guard import NAMED
 from inventory.mapping import NO_IDS, Columns, Ids
 from inventory.models import Provider
-from inventory.reconcile import Found
+from inventory.reconcile import Found, locked
 from inventory.refresh import Refresh
 from inventory.relations import relate
 from secgroups.exposures import settle_exposures
@@ -44,20 +45,43 @@ def bring_in_groups(refresh: Refresh) -> None:
         (replace(group, shared_with=(EVERYBODY,)) if group.ref in shared_refs else group for group in groups),
         group_columns(refresh.provider, {"tenant_ref": refresh.tenants, "network_ref": refresh.networks}),
         within=refresh.within(cloud_tenant="cloud_tenant__ems_ref", security_group="ems_ref"),
-        newer=Q(updated_on__gt=refresh.read_on),
-        before_deletion=keep_as_source,
+        newer=_newer(refresh),
+        before_deletion=partial(part_from_rules, refresh),
+        # A full refresh reads the rules that name them, so each of these changes or goes, but not both.
+        delete_later=None if refresh.scope else refresh.leaving_groups,
     )
     refresh.groups |= refresh.known(SecurityGroup, refs)
+    for leaving in locked(SecurityGroup, refresh.leaving_groups, _newer(refresh)):
+        _remove_rules(refresh, leaving)
 
 
-def keep_as_source(groups: QuerySet[SecurityGroup]) -> None:
-    """Keep the refs of these groups in rules that refer to them, which would read as "from anywhere" otherwise.
+def remove_groups(refresh: Refresh) -> None:
+    """Delete the groups that are gone, now that no rule that was read names them."""
+    for leaving in locked(SecurityGroup, refresh.leaving_groups, _newer(refresh)):
+        part_from_rules(refresh, leaving)
+        refresh.findings.went.update(leaving.delete()[1])
 
-    A partial refresh does not read those rules again.
+
+def part_from_rules(refresh: Refresh, groups: QuerySet[SecurityGroup]) -> None:
+    """Delete the rules of these groups, which are about to be deleted, and keep their refs in other rules.
+
+    Those would read as "from anywhere" otherwise. A partial refresh does not read them again.
     """
+    _remove_rules(refresh, groups)
     ref = SecurityGroup.objects.filter(pk=OuterRef("source_security_group")).values("ems_ref")
-    rules = FirewallRule.objects.filter(source_security_group__in=groups).exclude(security_group__in=groups)
+    rules = FirewallRule.objects.filter(source_security_group__in=groups)
     rules.update(source_ip_range=Subquery(ref), source_security_group=None)
+
+
+def _remove_rules(refresh: Refresh, groups: QuerySet[SecurityGroup]) -> None:
+    """Delete the rules of groups. Those that name such a group would otherwise change before they go."""
+    rules = FirewallRule.objects.filter(security_group__in=groups)
+    refresh.findings.went.update(rules.delete()[1])
+
+
+def _newer(refresh: Refresh) -> Q:
+    """The groups that were edited since the read began."""
+    return Q(updated_on__gt=refresh.read_on)
 
 
 def _placed(refresh: Refresh) -> list[Group]:

@@ -213,6 +213,7 @@ REFRESH_PARTS = [
     "secgroups.refresh.bring_in_associations",
     "secgroups.refresh.bring_in_address_lists",
     "secgroups.refresh.bring_in_rules",
+    "secgroups.refresh.remove_groups",
     "secgroups.refresh.remove_unnamed_address_lists",
     "secgroups.refresh.bring_in_memberships",
     "secgroups.refresh.bring_in_exposures",

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from inventory.services import Rank, record_loss
+from inventory.services import Rank, on_behalf_of, record_loss
 
 admin.site.unregister([User, Group])
 
@@ -43,10 +43,21 @@ class RankedAdmin(admin.ModelAdmin[Any]):
             field.queryset = rank.groups() if db_field.name == "groups" else rank.permissions()
         return field
 
+    # Tokens end with what these change, and leave events.
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        with on_behalf_of(request.user):
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with on_behalf_of(request.user):
+            super().delete_model(request, obj)
+
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         if queryset.exclude(pk__in=self.deletable(request)).exists():
             raise PermissionDenied
-        super().delete_queryset(request, queryset)
+        with on_behalf_of(request.user):
+            super().delete_queryset(request, queryset)
 
 
 @admin.register(User)
@@ -58,6 +69,12 @@ class UserAdmin(RankedAdmin, auth.UserAdmin[User]):
         """Only a superuser makes superusers."""
         fields = super().get_readonly_fields(request, obj)
         return fields if request.user.is_superuser else [*fields, "is_superuser"]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with on_behalf_of(request.user):
+            return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)

@@ -89,18 +89,19 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 class RecordEvents(TriggerOperation):
     """Write an event for each row of a model that is inserted or deleted, or in which one of `watched` changes.
 
-    `created` and `deleted` are the types of events. A change is of type `edited`, or if there is none, it is the
-    deletion of what was before and the creation of what is now. `columns` are those of the row that `full_data`
-    has. In SQL, `written` is the row, and `joins` brings other tables. `names` are added to `full_data`. `message`
-    is that of each type; its placeholders are `columns` and `names`, or have SQL in `texts`. `ids` has the SQL for
-    the event's own columns. `key` is the SQL for the key of a row in `Cause.of_rows`.
+    `created` and `deleted` are the types of events. Without `created`, only deletions leave one. A change is of
+    type `edited`, or if there is none, it is the deletion of what was before and the creation of what is now.
+    `columns` are those of the row that `full_data` has. In SQL, `written` is the row, and `joins` brings other
+    tables. `names` are added to `full_data`. `message` is that of each type; its placeholders are `columns` and
+    `names`, or have SQL in `texts`. `ids` has the SQL for the event's own columns. `key` is the SQL for the key
+    of a row in `Cause.of_rows`.
     """
 
     def __init__(
         self,
         model: str,
         *,
-        created: str,
+        created: str = "",
         deleted: str,
         messages: Mapping[str, str],
         columns: Sequence[str],
@@ -124,25 +125,27 @@ class RecordEvents(TriggerOperation):
         yield from self.drop(vendor, table)
         sql = _Sql(self, vendor)
         if vendor == "postgresql":
+            whole = {"DELETE": sql.deletion("changed")}
+            if self.created:
+                whole["INSERT"] = sql.creation("changed")
+            all_events = {**whole, "UPDATE": sql.change()} if self.watched else whole
+            cases = " ".join(f"WHEN '{event}' THEN {insert};" for event, insert in all_events.items())
             body = f"""
                 IF NOT coalesce((cause->>'is_recorded')::boolean, true) THEN RETURN NULL; END IF;
-                CASE TG_OP
-                WHEN 'INSERT' THEN {sql.creation("changed")};
-                WHEN 'DELETE' THEN {sql.deletion("changed")};
-                WHEN 'UPDATE' THEN {sql.change()};
-                END CASE;
+                CASE TG_OP {cases} END CASE;
             """
             declare = f"""
                 cause jsonb := coalesce(nullif(current_setting('{_SETTING}', true), '')::jsonb, '{{}}');
                 moment timestamptz := clock_timestamp();
             """
             yield triggers.function(body, declare, _BY_INDEX)
-            yield from triggers.for_statements("INSERT", "DELETE")
+            yield from triggers.for_statements(*whole)
             if self.watched:
                 yield triggers.for_updates_of(self.watched)
         else:
             yield f"CREATE TABLE IF NOT EXISTS {_CAUSE} (id integer PRIMARY KEY, cause text NOT NULL)"
-            yield triggers.on_sqlite("INSERT", sql.creation(sql.row("NEW")), when=_IS_RECORDED)
+            if self.created:
+                yield triggers.on_sqlite("INSERT", sql.creation(sql.row("NEW")), when=_IS_RECORDED)
             yield triggers.on_sqlite("DELETE", sql.deletion(sql.row("OLD")), when=_IS_RECORDED)
             if self.watched:
                 yield triggers.on_sqlite("UPDATE", sql.change(), self.watched, when=_IS_RECORDED)

@@ -85,8 +85,7 @@ class Triggers(NamedTuple):
 class TriggerOperation(Operation, ABC):
     """Create triggers on the table of a model, or functions that read it. Reversed, drop them.
 
-    On SQLite, Django alters a table by recreating it, without its triggers. Such a migration must end with this
-    operation again, so `create` also drops existing triggers.
+    A later migration can repeat it with other arguments, so `create` also drops existing triggers.
     """
 
     reduces_to_sql = True

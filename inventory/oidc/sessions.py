@@ -24,6 +24,7 @@ from inventory.oidc.backend import OidcBackend
 from inventory.oidc.client import Claims, Tokens, client
 from inventory.oidc.configuration import configuration
 from inventory.oidc.errors import BadAnswer, LoginRefused, OidcError, ProviderUnavailable
+from inventory.services import on_behalf_of
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,8 @@ def _renew(request: HttpRequest, session: OidcSession, now: datetime) -> None:
         logger.warning("The session of %s is over: %s", user, error)
         # Without a refresh token, it may just be an access token that has expired.
         if isinstance(error, LoginRefused) and session.tokens.get("refresh_token"):
-            AuthToken.objects.filter(user=user, ttl__isnull=False).delete()  # named ones live by their own rules
+            with on_behalf_of(user):  # named tokens live by their own rules
+                AuthToken.objects.filter(user=user, ttl__isnull=False).delete()
         _end(request, session)
     else:
         due_on = now + configuration().renewal / 2

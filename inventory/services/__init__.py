@@ -6,6 +6,7 @@ from inventory.services.events import (
     cause_of_request,
     cause_of_task,
     found_at_cloud,
+    on_behalf_of,
     record_event,
 )
 from inventory.services.grants import edit_grant, give_grant, record_loss, take_grant
@@ -85,6 +86,7 @@ __all__ = [
     "latest_end",
     "may_see",
     "note",
+    "on_behalf_of",
     "parse_networks",
     "put_back",
     "queue_work",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
-from inventory.db.events import NOBODY, Cause
+from inventory.db.events import NOBODY, Cause, because
 from inventory.logs import request_id, running_tasks
 from inventory.models import EventStream, Provider, Task
 from inventory.origin import origin
@@ -19,6 +21,13 @@ def cause_of_request(user: User | None) -> Cause:
     """The request that this thread answers. Without a user, a schedule or a command asks."""
     username = user.get_username() if user else None
     return Cause(EventStream.Source.PORTCULLIS, username, *origin(), request_id.get())
+
+
+@contextmanager
+def on_behalf_of(user: Any) -> Iterator[None]:
+    """A transaction that the request of this user causes."""
+    with transaction.atomic(), because(cause_of_request(user)):
+        yield
 
 
 def cause_of_task(task: Task) -> Cause:

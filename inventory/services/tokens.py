@@ -19,7 +19,7 @@ from knox.settings import CONSTANTS
 from inventory import messages
 from inventory.models import AuthToken
 from inventory.proxies import peer_address
-from inventory.services.events import cause_of_request, record_event
+from inventory.services.events import cause_of_request, on_behalf_of, record_event
 
 #: Maximum number of networks of a token, each of which is compared at each request.
 MAX_NETWORKS = 100
@@ -110,22 +110,18 @@ def latest_end() -> datetime:
     return timezone.now() + settings.TOKEN_MAX_TTL
 
 
-@transaction.atomic
 def revoke_token(*, token: AuthToken, user: User) -> None:
-    """Revoke a token, and those that it issued.
+    """Revoke a token, and those that it issued. A trigger writes their events.
 
     Raises `PermissionDenied` if it is another user's, unless this one may delete tokens.
     """
     if token.user_id != user.pk and not user.has_perm("inventory.delete_authtoken"):
         raise PermissionDenied(messages.TOKEN_OF_ANOTHER)
-    revoked = level = [token.pk]
-    while level := list(AuthToken.objects.filter(issued_by__in=level).values_list("pk", flat=True)):
-        revoked = revoked + level
-    AuthToken.objects.filter(pk__in=revoked).delete()
-    owner = token.user.get_username()
-    record_event(
-        "token_revoked", messages.token_was_revoked(owner), cause_of_request(user), before=_described(token)
-    )
+    with on_behalf_of(user):
+        revoked = level = [token.pk]
+        while level := list(AuthToken.objects.filter(issued_by__in=level).values_list("pk", flat=True)):
+            revoked = revoked + level
+        AuthToken.objects.filter(pk__in=revoked).delete()
 
 
 @transaction.atomic

@@ -11,10 +11,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from inventory import login_events
-from inventory.models import EventStream
+from inventory.models import AuthToken, EventStream
+from inventory.services import create_token
 from tests.contracts.collections import grant
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,79 @@ def test_tokens_are_events_when_they_are_issued_and_revoked(alice: User, client:
         ("token_revoked", "alice"),
     ]
     assert token[:8] not in str(list(EventStream.objects.values()))
+
+
+@pytest.fixture
+def tokens(alice: User) -> list[AuthToken]:
+    """A token, the one that it issued and the one that that issued, and one of somebody else."""
+    other = User.objects.create_user("bob")
+    first, _ = create_token(user=alice, name="first")
+    second, _ = create_token(user=alice, name="second")
+    third, _ = create_token(user=alice, name="third")
+    AuthToken.objects.filter(pk=second.pk).update(issued_by=first)
+    AuthToken.objects.filter(pk=third.pk).update(issued_by=second)
+    return [first, second, third, create_token(user=other, name="bob's")[0]]
+
+
+def revoked() -> list[tuple[str | None, str]]:
+    """Who revoked which tokens, by their names."""
+    rows = EventStream.objects.filter(event_type="token_revoked").order_by("pk")
+    return sorted((event.username, event.full_data["before"]["name"]) for event in rows)
+
+
+def test_each_token_that_goes_with_another_is_an_event(
+    alice: User, tokens: list[AuthToken], admin_client: Client
+) -> None:
+    url = f"/api/tokens/{tokens[0].pk}"
+    assert admin_client.post(url, {"action": "delete"}, "application/json").json()["success"]
+    assert revoked() == [("admin", "first"), ("admin", "second"), ("admin", "third")]
+
+
+def test_each_token_that_ends_with_a_password_is_an_event(
+    alice: User, tokens: list[AuthToken], admin_client: Client
+) -> None:
+    new = {"password1": "battery staple", "password2": "battery staple", "usable_password": "true"}
+    admin_client.post(f"/admin/auth/user/{alice.pk}/password/", new)
+    assert revoked() == [("admin", "first"), ("admin", "second"), ("admin", "third")]
+
+
+def test_each_token_that_ends_with_the_users_own_change_of_password_is_an_event(
+    alice: User, tokens: list[AuthToken], client: Client
+) -> None:
+    client.force_login(alice)
+    new = {"old_password": PASSWORD, "new_password1": "battery staple", "new_password2": "battery staple"}
+    client.post(reverse("password_change"), new)
+    assert revoked() == [("alice", "first"), ("alice", "second"), ("alice", "third")]
+
+
+@pytest.mark.parametrize("end", ["deactivate", "delete"])
+def test_each_token_that_ends_with_its_user_is_an_event(
+    end: str, alice: User, tokens: list[AuthToken], admin_client: Client
+) -> None:
+    if end == "delete":
+        admin_client.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
+    else:
+        joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+        admin_client.post(f"/admin/auth/user/{alice.pk}/change/", {"username": "alice", **joined})
+    assert revoked() == [("admin", "first"), ("admin", "second"), ("admin", "third")]
+
+
+def test_a_token_that_ends_by_sql_is_of_nobody(alice: User, tokens: list[AuthToken]) -> None:
+    User.objects.filter(pk=alice.pk).update(password="!")
+    event = EventStream.objects.filter(event_type="token_revoked").earliest("pk")
+    assert (event.source, event.username, event.message) == ("REFRESH", None, "A token of alice was revoked")
+    assert event.full_data["before"] == {
+        "id": str(tokens[0].pk),
+        "name": "first",
+        "read_only": False,
+        "user": "alice",
+    }
+
+
+def test_a_token_that_has_expired_is_not_revoked(alice: User, tokens: list[AuthToken]) -> None:
+    AuthToken.objects.filter(pk=tokens[0].pk).update(expiry=timezone.now() - timedelta(seconds=2))
+    alice.delete()
+    assert [name for _, name in revoked()] == ["second", "third"]
 
 
 def test_the_last_login_is_kept_once_a_minute(alice: User, client: Client) -> None:

@@ -32,7 +32,7 @@ def var(tmp_path: Path, settings: Any, generous_umask: None, monkeypatch: pytest
     """What an earlier version left, readable by everybody."""
     settings.VAR = tmp_path / "var"
     database = settings.VAR / "portcullis.sqlite3"
-    described = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}
+    described = {"ENGINE": "inventory.db.sqlite", "NAME": str(database)}
     monkeypatch.setitem(configured.DATABASES, "default", described)
     (settings.VAR / "broker" / "control").mkdir(parents=True)
     (settings.VAR / "openstack").mkdir()

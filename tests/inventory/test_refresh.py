@@ -361,7 +361,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 14
+    assert len(steps) == STEPS == 15
 
 
 @pytest.mark.parametrize(

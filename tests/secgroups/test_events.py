@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from inventory.models import EventStream
+from inventory.models import EventStream, Provider, Task
 from inventory.refresh import refresh
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.services import GroupReference, group_deletion
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import Grip, MemoryCloud, unavailable
+from tests.cloud_groups import rule_of
+from tests.clouds import Grip, MemoryCloud, go, unavailable
 from tests.secgroups.carrying import carried_out, queue
 from tests.secgroups.editing import edited
+from tests.secgroups.test_changes_resumed import Killed, killed
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -98,6 +100,52 @@ def test_a_change_is_one_event_however_often_it_is_tried(cast: Cast, cloud: Memo
     assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", task.pk)]
 
 
+def test_what_a_dead_worker_wrote_is_of_the_task_that_wanted_it_so(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    """Not of one that asked for the opposite on another port."""
+    vm = cast.production.double
+    queue(vm, "add", "web")
+    cloud.script("change_groups", go, killed)
+    with pytest.raises(Killed):
+        carried_out(vm)
+    queue(vm, "remove", GroupReference("web", ports=("eni-production-double-2",)))
+    added, _ = carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", added.pk)]
+
+
+def test_what_a_dead_worker_wrote_is_not_of_a_task_that_found_nothing_to_do(
+    cast: Cast, cloud: MemoryCloud, earlier: int
+) -> None:
+    vm = cast.production.double
+    queue(vm, "add", "web")
+    cloud.script("change_groups", go, killed)
+    with pytest.raises(Killed):
+        carried_out(vm)
+    queue(vm, "add", GroupReference("web", ports=("eni-production-double-2",)))
+    first, _ = carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", first.pk)] * 2
+
+
+def test_what_a_task_undid_is_of_the_one_that_did_it_again(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:
+    vm = cast.production.single
+    tasks = [queue(vm, action, "web")[0] for action in ("add", "remove", "add")]
+    carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", tasks[-1].pk)]
+
+
+def test_what_one_task_did_is_not_of_another_that_failed(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:
+    """Though it was asked for the same, and may have done it before its worker died."""
+    vm = cast.production.double
+    lost, _ = queue(vm, "add", "web"), cloud.script("change_groups", killed)
+    with pytest.raises(Killed):
+        carried_out(vm)
+    Task.objects.filter(pk=lost[0].pk).update(userid="gone", request_id="r-1")  # without an owner
+    [done] = queue(vm, "add", "web")
+    carried_out(vm)
+    assert causes(earlier) == [("security_group_added", "web", "PORTCULLIS", done.pk)] * 2
+
+
 def test_a_deleted_group_is_of_its_task_with_all_that_goes_with_it(
     cast: Cast, cloud: MemoryCloud, earlier: int
 ) -> None:
@@ -130,6 +178,58 @@ def test_who_asked_and_from_where_is_in_the_event(
     event.refresh_from_db()
     assert event.username == "admin"
     assert Membership.objects.filter(vm=vm).count() == 2
+
+
+@pytest.fixture
+def named(cast: Cast, cloud: MemoryCloud) -> SecurityGroup:
+    """A group that a rule of its own and one of another group name."""
+    web, db = cast.production.web, cast.production.db
+    for group in (web, db):
+        actors.rule(group, 22)
+        group.firewall_rules.update(source_security_group=web, source_ip_range=None)
+    cloud.rule_list = [rule_of(row) for row in FirewallRule.objects.all()]
+    refresh(cast.acme, Grip())
+    return web
+
+
+def rules_of_a_refresh(provider: Provider) -> list[tuple[str, str | None, str | None]]:
+    """The events of rules that it leaves, with the group they are of, and the range that they have."""
+    earlier = EventStream.objects.latest("pk").pk
+    refresh(provider, Grip())
+    events = EventStream.objects.filter(pk__gt=earlier, event_type__startswith="firewall_rule").order_by("pk")
+    rows = [(event.event_type, event.full_data["after"] or event.full_data["before"]) for event in events]
+    return [(event_type, row["security_group"], row["source_ip_range"]) for event_type, row in rows]
+
+
+def test_a_rule_that_names_its_own_group_goes_once(cast: Cast, cloud: MemoryCloud, named: SecurityGroup) -> None:
+    cloud.group_list = [group for group in cloud.group_list if group.ref != named.ems_ref]
+    cloud.rule_list = []
+    assert sorted(rules_of_a_refresh(cast.acme)) == [
+        ("firewall_rule_deleted", "db", None),
+        ("firewall_rule_deleted", "web", None),
+    ]
+    assert not FirewallRule.objects.exists()
+
+
+def test_a_rule_that_stays_without_its_source_is_one_deletion_and_one_creation(
+    cast: Cast, cloud: MemoryCloud, named: SecurityGroup
+) -> None:
+    cloud.group_list = [group for group in cloud.group_list if group.ref != named.ems_ref]
+    cloud.rule_list = [rule for rule in cloud.rule_list if rule.group_ref != named.ems_ref]
+    assert rules_of_a_refresh(cast.acme) == [
+        ("firewall_rule_deleted", "web", None),
+        ("firewall_rule_deleted", "db", None),
+        ("firewall_rule_created", "db", named.ems_ref),
+    ]
+
+
+def test_what_went_is_counted_with_the_rules_of_the_group(
+    cast: Cast, cloud: MemoryCloud, named: SecurityGroup
+) -> None:
+    cloud.group_list = [group for group in cloud.group_list if group.ref != named.ems_ref]
+    cloud.rule_list = []
+    numbers = refresh(cast.acme, Grip()).findings.numbers()
+    assert (numbers["security_groups"]["went"], numbers["firewall_rules"]["went"]) == (1, 2)
 
 
 def test_a_rule_that_loses_its_source_is_two_events_and_one_that_goes_is_one(

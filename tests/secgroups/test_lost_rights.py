@@ -81,6 +81,18 @@ def test_what_the_cloud_has_by_then_is_done(cast: Cast, cloud: MemoryCloud, ada:
     assert task.status == "Ok"
 
 
+def test_it_does_not_keep_what_another_task_takes_away(cast: Cast, cloud: MemoryCloud, ada: User) -> None:
+    """Though the cloud has it until that one is done, with which it runs."""
+    vm = cast.production.single
+    cloud.set_port("eni-production-single-1", group_refs=("sg-production-default", "sg-production-web"))
+    request_changes(vm=vm, action="remove", references=[GroupReference("web")], user=None)
+    request_changes(vm=vm, action="add", references=[GroupReference("web")], user=ada)
+    deactivate(ada)
+    removed, lost = carried_out(vm)
+    assert (removed.status, lost.message) == ("Ok", RIGHT_LOST)
+    assert cloud.port("eni-production-single-1").group_refs == ("sg-production-default",)
+
+
 @LOSSES
 def test_a_group_and_its_rules_are_not_edited(
     lose: Callable[[User], None], cast: Cast, cloud: MemoryCloud, ada: User

@@ -63,7 +63,6 @@ def rows(cast: Cast) -> Cast:
 @pytest.mark.usefixtures("rows")
 class TestWhatIsWritten:
     def test_is_counted(self) -> None:
-        """If not on SQLite alone, a migration that alters a table does not end with `KeepTally`."""
         assert Vm.objects.count() == 6
         assert_exact()
 

@@ -1,0 +1,1 @@
+"""The backend for SQLite: Django's, whose migrations keep triggers."""
