@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses bench-grants bench-history openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses bench-grants bench-history leaks openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -69,6 +69,11 @@ openstack-down:
 # The property tests of the query language with thousands of examples, on SQLite or the database of DATABASE_URL.
 properties: setup
 	PORTCULLIS_EXAMPLES=5000 $(VENV)/python -m pytest tests/inventory/rest/query $(ARGS)
+
+# So many answers to users with random grants, none of which may name what lies outside; prints its counts.
+leaks: ANSWERS ?= 100000
+leaks: setup
+	PORTCULLIS_ANSWERS=$(ANSWERS) $(VENV)/python -m pytest -m walk tests/reach/test_leaks.py $(ARGS)
 
 # Everything that the API's description has, asked for FUZZ seconds with every check; prints its counts.
 fuzz: FUZZ ?= 600

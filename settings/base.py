@@ -336,6 +336,8 @@ API_EMBEDDED_LIMIT = number(env, "API_EMBEDDED_LIMIT", default=100_000)
 #: Maximum number of a user's stored requests with an `Idempotency-Key`, and maximum size of an answer, in bytes.
 IDEMPOTENCY_KEYS = number(env, "IDEMPOTENCY_KEYS", default=10_000)
 IDEMPOTENCY_ANSWER = number(env, "IDEMPOTENCY_ANSWER", default=1_000_000)
+#: Maximum number of requests of a user in a minute; 0 for any number.
+API_REQUESTS = number(env, "API_REQUESTS", default=0)
 #: Maximum number of requests that wait for a task (`?wait=30`) in one process. Others are answered at once.
 API_WAITING = number(env, "API_WAITING", default=2)
 

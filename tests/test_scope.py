@@ -530,6 +530,7 @@ def test_every_table_of_the_inventory_is_read_by_scope() -> None:
         "OidcSession",
         "PortAddress",
         "PublicPort",
+        "RequestCount",
         "TouchedGroup",
     }
     models = {model for app in ("inventory", "secgroups") for model in apps.get_app_config(app).get_models()}

@@ -11,6 +11,7 @@ from inventory.models.network_port import NetworkPort
 from inventory.models.oidc import OidcIdentity, OidcSession
 from inventory.models.port_address import PortAddress
 from inventory.models.provider import Provider
+from inventory.models.request_count import RequestCount
 from inventory.models.tally import Tally
 from inventory.models.task import CallRate, Lease, Task
 from inventory.models.vm import Instance, Vm
@@ -36,6 +37,7 @@ __all__ = [
     "OidcSession",
     "PortAddress",
     "Provider",
+    "RequestCount",
     "Tally",
     "Task",
     "User",

@@ -284,5 +284,9 @@ def too_many_keys(header: str, number: int) -> str:
     return f"Too many requests with an {header}: {number} are stored already. Retry later"
 
 
+def too_many_requests(most: int) -> str:
+    return f"You have sent more than {most:,} requests in a minute, which is the limit. Retry in the next minute."
+
+
 def answer_too_long(header: str) -> str:
     return f"The response is too long to be stored for the {header}. Send fewer resources in one request."

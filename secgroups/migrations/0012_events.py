@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 'ems_id': 'CASE security_group.provider_id WHEN network_port.provider_id THEN security_group.provider_id END',
                 'cloud_tenant_id': """
                     CASE WHEN security_group.cloud_tenant_id = network_port.cloud_tenant_id
-                        AND security_group.cloud_tenant_id = coalesce(vm.cloud_tenant_id, network_port.cloud_tenant_id)
+                        AND (written.vm_id IS NULL OR security_group.cloud_tenant_id = vm.cloud_tenant_id)
                     THEN security_group.cloud_tenant_id END
                 """,
                 'vm_or_template_id': 'written.vm_id',

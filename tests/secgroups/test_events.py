@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from inventory.models import EventStream, Provider, Task
+from inventory.models import EventStream, Provider, Task, Vm
 from inventory.refresh import refresh
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from secgroups.services import GroupReference, group_deletion
@@ -90,6 +90,19 @@ def test_a_change_that_others_made_meanwhile_is_found_at_the_cloud(
         ("security_group_added", "db", "PORTCULLIS", db.pk),
         ("security_group_added", "web", "REFRESH", None),
     ]
+
+
+def test_a_membership_is_an_event_of_a_tenant_only_if_all_that_it_names_is(cast: Cast) -> None:
+    """Else whoever sees just the tenant would read the name of a VM that they may not see."""
+    group, vm = cast.production.web, cast.production.single
+    port = vm.network_ports.get()
+    tenants = []
+    for holder, tenant in ((vm, cast.tenant), (vm, None), (None, cast.tenant)):
+        Vm.objects.filter(pk=vm.pk).update(cloud_tenant=tenant)
+        Membership.objects.create(security_group=group, network_port=port, vm=holder).delete()
+        added = EventStream.objects.filter(event_type="security_group_added", security_group_id=group.pk)
+        tenants.append(added.latest("pk").cloud_tenant_id)
+    assert tenants == [cast.tenant.pk, None, cast.tenant.pk]
 
 
 def test_a_change_is_one_event_however_often_it_is_tried(cast: Cast, cloud: MemoryCloud, earlier: int) -> None:

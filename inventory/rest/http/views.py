@@ -25,6 +25,7 @@ from inventory.rest import messages
 from inventory.rest.errors import BadInput, NotFound, error_body
 from inventory.rest.hrefs import Hrefs
 from inventory.rest.http.authentication import authorization, identity, limited
+from inventory.rest.http.quota import spend
 from inventory.rest.parameters import check_parameters, names_in
 from inventory.rest.resources import get_resource_type
 from inventory.rest.shapes import ENTRY_POINT, TOKEN
@@ -78,9 +79,10 @@ class ApiView(APIView):
         return answer
 
     def perform_authentication(self, request: Request) -> None:
-        """Also limit the caller to the group in `X-MIQ-Group`, and as their token is."""
+        """Also limit the caller to the group in `X-MIQ-Group`, as their token is, and to their quota."""
         super().perform_authentication(request)
         request.user = limited(request)
+        spend(request.user)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         method = (request.method or "").lower()

@@ -35,7 +35,7 @@ class Query:
 
 def answer(rows: Sequence[Row], query: Query) -> list[int]:
     """The ids of the rows on the page."""
-    found = [row for row in rows if _fits(row, query.filters)]
+    found = [row for row in rows if fits(query.filters, lambda one, row=row: holds(row[one.name], one))]
     found.sort(key=lambda row: row["id"])
     for name, descending in reversed(query.orders):
         found.sort(key=_key(name, query.ignore_case), reverse=descending)
@@ -54,18 +54,17 @@ def _key(name: str, ignore_case: bool) -> Callable[[Row], Any]:
     return key
 
 
-def _fits(row: Row, filters: Sequence[Filter]) -> bool:
+def fits(filters: Sequence[Filter], held: Callable[[Filter], bool]) -> bool:
+    """Whether a row fits these filters, of which it is told whether each holds."""
     needed = [one for one in filters if not one.alternative]
     alternatives = [one for one in filters if one.alternative]
     if not filters:
         return True
-    return (bool(needed) and all(_holds(row, one) for one in needed)) or any(
-        _holds(row, one) for one in alternatives
-    )
+    return (bool(needed) and all(map(held, needed))) or any(map(held, alternatives))
 
 
-def _holds(row: Row, one: Filter) -> bool:
-    value = row[one.name]
+def holds(value: Any, one: Filter) -> bool:
+    """Whether a filter holds for the value of its attribute."""
     match one.operator:
         case "=":
             return any(_equal(value, wanted) for wanted in one.values)
