@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, cast
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from inventory.arguments import Arguments, Notes, Part, Stored, read
@@ -21,11 +22,16 @@ class WantedGroup(Part, frozen=True):
 
 
 class MembershipChange(Arguments, frozen=True):
-    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all."""
+    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all.
+
+    If it `reverts` a task (id), the ports are those that the task changed.
+    """
 
     action: Action
     group: WantedGroup
     ports: tuple[str, ...] = ()
+    #: Not stored if unset, so that workers of an older version can still read other changes.
+    reverts: int | UnsetType = UNSET
 
 
 class ChangeNotes(Notes, frozen=True):
@@ -97,10 +103,11 @@ EditVerb = Literal["create", "edit", "delete"]
 
 
 class EditArguments(Arguments, frozen=True, tag_field="edit"):
-    """An edit of a group or rule. Messages are made of `verb` and `subject`."""
+    """An edit of a group or rule, which may revert a task. Messages are made of `verb` and `subject`."""
 
     verb: EditVerb
     subject: str
+    reverts: int | UnsetType = UNSET
 
 
 class GroupCreation(EditArguments, frozen=True, kw_only=True, tag="create_group"):

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from django.db import transaction
+from msgspec import UNSET
 
 from inventory.db.events import Cause, because
 from inventory.db.statements import CompiledQuery, Param
@@ -29,6 +30,7 @@ from inventory.services import (
     complete_tasks,
     found_at_cloud,
     note,
+    put_back,
     readable,
     save_all,
 )
@@ -39,6 +41,7 @@ from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
+from secgroups.reverting import changed_at_cloud, changes_of, in_the_way
 from secgroups.task_effects import Written, effects_of_changes
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
@@ -56,8 +59,20 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     if not vm.provider.enabled:
         return _refuse(tasks, provider_disabled(vm.provider.name))
     if changes := readable(tasks, membership_task, lease):
-        _Changes(vm, changes, lease).run()
+        together = _together(changes)
+        put_back(task for task in changes if task not in together)
+        _Changes(vm, together, lease).run()
     return None
+
+
+def _together(changes: Mapping[Task, MembershipChange]) -> Mapping[Task, MembershipChange]:
+    """The first of these tasks that can run together. A revert runs alone: what was before it must be recorded."""
+    together: dict[Task, MembershipChange] = {}
+    for task, change in changes.items():
+        if change.reverts is not UNSET:
+            return together or {task: change}
+        together[task] = change
+    return together
 
 
 def _refuse(tasks: Sequence[Task], reason: str) -> None:
@@ -100,6 +115,7 @@ class _Changes:
                 task.pk: found for task, change in self.asked.items() if (found := self._identified(task, change))
             }
             self._changes = self._permitted()
+            self._changes = self._unobstructed()
             self._settle([*self._changes.values()])
         except CloudError as error:
             failure = error
@@ -175,6 +191,26 @@ class _Changes:
                 permitted[pk] = change
         return permitted
 
+    def _unobstructed(self) -> dict[int, Change]:
+        """The changes without reverts that something is in the way of."""
+        unobstructed = {}
+        for pk, change in self._changes.items():
+            task, asked = self._by_pk[pk], self.asked[self._by_pk[pk]]
+            if asked.reverts is not UNSET and (reason := self._obstacle(task, asked.reverts, change)):
+                subject = messages.change_of(change.action, change.group.name, self.vm.name)
+                self.outcomes[pk] = Outcome("Error", messages.cannot(change.action, subject, reason))
+            else:
+                unobstructed[pk] = change
+        return unobstructed
+
+    def _obstacle(self, task: Task, reverted: int, change: Change) -> str | None:
+        """What is in the way of a revert. One that may be half done goes on if nothing was before it began."""
+        until = task.started_on if self._resumed else None
+        reason = in_the_way(reverted, changes_of(reverted), user=task.owner, until=until)
+        if reason or self._resumed or self.cloud.read_on is None:
+            return reason
+        return changed_at_cloud(reverted, change, self.cloud.ports, self.cloud.read_on)
+
     def _is_to_do(self, change: Change) -> bool:
         alone = planned(self.vm, self.driver, self.cloud.ports, [change], self.groups)
         return any(alone.writes(self.cloud.ports))
@@ -186,7 +222,7 @@ class _Changes:
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
-        return Change(task.pk, change.action, group, change.ports)
+        return Change(task.pk, change.action, group, change.ports, whole=change.reverts is not UNSET)
 
     def _refused(self, task: Task, action: Action, group: str, error: CloudError) -> Outcome:
         shown = self._shown(task, error)

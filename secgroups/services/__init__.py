@@ -12,19 +12,23 @@ from secgroups.services.edits import (
     rule_deletion,
 )
 from secgroups.services.refused_changes import keep_refused_change
+from secgroups.services.reverts import MembershipRevert, decide_revert, request_reverts
 
 __all__ = [
     "Accepted",
     "Edit",
     "GroupReference",
+    "MembershipRevert",
     "Refused",
     "decide_changes",
+    "decide_revert",
     "group_creation",
     "group_deletion",
     "group_edit",
     "keep_refused_change",
     "request_changes",
     "request_edits",
+    "request_reverts",
     "rule_creation",
     "rule_deletion",
 ]
