@@ -115,6 +115,13 @@ class GroupCreation(EditArguments, frozen=True, kw_only=True, tag="create_group"
     group: NewGroup
 
 
+class GroupRestoration(GroupCreation, frozen=True, kw_only=True, tag="restore_group"):
+    """Create a group again, with its rules. In these, `was` (its old ems_ref) stands for the new group."""
+
+    was: str
+    rules: tuple[NewRule, ...]
+
+
 class GroupEdit(EditArguments, frozen=True, kw_only=True, tag="edit_group"):
     verb: EditVerb = "edit"
     group: KnownGroup
@@ -148,7 +155,7 @@ class EditNotes(Notes, frozen=True):
     placed: PlacedGroup | None = None
 
 
-AnyEdit: TypeAlias = GroupCreation | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion
+AnyEdit: TypeAlias = GroupCreation | GroupRestoration | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion
 
 
 def edit_task(stored: Stored) -> EditArguments:

@@ -135,8 +135,8 @@ def _thing(event: EventStream) -> Thing:
 def _reverts(events: Iterable[EventStream]) -> dict[int, int]:
     """The task that each of the tasks of these events reverts, if it does."""
     tasks = Task.objects.filter(pk__in={event.task_id for event in events if event.task_id})
-    rows = tasks.filter(arguments__has_key="reverts").values_list("pk", "arguments__reverts")
-    return dict(rows)
+    reverting = tasks.filter(context_data__has_key="reverts").values_list("pk", "context_data__reverts")
+    return {pk: int(reverted) for pk, reverted in reverting}
 
 
 def _uncancelled(events: Sequence[EventStream], reverts: Mapping[int, int]) -> list[EventStream]:

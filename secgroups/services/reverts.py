@@ -9,20 +9,19 @@ from typing import Any, TypeAlias
 import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model
 from django.utils import timezone
 
 from inventory.messages import PROVIDER_DELETED
-from inventory.models import Task, Vm
-from inventory.querysets import reaches
+from inventory.models import Provider, Task, Vm
 from inventory.services import TaskSpec, queue_work
 from secgroups.messages import INSTANCE_GONE, cannot, doing
 from secgroups.plan import Action
 from secgroups.reverting import Changed, changes_of, in_the_way, messages, reach_back_to
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.changes import GroupReference, decide_changes
+from secgroups.services.edits import Edit
+from secgroups.services.reverse_edits import require, reverse_edit
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
@@ -36,23 +35,22 @@ class MembershipRevert:
     spec: TaskSpec
 
 
-Decision: TypeAlias = MembershipRevert | Refused
+Decision: TypeAlias = MembershipRevert | Edit | Refused
 
 
 @transaction.atomic
 def request_reverts(decisions: Sequence[Decision], *, user: User) -> list[Accepted | Refused]:
     """Queue each revert as a task, all or none. The answers are in the order of `decisions`."""
-    queues: dict[tuple[str, int], list[int]] = {}
+    queues: dict[str, list[int]] = {}
     for key, decision in enumerate(decisions):
         if not isinstance(decision, Refused):
-            queues.setdefault(_queue(decision), []).append(key)
+            queues.setdefault(_place(decision)[0], []).append(key)
     tasks: dict[int, Task] = {}
     # In a fixed order, so that two requests can't wait for each other.
-    for (kind, pk), keys in sorted(queues.items(), reverse=True):
+    for queue, keys in sorted(queues.items()):
         reverts: list[Any] = [decisions[key] for key in keys]
-        vm = reverts[0].vm
-        specs = [revert.spec for revert in reverts]
-        queued = queue_work(f"{kind}/{pk}", specs, user=user, provider=vm.provider, vm=vm)
+        _, provider, vm = _place(reverts[0])
+        queued = queue_work(queue, [revert.spec for revert in reverts], user=user, provider=provider, vm=vm)
         tasks |= zip(keys, queued, strict=True)
     return [
         decision if isinstance(decision, Refused) else Accepted(decision.spec.message, tasks[key])
@@ -71,12 +69,10 @@ def decide_revert(task: Task, *, user: User) -> Decision:
     changes = changes_of(task.pk)
     if not changes:
         return Refused(cannot("revert", subject, _unchanged(task)))
-    decision = _memberships(task, [*changes.values()], user)
-    if isinstance(decision, Refused):
-        return decision
+    decision = _decide(task, [*changes.values()], user)
     if obstacle := in_the_way(task.pk, changes, user=user):
         return Refused(cannot("revert", subject, obstacle))
-    return replace(decision, spec=_reverting(task, decision.spec))
+    return decision if isinstance(decision, Refused) else replace(decision, spec=_reverting(task, decision.spec))
 
 
 def _impossible(task: Task) -> str | None:
@@ -101,11 +97,20 @@ def _unchanged(task: Task) -> str:
     return messages.FAILED if task.status == Task.Status.ERROR else messages.CHANGED_NOTHING
 
 
-def _memberships(task: Task, changes: Sequence[Changed], user: User) -> MembershipRevert | Refused:
-    vm = task.vm
-    if vm is None:
-        raise LookupError("a task without its instance is refused before")
-    _require(user, MAY_CHANGE, vm)
+def _decide(task: Task, changes: Sequence[Changed], user: User) -> Decision:
+    """The reverse change, or why it is refused, apart from what was changed since."""
+    if task.vm:
+        return _memberships(task, task.vm, changes, user)
+    if task.provider is None:
+        raise LookupError("a task without its provider is refused before")
+    decision = reverse_edit(task.provider, changes, user)
+    if isinstance(decision, str):
+        return Refused(cannot("revert", messages.called(task.pk), decision))
+    return decision
+
+
+def _memberships(task: Task, vm: Vm, changes: Sequence[Changed], user: User) -> MembershipRevert | Refused:
+    require(user, MAY_CHANGE, vm)
     if len({changed.before is None for changed in changes}) > 1:
         return Refused(cannot("revert", messages.called(task.pk), messages.BOTH_WAYS))
     action: Action = "remove" if changes[0].before is None else "add"
@@ -116,12 +121,6 @@ def _memberships(task: Task, changes: Sequence[Changed], user: User) -> Membersh
     return decision if isinstance(decision, Refused) else MembershipRevert(vm, action, decision)
 
 
-def _require(user: User, permission: str, row: Model) -> None:
-    """Raise `PermissionDenied` unless the user has the permission, and it reaches this row."""
-    if not (user.has_perm(permission) and reaches(user, permission, type(row), row.pk)):
-        raise PermissionDenied(messages.NOT_PERMITTED)
-
-
 def _reverting(task: Task, spec: TaskSpec) -> TaskSpec:
     """A change as the revert of a task."""
     message = doing("revert", messages.by_change(task.pk, spec.message))
@@ -129,5 +128,8 @@ def _reverting(task: Task, spec: TaskSpec) -> TaskSpec:
     return TaskSpec(message, message, arguments, spec.context | {"reverts": str(task.pk)})
 
 
-def _queue(decision: MembershipRevert) -> tuple[str, int]:
-    return "vms", decision.vm.pk
+def _place(decision: MembershipRevert | Edit) -> tuple[str, Provider, Vm | None]:
+    """The queue of a revert, and what it is about."""
+    if isinstance(decision, MembershipRevert):
+        return f"vms/{decision.vm.pk}", decision.vm.provider, decision.vm
+    return f"security_groups/{decision.provider.pk}", decision.provider, None

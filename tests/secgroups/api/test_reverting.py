@@ -12,11 +12,22 @@ from django.test import Client
 from inventory.models import Task, Vm
 from inventory.refresh import refresh
 from secgroups.plan import Action
-from secgroups.services import GroupReference, request_changes
+from secgroups.services import (
+    Edit,
+    GroupReference,
+    Refused,
+    group_deletion,
+    group_edit,
+    request_changes,
+    request_edits,
+    rule_creation,
+)
 from tests.cast import Cast, memberships
 from tests.clouds import Grip, MemoryCloud
 from tests.contracts import grant
+from tests.secgroups.api.test_previews import services
 from tests.secgroups.carrying import carried_out
+from tests.secgroups.editing import edited
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
 
@@ -166,3 +177,90 @@ class TestPreview:
         [result] = answer["results"]
         assert (result["success"], result["preview"]["status"]) == (False, "Error")
         assert "by admin in task" in result["preview"]["message"] == result["message"]
+
+
+class TestOfEdits:
+    SSH: Any = {"direction": "inbound", "host_protocol": "tcp", "port": 22, "end_port": 22}
+
+    def edit(self, cast: Cast, user: User, edit: Edit | Refused) -> Task:
+        request_edits([edit], user=user)
+        [task] = edited(cast.acme)
+        assert task.status == "Ok", task.message
+        return task
+
+    def revert(self, client: Client, cast: Cast, task: Task) -> tuple[Any, Any]:
+        """The preview of a revert, and what becomes of it."""
+        preview = post(client, url_of(task), dry_run=True)
+        answer = post(client, url_of(task))
+        assert preview["message"] == answer["message"]
+        [reverting] = edited(cast.acme)
+        assert (preview["preview"]["status"], preview["preview"]["message"]) == (
+            reverting.status,
+            reverting.message,
+        )
+        return preview["preview"], reverting
+
+    def test_a_rule(self, admin_client: Client, admin_user: User, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
+        web = cast.production.web
+        task = self.edit(cast, admin_user, rule_creation(web, **self.SSH, source_ip_range="0.0.0.0/0"))
+        preview, back = self.revert(admin_client, cast, task)
+        assert services(preview["effective_rules"]["disappear"]) == [("inbound", 22, "0.0.0.0/0")]
+        preview, _ = self.revert(admin_client, cast, back)
+        assert services(preview["effective_rules"]["appear"]) == [("inbound", 22, "0.0.0.0/0")]
+        assert "open_to_world" in {warning["kind"] for warning in preview["warnings"]}
+
+    def test_a_group(self, admin_client: Client, admin_user: User, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
+        web, db = cast.production.web, cast.production.db
+        for source in (
+            {"source_ip_range": "0.0.0.0/0"},
+            {"source_security_group": db},
+            {"source_security_group": web},
+        ):
+            self.edit(cast, admin_user, rule_creation(web, **self.SSH, **source))
+        task = self.edit(cast, admin_user, group_deletion(web))
+        preview, back = self.revert(admin_client, cast, task)
+        lines = preview["effective_rules"]["appear"]
+        assert services(lines) == [("inbound", 22, "0.0.0.0/0")]  # which contains what others let through
+        assert all(line["because_of"] == [] for line in lines)
+        assert {warning["kind"] for warning in preview["warnings"]} == {"open_to_world"}
+        preview, _ = self.revert(admin_client, cast, back)
+        assert preview["effective_rules"]["appear"] == []
+
+    def test_what_names_a_group_is_shown_by_its_name(
+        self, admin_client: Client, admin_user: User, cast: Cast, cloud: MemoryCloud, vm: Vm
+    ) -> None:
+        web, db = cast.production.web, cast.production.db
+        self.edit(cast, admin_user, rule_creation(web, **self.SSH, source_security_group=db))
+        task = self.edit(cast, admin_user, group_deletion(web))
+        preview, _ = self.revert(admin_client, cast, task)
+        [line] = preview["effective_rules"]["appear"]
+        assert line["source_security_group"]["name"] == "db"
+
+    def test_what_the_cloud_has_is_asked_if_it_is_to_be(
+        self, admin_client: Client, admin_user: User, cast: Cast, cloud: MemoryCloud, vm: Vm
+    ) -> None:
+        web = cast.production.web
+        task = self.edit(cast, admin_user, rule_creation(web, **self.SSH, source_ip_range="0.0.0.0/0"))
+        cloud.rule_list.pop()
+        preview = post(admin_client, url_of(task), dry_run="cloud")["preview"]
+        assert preview["status"] == "Error"
+        assert "no longer exists, found at the cloud at" in preview["message"]
+
+    def test_all_kinds_in_one_request(
+        self, admin_client: Client, admin_user: User, cast: Cast, cloud: MemoryCloud, vm: Vm
+    ) -> None:
+        before = memberships(vm)
+        tasks = [
+            self.edit(cast, admin_user, rule_creation(cast.production.web, **self.SSH, source_ip_range="::/0")),
+            done(vm, "add", "web", admin_user),
+            self.edit(cast, admin_user, group_edit(cast.production.db, description="x")),
+        ]
+        resources = [{"id": str(task.pk)} for task in tasks]
+        assert len(post(admin_client, "/api/tasks", dry_run=True, resources=resources)["results"]) == len(tasks)
+        answer = post(admin_client, "/api/tasks", resources=resources)
+        assert [result["success"] for result in answer["results"]] == [True] * len(tasks)
+        made = [Task.objects.get(pk=result["task_id"]) for result in answer["results"]]
+        assert [task.context_data["reverts"] for task in made] == [str(task.pk) for task in tasks]
+        carried_out(vm)
+        assert {task.status for task in edited(cast.acme)} == {"Ok"}
+        assert memberships(vm) == before
