@@ -14,18 +14,9 @@ from inventory.rest.actions.command import Answer
 from secgroups.api.edits import EditingViewSet
 from secgroups.api.previews import PreviewOfChange
 from secgroups.previews import preview_reverts
-from secgroups.services import decide_revert, request_reverts
+from secgroups.services import decide_revert, may_revert, request_reverts
 from secgroups.services.reverts import Decision
 
-#: The rights of the changes that reverts make.
-RIGHTS = (
-    "inventory.change_vm_security_groups",
-    "secgroups.add_securitygroup",
-    "secgroups.change_securitygroup",
-    "secgroups.delete_securitygroup",
-    "secgroups.add_firewallrule",
-    "secgroups.delete_firewallrule",
-)
 #: A decision with the address of its task, or the answer for a resource that is none.
 Outcome = tuple[Decision, str] | Answer
 
@@ -43,9 +34,8 @@ class RevertibleTaskViewSet(EditingViewSet, TaskViewSet):
         return self.answer(act, finish=self._finish)
 
     def _may(self, action: Any, pk: int | None = None) -> bool:
-        """Offer a revert to who has the right of any of these changes. Which one it takes depends on the task."""
-        is_offered = action.url_path != "revert" or any(map(self.user.has_perm, RIGHTS))
-        return is_offered and super()._may(action, pk)
+        """Offer a revert to who may make any."""
+        return (action.url_path != "revert" or may_revert(self.user)) and super()._may(action, pk)
 
     def _finish(self, outcomes: list[Outcome]) -> list[Answer]:
         results: dict[int, Answer] = {}

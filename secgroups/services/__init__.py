@@ -12,7 +12,7 @@ from secgroups.services.edits import (
     rule_deletion,
 )
 from secgroups.services.refused_changes import keep_refused_change
-from secgroups.services.reverts import MembershipRevert, decide_revert, request_reverts
+from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
 __all__ = [
     "Accepted",
@@ -26,6 +26,7 @@ __all__ = [
     "group_deletion",
     "group_edit",
     "keep_refused_change",
+    "may_revert",
     "request_changes",
     "request_edits",
     "request_reverts",

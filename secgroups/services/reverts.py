@@ -24,6 +24,15 @@ from secgroups.services.edits import Edit
 from secgroups.services.reverse_edits import require, reverse_edit
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
+#: The rights of the changes that reverts make.
+RIGHTS = (
+    MAY_CHANGE,
+    "secgroups.add_securitygroup",
+    "secgroups.change_securitygroup",
+    "secgroups.delete_securitygroup",
+    "secgroups.add_firewallrule",
+    "secgroups.delete_firewallrule",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,11 @@ class MembershipRevert:
 
 
 Decision: TypeAlias = MembershipRevert | Edit | Refused
+
+
+def may_revert(user: User) -> bool:
+    """Whether a user has the right of any of these changes. Which one a revert takes depends on its task."""
+    return any(map(user.has_perm, RIGHTS))
 
 
 @transaction.atomic
