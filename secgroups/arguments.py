@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, cast
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from inventory.arguments import Arguments, Notes, Part, Stored, read
@@ -21,11 +22,16 @@ class WantedGroup(Part, frozen=True):
 
 
 class MembershipChange(Arguments, frozen=True):
-    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all."""
+    """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all.
+
+    If it `reverts` a task (id), the ports are those that the task changed.
+    """
 
     action: Action
     group: WantedGroup
     ports: tuple[str, ...] = ()
+    #: Not stored if unset, so that workers of an older version can still read other changes.
+    reverts: int | UnsetType = UNSET
 
 
 class ChangeNotes(Notes, frozen=True):
@@ -97,15 +103,23 @@ EditVerb = Literal["create", "edit", "delete"]
 
 
 class EditArguments(Arguments, frozen=True, tag_field="edit"):
-    """An edit of a group or rule. Messages are made of `verb` and `subject`."""
+    """An edit of a group or rule, which may revert a task. Messages are made of `verb` and `subject`."""
 
     verb: EditVerb
     subject: str
+    reverts: int | UnsetType = UNSET
 
 
 class GroupCreation(EditArguments, frozen=True, kw_only=True, tag="create_group"):
     verb: EditVerb = "create"
     group: NewGroup
+
+
+class GroupRestoration(GroupCreation, frozen=True, kw_only=True, tag="restore_group"):
+    """Create a group again, with its rules. In these, `was` (its old ems_ref) stands for the new group."""
+
+    was: str
+    rules: tuple[NewRule, ...]
 
 
 class GroupEdit(EditArguments, frozen=True, kw_only=True, tag="edit_group"):
@@ -141,7 +155,7 @@ class EditNotes(Notes, frozen=True):
     placed: PlacedGroup | None = None
 
 
-AnyEdit: TypeAlias = GroupCreation | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion
+AnyEdit: TypeAlias = GroupCreation | GroupRestoration | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion
 
 
 def edit_task(stored: Stored) -> EditArguments:

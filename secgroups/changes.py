@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from django.db import transaction
+from msgspec import UNSET
 
 from inventory.db.events import Cause, because
 from inventory.db.statements import CompiledQuery, Param
@@ -29,6 +30,7 @@ from inventory.services import (
     complete_tasks,
     found_at_cloud,
     note,
+    put_back,
     readable,
     save_all,
 )
@@ -39,6 +41,7 @@ from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
 from secgroups.retrying import any_fresh
+from secgroups.reverting import changed_at_cloud, changes_of, in_the_way
 from secgroups.services import MAY_CHANGE
 from secgroups.task_effects import Written, effects_of_changes
 
@@ -56,8 +59,20 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
     if not vm.provider.enabled:
         return _refuse(tasks, provider_disabled(vm.provider.name))
     if changes := readable(tasks, membership_task, lease):
-        _Changes(vm, changes, lease).run()
+        together = _together(changes)
+        put_back(task for task in changes if task not in together)
+        _Changes(vm, together, lease).run()
     return None
+
+
+def _together(changes: Mapping[Task, MembershipChange]) -> Mapping[Task, MembershipChange]:
+    """The first of these tasks that can run together. A revert runs alone: what was before it must be recorded."""
+    together: dict[Task, MembershipChange] = {}
+    for task, change in changes.items():
+        if change.reverts is not UNSET:
+            return together or {task: change}
+        together[task] = change
+    return together
 
 
 def _refuse(tasks: Sequence[Task], reason: str) -> None:
@@ -164,7 +179,10 @@ class _Changes:
             self.outcomes[change.id] = self._refused(task, change.action, change.group.name, error)
 
     def _permitted(self) -> dict[int, Change]:
-        """The changes whose tasks' owners may still make them, or which change nothing after those before them."""
+        """The changes that their tasks' owners may still make, or that change nothing after those before them.
+
+        Without reverts that something is in the way of.
+        """
         rights = OwnersRights()
         permitted: dict[int, Change] = {}
         for task in self.tasks:
@@ -173,6 +191,9 @@ class _Changes:
             is_lost = not rights.allow(task, MAY_CHANGE, self.vm)
             if is_lost and self._is_to_do(change, after=[*permitted.values()]):
                 self.outcomes[task.pk] = Outcome("Error", RIGHT_LOST)
+            elif reason := self._obstacle(task, change):
+                subject = messages.change_of(change.action, change.group.name, self.vm.name)
+                self.outcomes[task.pk] = Outcome("Error", messages.cannot(change.action, subject, reason))
             else:
                 permitted[task.pk] = change
         return permitted
@@ -181,6 +202,17 @@ class _Changes:
         together = planned(self.vm, self.driver, self.cloud.ports, [*after, change], self.groups)
         return bool(together.outcomes[change.id].written)
 
+    def _obstacle(self, task: Task, change: Change) -> str | None:
+        """What is in the way of a revert. One that may be half done goes on if nothing was before it began."""
+        reverted = self.asked[task].reverts
+        if reverted is UNSET:
+            return None
+        until = task.started_on if self._resumed else None
+        reason = in_the_way(reverted, changes_of(reverted), user=task.owner, until=until)
+        if reason or self._resumed or self.cloud.read_on is None:
+            return reason
+        return changed_at_cloud(reverted, change, self.cloud.ports, self.cloud.read_on)
+
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
         try:
@@ -188,7 +220,7 @@ class _Changes:
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
-        return Change(task.pk, change.action, group, change.ports)
+        return Change(task.pk, change.action, group, change.ports, whole=change.reverts is not UNSET)
 
     def _refused(self, task: Task, action: Action, group: str, error: CloudError) -> Outcome:
         shown = self._shown(task, error)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from inventory.drivers.protocols import WITH_TYPES
 
-Verb = Literal["add", "remove", "create", "edit", "delete"]
+Verb = Literal["add", "remove", "create", "edit", "delete", "revert"]
 #: For each verb: in progress, and done.
 WORDS: Mapping[Verb, tuple[str, str]] = {
     "add": ("Adding", "Added"),
@@ -19,6 +19,7 @@ WORDS: Mapping[Verb, tuple[str, str]] = {
     "create": ("Creating", "Created"),
     "edit": ("Editing", "Edited"),
     "delete": ("Deleting", "Deleted"),
+    "revert": ("Reverting", "Reverted"),
 }
 #: How a verb or a direction leads to the other side.
 PREPOSITIONS: Mapping[str, str] = {"add": "to", "remove": "from", "inbound": "from", "outbound": "to"}
@@ -205,6 +206,12 @@ def elsewhere(kind: str, port_ref: str | None, group: str, group_ref: str | None
         return f"is in {place}, but the {kind} of {group} is unknown"
     only = "only " if alone else ""
     return f"is in {place}, but {group} belongs {only}to {group_ref}"
+
+
+def not_everywhere(verb: Verb, group: str, instance: str, obstacles: Mapping[str, str]) -> str:
+    """Why a change that is for all of its ports or for none is refused."""
+    reasons = "; ".join(f"port {ref} {why}" for ref, why in obstacles.items())
+    return f"{cannot(verb, change_of(verb, group, instance), reasons)}. Nothing was changed."
 
 
 def last_group(verb: Verb, group: str, instance: str, ports: Iterable[str], minimum: int) -> str:

@@ -18,12 +18,16 @@ Action = Literal["add", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Adds a group to an instance or removes it; `ports` (refs) limits it to these ports."""
+    """Adds a group to an instance or removes it; `ports` (refs) limits it to these ports.
+
+    If `whole`, it is for all of them or for none.
+    """
 
     id: int
     action: Action
     group: Group
     ports: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,9 @@ class _Folding:
         eligible = [port for port in ports if port.ref not in obstacles]
         if not eligible:
             return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles))
+        if change.whole and obstacles:
+            reason = messages.not_everywhere(change.action, group.name, self.instance, obstacles)
+            return Outcome("Error", reason)
         skipped = messages.skipped(obstacles)
         to_write = [port for port in eligible if (group.ref in self.now[port.ref]) != adding]
         if not to_write:

@@ -313,7 +313,7 @@ COLLECTIONS = {
     "instances": "inventory.api.InstanceViewSet",
     "vms": "inventory.api.VmViewSet",
     "network_ports": "inventory.api.NetworkPortViewSet",
-    "tasks": "inventory.api.TaskViewSet",
+    "tasks": "secgroups.api.RevertibleTaskViewSet",
     "security_groups": "secgroups.api.DeletableSecurityGroupViewSet",
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",

@@ -87,7 +87,8 @@ class GroupsInMemory(Driver):
 
     def _edit_group(self, ref: str, name: str | None, description: str | None) -> tuple[Group, str]:
         group = self._group(ref)
-        edited = replace(group, name=name or group.name, description=description or group.description)
+        description = group.description if description is None else description or None
+        edited = replace(group, name=name or group.name, description=description)
         self.group_list[self.group_list.index(group)] = edited
         return edited, self.request_id()
 

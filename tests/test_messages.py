@@ -28,6 +28,7 @@ PLACES = (
     "secgroups/messages.py",
     "secgroups/analysis/messages.py",
     "secgroups/previews/messages.py",
+    "secgroups/reverting/messages.py",
 )
 #: What may stay where it is, and why.
 EXEMPT = {

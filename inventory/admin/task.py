@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -89,6 +89,8 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     ]
     readonly_fields = ["progress", "outcome", "details", *NAMED]
     actions = ["cancel", "retry"]
+    #: Those of a finished task. The others are of one that waits.
+    actions_when_finished: ClassVar[Collection[str]] = ()
 
     class Media:
         css = {"all": ["inventory/task.css"]}
@@ -148,9 +150,21 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """With a button for each action."""
-        context = {**(extra_context or {}), "task_actions": self.get_actions(request)}
-        return super().change_view(request, object_id, form_url, context)
+        """With a button for each action that the state of the task allows."""
+        return super().change_view(
+            request,
+            object_id,
+            form_url,
+            {**(extra_context or {}), "task_actions": self._buttons(request, object_id)},
+        )
+
+    def _buttons(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        task = self.get_object(request, object_id)
+        is_finished = task is not None and task.state == Task.State.FINISHED
+        if task is None or not (is_finished or task.waits):
+            return {}
+        actions = self.get_actions(request)
+        return {name: actions[name] for name in actions if (name in self.actions_when_finished) == is_finished}
 
     @admin.display(description="state", ordering="state")
     def progress(self, task: Task) -> str:

@@ -5,6 +5,7 @@ from django.contrib import admin
 from secgroups.admin.exposures import ExposureAdmin
 from secgroups.admin.groups import AddressListAdmin, FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
+from secgroups.admin.task import TaskAdmin
 from secgroups.admin.vm import VmAdmin
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "NetworkPortAdmin",
     "ProviderAdmin",
     "SecurityGroupAdmin",
+    "TaskAdmin",
     "VmAdmin",
 ]
 

@@ -7,6 +7,7 @@ from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
 from secgroups.api.provider_security_groups import DeletableSecurityGroupViewSet, ProviderSecurityGroupViewSet
 from secgroups.api.reachability import ReachabilityView
 from secgroups.api.security_groups import SecurityGroupViewSet
+from secgroups.api.tasks import RevertibleTaskViewSet
 from secgroups.api.vm_security_groups import VmSecurityGroupViewSet
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "GroupFirewallRuleViewSet",
     "ProviderSecurityGroupViewSet",
     "ReachabilityView",
+    "RevertibleTaskViewSet",
     "SecurityGroupViewSet",
     "VmSecurityGroupViewSet",
 ]

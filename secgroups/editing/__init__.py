@@ -32,12 +32,14 @@ from secgroups.arguments import (
     GroupCreation,
     GroupDeletion,
     GroupEdit,
+    GroupRestoration,
     RuleCreation,
     RuleDeletion,
     edit_task,
 )
 from secgroups.editing.base import EditHandler, RetryingWriter
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
+from secgroups.editing.restoring import RestoreGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
 from secgroups.exposures import settle_exposures
 from secgroups.messages import cannot
@@ -45,6 +47,7 @@ from secgroups.messages import cannot
 #: The handler of each kind of edit.
 EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupCreation: CreateGroup,
+    GroupRestoration: RestoreGroup,
     GroupEdit: EditGroup,
     GroupDeletion: DeleteGroup,
     RuleCreation: CreateRule,
@@ -85,6 +88,7 @@ def _execute(task: Task, arguments: EditArguments, provider: Provider, cloud: Re
         edit = EDITS[type(arguments)](task, arguments, provider, cloud)
         if not cloud.unsure:  # otherwise the cloud may have it
             edit.ensure_permitted()
+        edit.ensure_unobstructed()
         edit.execute()
         cloud.done = True
         lease.ensure()
@@ -107,7 +111,7 @@ def _record(task: Task, provider: Provider, edit: EditHandler[Any]) -> None:
     with because(cause_of_task(task) if edit.changed else found_at_cloud()):
         recorded = _recorded(edit) if provider.is_kept() else {}
     settle_exposures(provider.pk, own=True)
-    finish(task, Task.Status.OK, edit.message, **recorded, request_id=edit.request_id)
+    finish(task, edit.status, edit.message, **recorded, request_id=edit.request_id)
 
 
 def _recorded(edit: EditHandler[Any]) -> dict[str, Any]:

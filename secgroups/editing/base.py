@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db.models import Model
+from django.utils import timezone
+from msgspec import UNSET
 
 from inventory.drivers.exceptions import CloudError, CloudRefused, CloudUnavailable, GroupNotFound
 from inventory.messages import RIGHT_LOST
@@ -17,6 +19,8 @@ from secgroups import messages
 from secgroups.arguments import EditArguments
 from secgroups.models import SecurityGroup
 from secgroups.retrying import RetryingCloud
+from secgroups.reverting import changes_of, found_changed, in_the_way
+from secgroups.reverting import messages as reverting
 from secgroups.task_effects import NOTHING, effect_of_edit
 
 Answer = TypeVar("Answer")
@@ -81,11 +85,29 @@ class EditHandler(ABC, Generic[Arguments]):
         #: Whether the cloud has something else now.
         self.changed = True
         self.message = messages.done(arguments.verb, arguments.subject)
+        self.status = Task.Status.OK
 
     def ensure_permitted(self) -> None:
         """Raise `CloudError` if the task's owner may not do this any more."""
         if not OwnersRights().allow(self.task, self.permission, self.place()):
             raise CloudError(RIGHT_LOST)
+
+    def ensure_unobstructed(self) -> None:
+        """Raise `CloudError` if it reverts a task, and something else has changed the same since."""
+        reverts = self.arguments.reverts
+        if reverts is UNSET:
+            return
+        # One that may be done already goes on if nothing was in the way before it began.
+        is_sure = not self.cloud.unsure
+        until = None if is_sure else self.task.started_on
+        if reason := in_the_way(reverts, changes_of(reverts), user=self.task.owner, until=until):
+            raise CloudError(reason)
+        if is_sure and (differences := [*self.differences()]):
+            raise CloudError(found_changed(reverts, differences, timezone.now()))
+
+    def differences(self) -> Iterable[str]:
+        """What only the cloud knows to have changed, asked before a revert."""
+        return ()
 
     def place(self) -> Model:
         """The row that the permission has to reach: the group, or the provider of one that is gone."""
@@ -127,5 +149,8 @@ class EditHandler(ABC, Generic[Arguments]):
         """The cloud says that nothing is left to do. After an attempt with an unknown outcome, that one did it."""
         self.request_id = error.request_id
         self.changed = self.cloud.unsure
+        if not self.changed and self.arguments.reverts is not UNSET:
+            what = reverting.is_noop(self.arguments.subject, state)
+            raise CloudError(found_changed(self.arguments.reverts, [what], timezone.now()))
         if not self.changed:
             self.message = messages.is_noop(self.arguments.subject, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
-from inventory.drivers.values import Group, Rule
+from inventory.drivers.values import Group, Rule, Scope
 from inventory.models import CloudTenant
 from inventory.services import note
 from secgroups import messages
@@ -27,6 +28,7 @@ from secgroups.editing.base import EditHandler
 from secgroups.models import SecurityGroup
 from secgroups.recording import record_group
 from secgroups.retrying import any_fresh
+from secgroups.reverting import messages as reverting
 from secgroups.rules import write_rules
 
 
@@ -98,6 +100,12 @@ class EditGroup(EditHandler[GroupEdit]):
     permission = "secgroups.change_securitygroup"
     edited: Group
 
+    def differences(self) -> Iterator[str]:
+        row, ref = self.group(), self.arguments.group.ems_ref
+        for group in self.cloud.ask(lambda: self.driver.groups_by_ref([ref])):
+            if row and (group.name, group.description or "") != (row.name, row.description or ""):
+                yield reverting.differs_at_cloud(self.arguments.subject)
+
     def execute(self) -> None:
         ref, changes = self.arguments.group.ems_ref, self.arguments.attributes
         self.cloud.waits_for_group = partial(any_fresh, self.provider, ref)
@@ -118,6 +126,17 @@ class EditGroup(EditHandler[GroupEdit]):
 
 class DeleteGroup(EditHandler[GroupDeletion]):
     permission = "secgroups.delete_securitygroup"
+
+    def differences(self) -> Iterator[str]:
+        """Rules or ports that the group has got. Its cloud would delete the rules with it."""
+        ref, name = self.arguments.group.ems_ref, self.arguments.group.name
+        group = self.group()
+        known = set(group.firewall_rules.values_list("ems_ref", flat=True)) if group else set()
+        found = self.cloud.ask(lambda: self.driver.inventory_of(Scope("security_group", ref)))
+        if {rule.ref for rule in found.rules} != known:
+            yield reverting.rules_differ_at_cloud(name)
+        if ports := [port.ref for port in found.ports if ref in port.group_refs]:
+            yield reverting.used_at_cloud(name, ports)
 
     def execute(self) -> None:
         ref = self.arguments.group.ems_ref

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ from secgroups.arguments import RuleCreation, RuleDeletion
 from secgroups.editing.base import EditHandler
 from secgroups.models import FirewallRule
 from secgroups.retrying import any_fresh
+from secgroups.reverting import messages as reverting
 from secgroups.rules import write_rules
 
 AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)
@@ -74,6 +76,16 @@ class DeleteRule(RuleEdit[RuleDeletion]):
     @property
     def subject(self) -> tuple[str, str]:
         return self.rule.group_ref, self.rule.ref
+
+    def differences(self) -> Iterator[str]:
+        """Whether the rule is another one by now. Some clouds can change a rule that keeps its id."""
+        group, ref = self.rule.group_ref, self.rule.ref
+        stored = FirewallRule.objects.filter(provider=self.provider, ems_ref=ref).as_values()
+        known = next(iter(stored), None)
+        for rule in self.cloud.ask(lambda: self.driver.rules_of(group)):
+            is_same = known and means_the_same(rule, known) and rule.description == known.description
+            if rule.ref == ref and not is_same:
+                yield reverting.differs_at_cloud(self.arguments.subject)
 
     def execute(self) -> None:
         rule = self.rule

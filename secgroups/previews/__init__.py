@@ -2,6 +2,7 @@
 
 from secgroups.previews.edits import preview_edits
 from secgroups.previews.memberships import preview_changes
+from secgroups.previews.reverts import preview_reverts
 from secgroups.previews.values import PortPreview, Preview, Previews, Warned
 
-__all__ = ["PortPreview", "Preview", "Previews", "Warned", "preview_changes", "preview_edits"]
+__all__ = ["PortPreview", "Preview", "Previews", "Warned", "preview_changes", "preview_edits", "preview_reverts"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
+from msgspec import UNSET
+
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudRefused, GroupNotFound, InUse
 from inventory.drivers.messages import NO_SUCH_GROUP, in_use
 from inventory.drivers.values import Rule
@@ -17,6 +20,7 @@ from secgroups.arguments import (
     GroupCreation,
     GroupDeletion,
     GroupEdit,
+    GroupRestoration,
     RuleCreation,
     RuleDeletion,
 )
@@ -25,6 +29,8 @@ from secgroups.previews import messages
 from secgroups.previews.asking import driver_class_of, is_unanswered, shown
 from secgroups.previews.sites import Site, Users
 from secgroups.previews.values import Status, Warned
+from secgroups.reverting import found_changed
+from secgroups.reverting import messages as reverting
 from secgroups.traffic.addresses import FAMILIES
 
 
@@ -78,10 +84,15 @@ def _foreseen(arguments: EditArguments, site: Site) -> EditOutcome:
 
 
 def _done(arguments: EditArguments, **details: Any) -> EditOutcome:
-    return EditOutcome("Ok", texts.done(arguments.verb, arguments.subject), changes=True, **details)
+    done = texts.done(arguments.verb, arguments.subject)
+    message = reverting.restored(done) if isinstance(arguments, GroupRestoration) else done
+    return EditOutcome("Ok", message, changes=True, **details)
 
 
 def _noop(arguments: EditArguments, state: str) -> EditOutcome:
+    if arguments.reverts is not UNSET:
+        what = reverting.is_noop(arguments.subject, state)
+        raise CloudError(found_changed(arguments.reverts, [what], timezone.now()))
     return EditOutcome("Ok", texts.is_noop(arguments.subject, state))
 
 
@@ -132,7 +143,7 @@ def _group_creation(arguments: GroupCreation, site: Site) -> EditOutcome:
         if site.has_namesake(group):
             raise AlreadyThere(name_taken)
         site.create(group)
-    warned = [Warned("unknown", messages.USUAL_RULES)]
+    warned = [] if isinstance(arguments, GroupRestoration) else [Warned("unknown", messages.USUAL_RULES)]
     if name_taken and not group.network_ref:
         warned.append(Warned("unknown", messages.PLACE_NOT_KNOWN))
     return _done(arguments, warnings=tuple(warned))

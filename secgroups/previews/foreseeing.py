@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
 
+from django.utils import timezone
+from msgspec import UNSET
+
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group
@@ -23,6 +26,7 @@ from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
 from secgroups.previews.asking import driver_class_of, driver_of, is_unanswered, shown
 from secgroups.previews.values import Warned
+from secgroups.reverting import changed_at_cloud
 
 
 class Foreseen:
@@ -80,11 +84,23 @@ class Foreseen:
 
     def _plan(self, driver: Driver | None) -> None:
         changes = [
-            change for key, asked in self._changes.items() if (change := self._identified(key, asked, driver))
+            change
+            for key, asked in self._changes.items()
+            if (change := self._identified(key, asked, driver)) and not self._is_obstructed(change, asked)
         ]
         groups = {ref: group for ref, (_, group) in self.groups.items()}
         driver_class = driver_class_of(self.vm.provider)
         self.outcomes |= planned(self.vm, driver_class, self.ports.ports, changes, groups).outcomes
+
+    def _is_obstructed(self, change: Change, asked: MembershipChange) -> bool:
+        """Whether it is a revert, and the ports are not as the task left them. Notes the outcome then."""
+        if asked.reverts is UNSET:
+            return False
+        as_of = self.ports.as_of or timezone.now()
+        if reason := changed_at_cloud(asked.reverts, change, self.ports.ports, as_of):
+            subject = messages.change_of(change.action, change.group.name, self.vm.name)
+            self.outcomes[change.id] = Outcome("Error", messages.cannot(change.action, subject, reason))
+        return bool(reason)
 
     def _identified(self, key: int, asked: MembershipChange, driver: Driver | None) -> Change | None:
         """The change, with its group. If there is none, notes the outcome and returns None."""
@@ -100,7 +116,7 @@ class Foreseen:
                 self.warnings[key].append(Warned("unknown", warnings.NOT_ASKED))
             return None
         self.refs[key] = group.ref
-        return Change(key, asked.action, group, asked.ports)
+        return Change(key, asked.action, group, asked.ports, whole=asked.reverts is not UNSET)
 
     def _found(self, driver: Driver | None, name: str, ref: str | None) -> Group:
         """The group at the cloud; without a driver there is none."""

@@ -28,6 +28,13 @@ def preview_changes(
     `ask_cloud` reads the ports at the cloud first. Don't call that inside a transaction.
     """
     decisions = decide_changes(vm=vm, action=action, references=references, user=viewer.user)
+    return preview_decisions(vm, action, decisions, viewer=viewer, ask_cloud=ask_cloud)
+
+
+def preview_decisions(
+    vm: Vm, action: Action, decisions: Sequence[TaskSpec | Refused], *, viewer: Viewer, ask_cloud: bool
+) -> Previews:
+    """The same for changes that are decided."""
     asked: dict[int, Any] = {
         key: decision.arguments for key, decision in enumerate(decisions) if isinstance(decision, TaskSpec)
     }

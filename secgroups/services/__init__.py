@@ -12,20 +12,25 @@ from secgroups.services.edits import (
     rule_deletion,
 )
 from secgroups.services.refused_changes import keep_refused_change
+from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
 __all__ = [
     "MAY_CHANGE",
     "Accepted",
     "Edit",
     "GroupReference",
+    "MembershipRevert",
     "Refused",
     "decide_changes",
+    "decide_revert",
     "group_creation",
     "group_deletion",
     "group_edit",
     "keep_refused_change",
+    "may_revert",
     "request_changes",
     "request_edits",
+    "request_reverts",
     "rule_creation",
     "rule_deletion",
 ]

@@ -17,15 +17,23 @@ from django.urls import reverse
 from django.utils import timezone
 
 from inventory.admin.provider import ProviderAdmin
+from inventory.db.events import because
 from inventory.models import Provider, Task
-from inventory.services import QueueFull
+from inventory.services import QueueFull, cause_of_task
+from secgroups.models import Membership
 from tests.cast import AMAZON, Cast, enter, give_credentials
 
 pytestmark = pytest.mark.django_db
 
 FULL = QueueFull(7)
 GONE = Provider.DoesNotExist("Couldn't find Provider with 'id'=3")
-MODULES = ("inventory.admin.provider", "inventory.admin.refreshable", "inventory.admin.task", "secgroups.admin.vm")
+MODULES = (
+    "inventory.admin.provider",
+    "inventory.admin.refreshable",
+    "inventory.admin.task",
+    "secgroups.admin.task",
+    "secgroups.admin.vm",
+)
 
 
 @pytest.fixture
@@ -86,6 +94,14 @@ def change_groups(client: Client, cast: Cast) -> Any:
     return client.post(url, {"groups": [cast.production.web.pk], "confirm": "Add"}, follow=True)
 
 
+def revert(client: Client, cast: Cast) -> Any:
+    vm = cast.production.single
+    task = Task.objects.create(name="Adding", queue=f"vms/{vm.pk}", provider=cast.acme, vm=vm, state="Finished")
+    with transaction.atomic(), because(cause_of_task(task)):
+        Membership.objects.create(security_group=cast.production.web, network_port=vm.network_ports.get(), vm=vm)
+    return act(client, "inventory_task", "revert", task)
+
+
 #: Where each service is called, by a view of the admin.
 ASKED: list[tuple[str, Callable[[Client, Cast], Any]]] = [
     ("inventory.admin.provider.connect_provider", add),
@@ -94,6 +110,7 @@ ASKED: list[tuple[str, Callable[[Client, Cast], Any]]] = [
     ("inventory.admin.provider.delete_provider", delete_selected),
     ("inventory.admin.provider.request_refresh", refresh),
     ("inventory.admin.refreshable.request_refresh_of", refresh_group),
+    ("secgroups.admin.task.request_reverts", revert),
     ("secgroups.admin.vm.request_changes", change_groups),
 ]
 #: What can't be refused so: it queues nothing, or says what it has to say in its own words.
@@ -101,6 +118,8 @@ OTHERS = {
     "inventory.admin.provider.verify_credentials",
     "inventory.admin.task.cancel_task",
     "inventory.admin.task.retry_task",
+    "secgroups.admin.task.decide_revert",
+    "secgroups.admin.task.may_revert",
     "secgroups.admin.vm.keep_refused_change",
 }
 
@@ -179,7 +198,7 @@ def test_what_another_wrote_at_the_same_time_is_seen_by_a_second_attempt(
 ) -> None:
     refusing(service, IntegrityError("duplicate key"))
     told(ask(admin_client, cast))
-    assert Task.objects.count() == 1
+    assert Task.objects.unfinished().count() == 1
     assert LogEntry.objects.count() <= 1
 
 

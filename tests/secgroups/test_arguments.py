@@ -19,6 +19,7 @@ from secgroups.arguments import (
     GroupCreation,
     GroupDeletion,
     GroupEdit,
+    GroupRestoration,
     KnownGroup,
     KnownRule,
     MembershipChange,
@@ -38,6 +39,7 @@ from tests import cast as actors
 from tests.cast import Cast
 from tests.clouds import Grip, MemoryCloud
 from tests.secgroups import carrying, editing
+from tests.secgroups.reverting import accepted
 
 KNOWN = {"id": "2", "name": "web", "ems_ref": "sg-1"}
 RULE = {
@@ -182,6 +184,7 @@ class TestRoundTrip:
         [task] = carrying.queue(cast.production.single, "add", asked)
         stored = Task.objects.get(pk=task.pk).arguments
         assert stored["version"] == 1
+        assert "reverts" not in stored  # which a worker of an older version would not know
         assert membership_task(stored) == MembershipChange("add", WantedGroup("web", "sg-production-web"), ports)
 
     @pytest.mark.parametrize("kind", [meant for _, meant in EDITS], ids=lambda kind: type(kind).__name__)
@@ -200,7 +203,25 @@ class TestRoundTrip:
         [task] = editing.queue(decided)
         stored = Task.objects.get(pk=task.pk).arguments
         assert stored["version"] == 1
+        assert "reverts" not in stored
         assert edit_task(stored) == decided.spec.arguments
+
+    def test_of_a_revert(self, cast: Cast, cloud: MemoryCloud) -> None:
+        web = cast.production.web
+        actors.rule(web, 22)
+        FirewallRule.objects.update(source_security_group=web, source_ip_range=None)
+        [task] = editing.edited(cast.acme, group_deletion(web))
+        reverting = accepted(task)
+        restoration = edit_task(reverting.arguments)
+        assert isinstance(restoration, GroupRestoration)
+        assert (restoration.reverts, restoration.was, restoration.group.name) == (task.pk, web.ems_ref, "web")
+        [rule] = restoration.rules
+        assert (rule.group_ref, rule.source_group_ref, rule.port) == (web.ems_ref, web.ems_ref, 22)
+        [task] = carrying.queue(cast.production.single, "add", "db")
+        carrying.carried_out(cast.production.single)
+        change = membership_task(accepted(task).arguments)
+        assert (change.action, change.reverts) == ("remove", task.pk)
+        assert change.ports == ("eni-production-single-1",)
 
     def test_of_notes(self, cast: Cast, cloud: MemoryCloud) -> None:
         [change] = carrying.queue(cast.production.single, "add", "web")
