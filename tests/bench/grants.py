@@ -74,9 +74,5 @@ def measure(service: Server, inventory: Filled, token: str, instances: list[int]
         yield f"On {description(database)}, in {ROUNDS} rounds. A fixed loop took {noise}."
 
 
-def _get(path: str, token: str) -> bytes:
-    return request("GET", path, {"X-Auth-Token": token})
-
-
 if __name__ == "__main__":
     main()

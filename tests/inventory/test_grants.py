@@ -133,15 +133,6 @@ def test_every_group_of_a_provider_that_is_shared_with_all_is_seen(
     assert names(api(ada), "security_groups") == {"mine-web", "mine-db", "other-web"}
 
 
-RULE = {
-    "action": "create",
-    "direction": "inbound",
-    "host_protocol": "tcp",
-    "port": 22,
-    "source_ip_range": "10.0.0.0/8",
-}
-
-
 def test_a_role_acts_where_it_is_given(ada: User, mine: Planted, other: Planted) -> None:
     """A viewer of one tenant and operator of another one."""
     grant(ada, "viewer", mine.tenant)
