@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -53,6 +53,8 @@ class ResourceQuerySet(models.QuerySet[Any]):
     #: The lookups that lead to the provider and to the tenant of a row.
     provider: ClassVar[str | None] = None
     tenant: ClassVar[str | None] = None
+    #: The columns by which the database counts the rows, each with what `Tally` calls it: `inventory.db.tallies`.
+    count_partition: ClassVar[Mapping[str, str]] = {}
 
     def scope_of(self, user: User, permission: str | None = None) -> Condition:
         """The condition for rows that the user may see, or with a permission for those that it reaches.
@@ -91,12 +93,33 @@ class ResourceQuerySet(models.QuerySet[Any]):
 
     def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
         """The same query without counting, if the database maintains the number; otherwise None."""
-        return None
+        if not self.count_partition:
+            return None
+        conditions = comparisons(self.query, ignoring=Connected)
+        if conditions is None or not {name for name, *_ in conditions} <= self.count_partition.keys():
+            return None
+        tallies = self.tallies().using(self.db)
+        for name, lookup, value in conditions:
+            tallies = tallies.filter(**{f"{self.count_partition[name]}__{lookup}": value})
+        if has_lookup(self.query, Connected):
+            tallies = tallies.filter(provider__connected=True)
+        return tallies.order_by().values_list(SUM)
+
+    def tallies(self) -> models.QuerySet[Any]:
+        """The tallies whose sum is the number of rows of the table."""
+        rows: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
+        return rows.filter(table=self.model._meta.db_table)
 
     def count(self) -> int:
-        """Count without `select_related`, because Django would prepare its columns for nothing."""
-        if self.query.select_related and self._result_cache is None:
-            return self.select_related(None).defer(None).count()
+        """Read the maintained number if there is one, however many rows there are.
+
+        Otherwise count without `select_related`, because Django would prepare its columns for nothing.
+        """
+        if self._result_cache is None:
+            if (stored := self.stored_count_query()) is not None:
+                return int(stored.get()[0])
+            if self.query.select_related:
+                return self.select_related(None).defer(None).count()
         return super().count()
 
 
@@ -129,30 +152,9 @@ class OwnedQuerySet(ResourceQuerySet):
 
 
 class TalliedQuerySet(OwnedQuerySet):
-    """Rows of a table whose number the database maintains by `count_partition`; see `inventory.db.tallies`."""
+    """Rows that belong to a provider, and are counted by it."""
 
-    count_partition: ClassVar[tuple[str, ...]] = ("provider_id",)
-
-    def count(self) -> int:
-        """Read the maintained number for a whole table or one provider, however many rows there are."""
-        stored = self.stored_count_query() if self._result_cache is None else None
-        return super().count() if stored is None else int(stored.get()[0])
-
-    def stored_count_query(self) -> models.QuerySet[Any, Any] | None:
-        conditions = comparisons(self.query, ignoring=Connected)
-        if conditions is None or not {name for name, *_ in conditions} <= set(self.count_partition):
-            return None
-        tallies = self.tallies().using(self.db)
-        for name, lookup, value in conditions:
-            tallies = tallies.filter(**{f"{name}__{lookup}": value})
-        if self._is_connected():
-            tallies = tallies.filter(provider__connected=True)
-        return tallies.order_by().values_list(SUM)
-
-    def tallies(self) -> models.QuerySet[Any]:
-        """The tallies whose sum is the number of rows of the table."""
-        rows: models.QuerySet[Any] = apps.get_model("inventory", "Tally").objects.all()
-        return rows.filter(table=self.model._meta.db_table)
+    count_partition: ClassVar[Mapping[str, str]] = {"provider_id": "provider_id"}
 
 
 class ProviderQuerySet(OwnedQuerySet):
@@ -176,7 +178,7 @@ class CloudTenantQuerySet(OwnedQuerySet):
 
 
 class VmQuerySet(TalliedQuerySet):
-    count_partition = ("provider_id", "cloud")
+    count_partition = {"provider_id": "provider_id", "cloud": "cloud"}
 
     def instances(self) -> Self:
         return self.filter(cloud=True)
@@ -220,6 +222,7 @@ class TaskQuerySet(ResourceQuerySet):
 class EventStreamQuerySet(ResourceQuerySet):
     """Events, which outlive the provider and the tenant whose ids they have."""
 
+    count_partition = {"ems_id": "provider_id"}
     provider = "ems_id"
     tenant = "cloud_tenant_id"
 

@@ -11,12 +11,22 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from inventory.models import NetworkPort, PortAddress, Vm
+from inventory.models import EventStream, NetworkPort, PortAddress, Vm
 from inventory.rest.resources import Costly, get_resource_type
 from secgroups.models import Exposure, FirewallRule, Membership, PublicPort, SecurityGroup
 
 #: The models of the tables that grow with the inventory.
-LARGE = (Vm, NetworkPort, PortAddress, PublicPort, Membership, FirewallRule, SecurityGroup, Exposure)
+LARGE = (
+    Vm,
+    NetworkPort,
+    PortAddress,
+    PublicPort,
+    Membership,
+    FirewallRule,
+    SecurityGroup,
+    Exposure,
+    EventStream,
+)
 
 #: What a person expects to be quick: the attributes of each collection that have an index.
 INDEXED: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +44,10 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
     ),
     "address_lists": ("id", "name", "ems_ref", "ems_id", "cloud_tenant_id"),
     "exposures": ("id", "ems_id", "security_group_id"),
+    "event_streams": (
+        "id", "event_type", "username", "request_id", "ems_id", "vm_or_template_id", "security_group_id",
+        "task_id",
+    ),
 }  # fmt: skip
 #: Other filters, most of them by what is related, as they stand in a URL; in braces are attributes of a row.
 FILTERS = {

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 
-from inventory.models import NetworkPort, PortAddress, Vm
+from inventory.models import EventStream, NetworkPort, PortAddress, Vm
 from secgroups.models import AddressList, Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
@@ -23,6 +23,19 @@ pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="looks
 SIZE = Size(instances=20_000, groups=4_000, rules=20_000)
 #: Most rows that a scan may look at to find a page of 20, of the 4,000 and more that its table has.
 FEW = 1_500
+#: One for each membership. Each task changed about a hundred.
+_EVENTS = """
+    INSERT INTO inventory_eventstream (
+        event_type, timestamp, source, message, username, request_id, ems_id, cloud_tenant_id, vm_or_template_id,
+        security_group_id, task_id, count, full_data
+    )
+    SELECT CASE membership.id % 2 WHEN 0 THEN 'security_group_removed' ELSE 'security_group_added' END, now(),
+        'PORTCULLIS', '', 'user-' || membership.id % 500, 'request-' || membership.id / 100,
+        security_group.provider_id, security_group.cloud_tenant_id, membership.vm_id, security_group_id,
+        membership.id / 100, 1, '{}'
+    FROM secgroups_membership AS membership
+    JOIN secgroups_securitygroup AS security_group ON security_group.id = membership.security_group_id
+"""
 Sample = dict[str, dict[str, Any]]
 
 
@@ -31,6 +44,9 @@ def reader(django_db_setup: None, django_db_blocker: Any) -> Iterator[Client]:
     """Somebody who may see one inventory, which is made for all of these tests and taken back at their end."""
     with django_db_blocker.unblock(), transaction.atomic():
         synthesize(1, SIZE)
+        with connection.cursor() as cursor:
+            cursor.execute(_EVENTS)
+            cursor.execute("ANALYZE inventory_eventstream")
         settle()
         client = Client()
         client.force_login(User.objects.create_superuser("reader"))
@@ -114,6 +130,7 @@ def _sample(reader: Client) -> Sample:
         "firewall_rules": rule.pk,
         "exposures": Exposure.objects.filter(provider=vm.provider_id).latest("pk").pk,
         "address_lists": AddressList.objects.filter(provider=vm.provider_id).first().pk,
+        "event_streams": EventStream.objects.filter(vm_or_template_id=vm.pk).latest("pk").pk,
     }
     found: Sample = {name: reader.get(f"/api/{name}/{pk}").json() for name, pk in there.items()}
     # What an instance at Amazon, or the rule, happens not to have.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from inventory.db.triggers import TriggerOperation, Triggers
 
@@ -10,16 +10,17 @@ from inventory.db.triggers import TriggerOperation, Triggers
 _TALLY = "inventory_tally"
 
 #: The function of PostgreSQL's triggers. A statement appends one row for each provider that it wrote to.
-#: `{columns}` are the columns that a table is tallied by. `{old}` and `{new}` are their values in the written row.
+#: `{columns}` are the tally's columns, and `{own}` those of the table. `{old}` and `{new}` are their values in the
+#: written row.
 #: `{is_old}` and `{is_new}` match the tally's rows with these values.
 _FUNCTION = """
     CASE TG_OP
     WHEN 'INSERT' THEN
         INSERT INTO {tally} ("table", {columns}, number)
-        SELECT '{table}', {columns}, count(*) FROM changed GROUP BY {columns};
+        SELECT '{table}', {own}, count(*) FROM changed GROUP BY {own};
     WHEN 'DELETE' THEN
         INSERT INTO {tally} ("table", {columns}, number)
-        SELECT '{table}', {columns}, -count(*) FROM changed GROUP BY {columns};
+        SELECT '{table}', {own}, -count(*) FROM changed GROUP BY {own};
     WHEN 'UPDATE' THEN
         INSERT INTO {tally} ("table", {columns}, number)
         VALUES ('{table}', {old}, -1), ('{table}', {new}, 1);
@@ -36,17 +37,21 @@ _ADD = """
 _SUBTRACT = "UPDATE {tally} SET number = number - 1 WHERE {is_old}"
 _COUNT = """
     INSERT INTO {tally} ("table", {columns}, number)
-    SELECT '{table}', {columns}, count(*) FROM {table} GROUP BY {columns}
+    SELECT '{table}', {own}, count(*) FROM {table} GROUP BY {own}
 """
 _FORGET = "DELETE FROM {tally} WHERE \"table\" = '{table}'"
 
 
 class KeepTally(TriggerOperation):
-    """Count the rows of a table, and maintain the count. `by` are columns that `Tally` has too."""
+    """Count the rows of a table, and maintain the count. `by` are columns that `Tally` has too.
 
-    def __init__(self, model: str, by: Sequence[str] = ("provider_id",)) -> None:
+    If the table calls some differently, `by` maps those of the tally to those of the table.
+    """
+
+    def __init__(self, model: str, by: Sequence[str] | Mapping[str, str] = ("provider_id",)) -> None:
         super().__init__(model)
         self.by = by
+        self._columns = dict(by) if isinstance(by, Mapping) else dict(zip(by, by, strict=True))
 
     def create(self, vendor: str, table: str) -> Iterator[str]:
         triggers = Triggers(table, "tally")
@@ -54,12 +59,12 @@ class KeepTally(TriggerOperation):
         if vendor == "postgresql":
             yield triggers.function(self._filled(_FUNCTION, table))
             yield from triggers.for_statements("INSERT", "DELETE", "TRUNCATE")
-            yield triggers.for_updates_of(self.by)
+            yield triggers.for_updates_of([*self._columns.values()])
         else:
             add, subtract = self._filled(_ADD, table), self._filled(_SUBTRACT, table)
             yield triggers.on_sqlite("INSERT", add)
             yield triggers.on_sqlite("DELETE", subtract)
-            yield triggers.on_sqlite("UPDATE", f"{subtract}; {add}", self.by)
+            yield triggers.on_sqlite("UPDATE", f"{subtract}; {add}", [*self._columns.values()])
         yield self._filled(_COUNT, table)
 
     def drop(self, vendor: str, table: str) -> Iterator[str]:
@@ -71,11 +76,13 @@ class KeepTally(TriggerOperation):
 
     def _filled(self, statement: str, table: str) -> str:
         def values(row: str) -> str:
-            return ", ".join(f"{row}.{column}" for column in self.by)
+            return ", ".join(f"{row}.{own}" for own in self._columns.values())
 
         def same(row: str) -> str:
-            return " AND ".join([f"\"table\" = '{table}'", *(f"{column} IS {row}.{column}" for column in self.by)])
+            columns = (f"{column} IS {row}.{own}" for column, own in self._columns.items())
+            return " AND ".join([f"\"table\" = '{table}'", *columns])
 
-        names = {"tally": _TALLY, "table": table, "columns": ", ".join(self.by)}
+        names = {"tally": _TALLY, "table": table, "columns": ", ".join(self._columns)}
+        names["own"] = ", ".join(self._columns.values())
         names |= {"old": values("OLD"), "new": values("NEW"), "is_old": same("OLD"), "is_new": same("NEW")}
         return statement.format(**names)

@@ -46,9 +46,10 @@ class Tally(models.Model):
     """
 
     table = models.CharField(max_length=63)
-    #: Without a constraint in the database. A provider is deleted together with the rows that are counted here.
+    #: Without a constraint in the database. A provider is deleted together with the rows that are counted here,
+    #: except its events. Null for rows of no provider.
     provider = models.ForeignKey(
-        Provider, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+        Provider, models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
     )
     #: As `Vm.cloud`; null for tables without this column.
     cloud = models.BooleanField(null=True)

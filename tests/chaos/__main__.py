@@ -37,7 +37,11 @@ def main() -> int:
 
 
 def run(folder: Path, servers: list[Server], seed: int, seconds: float, stack: ExitStack) -> list[str]:
-    environment = {"PORTCULLIS_VAR": str(folder / "var"), "REFRESH_INTERVAL": "20"}
+    environment = {
+        "PORTCULLIS_VAR": str(folder / "var"),
+        "PORTCULLIS_EVENTS_LOG": str(folder / "events.jsonl"),
+        "REFRESH_INTERVAL": "20",
+    }
     for server in servers:
         environment |= server.environment
     os.environ.update(environment, DJANGO_SETTINGS_MODULE="settings.base")

@@ -22,6 +22,8 @@ AGAIN = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+#: Answers to who may not, or may not see what it names.
+REFUSED = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 TIMEOUT = 15
 
 
@@ -57,8 +59,12 @@ class Client:
         groups: Sequence[str],
         history: History,
         seed: str,
+        *,
+        is_limited: bool = False,
     ) -> None:
         self._urls, self._targets, self._groups, self._history = urls, targets, groups, history
+        #: What it may do is taken away and given back.
+        self._is_limited = is_limited
         self._random = random.Random(seed)
         self._session = requests.Session()
         self._session.headers["X-Auth-Token"] = token
@@ -102,7 +108,7 @@ class Client:
         return named
 
     def _answer(self, path: str, body: object, key: str, give_up: Callable[[], bool]) -> dict[str, Any] | None:
-        """The answer, whatever it takes; None if the run is over before there is one and it may be left undone."""
+        """The answer, whatever it takes; None for a refusal, or if the run is over and it may be left undone."""
         while True:
             url = self._random.choice(self._urls) + path
             try:
@@ -110,6 +116,9 @@ class Client:
             except requests.RequestException as error:
                 self._history.counts[f"asked again after {type(error).__name__}"] += 1
             else:
+                if self._is_limited and response.status_code in REFUSED:
+                    self._history.counts[f"refused with {response.status_code}"] += 1
+                    return None
                 if response.status_code not in AGAIN:
                     if response.status_code not in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):
                         self._history.wrong.append(f"{path}: {response.status_code} {response.text[:500]}")

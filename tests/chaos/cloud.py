@@ -7,8 +7,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
 from threading import Condition
 from typing import Any
+from xml.etree import ElementTree
 
 from tests.live.endpoints import client_of
 from tests.live.faults import REQUEST_ID, Answer, Call, FaultProxy
@@ -20,6 +23,10 @@ LATEST = 2.0
 #: For how long after a reading by Portcullis another tool leaves an instance alone, in seconds. EC2 can't compare
 #: before it replaces: a change between a reading and the writing on it is lost, and nothing can be done about it.
 WINDOW = 4.0
+#: The account that shares the VPC.
+OTHER_ACCOUNT = "210987654321"
+#: Where an item with an owner says which instance or group it is, or whose.
+_IDS = ("{*}groupId", "{*}attachment/{*}instanceId", "{*}instancesSet/{*}item/{*}instanceId")
 
 _REFUSAL = (
     "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>"
@@ -36,6 +43,8 @@ class BadDays(FaultProxy):
         self.fair = True
         #: Network interface → instance.
         self.instance_of: dict[str, str] = {}
+        #: The instances and groups of the other account. All belong to one account at the endpoint.
+        self.of_other_account: set[str] = set()
         self._random = random.Random(f"{seed} cloud")
         self._quiet = Condition()
         self._under_way: Counter[str] = Counter()
@@ -57,7 +66,7 @@ class BadDays(FaultProxy):
                 case "lost before":
                     return None
             answer = self._forward(method, path, headers, body)
-            return None if fault == "lost after" else answer
+            return None if fault == "lost after" else self._with_owners(call, answer)
 
     @contextmanager
     def undisturbed(self, instance: str) -> Iterator[bool]:
@@ -88,6 +97,16 @@ class BadDays(FaultProxy):
             with self._quiet:
                 self._under_way[instance] -= 1
                 self._seen_on[instance] = time.monotonic()
+
+    def _with_owners(self, call: Call, answer: Answer) -> Answer:
+        if answer.status != HTTPStatus.OK or not call.action.startswith("Describe"):
+            return answer
+        root = ElementTree.fromstring(answer.body)  # noqa: S314 - of our own process
+        for item in root.iter():
+            owner = item.find("{*}ownerId")
+            if owner is not None and any(item.findtext(path) in self.of_other_account for path in _IDS):
+                owner.text = OTHER_ACCOUNT
+        return replace(answer, body=ElementTree.tostring(root))
 
     def _instance(self, call: Call) -> str | None:
         """The instance whose interfaces a call reads or writes."""

@@ -12,14 +12,17 @@ from pathlib import Path
 from threading import Event, Thread
 
 import requests
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models.functions import Now
 
-from inventory.models import Lease, Provider, Task, Vm
+from inventory.forwarding import forward_events
+from inventory.models import EventStream, Lease, Provider, Task, Vm
 from tests.chaos.clients import Client, History, Target
-from tests.chaos.cloud import BadDays, OtherTool, groups_of
+from tests.chaos.cloud import OTHER_ACCOUNT, BadDays, OtherTool, groups_of
+from tests.chaos.events import judge_copies, judge_edits, judge_events, sources
+from tests.chaos.grants import judge_grants
 from tests.chaos.installation import Installation
 from tests.chaos.judging import judge, memberships, outcomes
 from tests.live.ec2 import Cast
@@ -27,41 +30,52 @@ from tests.live.endpoints import client_of, moto
 from tests.live.faults import running
 from tests.servers import Server
 
-INSTANCES, CLIENTS = 50, 6
+INSTANCES, CLIENTS, OPERATORS = 50, 6, 2
 GROUPS = [f"group-{number}" for number in range(1, 7)]
-USER, PASSWORD = "admin", "correct horse"
+USER, OPERATOR, PASSWORD = "admin", "operator", "correct horse"
 #: How long everything may take to be done once nothing is broken any more: so many seconds, for leases have to end
 #: before, and after a longer run, which leaves more to do, this share of it.
 BOUND, SHARE = 120, 1 / 5
+#: How long the copies of the last events may take, in seconds.
+COPIED_WITHIN = 60
 
 
 class Drama:
     def __init__(
         self, folder: Path, environment: Mapping[str, str], servers: Sequence[Server], seed: int, stack: ExitStack
     ) -> None:
-        self._servers = servers
-        self._random = random.Random(f"{seed} villain")
+        self._servers, self._copies = servers, Path(environment["PORTCULLIS_EVENTS_LOG"])
+        self._random, self._granter = random.Random(f"{seed} villain"), random.Random(f"{seed} granter")
         self._over = Event()
         self.history, self.deeds = History(), Counter[str]()
+        #: The ids of the requests that were to edit the provider, and of those that were answered.
+        self._edits: set[str] = set()
+        self._edited: set[str] = set()
         endpoint = stack.enter_context(moto())
         self._api = client_of(endpoint)
         self._cloud = stack.enter_context(running(BadDays(endpoint, seed)))
         cast = Cast(self._api)
         named = {name: cast.group(name) for name in (*GROUPS, "theirs-1", "theirs-2")}
+        self._theirs = [named["theirs-1"], named["theirs-2"]]
+        self._cloud.of_other_account |= {named[name] for name in GROUPS[::2]}
         for number in range(INSTANCES):
-            cast.instance(cast.web, name=f"server-{number}", interfaces=1 + number % 2)
+            instance = cast.instance(cast.web, name=f"server-{number}", interfaces=1 + number % 2)
+            if number % 3 == 0:
+                self._cloud.of_other_account.add(instance)
         self._before = groups_of(self._api)
-        self._tool = OtherTool(self._cloud, endpoint, [named["theirs-1"], named["theirs-2"]], seed)
+        self._tool = OtherTool(self._cloud, endpoint, self._theirs, seed)
         self._provider = self._connect()
         self._installation = Installation(folder, environment)
         stack.callback(self._installation.end)
         self._installation.start()
+        self._token = self._token_of(USER)
         self._clients = [self._client(f"{seed} client {number}") for number in range(CLIENTS)]
+        self._clients += [self._limited_client(f"{seed} operator {number}") for number in range(OPERATORS)]
 
     def play(self, seconds: float) -> None:
         """Let everything happen for so long, and then let it come to rest."""
         roles = [Thread(target=self._ask, args=[client], daemon=True) for client in self._clients]
-        roles.append(Thread(target=self._interfere, daemon=True))
+        roles += [Thread(target=act, daemon=True) for act in (self._interfere, self._grant_and_take)]
         self._cloud.fair = False
         for role in roles:
             role.start()
@@ -89,12 +103,18 @@ class Drama:
         _refresh(self._provider)
         if memberships() != groups_of(self._api):
             wrong.append("after a refresh the inventory is not what the cloud has")
+        wrong += judge_events(self._before, memberships(), self._theirs)
+        wrong += judge_edits(self._edits, self._edited)
+        wrong += judge_grants(OPERATOR, self._tenant)
+        wrong += self._wrong_with_copies()
         self._tell(took)
         return wrong
 
     def _connect(self) -> Provider:
         call_command("migrate", verbosity=0)
         User.objects.create_superuser(USER, password=PASSWORD)
+        self._group = Group.objects.create(name="operators")
+        self._group.user_set.add(User.objects.create_user(OPERATOR, password=PASSWORD))
         provider = Provider.objects.create(
             name="cloud",
             vendor="amazon",
@@ -102,19 +122,33 @@ class Drama:
             credentials={"userid": "AKIDCHAOS", "password": "secret"},
         )
         _refresh(provider)
+        self._tenant = provider.cloud_tenants.get(ems_ref=OTHER_ACCOUNT)
         self._targets = []
         for vm in Vm.objects.prefetch_related("network_ports"):
             interfaces = [port.ems_ref for port in vm.network_ports.all()]
             self._targets.append(Target(f"/api/instances/{vm.pk}", interfaces))
             self._cloud.instance_of |= dict.fromkeys(interfaces, vm.ems_ref)
+        forward_events()  # copies begin with what comes after
+        self._uncopied = EventStream.objects.latest("pk").pk
         connection.close()
         return provider
 
-    def _client(self, seed: str) -> Client:
+    def _token_of(self, user: str) -> str:
         url = self._installation.urls[0]
-        answer = requests.get(f"{url}/api/auth", auth=(USER, PASSWORD), timeout=60)
-        self._token = answer.json()["auth_token"]
+        answer = requests.get(f"{url}/api/auth", auth=(user, PASSWORD), timeout=60)
+        return str(answer.json()["auth_token"])
+
+    def _client(self, seed: str) -> Client:
         return Client(self._installation.urls, self._token, self._targets, GROUPS, self.history, seed)
+
+    def _limited_client(self, seed: str) -> Client:
+        """The operator, who tries everything, but mostly a few instances, whose tasks wait for each other."""
+        own = Vm.objects.filter(cloud_tenant=self._tenant).values_list("pk", flat=True)
+        paths = {f"/api/instances/{pk}" for pk in own}
+        few = [target for target in self._targets if target.path in paths][:4]
+        targets = [*self._targets, *few * 20]
+        token = self._token_of(OPERATOR)
+        return Client(self._installation.urls, token, targets, GROUPS, self.history, seed, is_limited=True)
 
     # Who takes part
 
@@ -125,6 +159,31 @@ class Drama:
     def _interfere(self) -> None:
         while not self._over.wait(0.02):
             self._tool.change_something()
+
+    def _grant_and_take(self) -> None:
+        """Give the operator the only grant there is, or take it away."""
+        while not self._over.wait(self._granter.uniform(0.2, 2)):
+            workers_away = self._granter.random() < 0.5
+            with suppress(requests.RequestException):
+                path = self._granter.choice(self._installation.urls) + "/api/grants"
+                self._give_or_take(path, workers_away)
+
+    def _give_or_take(self, path: str, workers_away: bool) -> None:
+        """With `workers_away`, a grant is taken while accepted work waits, and only given once they are back."""
+        headers = {"X-Auth-Token": self._token}
+        own = {"group_id": self._group.pk}  # the groups of the roles have theirs
+        grants = requests.get(path, own, headers=headers, timeout=5).json().get("resources")
+        if grants is None:
+            return  # the database is away
+        if grants and workers_away:
+            self._installation.kill(*self._installation.workers)
+            self._over.wait(1)
+        grant = {"group_id": self._group.pk, "role": "operator", "cloud_tenant_id": self._tenant.pk}
+        giving, taking = {"action": "create", "resource": grant}, {"action": "delete", "resources": grants}
+        if requests.post(path, json=taking if grants else giving, headers=headers, timeout=5).ok:
+            self.deeds["grant taken" if grants else "grant given"] += 1
+            if grants and workers_away:
+                self._over.wait(4)
 
     def _strike(self) -> None:
         there, choose = self._installation, self._random.choice
@@ -148,17 +207,18 @@ class Drama:
     def _correct_provider(self) -> None:
         """The same cloud by other credentials: whoever waits takes its tasks anew."""
         credentials = {"userid": "AKIDCHAOS", "password": f"secret {self._random.random()}"}
-        self._tell_provider({"action": "edit", "resource": {"credentials": credentials}})
+        request = f"edit-{len(self._edits)}"
+        self._edits.add(request)
+        if self._tell_provider({"action": "edit", "resource": {"credentials": credentials}}, request):
+            self._edited.add(request)
 
-    def _tell_provider(self, body: dict[str, object]) -> None:
-        path = f"/api/providers/{self._provider.pk}"
+    def _tell_provider(self, body: dict[str, object], request: str | None = None) -> bool:
+        """Whether an answer says that it is done."""
+        url = f"{self._random.choice(self._installation.urls)}/api/providers/{self._provider.pk}"
+        headers = {"X-Auth-Token": self._token} | ({"X-Request-Id": request} if request else {})
         with suppress(requests.RequestException):
-            requests.post(
-                self._random.choice(self._installation.urls) + path,
-                json=body,
-                headers={"X-Auth-Token": self._token},
-                timeout=5,
-            )
+            return requests.post(url, json=body, headers=headers, timeout=5).ok
+        return False
 
     # What there is in the end
 
@@ -169,11 +229,18 @@ class Drama:
             time.sleep(0.2)
         return True
 
+    def _wrong_with_copies(self) -> list[str]:
+        ends = time.monotonic() + COPIED_WITHIN
+        while (wrong := list(judge_copies(self._copies, self._uncopied))) and time.monotonic() < ends:
+            time.sleep(0.5)
+        return wrong
+
     def _tell(self, took: float) -> None:
         print(f"{len(self.history.accepted)} changes accepted; all done {took:.1f} s after the last trouble")
         for title, counts in {
             "clients": self.history.counts,
             "tasks": outcomes(),
+            "events": sources(),
             "trouble": self.deeds,
             "answers of the cloud": self._cloud.met,
             "other tool": {"changes": self._tool.changes},

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -18,10 +19,12 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Count, F, Sum
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from inventory.db.tallies import KeepTally
-from inventory.models import Instance, NetworkPort, Provider, Tally, Vm
+from inventory.models import EventStream, Instance, NetworkPort, Provider, Tally, Vm
 from inventory.querysets import TalliedQuerySet
+from inventory.retention import prune_events
 from inventory.tasks import forget_what_is_over
 from secgroups.models import FirewallRule, SecurityGroup
 from tests import cast as actors
@@ -41,6 +44,11 @@ def assert_exact() -> None:
         for provider in Provider.objects.all():
             of = model.objects.filter(provider=provider)
             assert of.count() == counted(of)
+
+
+def of_inventory() -> Any:
+    """The tallies of what goes with its provider."""
+    return Tally.objects.exclude(table=EventStream._meta.db_table)
 
 
 def kept(rows: TalliedQuerySet) -> bool:
@@ -97,7 +105,7 @@ class TestWhatIsWritten:
         Provider.objects.all().delete()
         assert_exact()
         Tally.objects.fold()
-        assert not Tally.objects.exclude(number=0).exists()
+        assert not of_inventory().exclude(number=0).exists()
 
     def test_moves_with_its_columns(self, rows: Cast) -> None:
         Vm.objects.filter(pk=rows.production.single.pk).update(cloud=False)
@@ -179,6 +187,29 @@ def test_what_was_read_is_counted_as_it_was_read(cast: Cast, django_assert_num_q
     assert len(vms) == 4
     with django_assert_num_queries(0):
         assert vms.count() == 4
+
+
+@pytest.mark.django_db
+def test_events_are_counted_and_stay_when_their_provider_goes(rows: Cast) -> None:
+    """Also those of no provider."""
+    EventStream.objects.create(event_type="login_refused", timestamp=timezone.now())
+    events, acme = EventStream.objects.all(), rows.acme.pk
+    of_provider = events.filter(ems_id=acme)
+    assert kept(events)
+    assert kept(of_provider)
+    assert events.count() == counted(events) > of_provider.count() == counted(of_provider) > 1
+    rows.acme.delete()
+    Tally.objects.fold()
+    assert events.count() == counted(events) > of_provider.count() == counted(of_provider) > 1
+
+
+@pytest.mark.django_db
+def test_old_events_are_not_counted_any_more(rows: Cast, settings: Any) -> None:
+    old = timezone.now() - timedelta(days=400)
+    EventStream.objects.create(event_type="login_refused", timestamp=old)
+    prune_events()
+    assert not EventStream.objects.filter(timestamp=old).exists()
+    assert EventStream.objects.count() == counted(EventStream.objects.all())
 
 
 @pytest.mark.usefixtures("shared_database")
