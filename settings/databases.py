@@ -30,8 +30,14 @@ def databases(env: Env, default: str) -> dict[str, dict[str, Any]]:
     if "ENGINE" not in database:
         raise ImproperlyConfigured("DATABASE_URL must be like postgres://user:password@host:5432/name")
     if database["ENGINE"] == "django.db.backends.sqlite3":
-        database["ENGINE"] = "inventory.db.sqlite"  # Django's own, whose migrations keep triggers
-        return {"default": database | {"OPTIONS": database.get("OPTIONS", {}) | SQLITE}}
+        return {
+            "default": database
+            | {
+                "ENGINE": "inventory.db.sqlite",  # Django's own, whose migrations keep triggers
+                "OPTIONS": database.get("OPTIONS", {}) | SQLITE,
+                "TEST": {"NAME": ":memory:"},  # pytest-django would test other engines than Django's in files
+            }
+        }
     database |= {
         "ENGINE": "inventory.db.postgresql",  # Django's own with less overhead for each request
         # No cursor outlives its transaction, so PgBouncer may switch connections between transactions.

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('inventory', '0028_token_events'),
+        ('inventory', '0029_tally_of_events'),
     ]
 
     operations = [
