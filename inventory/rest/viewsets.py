@@ -37,7 +37,15 @@ from inventory.rest.reading.projection import Resource
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery, Total
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
+from inventory.rest.resources import (
+    Computed,
+    Relation,
+    ResourceType,
+    Scoped,
+    Subcollection,
+    TextList,
+    get_resource_type,
+)
 from inventory.rest.serializers import columns_of
 from inventory.restrictions import restriction_of
 
@@ -62,6 +70,8 @@ class CollectionViewSet(ActionViewSet):
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     #: The attributes of a resource that users see who may only see a part of it; None if nobody does.
     shown_if_named: ClassVar[tuple[str, ...] | None] = None
+    #: What columns that count everything show to users who see only some of it.
+    scoped: ClassVar[Mapping[str, Scoped]] = {}
     #: Whether lists begin with the latest resources.
     newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
@@ -91,6 +101,7 @@ class CollectionViewSet(ActionViewSet):
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
             shown_if_named=frozenset({"id", "href_slug", *cls.shown_if_named}) if cls.shown_if_named else None,
+            scoped=cls.scoped,
             newest_first=cls.newest_first,
         )
 
