@@ -84,7 +84,7 @@ class ResourceQuerySet(models.QuerySet[Any]):
         links = links.filter(**{owner: OuterRef("pk")}).order_by()
         if self.query.where:
             links = links.filter(**{f"{row}__in": self.order_by().values("pk")})
-        return Subquery(links.values_list(_count_distinct(row)))
+        return Subquery(links.values_list(count_distinct(row)))
 
     def counted(self) -> models.QuerySet[Any, Any]:
         """A query for the number of these rows, which must not be sliced, grouped or distinct."""
@@ -298,5 +298,6 @@ def _own_unless(user: User, permission: str, lookup: str) -> Condition:
     return NOTHING if user.pk is None else compare(lookup, user.pk)
 
 
-def _count_distinct(column: str) -> Func:
+def count_distinct(column: str) -> Func:
+    """Like `ROWS`, of the different values of a column."""
     return Func(column, template="COUNT(DISTINCT %(expressions)s)", output_field=models.BigIntegerField())

@@ -44,7 +44,10 @@ BATCH = 1_000
 
 #: What tells the rows of a provider apart. A row keeps its id while these stay.
 _KEY = ("security_group_id", "network_protocol", "host_protocol", "port", "end_port")
-_VALUES = ("service", "source_ip_ranges", "breadth", "severity", "total_vms", "total_public_vms")
+_VALUES = (
+    "service", "source_ip_ranges", "breadth", "severity", "private_severity", "unused_severity", "total_vms",
+    "total_public_vms",
+)  # fmt: skip
 _RULE = (
     "pk", "security_group", "provider", "network_protocol", "host_protocol", "port", "end_port", "source_ip_range",
     "source_address_list",
@@ -216,11 +219,12 @@ def _holders(groups: Mapping[int, Collection[Split]]) -> dict[int, _Holders]:
 
 
 def _values(split: Split, holders: _Holders) -> list[Any]:
+    held: tuple[Holder, ...] = (holders.in_family(split.family), "private", "nothing")
     return [
         name_of(split.service),
         list(cidrs(split.ranges)),
         split.breadth,
-        severity(split.service, split.breadth, holders.in_family(split.family)),
+        *(severity(split.service, split.breadth, holder) for holder in held),
         holders.vms,
         holders.public_vms.get(split.family, 0),
     ]

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import User
-from django.db.models import Field, QuerySet
+from django.db.models import Field, OuterRef, QuerySet, Subquery
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse
 
-from inventory.admin.columns import Counted, M, ids, visible, visible_rows, with_named
+from inventory.admin.columns import Counted, Linked, M, ids, sees_all, visible, visible_rows, with_named
 from inventory.models import Provider
 from inventory.querysets import reaches
 
@@ -34,6 +36,14 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class LinkedChangeList(ChangeList):
+    """A list that is sorted by what the user may see."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        model_admin = cast(LinkedAdmin[Any], self.model_admin)
+        return [model_admin.seen(request, name) for name in super().get_ordering(request, queryset)]
 
 
 class LinkedAdmin(admin.ModelAdmin[M]):
@@ -65,7 +75,39 @@ class LinkedAdmin(admin.ModelAdmin[M]):
         relations = [field.name for field in self.opts.concrete_fields if field.many_to_one]
         rows: QuerySet[M] = visible(super().get_queryset(request), request)
         rows = rows.annotate(**{column.__name__: column.count(request) for column in self.counts})
+        rows = rows.alias(**dict(self._partly_hidden(request).values()))
         return with_named(rows, request, *relations)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LinkedChangeList
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [self.seen(request, name) for name in super().get_search_fields(request)]
+
+    def seen(self, request: HttpRequest, path: Any) -> Any:
+        """What a search or an order takes for an attribute of another row: null, if the user may not see that row.
+
+        Otherwise the order of rows, or which of them are found, would tell it.
+        """
+        descends, name = (path[:1] == "-", path.lstrip("-")) if isinstance(path, str) else (False, path)
+        hidden = self._partly_hidden(request)
+        return f"{'-' * descends}{hidden[name][0]}" if name in hidden else path
+
+    def _partly_hidden(self, request: HttpRequest) -> dict[str, tuple[str, Subquery]]:
+        """By path, the alias and the expression of attributes of other rows of which the user sees only some."""
+        columns = [column.admin_order_field for column in self.list_display if isinstance(column, Linked)]
+        aliases = {}
+        for path in {
+            *self.search_fields,
+            *(name for name in self.ordering or () if isinstance(name, str)),
+            *columns,
+        }:
+            relation, _, attribute = path.lstrip("-").partition(LOOKUP_SEP)
+            model: Any = self.opts.get_field(relation).related_model if attribute else None
+            if model and not sees_all(model, request):
+                rows = visible_rows(model, request).filter(pk=OuterRef(relation)).order_by()
+                aliases[path] = f"seen_{relation}_{attribute}", Subquery(rows.values(attribute)[:1])
+        return aliases
 
     def get_tools(self, request: HttpRequest, row: M) -> list[Tool]:
         return [

@@ -44,16 +44,21 @@ def visible_rows(model: type[M], request: HttpRequest) -> QuerySet[M]:
     return visible(model._default_manager.all(), request)
 
 
+def sees_all(model: type[Model], request: HttpRequest) -> bool:
+    """Whether the user may see every row of a model."""
+    rows = model._default_manager.all()
+    return not isinstance(rows, ResourceQuerySet) or rows.scope_of(cast(User, request.user)) is EVERYTHING
+
+
 def with_named(rows: Rows, request: HttpRequest, *names: str) -> Rows:
     """Fetch the rows that these foreign keys refer to, unless the user may not see them."""
     for name in names:
         target: Any = rows.model._meta.get_field(name).related_model
-        named = target._default_manager.all()
         credentials = ["credentials"] if target is Provider else []  # never shown: not fetched, so not decrypted
-        if not isinstance(named, ResourceQuerySet) or named.scope_of(request.user) is EVERYTHING:
+        if sees_all(target, request):
             rows = rows.select_related(name).defer(*(f"{name}__{column}" for column in credentials))
         else:
-            rows = rows.prefetch_related(Prefetch(name, named.visible_to(request.user).defer(*credentials)))
+            rows = rows.prefetch_related(Prefetch(name, visible_rows(target, request).defer(*credentials)))
     return rows
 
 

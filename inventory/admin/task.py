@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from inventory.admin.base import LinkedAdmin, LinkFilter, ProviderFilter, ReadOnly
+from inventory.admin.base import LinkedAdmin, LinkedChangeList, LinkFilter, ProviderFilter, ReadOnly
 from inventory.admin.columns import Linked, ids, link_to, list_url, within_reach
 from inventory.messages import TASKS_OF_ACTION
 from inventory.models import CallRate, Lease, Task
@@ -56,7 +56,7 @@ class TheseTasksFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=ids(value)) if value else queryset
 
 
-class TaskList(ChangeList):
+class TaskList(LinkedChangeList):
     @property
     def unfinished(self) -> bool:
         return any(task.state != Task.State.FINISHED for task in self.result_list)

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django import forms
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.expressions import Combinable
 from django.http import QueryDict
 from django.utils.module_loading import import_string
 from django_filters import filters
@@ -16,7 +17,7 @@ from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by
+from inventory.db.conditions import NOTHING, Condition, all_of, compare, compare_by, fixed
 from inventory.db.expressions import Folded, Like, fold
 from inventory.rest import messages
 from inventory.rest.errors import BadInput
@@ -167,8 +168,10 @@ def parameters_of(
     for name in sorted(query.keys() & filterset.base_filters.keys()):
         filter_ = filterset.base_filters[name]
         try:
-            condition = _condition(filter_, _cleaned(filter_.field, query, name), viewer)
             attribute = name.partition("__")[0]
+            value = _cleaned(filter_.field, query, name)
+            scoped = resource_type.scoped[attribute](viewer.user) if attribute in resource_type.scoped else None
+            condition = _scoped(scoped, filter_, value) if scoped else _condition(filter_, value, viewer)
             if resource_type.hides(attribute):
                 condition &= viewer.whole(resource_type)
             column = resource_type.columns.get(attribute)
@@ -193,6 +196,12 @@ def _condition(filter_: filters.Filter, value: Any, viewer: Viewer) -> Condition
         condition: Condition = filter_.condition(value, viewer)
         return condition
     return compare(f"{filter_.field_name}__{filter_.lookup_expr}", value)
+
+
+def _scoped(expression: Combinable, filter_: filters.Filter, value: Any) -> Condition:
+    """The same on what an attribute shows to a viewer in place of its column."""
+    lookup = expression.output_field.get_lookup(filter_.lookup_expr)  # type: ignore[attr-defined]
+    return fixed(Q(lookup(expression, value)))
 
 
 def _cleaned(field: forms.Field, query: QueryDict, name: str) -> Any:

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, Self
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Case, F, Model, QuerySet, TextField, When
+from django.db.models import BigIntegerField, Case, ExpressionWrapper, F, Model, QuerySet, TextField, When
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
@@ -41,6 +41,14 @@ class Costly:
 
 #: A computed attribute: an expression in the page's own query, or a function that computes it for the page.
 Computed = Combinable | Load | Costly
+
+
+class ForViewer(ExpressionWrapper):  # type: ignore[type-arg]
+    """An expression for one viewer. Statements with it are not kept, because it has their scope inside."""
+
+
+#: Makes the value of an attribute for a user; None if its column has it.
+Scoped = Callable[[User], Combinable | None]
 
 
 class RelatedCount(Expression):
@@ -162,6 +170,7 @@ class ResourceType:
     name a resource by `identified_by`, beside its id and address. `classes` has the condition for each of
     ManageIQ's classes. `view_permissions` are the permissions to see any of these resources. `shown_if_named`
     is what is shown of a resource that a restriction only names; None if there are no such resources.
+    `scoped` are columns that count everything, for users who see only some of it.
     `newest_first` is the order unless a request asks for another one; otherwise it is that of the ids.
     """
 
@@ -179,6 +188,7 @@ class ResourceType:
     classes: Mapping[str, Condition]
     view_permissions: tuple[str, ...]
     shown_if_named: frozenset[str] | None
+    scoped: Mapping[str, Scoped]
     newest_first: bool = False
 
     @property
@@ -245,6 +255,8 @@ class Viewer:
         """
         if isinstance(source, RelatedCount):
             source = source.visible_to(self.user)
+        if name in resource_type.scoped:
+            source = resource_type.scoped[name](self.user) or source
         if whole is EVERYTHING or not resource_type.hides(name):
             return source
         return Case(When(whole.q(), then=F(source) if isinstance(source, str) else source), default=None)

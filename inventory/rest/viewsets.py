@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, NoReturn
@@ -39,7 +39,15 @@ from inventory.rest.reading.projection import Resource
 from inventory.rest.reading.reader import Reader
 from inventory.rest.reading.rows import Parent, RowQuery, Total
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import Computed, Relation, ResourceType, Subcollection, TextList, get_resource_type
+from inventory.rest.resources import (
+    Computed,
+    Relation,
+    ResourceType,
+    Scoped,
+    Subcollection,
+    TextList,
+    get_resource_type,
+)
 from inventory.rest.serializers import columns_of
 from inventory.restrictions import restriction_of
 
@@ -64,6 +72,8 @@ class CollectionViewSet(ActionViewSet):
     subcollections: ClassVar[Mapping[str, Subcollection]] = {}
     #: The attributes of a resource that users see who may only see a part of it; None if nobody does.
     shown_if_named: ClassVar[tuple[str, ...] | None] = None
+    #: What columns that count everything show to users who see only some of it.
+    scoped: ClassVar[Mapping[str, Scoped]] = {}
     #: Whether lists begin with the latest resources.
     newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
@@ -93,6 +103,7 @@ class CollectionViewSet(ActionViewSet):
             classes=(cls.classes or Classes((model.__name__,))).conditions(class_names),
             view_permissions=(view_permission(model),) if permissions is None else permissions,
             shown_if_named=frozenset({"id", "href_slug", *cls.shown_if_named}) if cls.shown_if_named else None,
+            scoped=cls.scoped,
             newest_first=cls.newest_first,
         )
 
@@ -183,14 +194,27 @@ class CollectionViewSet(ActionViewSet):
         model = self.parent.resource_type.queryset.model
         return reaches(self.user, permission, model, self.parent.pk, is_seen=True)
 
-    def require_again(self) -> None:
+    def require_again(self, answer: Any) -> None:
         """Also where the resource is gone: deleting it may have been what was permitted."""
         pk = id_in(self.kwargs["pk"], self.collection) if self.detail else None
         if pk is None:
-            super().require_again()
+            super().require_again(answer)
+            for named in self._answered(answer):
+                self.resource(named)
+                if self.requested_action.detail:
+                    self.require_reach(named)
         elif self.queryset.model._base_manager.filter(pk=pk).exists():
             self.resource(pk)
-            super().require_again()
+            super().require_again(answer)
+
+    def _answered(self, answer: Any) -> Iterable[int]:
+        """The ids of the resources of the body about which an answer says more than that there is no such one."""
+        if not (self.requested_action and self.identifying_keys(self.requested_action)):
+            return ()
+        pairs = zip(self.command.resources, answer.get("results", ()), strict=False)
+        named = (payload if ids_in(payload, self.collection) else said for payload, said in pairs if _says(said))
+        pks = {pk for each in named for pk in ids_in(each, self.collection) if pk}
+        return sorted(self.queryset.model._base_manager.filter(pk__in=pks).values_list("pk", flat=True))
 
     def needed_permissions(self) -> tuple[str, ...]:
         """The permissions to see the parent, then those for the action or for reading."""
@@ -350,6 +374,10 @@ class CollectionViewSet(ActionViewSet):
             return [int(resource["id"]) for resource in resources], resources
         hrefs, ids = self.resource_hrefs, rows.ids()
         return ids, [{"href": hrefs.resource(self.collection, pk)} for pk in ids]
+
+
+def _says(result: Any) -> bool:
+    return isinstance(result, dict) and bool(result.get("success", True))
 
 
 def _named(rows: RowQuery, pk: object) -> RowQuery:

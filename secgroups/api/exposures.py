@@ -7,6 +7,7 @@ from rest_framework import serializers
 from inventory.rest.resources import Subcollection, TextList, ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
+from secgroups.analysis.exposure_scope import SCOPED
 from secgroups.models import Exposure
 
 
@@ -41,6 +42,7 @@ class ExposureViewSet(CollectionViewSet):
     queryset = Exposure.objects.connected().described()
     serializer_class = ExposureSerializer
     lists = {"source_ip_ranges": TextList("source_ip_ranges")}
+    scoped = SCOPED
     relations = {
         "ext_management_system": ToOne("providers", "provider_id"),
         "security_group": ToOne("security_groups", "security_group_id"),

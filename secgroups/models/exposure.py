@@ -45,6 +45,9 @@ class Exposure(models.Model):
     source_ip_ranges = models.JSONField(default=list)
     breadth = models.CharField(max_length=8, choices=Breadth.choices)
     severity = models.CharField(max_length=8, choices=Severity.choices)
+    #: What the severity is for whoever sees none of the public addresses that have it, or nothing that has it.
+    private_severity = models.CharField(max_length=8, choices=Severity.choices, null=True, editable=False)
+    unused_severity = models.CharField(max_length=8, choices=Severity.choices, null=True, editable=False)
     total_vms = models.IntegerField(default=0)
     total_public_vms = models.IntegerField(
         default=0, help_text="Those whose port with the group has a public address of the family."

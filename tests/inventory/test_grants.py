@@ -349,6 +349,31 @@ def test_a_replay_asks_the_right_anew(ada: User, mine: Planted, other: Planted) 
     assert client.post(url, body, "application/json").status_code == HTTPStatus.NOT_FOUND
 
 
+@pytest.mark.parametrize("action", ["query", "refresh"])
+def test_a_replay_asks_for_each_resource_of_the_body_anew(
+    ada: User, mine: Planted, other: Planted, action: str
+) -> None:
+    """By id and by guid. What was not there in the first place keeps its place."""
+    hidden = plant("hidden", mine.provider)
+    for scope in (mine.tenant, other.tenant):
+        grant(ada, "operator", scope)
+    client = api(ada, **{"Idempotency-Key": "once"})
+    resources = [{"id": mine.vm.pk}, {"guid": str(other.vm.guid)}, {"id": hidden.vm.pk}]
+    body = {"action": action, "resources": resources}
+    first, again = (client.post("/api/vms", body, "application/json") for _ in range(2))
+    assert first.status_code == again.status_code == HTTPStatus.OK
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.content == again.content
+    lost = Grant.objects.filter(group__user=ada, cloud_tenant=other.tenant)
+    if action == "refresh":
+        lost.update(role="viewer")
+        assert client.post("/api/vms", body, "application/json").status_code == HTTPStatus.FORBIDDEN
+    lost.delete()
+    answer = client.post("/api/vms", body, "application/json")
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+    assert "other" not in answer.content.decode()
+
+
 def test_a_deletion_that_is_repeated_is_answered_as_before(ada: User, mine: Planted) -> None:
     task = Task.objects.create(name="done", queue="x", provider=mine.provider, vm=mine.vm, state="Finished")
     grant(ada, "owner", mine.tenant)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from secgroups.traffic.services import Service
+from secgroups.traffic.severity import Holder, severity
 from tests.inventory.rest.query.model import Filter, Query, answer, fits, holds
 from tests.reach.world import Row, World
 
@@ -20,7 +22,7 @@ TEXTS = {
     "security_groups": ("name", "ems_ref", "description"),
     "firewall_rules": ("ems_ref", "description", "source_ip_range"),
     "address_lists": ("name", "ems_ref"),
-    "exposures": (),
+    "exposures": ("severity",),
     "tasks": ("name",),
     "event_streams": (),
     "grants": (),
@@ -31,6 +33,7 @@ TOTALS = {
     "vms": {"total_security_groups": "security_groups"},
     "instances": {"total_security_groups": "security_groups"},
     "security_groups": {"total_vms": "vms", "total_firewall_rules": "firewall_rules"},
+    "exposures": {"total_vms": "vms", "total_public_vms": "public_vms"},
 }
 NEWEST_FIRST = {"event_streams"}
 #: What is shown of a provider of which only a tenant is reached.
@@ -140,16 +143,35 @@ class Reach:
         return [pk for pk in sorted(self.world.rows[collection]) if self.sees(collection, pk)]
 
     def related(self, collection: str, name: str, pk: int) -> list[int]:
+        if name == "public_vms":
+            return self._public_vms(pk)
         link = self.world.links[collection][name]
         return [there for there in link.of(pk) if self.sees(link.target, there)]
+
+    def _public_vms(self, exposure: int) -> list[int]:
+        family = self.world.rows["exposures"][exposure].values["network_protocol"]
+        ports = self.related("exposures", "network_ports", exposure)
+        vms = {self.world.vm_of[port] for port in ports if (port, family) in self.world.public}
+        return [vm for vm in vms if vm is not None and self.sees("vms", vm)]
 
     def value(self, collection: str, pk: int, name: str) -> Any:
         """What an attribute shows."""
         if name not in NAMED and not self.sees_whole(collection, pk):
             return None
+        if collection == "exposures" and name == "severity":
+            return self._severity(pk)
         if relation := TOTALS.get(collection, {}).get(name):
             return len(self.related(collection, relation, pk))
         return self.world.rows[collection][pk].values[name]
+
+    def _severity(self, exposure: int) -> str:
+        """By those of the ports with the group that are seen."""
+        values = self.world.rows["exposures"][exposure].values
+        ports = self.related("exposures", "network_ports", exposure)
+        public = any((port, values["network_protocol"]) in self.world.public for port in ports)
+        holder: Holder = "public" if public else "private" if ports else "nothing"
+        service = Service(values["host_protocol"], values["port"], values["end_port"])
+        return severity(service, values["breadth"], holder)
 
     def sees_token(self, token: str) -> bool:
         collection, pk, is_more_than_a_name = self.world.tokens[token]

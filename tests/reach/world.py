@@ -259,7 +259,8 @@ class Builder:
         world.owners = {task.pk: task.owner_id for task in self.rows["tasks"]}
         for exposure in Exposure.objects.order_by("pk"):
             provider, tenant = self._owner(exposure.security_group_id)
-            values = {"port": exposure.port, "end_port": exposure.end_port, "family": exposure.network_protocol}
+            names = ("host_protocol", "port", "end_port", "network_protocol", "breadth", "severity")
+            values = {name: getattr(exposure, name) for name in names}
             world.rows["exposures"][exposure.pk] = Row(
                 exposure.pk, provider, tenant, {"id": exposure.pk, **values}
             )
@@ -299,6 +300,9 @@ class Builder:
         of_groups = list(Exposure.objects.values_list("pk", "security_group_id"))
         world.link("exposures", "security_group", "security_groups", of_groups, one=True)
         world.link("security_groups", "exposures", "exposures", ((group, pk) for pk, group in of_groups))
+        for kind in ("vms", "network_ports"):
+            theirs = self.world.links["security_groups"][kind]
+            world.link("exposures", kind, kind, ((pk, row) for pk, group in of_groups for row in theirs.of(group)))
         because = Exposure.firewall_rules.through.objects.values_list("exposure_id", "firewallrule_id")
         self._link_both("exposures", "firewall_rules", list(because))
         self._instances()
@@ -314,7 +318,7 @@ class Builder:
         for name, link in list(links["vms"].items()):
             ids = {pk: there for pk, there in link.ids.items() if pk in clouds}
             links["instances"][name] = Link(link.target, link.to_one, ids)
-        for kind in ("providers", "cloud_tenants", "security_groups"):
+        for kind in ("providers", "cloud_tenants", "security_groups", "exposures"):
             vms = ((pk, vm) for pk, of_one in links[kind]["vms"].ids.items() for vm in of_one)
             self.world.link(kind, "instances", "instances", (pair for pair in vms if pair[1] in clouds))
 

@@ -194,8 +194,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
             self.require_parent()
             raise PermissionDenied(messages.BEYOND_GRANTS)
 
-    def require_again(self) -> None:
-        """Raise 404 or 403 if the caller may not send this request any more, whose answer is kept."""
+    def require_again(self, answer: Any) -> None:
+        """Raise 404 or 403 if the caller may not send this request any more, whose answer was kept."""
         self.require_parent()
         if self.requested_action and self.detail == self.requested_action.detail:
             self.require_reach(id_in(self.kwargs["pk"], self.collection) if self.detail else None)

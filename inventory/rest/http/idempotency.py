@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from django.conf import settings
@@ -47,8 +47,8 @@ class View(Protocol):
     def may_write(self) -> bool:
         """Whether the request may write to the database."""
 
-    def require_again(self) -> None:
-        """Raises 404 or 403 if the caller may not send the request any more."""
+    def require_again(self, answer: Any) -> None:
+        """Raises 404 or 403 if the caller may not send the request any more, which was answered so."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to an expected error, which is stored too."""
@@ -71,8 +71,9 @@ def answer_once(request: Request, view: View, handle: Callable[[], Response]) ->
     """Answer a request that has a key: only the first with this key is handled."""
     claim = _claim(request)
     if claim.status is not None:
-        view.require_again()
-        return Response(orjson.loads(claim.answer), status=claim.status, headers={REPLAYED: "true"})
+        answer = orjson.loads(claim.answer)
+        view.require_again(answer)
+        return Response(answer, status=claim.status, headers={REPLAYED: "true"})
     try:
         return _answered(claim, view, handle)
     except BaseException:

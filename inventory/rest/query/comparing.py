@@ -16,7 +16,7 @@ from inventory.rest.query.attributes import Attribute, Kind
 from inventory.rest.query.grammar import Filter, ListOperand, Null, Operator, Text, pieces
 from inventory.rest.query.lists import list_condition
 from inventory.rest.query.parsing import IntegerBounds, TimeSpan, parse_bool, parse_integer, parse_time, parse_uuid
-from inventory.rest.resources import RelatedCount, Viewer
+from inventory.rest.resources import ForViewer, RelatedCount, Viewer
 
 _ORDERS = {
     Operator.LESS: LessThan,
@@ -37,7 +37,8 @@ def compared(attribute: Attribute, filter_: Filter, viewer: Viewer) -> Condition
     if attribute.kind is Kind.LIST:
         return list_condition(attribute.name, attribute.expression, filter_, viewer)
     condition = _compared(attribute, filter_)
-    if isinstance(attribute.expression, RelatedCount) and attribute.expression.scope.values:
+    expression = attribute.expression
+    if isinstance(expression, ForViewer) or (isinstance(expression, RelatedCount) and expression.scope.values):
         # The ids of a restriction are in its shape, which no other user's filter has.
         return replace(condition, recurs=False)
     return condition if attribute.class_names is None else attribute.class_names.settled(condition)

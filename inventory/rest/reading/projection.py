@@ -52,6 +52,7 @@ class Projection:
         """The same projection, with what its attributes and their parts show to this viewer."""
         has_counts = any(isinstance(source, RelatedCount) for source in self.sources)
         whole = viewer.whole(resource_type)
+        has_counts |= not resource_type.scoped.keys().isdisjoint(self.names)
         if not (has_counts or self.with_parts) and whole is EVERYTHING:
             return self
         visible = copy(self)

@@ -15,7 +15,7 @@ from django.db.models.lookups import Exact
 from inventory.db.conditions import EVERYTHING, Comparison, Condition, Junction, Params, Shape
 from inventory.db.statements import CompiledQuery
 from inventory.rest.query.sorting import BY_ID
-from inventory.rest.resources import RelatedCount, ResourceType, Subcollection
+from inventory.rest.resources import ForViewer, RelatedCount, ResourceType, Subcollection
 
 #: The columns that a query selects, as `values_list()` takes them.
 Sources = tuple[str | Combinable, ...]
@@ -139,6 +139,8 @@ class RowQuery:
     def _kept(self, sources: Sources) -> tuple[CompiledQuery, Mapping[str, Any]] | None:
         """The kept query for these rows, with its values; None if the query is unlikely to be repeated."""
         if not (self.scope.recurs and self.where.recurs and (self.parent is None or self.parent.scope.recurs)):
+            return None
+        if any(isinstance(source, ForViewer) for source in sources):
             return None
         params = Params()
         parent = self.parent and replace(
