@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
+from inventory.backoff import ShutdownRequested
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound
 from inventory.drivers.values import Rule
 from inventory.messages import RIGHT_LOST
@@ -28,7 +29,7 @@ from secgroups.services import (
 )
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import Grip, MemoryCloud, fail, mirror, refuse, unavailable
+from tests.clouds import Clock, Grip, MemoryCloud, fail, mirror, refuse, throttle, unavailable
 from tests.readers import grant
 from tests.secgroups.carrying import carried_out
 from tests.secgroups.carrying import queue as queue_change
@@ -337,6 +338,23 @@ class TestFaultsOfARestoration:
         made = SecurityGroup.objects.get(cloud_network=web.cloud_network, name="web")
         assert len(rules_at(cloud, made.ems_ref)) == made.firewall_rules.count() == 3
         assert len([group for group in cloud.group_list if group.name == "web"]) == 2  # the other is in staging
+
+    def test_a_worker_that_hands_it_over(
+        self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup, clock: Clock
+    ) -> None:
+        """Meanwhile a refresh finds the new group, which is not in the way of itself."""
+        task = done(cast, group_deletion(web))
+        reverting = accepted(task)
+        cloud.script("create_rule", throttle())
+        clock.stop_asked = True
+        with pytest.raises(ShutdownRequested):
+            run(reverting.queue)
+        clock.stop_asked = False
+        refresh(cast.acme, Grip())
+        run(reverting.queue)
+        reverting.refresh_from_db()
+        assert reverting.status == "Ok", reverting.message
+        assert SecurityGroup.objects.get(cloud_network=web.cloud_network, name="web").firewall_rules.count() == 3
 
     def test_a_name_that_is_taken_at_the_cloud(self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup) -> None:
         task = done(cast, group_deletion(web))

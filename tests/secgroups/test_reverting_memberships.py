@@ -294,6 +294,16 @@ class TestWhatCanNotBeReverted:
         task = done(vm, "add", "web")
         assert refusal(task).endswith(messages.CHANGED_NOTHING)
 
+    def test_one_that_could_not_be_recorded(
+        self, cast: Cast, cloud: MemoryCloud, vm: Vm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("secgroups.changes.record_ports", lambda *args, **kwargs: 1 / 0)
+            queue(vm, "add", "web")
+            [task] = carried_out(vm)
+        assert task.status == "Warn"
+        assert refusal(task).endswith(messages.UNRECORDED)
+
     def test_a_refresh(self, cast: Cast, cloud: MemoryCloud, admin_user: User) -> None:
         task = request_refresh(provider=cast.acme, user=admin_user)
         Task.objects.update(state="Finished")
@@ -311,6 +321,18 @@ class TestWhatCanNotBeReverted:
         task = done(vm, "add", "web")
         Task.objects.update(updated_on=timezone.now() - settings.EVENTS_RETENTION - timedelta(seconds=1))
         assert refusal(task).endswith(messages.NO_EVENTS)
+
+    def test_one_whose_events_are_gone_when_the_revert_begins(
+        self, cast: Cast, cloud: MemoryCloud, vm: Vm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = done(vm, "add", "web")
+        before = at_cloud(cloud, vm)
+        reverting = accepted(task)
+        monkeypatch.setattr("secgroups.changes.changes_of", lambda task: {})
+        run(reverting.queue)
+        reverting.refresh_from_db()
+        assert reverting.message.endswith(messages.NO_EVENTS)
+        assert at_cloud(cloud, vm) == before
 
     def test_one_of_a_provider_that_is_gone(
         self, cast: Cast, cloud: MemoryCloud, vm: Vm, admin_user: User
