@@ -19,20 +19,20 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from inventory.db.events import NOBODY
+from inventory.db.events import NOBODY, Cause, because
 from inventory.models import Grant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import Costly, RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
 from inventory.restrictions import Restriction, permissions_of
-from inventory.services import record_event
+from inventory.services import cause_of_task, record_event
 from secgroups.admin import SecurityGroupAdmin
 from secgroups.admin.explained import ExplainedAdmin
 from secgroups.analysis.reachability import LOOKUPS
@@ -397,6 +397,37 @@ def test_no_change_names_what_lies_outside(client: Client, kept: Planted, others
         if answer.status_code != HTTPStatus.NOT_FOUND:  # the provider, to who is restricted to a tenant
             assert [one["success"] for one in answer.json()["results"]] == [False], answer.json()
         assert "meadow" not in answer.content.decode()
+    assert not Task.objects.filter(state="Queued").exists()
+
+
+def test_no_revert_names_what_lies_outside(
+    client: Client, kind: str, reader: User, kept: Planted, others: Callable[[], Planted]
+) -> None:
+    """Neither what a task of one's own was about, nor who is in the way of another one."""
+    meadow = others()
+    outside, own = (
+        Task.objects.create(
+            name="own", queue=f"vms/{at.vm.pk}", provider=at.provider, vm=at.vm, owner=reader, state="Finished"
+        )
+        for at in (meadow, kept)
+    )
+    by_kept_port = {"security_group": kept.web, "network_port": kept.port}
+    for task, memberships in (
+        (outside, Membership.objects.filter(vm=meadow.vm)),
+        (own, Membership.objects.filter(**by_kept_port)),
+    ):
+        with transaction.atomic(), because(cause_of_task(task)):
+            assert memberships.delete()[0]
+    change(kept.web, cloud_tenant=None)  # so that the event has none
+    with transaction.atomic(), because(Cause("PORTCULLIS", "meadow")):
+        Membership.objects.create(vm=kept.vm, **by_kept_port)
+    for task, status in ((outside, HTTPStatus.FORBIDDEN), (own, HTTPStatus.BAD_REQUEST)):
+        for body in ({"action": "revert"}, {"action": "revert", "dry_run": True}):
+            answer = client.post(f"/api/tasks/{task.pk}", body, "application/json")
+            assert answer.status_code == status, answer.content
+            # Who sees all of a provider sees also the events that are of no tenant.
+            is_named = "meadow" in answer.content.decode()
+            assert is_named == (task == own and kind == "providers"), answer.content
     assert not Task.objects.filter(state="Queued").exists()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from inventory.drivers.exceptions import AlreadyThere, CloudError, CloudUnavailable, GroupNotFound
 from inventory.drivers.values import Group, Rule, Scope
-from inventory.models import CloudTenant
+from inventory.models import CloudTenant, NetworkPort
+from inventory.restrictions import restriction_of
 from inventory.services import note
 from secgroups import messages
 from secgroups.arguments import (
@@ -136,7 +137,15 @@ class DeleteGroup(EditHandler[GroupDeletion]):
         if {rule.ref for rule in found.rules} != known:
             yield reverting.rules_differ_at_cloud(name)
         if ports := [port.ref for port in found.ports if ref in port.group_refs]:
-            yield reverting.used_at_cloud(name, ports)
+            yield reverting.used_at_cloud(name, self._shown(ports))
+
+    def _shown(self, ports: Collection[str]) -> Collection[str]:
+        """Those of these ports (refs) that the owner of the task may see."""
+        owner = self.task.owner
+        if owner is None or restriction_of(owner) is None:
+            return ports
+        rows = NetworkPort.objects.visible_to(owner).filter(provider=self.provider, ems_ref__in=ports)
+        return rows.values_list("ems_ref", flat=True)
 
     def execute(self) -> None:
         ref = self.arguments.group.ems_ref

@@ -41,6 +41,8 @@ class RestoreGroup(CreateGroup):
 
     def execute(self) -> None:
         super().execute()
+        # From here on it is to be finished, whatever a refresh says of the new group, and whoever takes over.
+        self.cloud.unsure = True
         wanted = [self._of_new_group(rule.as_value()) for rule in self._restoration.rules]
         there = self.cloud.ask(self._patient(lambda: self.driver.rules_of(self.made.ref)))
         for rule in there:

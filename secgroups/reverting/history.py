@@ -70,14 +70,22 @@ class Changed:
 
 
 def changes_of(task: int) -> dict[Thing, Changed]:
-    """What a task itself changed. What it found at the cloud is not of it."""
+    """What a task itself changed, apart from what it found at the cloud.
+
+    Of what the deletion of a group does to rules of other groups, nothing can be brought back, so it is left out.
+    """
     changes: dict[Thing, Changed] = {}
     for event in _events().filter(task_id=task, source=EventStream.Source.PORTCULLIS):
         thing, data = _thing(event), event.full_data
         first = changes.get(thing)
         before = first.before if first else data["before"]
         changes[thing] = Changed(KINDS[event.event_type], before, data["after"], event.pk, event.ems_id)
-    return {thing: changed for thing, changed in changes.items() if changed.before or changed.after}
+    deleted = {changed.group_id for changed in changes.values() if changed.kind == "group" and not changed.after}
+    return {
+        thing: changed
+        for thing, changed in changes.items()
+        if (changed.before or changed.after) and (not deleted or changed.group_id in deleted)
+    }
 
 
 def changed_since(task: int, changes: Mapping[Thing, Changed], until: datetime | None) -> list[EventStream]:

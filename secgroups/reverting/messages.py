@@ -12,6 +12,7 @@ NOT_FINISHED = "it is not finished"
 NOTHING_TO_REVERT = "it did not change memberships, security groups or rules"
 CHANGED_NOTHING = "it changed nothing"
 FAILED = "it failed, and changed nothing"
+UNRECORDED = "what it changed could not be recorded"
 NO_EVENTS = "the events that say what it changed are no longer kept, or are older than the record of events"
 BOTH_WAYS = "it found ports changed both ways. Change them one by one"
 GROUP_GONE = "the security group is no longer in the inventory, or you may not see it"
@@ -58,7 +59,9 @@ def rules_differ_at_cloud(group: str) -> str:
 
 
 def used_at_cloud(group: str, ports: Collection[str]) -> str:
-    return f"Security group {group} is on port {', '.join([*ports][:NAMED])}"
+    """`ports` are those that may be named."""
+    where = f"on port {', '.join([*ports][:NAMED])}" if ports else "in use"
+    return f"Security group {group} is {where}"
 
 
 def restored(done: str) -> str:

@@ -20,6 +20,8 @@ def in_the_way(
     task: int, changes: Mapping[Thing, Changed], *, user: User | None, until: datetime | None = None
 ) -> str | None:
     """Why what a task changed can't be reverted; None if nothing else has changed it since, `until` a moment."""
+    if not changes:  # they are no longer kept since the revert was accepted
+        return messages.NO_EVENTS
     events = [*changed_since(task, changes, until), *_elsewhere(changes, until)]
     return messages.changed_since(task, _told(events, user)) if events else None
 

@@ -108,6 +108,8 @@ def _unchanged(task: Task) -> str:
     """Why a task has no events."""
     if not reach_back_to(task.updated_on):
         return messages.NO_EVENTS
+    if task.status == Task.Status.WARN:
+        return messages.UNRECORDED
     return messages.FAILED if task.status == Task.Status.ERROR else messages.CHANGED_NOTHING
 
 

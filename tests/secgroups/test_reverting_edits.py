@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied
 
+from inventory.backoff import ShutdownRequested
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound
 from inventory.drivers.values import Rule
 from inventory.messages import RIGHT_LOST
@@ -28,7 +29,8 @@ from secgroups.services import (
 )
 from tests import cast as actors
 from tests.cast import Cast
-from tests.clouds import Grip, MemoryCloud, fail, mirror, refuse, unavailable
+from tests.clouds import Clock, Grip, MemoryCloud, fail, mirror, refuse, throttle, unavailable
+from tests.contracts import grant as give
 from tests.readers import grant
 from tests.secgroups.carrying import carried_out
 from tests.secgroups.carrying import queue as queue_change
@@ -182,6 +184,10 @@ class TestRules:
         task = done(cast, rule_deletion(web.firewall_rules.get(port=81)))
         done(cast, group_deletion(cast.production.db))
         assert refusal(task).endswith(messages.SOURCE_GONE)
+        done(cast, rule_creation(cast.staging.web, **SSH, source_security_group=cast.staging.db))
+        done(cast, group_deletion(cast.staging.db))
+        task = done(cast, group_deletion(cast.staging.web))
+        assert refusal(task).endswith(messages.SOURCE_GONE)
 
     def test_a_lost_answer_is_no_change_of_somebody_else(
         self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup
@@ -293,6 +299,11 @@ class TestGroups:
         )
         assert "Security group web was created, by system" in refusal(task)
 
+    def test_a_stateless_group(self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup) -> None:
+        SecurityGroup.objects.filter(pk=web.pk).update(stateful=False)
+        task = done(cast, group_deletion(web))
+        assert refusal(task).endswith(messages.STATELESS)
+
     def test_a_place_that_is_gone(self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup) -> None:
         network = web.cloud_network
         task = done(cast, group_deletion(web))
@@ -338,6 +349,23 @@ class TestFaultsOfARestoration:
         assert len(rules_at(cloud, made.ems_ref)) == made.firewall_rules.count() == 3
         assert len([group for group in cloud.group_list if group.name == "web"]) == 2  # the other is in staging
 
+    def test_a_worker_that_hands_it_over(
+        self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup, clock: Clock
+    ) -> None:
+        """Meanwhile a refresh finds the new group, which is not in the way of itself."""
+        task = done(cast, group_deletion(web))
+        reverting = accepted(task)
+        cloud.script("create_rule", throttle())
+        clock.stop_asked = True
+        with pytest.raises(ShutdownRequested):
+            run(reverting.queue)
+        clock.stop_asked = False
+        refresh(cast.acme, Grip())
+        run(reverting.queue)
+        reverting.refresh_from_db()
+        assert reverting.status == "Ok", reverting.message
+        assert SecurityGroup.objects.get(cloud_network=web.cloud_network, name="web").firewall_rules.count() == 3
+
     def test_a_name_that_is_taken_at_the_cloud(self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup) -> None:
         task = done(cast, group_deletion(web))
         cloud.script("create_group", fail(AlreadyThere("There is a group web.")))
@@ -380,3 +408,33 @@ class TestRights:
         assert reverting.status == "Error"
         assert RIGHT_LOST in reverting.message
         assert cloud.inventory() == before
+
+    def test_of_a_group_with_rules_are_those_of_its_rules_too(
+        self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup, django_user_model: type[User]
+    ) -> None:
+        ada = django_user_model.objects.create_user("ada")
+        give(ada, "secgroups.add_securitygroup")
+        task = self.task("delete_group", cast, web)
+        with pytest.raises(PermissionDenied):
+            refusal(task, ada)
+        both = give(ada, "secgroups.add_securitygroup", "secgroups.add_firewallrule")
+        reverting = accepted(task, both)
+        ada.user_permissions.remove(Permission.objects.get(codename="add_firewallrule"))
+        run(reverting.queue)
+        reverting.refresh_from_db()
+        assert RIGHT_LOST in reverting.message
+        assert not cloud.called("create_group")
+
+    def test_to_see_decide_which_ports_are_named(
+        self, cast: Cast, cloud: MemoryCloud, web: SecurityGroup, django_user_model: type[User]
+    ) -> None:
+        ada = django_user_model.objects.create_user("ada")
+        grant(ada, "manager", cast.tenant)
+        network = cast.production.network
+        creation = group_creation(cast.acme, name="new", cloud_network=network, cloud_tenant=cast.tenant)
+        task = done(cast, creation)
+        new = SecurityGroup.objects.get(name="new").ems_ref
+        cloud.set_port("eni-production-single-1", group_refs=(new,))
+        assert "Security group new is on port eni-production-single-1, found" in reverted(task, ada).message
+        cast.production.single.network_ports.update(cloud_tenant=actors.tenant(cast.acme, "other"))
+        assert "Security group new is in use, found" in reverted(task, ada).message

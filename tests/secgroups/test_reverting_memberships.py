@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.utils import timezone
 
+from inventory.db.events import because
 from inventory.messages import PROVIDER_DELETED, RIGHT_LOST
 from inventory.models import EventStream, Grant, Task, Vm
 from inventory.refresh import refresh
-from inventory.services import delete_provider, request_refresh
-from secgroups.models import SecurityGroup
+from inventory.runner import run_queue
+from inventory.services import cause_of_task, delete_provider, request_refresh
+from secgroups.models import Membership, SecurityGroup
 from secgroups.reverting import messages
 from secgroups.services import GroupReference, group_deletion
 from tests.cast import Cast, memberships, tenant
@@ -87,6 +90,16 @@ def test_changes_are_reverted_in_reverse(cast: Cast, cloud: MemoryCloud, vm: Vm)
     assert at_cloud(cloud, vm) == before
 
 
+def test_what_a_task_found_at_the_cloud_is_not_reverted(cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
+    """Though the events have its id."""
+    cloud.set_port(ONE, group_refs=("sg-production-default", "sg-production-web"))
+    [task] = queue(vm, "add", "db")
+    run_queue(f"vms/{vm.pk}")
+    assert EventStream.objects.filter(task_id=task.pk, source="REFRESH").count() == 1
+    assert reverted(task).status == "Ok"
+    assert at_cloud(cloud, vm)[ONE] == {"sg-production-default", "sg-production-web"}
+
+
 class TestInTheWay:
     def test_is_a_later_task_which_is_named_with_who_and_when(
         self, cast: Cast, cloud: MemoryCloud, vm: Vm, django_user_model: type[User]
@@ -143,6 +156,19 @@ class TestInTheWay:
         task = done(vm, "remove", "web")
         edited(cast.acme, group_deletion(cast.production.web))
         assert "Security group web was deleted, by system" in refusal(task)
+
+    def test_is_not_what_happened_before_the_task_came_to_it(self, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
+        """Events of two transactions at once are in any order, but those of one membership are in theirs."""
+        [task] = queue(vm, "add", "web")
+        Task.objects.filter(pk=task.pk).update(state="Finished")
+        one, two = vm.network_ports.order_by("ems_ref")
+        web = cast.production.web
+        with transaction.atomic(), because(cause_of_task(Task.objects.get(pk=task.pk))):
+            Membership.objects.create(vm=vm, network_port=one, security_group=web)
+        Membership.objects.create(vm=vm, network_port=two, security_group=web).delete()
+        with transaction.atomic(), because(cause_of_task(Task.objects.get(pk=task.pk))):
+            Membership.objects.create(vm=vm, network_port=two, security_group=web)
+        assert accepted(task)
 
     def test_is_found_when_the_revert_begins(self, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
         """By a change that was accepted before it, and recorded after it was accepted."""
@@ -294,6 +320,23 @@ class TestWhatCanNotBeReverted:
         task = done(vm, "add", "web")
         assert refusal(task).endswith(messages.CHANGED_NOTHING)
 
+    def test_one_that_could_not_be_recorded(
+        self, cast: Cast, cloud: MemoryCloud, vm: Vm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("secgroups.changes.record_ports", lambda *args, **kwargs: 1 / 0)
+            queue(vm, "add", "web")
+            [task] = carried_out(vm)
+        assert task.status == "Warn"
+        assert refusal(task).endswith(messages.UNRECORDED)
+
+    def test_one_that_added_and_removed(self, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
+        """As its events say, if ports were changed both ways while its worker was away."""
+        task = done(vm, "add", "web")
+        with transaction.atomic(), because(cause_of_task(task)):
+            Membership.objects.filter(vm=vm, security_group__name="default").first().delete()  # type: ignore[union-attr]
+        assert refusal(task).endswith(messages.BOTH_WAYS)
+
     def test_a_refresh(self, cast: Cast, cloud: MemoryCloud, admin_user: User) -> None:
         task = request_refresh(provider=cast.acme, user=admin_user)
         Task.objects.update(state="Finished")
@@ -311,6 +354,18 @@ class TestWhatCanNotBeReverted:
         task = done(vm, "add", "web")
         Task.objects.update(updated_on=timezone.now() - settings.EVENTS_RETENTION - timedelta(seconds=1))
         assert refusal(task).endswith(messages.NO_EVENTS)
+
+    def test_one_whose_events_are_gone_when_the_revert_begins(
+        self, cast: Cast, cloud: MemoryCloud, vm: Vm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = done(vm, "add", "web")
+        before = at_cloud(cloud, vm)
+        reverting = accepted(task)
+        monkeypatch.setattr("secgroups.changes.changes_of", lambda task: {})
+        run(reverting.queue)
+        reverting.refresh_from_db()
+        assert reverting.message.endswith(messages.NO_EVENTS)
+        assert at_cloud(cloud, vm) == before
 
     def test_one_of_a_provider_that_is_gone(
         self, cast: Cast, cloud: MemoryCloud, vm: Vm, admin_user: User

@@ -78,6 +78,17 @@ def test_the_answer_has_the_task_that_reverts_it(
     assert "revert" in {action["name"] for action in shown["actions"]}
 
 
+def test_the_browsable_page_has_a_form_for_it(
+    admin_client: Client, admin_user: User, cloud: MemoryCloud, vm: Vm
+) -> None:
+    task = done(vm, "add", "web", admin_user)
+    page = admin_client.get(url_of(task), headers={"Accept": "text/html"}).content.decode()
+    assert 'value="revert"' in page
+    answer = admin_client.post(url_of(task), {"action": "revert"}, headers={"Accept": "text/html"})
+    assert answer.status_code == HTTPStatus.OK
+    assert Task.objects.unfinished().count() == 1
+
+
 def test_a_refusal_says_what_is_in_the_way(
     admin_client: Client, admin_user: User, cloud: MemoryCloud, vm: Vm
 ) -> None:
