@@ -19,11 +19,10 @@ from secgroups.messages import INSTANCE_GONE, cannot, doing
 from secgroups.plan import Action
 from secgroups.reverting import Changed, changes_of, in_the_way, messages, reach_back_to
 from secgroups.services.answers import Accepted, Refused
-from secgroups.services.changes import GroupReference, decide_changes
+from secgroups.services.changes import MAY_CHANGE, GroupReference, decide_changes
 from secgroups.services.edits import Edit
 from secgroups.services.reverse_edits import require, reverse_edit
 
-MAY_CHANGE = "inventory.change_vm_security_groups"
 #: The rights of the changes that reverts make.
 RIGHTS = (
     MAY_CHANGE,
