@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         RecordEvents(
             'AuthToken',
             deleted='token_revoked',
-            messages={'token_revoked': 'A token of {user} was revoked'},
+            messages={'token_revoked': 'A token of {user} was revoked'},  # nosec B105 - no token
             columns=['id', 'name', 'read_only'],
             flags=['read_only'],
             # One that has expired was no longer valid.
