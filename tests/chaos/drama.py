@@ -59,7 +59,8 @@ class Drama:
         self._theirs = [named["theirs-1"], named["theirs-2"]]
         self._cloud.of_other_account |= {named[name] for name in GROUPS[::2]}
         for number in range(INSTANCES):
-            instance = cast.instance(cast.web, name=f"server-{number}", interfaces=1 + number % 2)
+            groups = [named[name] for name in GROUPS[number % 2 :: 2]]  # some to take away
+            instance = cast.instance(cast.web, *groups, name=f"server-{number}", interfaces=1 + number % 2)
             if number % 3 == 0:
                 self._cloud.of_other_account.add(instance)
         self._before = groups_of(self._api)
