@@ -94,8 +94,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 ELSEWHERE = {
     "inventory/admin/accounts.py": {"User.groups.through.objects.exclude": "whether a group has such members"},
     "inventory/admin/columns.py": {
-        "model._default_manager.all": "`visible_rows` itself",
-        "target._default_manager.all": "`with_named` asks for the scope of these rows in the next line",
+        "model._default_manager.all": "`visible_rows` itself, and `sees_all`, which asks for their scope",
     },
     "inventory/api/provider_inputs.py": {
         "Provider.objects.connected": "no two providers share a name, whoever sees them",
