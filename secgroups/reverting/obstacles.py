@@ -86,5 +86,4 @@ def _described(event: EventStream, *, is_visible: bool) -> str:
     if KINDS[event.event_type] == "membership":
         data = event.full_data["after"] or event.full_data["before"]
         what = messages.of_port(what, data["network_port_ems_ref"])
-    is_found = event.source == EventStream.Source.REFRESH
-    return messages.changed_by(what, None if is_found else event.username, event.task_id, event.timestamp)
+    return messages.changed_by(what, event.username, event.task_id, event.timestamp)

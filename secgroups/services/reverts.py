@@ -54,15 +54,17 @@ def may_revert(user: User) -> bool:
 @transaction.atomic
 def request_reverts(decisions: Sequence[Decision], *, user: User) -> list[Accepted | Refused]:
     """Queue each revert as a task, all or none. The answers are in the order of `decisions`."""
-    queues: dict[str, list[int]] = {}
+    by_place: dict[tuple[int, int], list[int]] = {}
     for key, decision in enumerate(decisions):
         if not isinstance(decision, Refused):
-            queues.setdefault(_place(decision)[0], []).append(key)
+            provider, vm = _place(decision)
+            by_place.setdefault((provider.pk, vm.pk if vm else 0), []).append(key)
     tasks: dict[int, Task] = {}
-    # In a fixed order, so that two requests can't wait for each other.
-    for queue, keys in sorted(queues.items()):
+    # In a fixed order, as `request_edits` has it, so that two requests can't wait for each other.
+    for _, keys in sorted(by_place.items()):
         reverts: list[Any] = [decisions[key] for key in keys]
-        _, provider, vm = _place(reverts[0])
+        provider, vm = _place(reverts[0])
+        queue = f"vms/{vm.pk}" if vm else f"security_groups/{provider.pk}"
         queued = queue_work(queue, [revert.spec for revert in reverts], user=user, provider=provider, vm=vm)
         tasks |= zip(keys, queued, strict=True)
     return [
@@ -143,8 +145,8 @@ def _reverting(task: Task, spec: TaskSpec) -> TaskSpec:
     return TaskSpec(message, message, arguments, spec.context | {"reverts": str(task.pk)})
 
 
-def _place(decision: MembershipRevert | Edit) -> tuple[str, Provider, Vm | None]:
-    """The queue of a revert, and what it is about."""
+def _place(decision: MembershipRevert | Edit) -> tuple[Provider, Vm | None]:
+    """What a revert is about."""
     if isinstance(decision, MembershipRevert):
-        return f"vms/{decision.vm.pk}", decision.vm.provider, decision.vm
-    return f"security_groups/{decision.provider.pk}", decision.provider, None
+        return decision.vm.provider, decision.vm
+    return decision.provider, None

@@ -124,8 +124,7 @@ class TestInTheWay:
         """Whoever asked for the refresh has not done it."""
         task = done(vm, "add", "web")
         cloud.set_port(ONE, group_refs=("sg-production-default",))
-        request_refresh(provider=cast.acme, user=admin_user)
-        refresh(cast.acme, Grip())
+        run_queue(request_refresh(provider=cast.acme, user=admin_user).queue)
         assert f"was removed from {vm.name} on port {ONE}, found at the cloud at 20" in refusal(task)
 
     def test_is_what_was_undone_by_other_means(self, cast: Cast, cloud: MemoryCloud, vm: Vm) -> None:
