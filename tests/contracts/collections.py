@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -51,6 +51,8 @@ class CollectionContract:
     collection: str
     #: Whether reading asks a permission; tasks are everybody's own.
     asks_permission = True
+    #: One of the permissions of an action that has several.
+    one_of_several: ClassVar[Mapping[str, str]] = {}
     #: The parameter for the rows that can be deleted; all but events.
     deletable = ""
 
@@ -182,6 +184,9 @@ class CollectionContract:
         for action in routers.viewset_of(self.collection).declared_actions():
             name, permission = action.url_path, action.kwargs.get("permission")
             url = first["href"] if action.detail else self.url
+            if several := self.one_of_several.get(name):
+                assert name not in _offered(client, url)
+                grant(reader, several)
             if permission not in granted:
                 assert name not in _offered(client, url)
                 answer = client.post(url, {"action": name, "resources": [{}]}, "application/json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from django.utils import timezone
@@ -70,3 +71,4 @@ class TestZones(CollectionContract):
 class TestTasks(CollectionContract):
     collection = "tasks"
     asks_permission = False
+    one_of_several: ClassVar = {"revert": "inventory.change_vm_security_groups"}
