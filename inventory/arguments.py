@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, Self, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from inventory import messages
 from inventory.drivers.values import Kind, Scope
@@ -48,6 +48,9 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a task does. Each kind of task has a subclass."""
 
     version: Literal[1] = VERSION
+    #: Set if what the task names may belong to another tenant than its instance, so that whoever may only see the
+    #: instance's does not read it. Otherwise not stored, so that workers of an older version can read the rest.
+    names_others: Literal[True] | UnsetType = UNSET
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from django.apps import apps
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Func, Model, OuterRef, Subquery, Value
+from django.db.models import Func, Model, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
 from inventory.db.conditions import EVERYTHING, NOTHING, Condition, compare, fixed
@@ -27,6 +27,10 @@ SUM = Func(
     template="CAST(COALESCE(SUM(%(expressions)s), 0) AS bigint)",
     output_field=models.BigIntegerField(),
 )
+
+
+#: Tasks whose arguments don't have `names_others`; see `inventory.arguments`.
+NAMES_NO_OTHERS = fixed(~Q(arguments__has_key="names_others"), recurs=True)
 
 
 def scope_of(user: User, model: type[Model], permission: str | None = None) -> Condition:
@@ -196,11 +200,14 @@ class TaskQuerySet(ResourceQuerySet):
         """A user's own tasks, or with the permission to view tasks everybody's, within the user's restriction.
 
         Their own tasks need not lead to where a restricted user may look: a task may have no instance, and it
-        outlives its provider.
+        outlives its provider. A task of others that names a group of another tenant is not one of its instance's.
         """
         scope = super().scope_of(user, permission)
-        if scope is not EVERYTHING and user.pk is not None:
-            scope |= compare("owner", user.pk)
+        if (restriction := restriction_of(user, permission)) is not None:
+            whole = restriction.condition("provider", None)
+            scope &= whole | NAMES_NO_OTHERS
+            if user.pk is not None:
+                scope |= compare("owner", user.pk)
         return scope & _own_unless(user, "inventory.view_task", "owner")
 
     def unfinished(self) -> Self:

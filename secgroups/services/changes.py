@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
+from msgspec import UNSET
 
 from inventory.db.conditions import Condition, Params
 from inventory.db.lookups import Numbers, Texts
@@ -124,6 +125,7 @@ class _Candidate(NamedTuple):
     pk: int
     name: str
     ems_ref: str
+    cloud_tenant: int | None
 
 
 @cache
@@ -182,12 +184,16 @@ def _spec(
     ems_ref = fitting[0].ems_ref if fitting else reference.ems_ref
     message = messages.doing(action, messages.change_of(action, messages.group_called(name), vm.name))
     narrowed = ports.refs(reference.ports)
+    is_of_tenant = bool(fitting) and fitting[0].cloud_tenant == vm.cloud_tenant_id
     context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
     return TaskSpec(
         name=message,
         message=message,
         arguments=MembershipChange(
-            action=action, group=WantedGroup(name=name, ems_ref=ems_ref), ports=tuple(narrowed)
+            action=action,
+            group=WantedGroup(name=name, ems_ref=ems_ref),
+            ports=tuple(narrowed),
+            names_others=UNSET if is_of_tenant else True,
         ),
         context=context | ({"ports": narrowed} if narrowed else {}),
     )

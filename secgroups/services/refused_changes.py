@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
+from inventory.arguments import Arguments
 from inventory.models import Task, Vm
 from inventory.services import TaskSpec, keep_refused
 from secgroups import messages
@@ -15,5 +16,7 @@ def keep_refused_change(*, vm: Vm, action: Action, reference: GroupReference, re
     """Create a finished task for a refused change."""
     name = messages.doing(action, messages.change_of(action, messages.group_called(reference.label), vm.name))
     group = {"name": reference.label, "ems_ref": reference.ems_ref}
-    spec = TaskSpec(name, reason, context={"action": action, "instance": vm.name, "security_group": group})
+    context = {"action": action, "instance": vm.name, "security_group": group}
+    # What it names was not found, or is out of reach, and so is nobody's, or another tenant's.
+    spec = TaskSpec(name, reason, Arguments(names_others=True), context)
     return keep_refused(f"vms/{vm.pk}", spec, user=user, provider=vm.provider, vm=vm)

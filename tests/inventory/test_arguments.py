@@ -154,4 +154,7 @@ def test_nobody_else_knows_the_keys_by_heart() -> None:
         for line in path.read_text().splitlines()
         if by_key.search(line)
     ]
-    assert found == ["inventory/querysets.py: return self.filter(arguments__deletion=True)"]
+    assert found == [
+        'inventory/querysets.py: NAMES_NO_OTHERS = fixed(~Q(arguments__has_key="names_others"), recurs=True)',
+        "inventory/querysets.py: return self.filter(arguments__deletion=True)",
+    ]

@@ -15,6 +15,7 @@ from django.test import Client
 from inventory.models import CloudTenant, EventStream, Grant, Provider, Task
 from inventory.services import create_token
 from secgroups.models import Membership, SecurityGroup
+from secgroups.services import GroupReference, keep_refused_change, request_changes
 from tests.cast import Planted, plant
 from tests.clouds import MemoryCloud
 from tests.readers import CHANGING, grant
@@ -428,6 +429,29 @@ def test_a_task_shows_no_groups_before_and_after_to_who_sees_only_some(
     task = Task.objects.create(name="t", queue="x", provider=mine.provider, vm=mine.vm, context_data=context)
     grant(ada, "viewer", mine.tenant)
     assert api(ada).get(f"/api/tasks/{task.pk}").json()["context_data"] == {"action": "add"}
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_a_task_that_names_a_group_of_another_tenant_is_hidden_like_the_group(
+    ada: User, admin_user: User, mine: Planted, other: Planted, role: str
+) -> None:
+    """Also one that names what the inventory does not have, and one that was refused."""
+    SecurityGroup.objects.filter(pk=other.web.pk).update(cloud_network=mine.network)
+    wanted = [GroupReference(name) for name in ("mine-web", "other-web", "nobody-knows")]
+    for action in ("add", "remove"):
+        request_changes(vm=mine.vm, action=action, references=wanted, user=admin_user)
+    keep_refused_change(vm=mine.vm, action="add", reference=wanted[1], reason="No.", user=admin_user)
+    grant(ada, role, mine.tenant)
+    hers = {task for task in names(api(ada), "tasks") if "mine-web" in task}
+    assert names(api(ada), "tasks") == hers
+    assert len(hers) == 2
+    hidden = Task.objects.filter(name__contains="other-web").first()
+    assert api(ada).get(f"/api/tasks/{hidden.pk}").status_code == HTTPStatus.NOT_FOUND
+    Task.objects.filter(pk=hidden.pk).update(owner=ada)
+    assert api(ada).get(f"/api/tasks/{hidden.pk}").status_code == HTTPStatus.OK
+    Task.objects.filter(pk=hidden.pk).update(owner=admin_user)
+    grant(ada, role, mine.provider)
+    assert api(ada).get("/api/tasks").json()["count"] == Task.objects.count() == 7
 
 
 def test_an_owner_limits_nobody_with_more_rights(
