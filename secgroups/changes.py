@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -36,7 +36,7 @@ from inventory.services import (
 )
 from secgroups import messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
-from secgroups.models import SecurityGroup
+from secgroups.known_groups import KnownGroups, groups_of
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
 from secgroups.recording import record_ports
@@ -97,10 +97,7 @@ class _Changes:
         self._resumed = retries.unsure
         self.cloud = PortWriter(self.driver, vm.ems_ref, lease, retries.backoff(), retries)
         self.cloud.waits_for_group = partial(any_fresh, vm.provider, *self._named)
-        #: The groups of tasks and ports by ref; None for unknown ones.
-        self.groups: dict[str, Group | None] = {}
-        #: The cloud's answers for other groups, by name and ref; each is requested once.
-        self._found: dict[tuple[str, str | None], Group | CloudError] = {}
+        self.groups = KnownGroups(vm, self.driver, self.cloud)
         #: The changes of the tasks (ids) whose groups were found.
         self._changes: dict[int, Change] = {}
         self.outcomes: dict[int, Outcome] = {}
@@ -110,7 +107,7 @@ class _Changes:
         before: tuple[Port, ...] = ()
         try:
             before = self.cloud.read()
-            self._look_up(chain(self._named, _groups_of(before)))
+            self.groups.look_up(chain(self._named, groups_of(before)))
             self._changes = {
                 task.pk: found for task, change in self.asked.items() if (found := self._identified(task, change))
             }
@@ -144,9 +141,9 @@ class _Changes:
     def _apply(self, changes: Sequence[Change]) -> None:
         earlier, self._begun = self._begun, Plan()
         before = earlier.applied_to(self.cloud.ports)
-        self._look_up(_groups_of(before))
+        self.groups.look_up(groups_of(before))
         # The second is so that nothing of an unfinished attempt stays.
-        new_plan = planned(self.vm, self.driver, before, changes, self.groups).after(earlier)
+        new_plan = planned(self.vm, self.driver, before, changes, self.groups.by_ref).after(earlier)
         if not earlier.wanted:  # otherwise "nothing was changed" is only true after the undo
             self.outcomes |= {pk: outcome for pk, outcome in new_plan.outcomes.items() if not outcome.written}
         undone = new_plan.undone(before)
@@ -199,7 +196,7 @@ class _Changes:
         return permitted
 
     def _is_to_do(self, change: Change, *, after: Sequence[Change]) -> bool:
-        together = planned(self.vm, self.driver, self.cloud.ports, [*after, change], self.groups)
+        together = planned(self.vm, self.driver, self.cloud.ports, [*after, change], self.groups.by_ref)
         return bool(together.outcomes[change.id].written)
 
     def _obstacle(self, task: Task, change: Change) -> str | None:
@@ -216,7 +213,7 @@ class _Changes:
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
         try:
-            group = self._group(change.group.name, change.group.ems_ref)
+            group = self.groups.find(change.group.name, change.group.ems_ref)
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
@@ -230,27 +227,6 @@ class _Changes:
     def _failed(self, task: Task, failure: CloudError | None) -> Outcome:
         shown = failure and self._shown(task, failure)
         return Outcome("Error", str(shown), request_id=shown.request_id if shown else None)
-
-    def _group(self, name: str, ref: str | None) -> Group:
-        """The group with this ref, from the inventory or the cloud, or with this name at the cloud."""
-        if ref and (group := self.groups.get(ref)):
-            return group
-        if (name, ref) not in self._found:
-            try:
-                self._found[name, ref] = self._at_cloud(name, ref)
-            except (CloudRefused, GroupNotFound) as error:
-                self._found[name, ref] = error
-        result = self._found[name, ref]
-        if isinstance(result, CloudError):
-            raise result
-        return result
-
-    def _at_cloud(self, name: str, ref: str | None) -> Group:
-        if ref:
-            groups = self.cloud.ask(lambda: self.driver.groups_by_ref([ref]))
-        else:
-            groups = self.cloud.ask(lambda: self.driver.groups_named(name, self.cloud.ports))
-        return the_one(groups, name, ref, self.vm)
 
     def _finish(self, before: Sequence[Port], failure: CloudError | None) -> None:
         """Record the ports as the cloud has them, and end every task, in one transaction."""
@@ -266,7 +242,7 @@ class _Changes:
             complete_tasks(self._ending(task, seen | effects.get(task.pk, {}), failure) for task in self.tasks)
 
         try:
-            new_groups = self._missing(after)
+            new_groups = self.groups.missing(after)
             effects = self._effects(after) if read_on else {}
             self.lease.ensure()
             seeing_others(write)
@@ -320,23 +296,6 @@ class _Changes:
             endings.append(TaskResult(task, Task.Status(outcome.status), outcome.message, context))
         complete_tasks(endings)
 
-    def _missing(self, ports: Sequence[Port]) -> tuple[Group, ...]:
-        """The groups of these ports that are not yet in the inventory, read from the cloud."""
-        self._look_up(_groups_of(ports))
-        unknown = [ref for ref in _groups_of(ports) if self.groups[ref] is None]
-        try:
-            groups = self.driver.groups_by_ref(unknown) if unknown else ()
-        except CloudError:
-            return ()  # the next refresh adds them
-        self.groups |= {group.ref: group for group in groups}
-        return groups
-
-    def _look_up(self, refs: Iterable[str]) -> None:
-        """Look up these groups in the inventory, each once."""
-        if new := set(refs) - self.groups.keys():
-            rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=new)
-            self.groups |= dict.fromkeys(new) | {group.ref: group for group in rows.as_values()}
-
     def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> TaskResult:
         outcome = self.outcomes.get(task.pk) or self._failed(task, failure)
         context = seen | {"request_id": outcome.request_id}
@@ -345,18 +304,14 @@ class _Changes:
     def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
         """The names of the groups before and after, of the instance and of each port."""
         had, has = (
-            {port.ref: sorted(map(self._name, port.group_refs)) for port in ports} for ports in (before, after)
+            {port.ref: sorted(map(self.groups.name, port.group_refs)) for port in ports}
+            for ports in (before, after)
         )
         return {
             "before": sorted(set(chain.from_iterable(had.values()))),
             "after": sorted(set(chain.from_iterable(has.values()))),
             "network_ports": [{"ems_ref": ref, "before": had.get(ref, []), "after": has[ref]} for ref in has],
         }
-
-    def _name(self, ref: str) -> str:
-        """The name of a group, or its ref if it is unknown."""
-        group = self.groups.get(ref)
-        return group.name if group else ref
 
 
 def planned(
@@ -375,19 +330,3 @@ def planned(
         confined=bool(driver.groups_have_networks),
         stateless={ref for ref, group in groups.items() if group and not group.stateful},
     )
-
-
-def the_one(groups: Sequence[Group], name: str, ref: str | None, vm: Vm) -> Group:
-    """The only one of the groups that the cloud found. Raises `GroupNotFound` and `CloudRefused`."""
-    if not groups:
-        raise GroupNotFound(messages.not_at_cloud(vm.name))
-    if len(groups) > 1:
-        raise GroupNotFound(messages.several_at_cloud([group.ref for group in groups]))
-    if name not in {groups[0].name, ref}:  # without a name in the request, the ref stands in its place
-        message = messages.other_name_at_cloud(ref or "", groups[0].name)
-        raise CloudRefused(message, general=message)
-    return groups[0]
-
-
-def _groups_of(ports: Iterable[Port]) -> set[str]:
-    return {ref for port in ports for ref in port.group_refs}

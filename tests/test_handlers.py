@@ -61,8 +61,8 @@ CHANGE = [
     "cloud.ports_again",
     "secgroups.changes.plan",
     "secgroups.changes.record_ports",
-    "secgroups.changes._Changes._look_up",
-    "secgroups.changes._Changes._missing",
+    "secgroups.known_groups.KnownGroups.look_up",
+    "secgroups.known_groups.KnownGroups.missing",
     "secgroups.changes._Changes._seen",
 ]
 GROUPS, RULES = "secgroups.editing.groups", "secgroups.editing.rules"

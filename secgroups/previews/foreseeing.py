@@ -20,7 +20,8 @@ from inventory.services import waiting_for_clouds
 from secgroups import messages
 from secgroups.analysis.instance_ports import InstancePorts, at_cloud, from_inventory
 from secgroups.arguments import MembershipChange
-from secgroups.changes import planned, the_one
+from secgroups.changes import planned
+from secgroups.known_groups import the_one
 from secgroups.models import SecurityGroup
 from secgroups.plan import Change, Outcome
 from secgroups.previews import messages as warnings
