@@ -104,6 +104,9 @@ ELSEWHERE = {
         "Provider.objects.alias": "which vendors a filter means; the rows that have them are read by scope",
         "Provider.objects.all": "how vendors are sorted",
     },
+    "inventory/rest/declared.py": {
+        "self.queryset.model._base_manager.filter": "whether a row is there at all; it is then read by scope",
+    },
     "inventory/rest/http/authentication.py": {
         "AuthToken.objects.filter": "who is asking is not known yet, or their own token",
         "LoginFailure.objects.filter": "who is asking is not known yet",
