@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from inventory.forwarding import FIELDS
+from inventory.forwarding import shown
 from inventory.models import EventStream, Task
 from secgroups.arguments import membership_task
 
@@ -72,9 +72,9 @@ def judge_copies(path: Path, after: int) -> Iterator[str]:
             copies[copy["id"]] = copy
         except (ValueError, KeyError):
             yield f"a line of the copied events is {line}"
-    for event in EventStream.objects.filter(pk__gt=after).order_by("pk").values(*FIELDS):
+    for event in shown(EventStream.objects.filter(pk__gt=after).order_by("pk")):
         copy = copies.get(event["id"], {})
-        if any(copy.get(name) != event[name] for name in FIELDS if name not in ("timestamp", "count")):
+        if any(copy.get(name) != event[name] for name in event.keys() - {"timestamp", "count"}):
             yield f"event {event['id']} ({event['message']}) was copied as {copy}"
 
 
