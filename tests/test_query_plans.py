@@ -30,9 +30,9 @@ _EVENTS = """
         security_group_id, task_id, count, full_data
     )
     SELECT CASE membership.id % 2 WHEN 0 THEN 'security_group_removed' ELSE 'security_group_added' END, now(),
-        'PORTCULLIS', '', 'user-' || to_char(membership.id % 5000, 'FM00000000'), 'request-' || membership.id / 100,
-        security_group.provider_id, security_group.cloud_tenant_id, membership.vm_id, security_group_id,
-        membership.id / 100, 1, '{}'
+        'PORTCULLIS', '', 'user-' || to_char(membership.id % 5000, 'FM00000000'),
+        'request-' || membership.id / 100, security_group.provider_id, security_group.cloud_tenant_id,
+        membership.vm_id, security_group_id, membership.id / 100, 1, '{}'
     FROM secgroups_membership AS membership
     JOIN secgroups_securitygroup AS security_group ON security_group.id = membership.security_group_id
 """
