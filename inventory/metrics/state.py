@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from inventory import health, overdue
-from inventory.models import Lease, Provider, Tally, Task
+from inventory.models import EventStream, Lease, Provider, Tally, Task
 
 #: Maximum number of unfinished tasks that are looked at. If there are more, the numbers are too small.
 MAX_TASKS = 100_000
@@ -113,9 +113,9 @@ def _resources() -> Iterator[Metric]:
         "Resources in the inventory.",
         labels=["vendor", "provider", "resource"],
     )
-    numbers = Tally.objects.filter(provider__connected=True).order_by()
+    tallies = Tally.objects.filter(provider__connected=True).exclude(table=EventStream._meta.db_table)
     columns = ("provider__vendor", "provider__name", "table")
-    for vendor, name, table, number in numbers.values_list(*columns).annotate(total=Sum("number")):
+    for vendor, name, table, number in tallies.order_by().values_list(*columns).annotate(total=Sum("number")):
         resources.add_metric([vendor, name, _names().get(table, table)], number)
     yield resources
 

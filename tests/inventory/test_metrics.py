@@ -39,7 +39,7 @@ from inventory.leases import LeaseLost, hold_lease
 from inventory.metrics import logins_refused, worker
 from inventory.metrics.requests import Requests, requests
 from inventory.metrics.state import MAX_TASKS
-from inventory.models import Provider, Task
+from inventory.models import EventStream, Provider, Task
 from inventory.rate_limit import RateLimited, SharedRateLimiter
 from inventory.services import finish
 from settings.checked import networks, number, secret
@@ -365,6 +365,8 @@ class TestState:
         assert sizes["acme", "security_groups"] == 6
         assert sizes["acme", "firewall_rules"] == 4
         assert sizes["acme", "network_ports"] == 6
+        assert EventStream.objects.filter(ems_id=company.acme.pk).exists()
+        assert ("acme", "events") not in sizes
 
     def test_it_costs_as_many_statements_whatever_there_is(self, client: Client, company: Cast) -> None:
         with CaptureQueriesContext(connection) as few:
