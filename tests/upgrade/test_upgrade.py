@@ -47,6 +47,14 @@ def test_nothing_is_lost(upgraded: Upgraded) -> None:
     assert Vm.objects.get(name="nobody-1").cloud_tenant is None
 
 
+def test_finished_changes_may_name_a_group_of_another_tenant(upgraded: Upgraded) -> None:
+    changes = Task.objects.filter(queue__startswith="vms/")
+    marked = changes.filter(arguments__has_key="names_others")
+    assert set(marked) == set(changes.filter(state="Finished"))
+    assert 0 < marked.count() < changes.count()
+    assert not Task.objects.exclude(queue__startswith="vms/").filter(arguments__has_key="names_others").exists()
+
+
 def test_what_is_counted_is_right_and_goes_on_being_counted(upgraded: Upgraded) -> None:
     def assert_exact() -> None:
         for model in TALLIED:
