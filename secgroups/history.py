@@ -1,7 +1,7 @@
 """Who had which groups and rules at a time: what is there now, without what events tell of since.
 
-The first event since then says what was there before it, so nothing between it and now matters. What is there now
-is read first: whatever changes meanwhile is in the events, which are read after it.
+The first event since then says what was there before it, so nothing between it and now matters. What is committed
+while a request reads this may show as if it had been so then.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db.models import Model, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from inventory.db.conditions import compare, fixed
 from inventory.db.lookups import Numbers
@@ -140,6 +142,6 @@ def _require_known(moment: datetime, model: type[Model], pk: int, appeared: Q) -
     for read, *others in rows.values_list(*columns):
         if read is None:
             raise BadInput(messages.NEVER_READ)
-        since = max(read, *filter(None, others))
+        since = max(read, timezone.now() - settings.EVENTS_RETENTION, *filter(None, others))
         if moment < since:
             raise BadInput(messages.known_since(since))

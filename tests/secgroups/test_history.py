@@ -182,6 +182,19 @@ class TestWhatIsNotKnown:
         message = self.refused(admin_client, place, **at(oldest - timedelta(seconds=1)))
         assert message == f"as_of: this is known since {oldest.isoformat()}"
 
+    def test_a_time_before_the_retention(self, admin_client: Client, cast: Cast, settings: Any) -> None:
+        """Also where an older event is still there, or none."""
+        with transaction.atomic(), because(UNRECORDED):
+            vm = actors.vm(cast.production.network, "read at first")
+        place = f"instances/{vm.pk}/security_groups"
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        Provider.objects.update(known_since=long_ago)
+        EventStream.objects.create(event_type="provider_refreshed", timestamp=long_ago, message="Refreshed")
+        settings.EVENTS_RETENTION = timedelta(days=2)
+        message = self.refused(admin_client, place, **at(timezone.now() - timedelta(days=3)))
+        assert "this is known since" in message
+        assert listed(admin_client, place, **at(timezone.now() - timedelta(days=1)))["count"] == 0
+
     def test_a_time_before_the_resource_appeared(self, admin_client: Client, cast: Cast) -> None:
         moment = now()
         vm = actors.vm(cast.production.network, "new", groups=[cast.production.web])
