@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             ],
             watched=[
                 'security_group_id', 'direction', 'network_protocol', 'host_protocol', 'port', 'end_port',
-                'source_ip_range', 'source_security_group_id', 'source_address_list_id', 'description',
+                'source_ip_range', 'source_security_group_id', 'description',
             ],
             joins='LEFT JOIN secgroups_securitygroup AS security_group ON security_group.id = written.security_group_id',
             names={'security_group': 'security_group.name'},

@@ -31,7 +31,7 @@ KINDS: Mapping[str, Kind] = {
 }
 #: The types after which there is no such thing.
 ENDS = frozenset({"security_group_removed", "firewall_rule_deleted", "security_group_deleted"})
-#: What a rule lets through.
+#: What a rule lets through. Its range has the name of a list of addresses, whose row may come and go.
 OF_RULE = (
     "direction",
     "network_protocol",
@@ -97,7 +97,7 @@ def changed_since(task: int, changes: Mapping[Thing, Changed], until: datetime |
     since = _since(task, changes)
     events = list(since.filter(timestamp__lte=until) if until else since)
     reverts = _reverts(events)
-    created = {changed.group_id for changed in changes.values() if changed.kind == "group" and not changed.before}
+    created = _created(changes)
     by_thing: dict[Thing, list[EventStream]] = {}
     for event in events:
         thing = _thing(event)
@@ -128,11 +128,20 @@ def _since(task: int, changes: Mapping[Thing, Changed]) -> QuerySet[EventStream]
     groups = {changed.group_id for changed in changes.values()}
     first = min(changed.event for changed in changes.values())
     events = _events().filter(pk__gt=first, security_group_id__in=groups)
-    if all(changed.kind == "membership" for changed in changes.values()):
-        # A group may have many members.
+    kinds = {changed.kind for changed in changes.values()}
+    # A group may have many members, which only matter to who created it.
+    if not _created(changes):
+        types = [event_type for event_type, kind in KINDS.items() if kind in kinds]
+        events = events.filter(event_type__in=[*types, "security_group_deleted"])
+    if kinds == {"membership"}:
         vms = {int(data["vm_id"]) for changed in changes.values() for data in changed.versions if data["vm_id"]}
         events = events.filter(Q(vm_or_template_id__in=vms) | Q(event_type="security_group_deleted"))
     return events.exclude(task_id=task, source=EventStream.Source.PORTCULLIS)
+
+
+def _created(changes: Mapping[Thing, Changed]) -> set[int]:
+    """The groups that did not exist before."""
+    return {changed.group_id for changed in changes.values() if changed.kind == "group" and not changed.before}
 
 
 def _thing(event: EventStream) -> Thing:
