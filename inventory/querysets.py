@@ -204,8 +204,8 @@ class TaskQuerySet(ResourceQuerySet):
         """
         scope = super().scope_of(user, permission)
         if (restriction := restriction_of(user, permission)) is not None:
-            whole = restriction.condition("provider", None)
-            scope &= whole | NAMES_NO_OTHERS
+            if restriction.tenants:
+                scope &= restriction.condition("provider", None) | NAMES_NO_OTHERS
             if user.pk is not None:
                 scope |= compare("owner", user.pk)
         return scope & _own_unless(user, "inventory.view_task", "owner")

@@ -97,12 +97,9 @@ class LinkedAdmin(admin.ModelAdmin[M]):
         """By path, the alias and the expression of attributes of other rows of which the user sees only some."""
         columns = [column.admin_order_field for column in self.list_display if isinstance(column, Linked)]
         aliases = {}
-        for path in {
-            *self.search_fields,
-            *(name for name in self.ordering or () if isinstance(name, str)),
-            *columns,
-        }:
-            relation, _, attribute = path.lstrip("-").partition(LOOKUP_SEP)
+        ordering = (name.lstrip("-") for name in self.ordering or () if isinstance(name, str))
+        for path in {*self.search_fields, *ordering, *columns}:
+            relation, _, attribute = path.partition(LOOKUP_SEP)
             model: Any = self.opts.get_field(relation).related_model if attribute else None
             if model and not sees_all(model, request):
                 rows = visible_rows(model, request).filter(pk=OuterRef(relation)).order_by()

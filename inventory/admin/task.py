@@ -143,25 +143,13 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
                 messages.success(request, format_html("{}: {}", verb, link_to(task)))
         return show_tasks(selected, fallback=Task)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, row: Task) -> dict[str, Any]:
         """With a button for each action that the state of the task allows."""
-        return super().change_view(
-            request,
-            object_id,
-            form_url,
-            {**(extra_context or {}), "task_actions": self._buttons(request, object_id)},
-        )
+        return {**super().page_context(request, row), "task_actions": self._buttons(request, row)}
 
-    def _buttons(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        task = self.get_object(request, object_id)
-        is_finished = task is not None and task.state == Task.State.FINISHED
-        if task is None or not (is_finished or task.waits):
+    def _buttons(self, request: HttpRequest, task: Task) -> dict[str, Any]:
+        is_finished = task.state == Task.State.FINISHED
+        if not (is_finished or task.waits):
             return {}
         actions = self.get_actions(request)
         return {name: actions[name] for name in actions if (name in self.actions_when_finished) == is_finished}

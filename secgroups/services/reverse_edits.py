@@ -88,8 +88,7 @@ def _rule_deletion(
         return messages.GROUP_GONE
     rules = FirewallRule.objects.visible_to(user).filter(security_group=group)
     # Not by its id: the rule may have been created again meanwhile, by a revert.
-    for name in OF_RULE:
-        rules = rules.filter(**{f"{name}__isnull": True} if after[name] is None else {name: after[name]})
+    rules = rules.filter(**{name: after[name] for name in OF_RULE})
     rule = rules.select_related("security_group__provider", "source_security_group", "source_address_list").first()
     return rule_deletion(rule, user) if rule else messages.RULE_GONE
 

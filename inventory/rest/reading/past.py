@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -88,8 +88,8 @@ class Past:
             shown = resources if self.selection.expanded else [{"href": each["href"]} for each in resources]
             answer["resources"] = shown
         answer["actions"] = []
-        following = replace(self.page, offset=first + limit) if first + limit < total else None
-        answer["links"] = self.page.links(hrefs.collection(name), query, total, following)
+        links = self.page.links(hrefs.collection(name), query, total, self.page.following((), total))
+        answer["links"] = links
         return answer
 
     def _as_then(self, rows: Iterable[Resource]) -> list[Resource]:
