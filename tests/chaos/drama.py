@@ -22,7 +22,7 @@ from inventory.models import EventStream, Lease, Provider, Task, Vm
 from tests.chaos.clients import Client, History, Target
 from tests.chaos.cloud import OTHER_ACCOUNT, BadDays, OtherTool, groups_of
 from tests.chaos.events import judge_copies, judge_edits, judge_events, sources
-from tests.chaos.grants import judge_grants
+from tests.chaos.grants import begun_without_right, judge_grants
 from tests.chaos.installation import Installation
 from tests.chaos.judging import judge, memberships, outcomes
 from tests.live.ec2 import Cast
@@ -242,6 +242,7 @@ class Drama:
             "clients": self.history.counts,
             "tasks": outcomes(),
             "events": sources(),
+            "grants": {"tasks begun without the right": len(begun_without_right(OPERATOR))},
             "trouble": self.deeds,
             "answers of the cloud": self._cloud.met,
             "other tool": {"changes": self._tool.changes},

@@ -45,6 +45,10 @@ def judge_events(
     yield from _replayed(events, before, now)
     for event in events:
         yield from _about_cause(event, tasks, theirs)
+    own = [event for event in events if _member(event).group not in theirs]
+    found = [event for event in own if event.source == REFRESH]
+    if 2 * len(found) > len(own):  # a worker that dies before it records is the exception
+        yield f"{len(found)} of {len(own)} events of groups that only tasks change name no task"
     of_member: defaultdict[Member, list[EventStream]] = defaultdict(list)
     for event in events:
         of_member[_member(event)].append(event)

@@ -19,18 +19,28 @@ def judge_grants(userid: str, tenant: CloudTenant) -> Iterator[str]:
     for event in events.exclude(cloud_tenant_id=tenant.pk):
         yield f"event {event.pk} ({event.message}) is of {userid}, and not of tenant {tenant}"
     groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
-    held = list(_held())
     for task in Task.objects.filter(userid=userid).select_related("vm").order_by("pk"):
         group = task.context_data["security_group"]["ems_ref"]
         if group not in groups or task.vm is None or task.vm.cloud_tenant_id != tenant.pk:
             yield f"task {task.pk} ({task}) was accepted of {userid}, and is not of tenant {tenant}"
-        begun, ended = task.started_on, task.updated_on
-        if begun is None or any(given < ended and begun < taken + COMMITTED for given, taken in held):
-            continue
+    for task in begun_without_right(userid):
         if task.status != Task.Status.ERROR and not task.message.startswith("Nothing to do"):
             yield f"task {task.pk} ended after its right was taken: {task.message}"
         for event in events.filter(task_id=task.pk, source=PORTCULLIS):
             yield f"event {event.pk} ({event.message}) is of task {task.pk}, whose right was taken before"
+
+
+def begun_without_right(userid: str) -> list[Task]:
+    """The tasks that began and ended while the user had no grant."""
+    held = list(_held())
+    return [
+        task
+        for task in Task.objects.filter(userid=userid, started_on__isnull=False).order_by("pk")
+        if not any(
+            given < task.updated_on and task.started_on < taken + COMMITTED  # type: ignore[operator]
+            for given, taken in held
+        )
+    ]
 
 
 def _held() -> Iterator[tuple[datetime, datetime]]:
