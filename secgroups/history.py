@@ -126,7 +126,8 @@ def _gone(deletions: QuerySet[EventStream], key: str, viewer: Viewer) -> dict[in
 
 
 def _attributes(data: Mapping[str, Any], provider: int | None) -> Attributes:
-    return {**data, "provider_id": None if provider is None else str(provider)}
+    """When a row was last written before that, events don't tell."""
+    return {**data, "provider_id": None if provider is None else str(provider), "updated_on": None}
 
 
 def _vms(pairs: Iterable[_OfPort]) -> set[int]:

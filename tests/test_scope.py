@@ -479,13 +479,17 @@ def test_the_past_has_nothing_of_what_lies_outside(
         f"/api/vms/{kept.vm.pk}/security_groups",
         f"/api/security_groups/{kept.db.pk}/vms",
         f"/api/security_groups/{kept.db.pk}/instances",
+        f"/api/security_groups/{kept.db.pk}/firewall_rules",
     )
+    naming = public_rule(kept.db, 8443)
+    change(naming, source_security_group=meadow.web)
     now = {url: client.get(url, {"expand": "resources"}).json()["resources"] for url in urls}
     assert all(now.values())
     while timezone.now().isoformat() <= moment:
         pass
     meadow.db.delete()
     meadow.vm.delete()
+    naming.delete()
     for url, resources in now.items():
         past = client.get(url, {"expand": "resources", "as_of": moment})
         assert past.status_code == HTTPStatus.OK, past.json()

@@ -105,6 +105,17 @@ class TestOneChange:
         assert body["count"] == 2
         assert [group["href"] for group in body["resources"]][1].endswith(f"/{place}/{pk}")
 
+    def test_a_group_that_was_renamed(self, admin_client: Client, cast: Cast) -> None:
+        """An instance has its name of now, and when the group was written last before is not known."""
+        vm, default = cast.production.single, cast.production.default
+        groups, vms = f"instances/{vm.pk}/security_groups", f"security_groups/{default.pk}/vms"
+        before, moment = listed(admin_client, groups)["resources"], now()
+        SecurityGroup.objects.filter(pk=default.pk).update(name="renamed")
+        Vm.objects.filter(pk=vm.pk).update(name="renamed")
+        [group] = listed(admin_client, groups, **at(moment))["resources"]
+        assert [group] == [resource | {"updated_on": None} for resource in before]
+        assert next(each["name"] for each in listed(admin_client, vms, **at(moment))["resources"]) == "renamed"
+
     def test_a_rule_that_was_changed(self, admin_client: Client, cast: Cast) -> None:
         group = cast.production.db
         ssh, web = actors.rule(group, 22), actors.rule(group, 80)
@@ -337,7 +348,9 @@ def everywhere(client: Client, **query: str) -> Mapping[str, list[dict[str, Any]
 
 @pytest.mark.walk
 @pytest.mark.parametrize("seed", range(HISTORIES))
-def test_the_past_is_what_an_export_said_then(admin_client: Client, cast: Cast, seed: int) -> None:
+def test_the_past_of_what_is_still_there_is_what_an_export_said_then(
+    admin_client: Client, cast: Cast, seed: int
+) -> None:
     """Of every place that is still there, at each of ten times in each of ten histories."""
     history = History(cast, Random(seed))  # noqa: S311 - no secret
     exports: dict[datetime, Mapping[str, list[dict[str, Any]]]] = {}
