@@ -87,6 +87,13 @@ class DeletionNotes(Notes, frozen=True):
     rows: int = 0
 
 
+def without_notes(stored: Stored) -> dict[str, Any]:
+    """The arguments of a task as they were accepted."""
+    kinds: list[type[Notes]] = [Notes, *Notes.__subclasses__()]
+    noted = {name for kind in kinds for name in kind.__struct_fields__}
+    return {name: value for name, value in stored.items() if name not in noted}
+
+
 def provider_task(stored: Stored) -> ProviderRefresh | ProviderDeletion:
     """The arguments of a task in the queue of a provider. Raises `UnreadableArguments`."""
     kind: type[ProviderRefresh | ProviderDeletion] = (

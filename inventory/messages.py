@@ -6,7 +6,7 @@ say is in `drivers.messages` and in each driver, what a refresh found is in `fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
@@ -211,8 +211,27 @@ def cannot_retry(task: int) -> str:
     return f"Task {task} can't be retried: {_WAITING_ONLY}"
 
 
+def cannot_retry_parts(task: int) -> str:
+    return f"Task {task} can't be retried: no part of it has failed or is waiting for its next attempt"
+
+
 def cannot_delete(task: int) -> str:
-    return f"Task {task} can't be deleted: only a finished task can be"
+    return f"Task {task} can't be deleted: only a finished task can be that is no part of an unfinished one"
+
+
+def parts_ended(name: str, counts: Mapping[str, int]) -> str:
+    """`Adding web to 40 instances: 37 went well, 2 failed, 1 cancelled.`"""
+    parts = [
+        f"{number} {verb}"
+        for number, verb in (
+            (counts["ok"], "went well"),
+            (counts["warn"], "went well with warnings"),
+            (counts["error"], "failed"),
+            (counts["cancelled"], "cancelled"),
+        )
+        if number
+    ]
+    return f"{name}: {', '.join(parts)}."
 
 
 def other_version(version: object, own: int) -> str:

@@ -217,6 +217,10 @@ class TaskQuerySet(ResourceQuerySet):
         """The unfinished tasks of one queue, in the order in which they were accepted."""
         return self.unfinished().filter(queue=queue).order_by("id")
 
+    def with_parts(self) -> Self:
+        """The parents of other tasks, which no worker runs."""
+        return self.filter(queue="")
+
     def waiting_in(self, queue: str) -> Self:
         """The tasks of a queue that have failed and wait for their next attempt."""
         return self.of_queue(queue).filter(next_attempt_on__isnull=False)

@@ -20,6 +20,7 @@ from inventory.faults import unforeseen
 from inventory.leases import QueueLease, hold_lease
 from inventory.logs import running
 from inventory.models import Task
+from inventory.services.parents import settle_unfinished
 from inventory.services.queueing import wake
 from inventory.services.tasks import begin, finish
 from inventory.tracing import span_of_tasks
@@ -86,9 +87,20 @@ def _run_queue(queue: str) -> None:
 
 
 def sweep() -> None:
-    """Wake up a worker for each queue that has tasks but no worker: a message was lost, or a worker died."""
+    """Wake up a worker for each queue that has tasks but no worker: a message was lost, or a worker died.
+
+    Also end parents whose last part ended without a word, for the same reasons.
+    """
     for queue in overdue.tasks(SWEEP_AFTER).order_by("queue").values_list("queue", flat=True).distinct():
         wake(queue, SWEEP_AFTER)
+    settle_unfinished()
+
+
+def wake_parts(parent: int) -> None:
+    """Wake up a worker for the queue of each unfinished part."""
+    parts = Task.objects.unfinished().filter(parent=parent)
+    for queue in parts.order_by("pk").values_list("queue", flat=True):
+        wake(queue)
 
 
 def _claim_tasks(queue: str) -> list[Task]:

@@ -31,6 +31,12 @@ def work(queue: str) -> None:
 
 
 @shared_task
+def wake_parts(parent: int) -> None:
+    """Wake up workers for the parts of a task."""
+    runner.wake_parts(parent)
+
+
+@shared_task
 def sweep() -> None:
     """Find tasks whose message was lost or whose worker died."""
     runner.sweep()

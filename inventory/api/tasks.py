@@ -42,6 +42,7 @@ class TaskSerializer(ResourceSerializer):
             "started_on",
             "context_data",
             "request_id",
+            "parent_id",
         ]
 
 
@@ -59,7 +60,10 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
     view_permissions = ()  # everybody may see their own tasks
     classes = Classes(("MiqTask",))
     parameters = CollectionViewSet.parameters | {"retrieve": {*SELECTING, "wait"}}
-    subcollections = {"event_streams": Subcollection("inventory.api.EventStreamViewSet", "task_id", few=True)}
+    subcollections = {
+        "tasks": Subcollection("secgroups.api.RevertibleTaskViewSet", "parent"),
+        "event_streams": Subcollection("inventory.api.EventStreamViewSet", "task_id", few=True),
+    }
 
     @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, pk: str, **kwargs: Any) -> Response:
@@ -75,12 +79,12 @@ class TaskViewSet(DeleteMixin, CollectionViewSet):
 
     @action(detail=True, methods=["post"], permission="inventory.cancel_task")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
-        """Cancel a task that is queued or waiting for its next attempt."""
+        """Cancel a task that is queued or waiting for its next attempt, or the parts of a task that are."""
         return self.answer(lambda task, _: self._told("Cancelled", task, partial(cancel_task, user=self.user)))
 
     @action(detail=True, methods=["post"], permission="inventory.retry_task")
     def retry(self, request: Request, **kwargs: Any) -> Response:
-        """Retry now a task that is queued or waiting for its next attempt."""
+        """Retry now a task that is queued or waiting for its next attempt, and the parts of a task that failed."""
         return self.answer(lambda task, _: self._told("Retrying", task, retry_task))
 
     @action(detail=True, methods=["post"], url_path="delete", permission="inventory.delete_task")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from django.db import connection, models
+
+from inventory.db.lookups import Numbers
 
 
 class Kept(models.Model):
@@ -24,6 +27,15 @@ class Kept(models.Model):
         """
         sql = f"SELECT 1 FROM {cls._meta.db_table} WHERE id = %s AND {cls.there}"  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         return f"{sql} FOR KEY SHARE" if connection.vendor == "postgresql" else sql
+
+    @classmethod
+    def kept(cls, pks: Collection[int]) -> set[int]:
+        """Those of these rows (ids) that exist. They are not deleted until this transaction ends."""
+        rows = cls._default_manager.filter(pk__among=Numbers(pks)).order_by("pk").values_list("pk")
+        sql, params = rows.query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(f"{sql} FOR KEY SHARE" if connection.vendor == "postgresql" else sql, params)
+            return {pk for (pk,) in cursor.fetchall()}
 
     def is_kept(self) -> bool:
         """Whether the row exists. If so, it is not deleted until this transaction ends."""

@@ -15,6 +15,8 @@ class Task(Timestamped):
 
     One worker at a time runs the tasks of a `queue` (`vms/3`, `providers/1`), together, in the order of their ids,
     which is the order in which they were accepted.
+
+    A task with parts is their `parent`. It has no queue, because it is done when they are: `services.parts`.
     """
 
     class State(models.TextChoices):
@@ -46,6 +48,9 @@ class Task(Timestamped):
     context_data = models.JSONField(default=dict)
 
     queue = models.CharField(max_length=64)
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, editable=False, db_index=False, related_name="tasks"
+    )
     #: Its arguments and its workers' notes: the values of `inventory.arguments`.
     arguments = models.JSONField(default=dict)
     provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")
@@ -65,10 +70,20 @@ class Task(Timestamped):
         indexes = [
             models.Index("queue", F("id"), name="task_unfinished", condition=~models.Q(state="Finished")),
             models.Index(fields=["owner", "-id"], name="task_owner"),
+            models.Index(fields=["parent", "id"], name="task_part", condition=~models.Q(parent=None)),
+            models.Index(
+                fields=["parent"],
+                name="task_unfinished_part",
+                condition=~models.Q(parent=None) & ~models.Q(state="Finished"),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_parts(self) -> bool:
+        return not self.queue
 
     @property
     def waits(self) -> bool:

@@ -11,6 +11,8 @@ from inventory.services.events import (
 )
 from inventory.services.grants import edit_grant, give_grant, record_loss, take_grant
 from inventory.services.keys import rotate_credentials, unreadable_credentials
+from inventory.services.parents import settle_unfinished
+from inventory.services.parts import Part, queue_parts
 from inventory.services.providers import (
     connect_provider,
     delete_provider,
@@ -23,18 +25,15 @@ from inventory.services.queueing import QueueFull, TaskSpec, keep_refused, queue
 from inventory.services.ranks import Rank
 from inventory.services.retries import ProviderRetries, TaskRetries, ensure_same_connection
 from inventory.services.rights import OwnersRights
+from inventory.services.task_actions import NotInTime, cancel_task, delete_task, retry_task
 from inventory.services.tasks import (
-    NotInTime,
     TaskResult,
     begin,
-    cancel_task,
     complete_tasks,
-    delete_task,
     finish,
     note,
     put_back,
     readable,
-    retry_task,
     save_all,
 )
 from inventory.services.tokens import (
@@ -55,6 +54,7 @@ __all__ = [
     "LoginEnded",
     "NotInTime",
     "OwnersRights",
+    "Part",
     "ProviderRetries",
     "QueueFull",
     "Rank",
@@ -89,6 +89,7 @@ __all__ = [
     "on_behalf_of",
     "parse_networks",
     "put_back",
+    "queue_parts",
     "queue_work",
     "readable",
     "record_event",
@@ -100,6 +101,7 @@ __all__ = [
     "revoke_token",
     "rotate_credentials",
     "save_all",
+    "settle_unfinished",
     "take_grant",
     "unreadable_credentials",
     "verify_credentials",

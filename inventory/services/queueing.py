@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 SYSTEM = "system"
 #: The name of Celery's task that runs a queue.
 WORK = "inventory.tasks.work"
+#: The name of the one that wakes up workers for the parts of a task.
+WAKE = "inventory.tasks.wake_parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def queue_work(
     Raises `QueueFull` if the queue would exceed `settings.QUEUE_LIMIT`, and `DoesNotExist` of the provider or the
     VM if it was deleted in the meantime.
     """
-    template = Task(queue=queue, **_asked_by(user), provider=provider, vm=vm)
+    template = Task(queue=queue, **asked_by(user), provider=provider, vm=vm)
     tasks = _insert(template, specs, limit=settings.QUEUE_LIMIT)
     transaction.on_commit(partial(wake, queue))
     return tasks
@@ -88,7 +90,7 @@ def keep_refused(
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
         pct_complete=100,
-        **_asked_by(user),
+        **asked_by(user),
         provider=provider,
         vm=vm,
     )
@@ -100,10 +102,17 @@ def keep_refused(
     return task
 
 
-def _asked_by(user: User | None) -> dict[str, Any]:
+def asked_by(user: User | None) -> dict[str, Any]:
     """Who asks for a task, in which request, and from where."""
     userid = user.get_username() if user else SYSTEM
     return {"userid": userid, "owner": user, "request_id": request_id.get(), **origin()._asdict()}
+
+
+def is_kept(user: User) -> bool:
+    """Whether a user still exists. If so, they are not deleted until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_OWNER[connection.vendor]}", [user.pk])
+        return bool(cursor.fetchone() != (None,))
 
 
 #: Selects the columns `_OF_SPEC` from specs that are JSON in one parameter, in their order.
@@ -164,7 +173,17 @@ def _insert(template: Task, specs: Sequence[TaskSpec], *, limit: int | None = No
 
 
 def wake(queue: str, lifetime: timedelta | None = None) -> None:
-    """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks.
+    """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks."""
+    _send(WORK, queue, lifetime)
+
+
+def wake_parts(parent: int) -> None:
+    """Tell a worker to wake up one for the queue of each part. If the message gets lost, the sweep finds them."""
+    _send(WAKE, parent)
+
+
+def _send(name: str, argument: object, lifetime: timedelta | None = None) -> None:
+    """Send the message of a Celery task.
 
     Celery's `send_task` writes more headers and looks at more options, which takes twice as many function calls.
     """
@@ -173,14 +192,14 @@ def wake(queue: str, lifetime: timedelta | None = None) -> None:
     lost = (*broker.recoverable_connection_errors, *broker.recoverable_channel_errors, OperationalError, OSError)
     try:
         with producer:
-            current_app.amqp.send_task_message(producer, WORK, _message(queue, lifetime))
+            current_app.amqp.send_task_message(producer, name, _message(name, argument, lifetime))
     except lost as error:
-        logger.warning("No message for %s, the next sweep will find it: %s", queue, error)
+        logger.warning("No message for %s, the next sweep will find it: %s", argument, error)
 
 
-def _message(queue: str, lifetime: timedelta | None) -> task_message:
-    """A message of Celery's protocol 2 for `WORK`, with the headers that a worker needs."""
-    headers = {"lang": "py", "task": WORK, "id": uuid()}
+def _message(name: str, argument: object, lifetime: timedelta | None) -> task_message:
+    """A message of Celery's protocol 2, with the headers that a worker needs."""
+    headers = {"lang": "py", "task": name, "id": uuid()}
     if lifetime:
         headers["expires"] = (timezone.now() + lifetime).isoformat()
-    return task_message(headers, {"correlation_id": headers["id"]}, ([queue], {}, {}), None)
+    return task_message(headers, {"correlation_id": headers["id"]}, ([argument], {}, {}), None)

@@ -21,9 +21,9 @@ from inventory.leases import QueueLease
 from inventory.models import Provider, Task
 from inventory.rate_limit import RateLimited
 from inventory.services.audience import Audience
+from inventory.services.parents import TIME
 from inventory.services.tasks import (
     FIRST_FAILURE,
-    TIME,
     TaskResult,
     complete_tasks,
     described,

@@ -10,25 +10,22 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from inventory import messages
 from inventory.arguments import Arguments, Notes, Stored, UnreadableArguments
 from inventory.drivers.limits import storable
 from inventory.leases import QueueLease
 from inventory.logs import abbreviated, running_tasks
 from inventory.metrics import tasks_finished
 from inventory.models import Task
-from inventory.services.queueing import wake
+from inventory.services.parents import TIME, settle_parents
 
 logger = logging.getLogger(__name__)
 
 #: Keys in the context of an unfinished task that has failed: the time of the first failure and the next attempt.
 FIRST_FAILURE, NEXT = "first_failure_on", "next_attempt_on"
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 ArgumentsType = TypeVar("ArgumentsType", bound=Arguments)
 
@@ -119,6 +116,8 @@ def complete_tasks(results: Iterable[TaskResult]) -> None:
     save_all(tasks, names)
     if claimed := running_tasks.get():
         transaction.on_commit(partial(tasks_finished, claimed[0], [str(task.status) for task in tasks]))
+    if parents := {task.parent_id for task in tasks if task.parent_id}:
+        transaction.on_commit(partial(settle_parents, parents), robust=True)  # the sweep would do it, too
     _log_the_end(retried)
 
 
@@ -159,39 +158,3 @@ def save_all(tasks: Iterable[Task], names: Collection[str]) -> int:
         condition = f"id = %s AND state <> '{Task.State.FINISHED}'"
         cursor.executemany(f"UPDATE {Task._meta.db_table} SET {columns} WHERE {condition}", rows)  # nosec B608  # noqa: S608 - only names of columns and tables are put in
         return int(cursor.rowcount)
-
-
-class NotInTime(Exception):
-    """The state of the task does not allow this; `str()` is for people."""
-
-
-@transaction.atomic
-def cancel_task(*, task: Task, user: User) -> None:
-    """Cancel a task that is queued or waiting for its next attempt. Raises `NotInTime` otherwise."""
-    row = Task.objects.select_for_update().filter(pk=task.pk).first()
-    if row is None or not row.waits:
-        raise NotInTime(messages.cannot_cancel(task.pk))
-    if Notes.read(row.arguments).unsure:
-        raise NotInTime(messages.cannot_cancel_unsure(task.pk))
-    if row.context_data.pop(FIRST_FAILURE, None):
-        logger.info("%s was cancelled by %s", described([row]), user.get_username())
-    finish(row, Task.Status.ERROR, messages.cancelled(user.get_username()))
-
-
-def retry_task(*, task: Task) -> None:
-    """Retry a task now that is queued or waiting for its next attempt. Raises `NotInTime` otherwise.
-
-    It retries all waiting tasks of the queue, because they run together or one after the other.
-    """
-    row = Task.objects.filter(pk=task.pk).first()
-    if row is None or not row.waits:
-        raise NotInTime(messages.cannot_retry(task.pk))
-    Task.objects.waiting_in(row.queue).update(next_attempt_on=timezone.now())
-    wake(row.queue)
-
-
-def delete_task(*, task: Task) -> None:
-    """Delete a finished task. Raises `NotInTime` for an unfinished one."""
-    deleted, _ = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED).delete()
-    if not deleted:
-        raise NotInTime(messages.cannot_delete(task.pk))
