@@ -141,6 +141,28 @@ def unknown_place(kind: str, name: str) -> str:
     return f"the {kind} of {name} is unknown"
 
 
+#: Instances of a change of many, in reasons that are the same for all of them, and one that was not named.
+THE_INSTANCE, AN_INSTANCE = "the instance", "an instance"
+DIFFERENT_INSTANCES = "the names belong to different instances"
+BEYOND_GRANTS = "your grants do not permit this there"
+NO_INSTANCE_NAMED = "no instance was named"
+NO_INSTANCES = "No instance matches the filter."
+NO_FILTER = "A filter is a list of conditions as text, without names of instances beside it."
+ONLY_FROM_INVENTORY = "A change of many instances is only previewed from the inventory: dry_run must be true."
+
+
+def instances(number: int) -> str:
+    return "1 instance" if number == 1 else f"{number:,} instances"
+
+
+def no_instance(label: object) -> str:
+    return f"there is no instance {label}"
+
+
+def too_many_matches(limit: int) -> str:
+    return f"The filter matches more than {limit:,} instances, the most that can be changed at once."
+
+
 def no_networks(provider: str) -> str:
     return f"security groups of {provider} don't belong to networks"
 
@@ -165,6 +187,18 @@ LIST_OF_OTHER_TENANT = (
 INSTANCE_GONE = "The instance is no longer in the inventory."
 NOT_SHOWN = "The cloud accepted the change, but does not show it."
 PORT_SECURITY_OFF = "has port security disabled"
+#: Reasons that are the same for all instances.
+NO_PORTS = "it has no port that can have security groups"
+MANAGED = "a port is managed by a service of the cloud"
+
+
+def no_fitting_port(obstacles: Iterable[str]) -> str:
+    kinds = "; ".join(f"a port {why}" for why in dict.fromkeys(obstacles))
+    return kinds or NO_PORTS
+
+
+def needs_groups(minimum: int) -> str:
+    return f"it is the last security group of a port, which must keep at least {minimum}"
 
 
 def unknown_ports(instance: str, ports: Iterable[str]) -> str:

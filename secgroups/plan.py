@@ -38,6 +38,8 @@ class Outcome:
     message: str
     written: tuple[str, ...] = ()
     request_id: str | None = None
+    #: Why it is refused, in words that are the same for all instances; null if it isn't, or if only one can be.
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -128,7 +130,8 @@ class _Folding:
         obstacles = {port.ref: why for port in ports if (why := self._obstacle(port, group))}
         eligible = [port for port in ports if port.ref not in obstacles]
         if not eligible:
-            return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles))
+            reason = messages.no_fitting_port(obstacles.values())
+            return Outcome("Error", messages.no_port_fits(self.instance, group.name, obstacles), reason=reason)
         if change.whole and obstacles:
             reason = messages.not_everywhere(change.action, group.name, self.instance, obstacles)
             return Outcome("Error", reason)
@@ -137,12 +140,12 @@ class _Folding:
         if not to_write:
             return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance) + skipped)
         if any(port.requester_managed for port in to_write):
-            return Outcome("Error", self._managed(change, to_write))
+            return Outcome("Error", self._managed(change, to_write), reason=messages.MANAGED)
         needed = [port.ref for port in to_write]
         last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]
         if last:
-            reason = messages.last_group(change.action, group.name, self.instance, last, self.minimum)
-            return Outcome("Error", reason)
+            message = messages.last_group(change.action, group.name, self.instance, last, self.minimum)
+            return Outcome("Error", message, reason=messages.needs_groups(self.minimum))
         for ref in needed:
             self._apply(ref, group.ref, adding)
         self.emptied[change.id] = [ref for ref in needed if not self.now[ref]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Self
+from typing import Any, Self
 
 from django.apps import apps
 from django.db.models import Case, Exists, F, OuterRef, Q, TextField, Value, When
@@ -88,6 +88,21 @@ class SecurityGroupQuerySet(TalliedQuerySet):
         fitting = self._in_networks_of(vm) if vm.provider.confines_groups else self._for_tenant_of(vm)
         attached = Q(pk__in=self.model._default_manager.filter(vms=vm.pk).values("pk"))
         return self.filter(fitting | attached, provider=vm.provider_id)
+
+    def holders_of(self, group: Any) -> Q:
+        """The condition for VMs that can have a group: the same as `available_to`, from the other side."""
+        attached = Q(pk__in=group.memberships.filter(vm__isnull=False).values("vm"))
+        if group.provider.confines_groups:
+            networks = Q(cloud_network=group.cloud_network_id) if group.cloud_network_id else Q()
+            networks |= Q(cloud_network__in=group.associated_networks.values("pk"))
+            fitting = Q(pk__in=NetworkPort.objects.filter(networks, vm__isnull=False).values("vm"))
+        elif group.shared:
+            fitting = Q()
+        else:
+            shared = Q(cloud_tenant__in=group.shared_with.values("pk"))
+            own = Q(cloud_tenant=group.cloud_tenant_id) if group.cloud_tenant_id else shared
+            fitting = own | shared
+        return Q(provider=group.provider_id) & (fitting | attached if fitting else Q())
 
     def _in_networks_of(self, vm: Vm) -> Q:
         networks = NetworkPort.objects.filter(vm=vm.pk).values("cloud_network")

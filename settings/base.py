@@ -154,6 +154,8 @@ REFRESH_GUARD_MINIMUM = number(env, "REFRESH_GUARD_MINIMUM", default=3)
 CHANGE_PATIENCE = seconds(env, "CHANGE_PATIENCE", default=300)
 #: Maximum number of tasks that wait for one instance or one provider.
 QUEUE_LIMIT = number(env, "QUEUE_LIMIT", default=10_000, least=1)
+#: Maximum number of instances that one request changes.
+BULK_LIMIT = number(env, "BULK_LIMIT", default=10_000, least=1)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},

@@ -93,6 +93,20 @@ def company(owner: User) -> Cast:
             name=f"Refresh {number}", message="", userid="admin", owner=owner, queue=f"providers/{number}"
         )
         record_event("provider_refreshed", "Refreshed acme", cause_of_task(task), provider=entered.acme)
+    parts = [
+        Task.objects.create(
+            name=f"Change {machine}",
+            message="",
+            userid="admin",
+            owner=owner,
+            queue=f"vms/{machine.pk}",
+            provider=entered.acme,
+            vm=machine,
+        )
+        for machine in (entered.production.single, entered.production.double)
+    ]
+    parent = Task.objects.create(name="Change 2 instances", message="", userid="admin", owner=owner, queue="")
+    parent.tasks.add(*parts)
     return entered
 
 

@@ -100,6 +100,13 @@ ELSEWHERE = {
         "Provider.objects.connected": "no two providers share a name, whoever sees them",
         "Zone.objects.filter": "zones are everybody's",
     },
+    "secgroups/api/group_instances.py": {
+        "SecurityGroup.objects.select_related": "the parent, which was read by scope",
+    },
+    "secgroups/services/bulk.py": {
+        "SecurityGroup.objects.holders_of": "a condition for the instances that were read by scope",
+        "Vm.objects.filter": "among the instances that were read by scope",
+    },
     "inventory/rest/classes.py": {
         "Provider.objects.alias": "which vendors a filter means; the rows that have them are read by scope",
         "Provider.objects.all": "how vendors are sorted",

@@ -80,6 +80,7 @@ def queue_parts(spec: TaskSpec, parts: Sequence[Part], *, user: User, provider: 
         **asked_by(user) | {"owner": user if is_kept(user) else None},
     )
     add_parts(parent, parts)
+    parent.refresh_from_db()
     return parent
 
 

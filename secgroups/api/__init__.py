@@ -4,6 +4,7 @@ from secgroups.api.address_lists import AddressListViewSet
 from secgroups.api.exposures import ExposureViewSet
 from secgroups.api.firewall_rules import FirewallRuleViewSet
 from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
+from secgroups.api.group_instances import GroupInstanceViewSet, GroupVmViewSet
 from secgroups.api.provider_security_groups import DeletableSecurityGroupViewSet, ProviderSecurityGroupViewSet
 from secgroups.api.reachability import ReachabilityView
 from secgroups.api.security_groups import SecurityGroupViewSet
@@ -16,6 +17,8 @@ __all__ = [
     "ExposureViewSet",
     "FirewallRuleViewSet",
     "GroupFirewallRuleViewSet",
+    "GroupInstanceViewSet",
+    "GroupVmViewSet",
     "ProviderSecurityGroupViewSet",
     "ReachabilityView",
     "RevertibleTaskViewSet",

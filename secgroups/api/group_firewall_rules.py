@@ -127,7 +127,7 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
         methods=["post"],
         permission="secgroups.add_firewallrule",
         serializer_class=NewRuleInput,
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a firewall rule on the cloud."""
@@ -138,7 +138,7 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
         methods=["post"],
         url_path="delete",
         permission="secgroups.delete_firewallrule",
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def delete_rule(self, request: Request, **kwargs: Any) -> Response:
         """Delete the firewall rule on the cloud."""

@@ -54,7 +54,7 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
         methods=["post"],
         url_path="delete",
         permission="secgroups.delete_securitygroup",
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def delete_group(self, request: Request, **kwargs: Any) -> Response:
         """Delete the security group on the cloud."""
@@ -72,7 +72,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         methods=["post"],
         permission=MAY_CREATE,
         serializer_class=NewGroupInput,
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
         checks_reach=True,
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
@@ -86,7 +86,7 @@ class ProviderSecurityGroupViewSet(DeletableSecurityGroupViewSet):
         url_path="edit",
         permission="secgroups.change_securitygroup",
         serializer_class=GroupEditInput,
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def edit_group(self, request: Request, **kwargs: Any) -> Response:
         """Change the name or description, if the cloud supports it."""

@@ -52,10 +52,10 @@ class SecurityGroupViewSet(CollectionViewSet):
     }
     subcollections = {
         "vms": Subcollection(
-            "inventory.api.VmViewSet", "security_groups", history="secgroups.history.vms_of_group"
+            "secgroups.api.GroupVmViewSet", "security_groups", history="secgroups.history.vms_of_group"
         ),
         "instances": Subcollection(
-            "inventory.api.InstanceViewSet", "security_groups", history="secgroups.history.vms_of_group"
+            "secgroups.api.GroupInstanceViewSet", "security_groups", history="secgroups.history.vms_of_group"
         ),
         "firewall_rules": Subcollection(
             "secgroups.api.GroupFirewallRuleViewSet",

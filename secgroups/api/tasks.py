@@ -13,7 +13,8 @@ from inventory.models import Task
 from inventory.rest.actions.command import Answer
 from secgroups.api.edits import EditingViewSet
 from secgroups.api.previews import PreviewOfChange
-from secgroups.previews import preview_reverts
+from secgroups.api.previews_of_many import PreviewOfMany, shown_preview
+from secgroups.previews import ManyPreview, Previews, preview_reverts
 from secgroups.services import decide_revert, may_revert, request_reverts
 from secgroups.services.reverts import Decision
 
@@ -24,7 +25,7 @@ Outcome = tuple[Decision, str] | Answer
 class RevertibleTaskViewSet(EditingViewSet, TaskViewSet):
     """Accepted changes and their outcome."""
 
-    @action(detail=True, methods=["post"], permission=None, previews=PreviewOfChange)
+    @action(detail=True, methods=["post"], permission=None, previews=(PreviewOfChange, PreviewOfMany))
     def revert(self, request: Request, **kwargs: Any) -> Response:
         """Bring back what was before a finished task. It takes the right to make the reverse change."""
 
@@ -55,5 +56,10 @@ class RevertibleTaskViewSet(EditingViewSet, TaskViewSet):
             answers = request_reverts(decisions, user=self.user)
             return [self.result_of(*each) for each in zip(answers, hrefs, strict=True)]
         previews = preview_reverts(decisions, viewer=self.reader, ask_cloud=self.asks_cloud)
-        each = zip(previews, hrefs, strict=True)
-        return [answer for preview, href in each for answer in self.previews(preview, [href])]
+        return [self._previewed(*each) for each in zip(previews, hrefs, strict=True)]
+
+    def _previewed(self, preview: Previews | ManyPreview, href: str) -> Answer:
+        if isinstance(preview, ManyPreview):
+            return shown_preview(preview, self.hrefs, href)
+        [answer] = self.previews(preview, [href])
+        return answer

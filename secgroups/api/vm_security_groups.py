@@ -52,7 +52,7 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
         methods=["post"],
         permission=MAY_CHANGE,
         serializer_class=GroupInput,
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def add(self, request: Request, **kwargs: Any) -> Response:
         """Add security groups to the instance."""
@@ -63,7 +63,7 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
         methods=["post"],
         permission=MAY_CHANGE,
         serializer_class=GroupInput,
-        previews=PreviewOfChange,
+        previews=(PreviewOfChange,),
     )
     def remove(self, request: Request, **kwargs: Any) -> Response:
         """Remove security groups from the instance."""

@@ -12,28 +12,35 @@ from secgroups.analysis.rulebook import Rulebook, RuleRow
 from secgroups.arguments import GroupRestoration
 from secgroups.models import AddressList, SecurityGroup
 from secgroups.previews.edits import preview_edits
+from secgroups.previews.many import ManyPreview, preview_decided
 from secgroups.previews.memberships import preview_decisions
 from secgroups.previews.values import Preview, Previews
 from secgroups.previews.warnings import effect_of
 from secgroups.services import Edit, MembershipRevert, Refused
+from secgroups.services.bulk_reverts import ManyReverts
 from secgroups.services.reverts import Decision
 from secgroups.traffic.difference import Openings
 from secgroups.traffic.effective import effective
 from secgroups.traffic.services import Service
 
 
-def preview_reverts(decisions: Sequence[Decision], *, viewer: Viewer, ask_cloud: bool = False) -> list[Previews]:
+def preview_reverts(
+    decisions: Sequence[Decision], *, viewer: Viewer, ask_cloud: bool = False
+) -> list[Previews | ManyPreview]:
     """What `request_reverts` would answer, and what its tasks would do, one preview each.
 
-    `ask_cloud` asks the clouds for what they have now. Don't call that inside a transaction.
+    `ask_cloud` asks the clouds for what they have now, but not about many instances. Don't call that inside a
+    transaction.
     """
     return [_preview(decision, viewer, ask_cloud) for decision in decisions]
 
 
-def _preview(decision: Decision, viewer: Viewer, ask_cloud: bool) -> Previews:
+def _preview(decision: Decision, viewer: Viewer, ask_cloud: bool) -> Previews | ManyPreview:
     match decision:
         case Refused():
             return Previews([Preview.refused(decision.message, None)], Rulebook((), viewer))
+        case ManyReverts(_, group, action, decisions):
+            return preview_decided(group, action, decisions, viewer=viewer)
         case MembershipRevert(vm, action, spec):
             return preview_decisions(vm, action, [spec], viewer=viewer, ask_cloud=ask_cloud)
         case Edit(_, spec):

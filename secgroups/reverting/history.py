@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from django.db.models import Q, QuerySet
 
+from inventory.db.lookups import Numbers
 from inventory.models import EventStream, Task
 
 Kind = Literal["membership", "rule", "group"]
@@ -69,17 +70,28 @@ class Changed:
         return int(self.versions[0]["id" if self.kind == "group" else "security_group_id"])
 
 
-def changes_of(task: int) -> dict[Thing, Changed]:
+def changes_of(task: int) -> Mapping[Thing, Changed]:
     """What a task itself changed, apart from what it found at the cloud.
 
     Of what the deletion of a group does to rules of other groups, nothing can be brought back, so it is left out.
     """
-    changes: dict[Thing, Changed] = {}
-    for event in _events().filter(task_id=task, source=EventStream.Source.PORTCULLIS):
-        thing, data = _thing(event), event.full_data
-        first = changes.get(thing)
+    return changes_of_each([task]).get(task, {})
+
+
+def changes_of_each(tasks: Iterable[int]) -> Mapping[int, Mapping[Thing, Changed]]:
+    """The same for many tasks (ids), without those that changed nothing."""
+    changes: dict[int, dict[Thing, Changed]] = {}
+    events = _events().filter(task_id__among=Numbers([*tasks]), source=EventStream.Source.PORTCULLIS)
+    for event in events:
+        of_task, thing, data = changes.setdefault(event.task_id or 0, {}), _thing(event), event.full_data
+        first = of_task.get(thing)
         before = first.before if first else data["before"]
-        changes[thing] = Changed(KINDS[event.event_type], before, data["after"], event.pk, event.ems_id)
+        of_task[thing] = Changed(KINDS[event.event_type], before, data["after"], event.pk, event.ems_id)
+    lasting = {task: _lasting(of_task) for task, of_task in changes.items()}
+    return {task: of_task for task, of_task in lasting.items() if of_task}
+
+
+def _lasting(changes: Mapping[Thing, Changed]) -> Mapping[Thing, Changed]:
     deleted = {changed.group_id for changed in changes.values() if changed.kind == "group" and not changed.after}
     return {
         thing: changed

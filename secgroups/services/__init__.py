@@ -1,6 +1,7 @@
 """The services of this app, called by the API and the admin."""
 
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.bulk import InstanceReference, decide_for_many, request_for_many
 from secgroups.services.changes import MAY_CHANGE, GroupReference, decide_changes, request_changes
 from secgroups.services.edits import (
     Edit,
@@ -19,9 +20,11 @@ __all__ = [
     "Accepted",
     "Edit",
     "GroupReference",
+    "InstanceReference",
     "MembershipRevert",
     "Refused",
     "decide_changes",
+    "decide_for_many",
     "decide_revert",
     "group_creation",
     "group_deletion",
@@ -30,6 +33,7 @@ __all__ = [
     "may_revert",
     "request_changes",
     "request_edits",
+    "request_for_many",
     "request_reverts",
     "rule_creation",
     "rule_deletion",

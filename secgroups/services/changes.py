@@ -182,20 +182,28 @@ def _spec(
 ) -> TaskSpec:
     name = fitting[0].name if fitting else reference.label
     ems_ref = fitting[0].ems_ref if fitting else reference.ems_ref
-    message = messages.doing(action, messages.change_of(action, messages.group_called(name), vm.name))
-    narrowed = ports.refs(reference.ports)
     is_of_tenant = bool(fitting) and fitting[0].cloud_tenant == vm.cloud_tenant_id
-    context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
+    return membership_spec(
+        action, name, ems_ref, vm.name, ports.refs(reference.ports), names_others=not is_of_tenant
+    )
+
+
+def membership_spec(
+    action: Action, group: str, ems_ref: str | None, instance: str, ports: Sequence[str], *, names_others: bool
+) -> TaskSpec:
+    """The task that changes a group of an instance, both by name. `ports` and `ems_ref` are the cloud's ids."""
+    message = messages.doing(action, messages.change_of(action, messages.group_called(group), instance))
+    context = {"action": action, "instance": instance, "security_group": {"name": group, "ems_ref": ems_ref}}
     return TaskSpec(
         name=message,
         message=message,
         arguments=MembershipChange(
             action=action,
-            group=WantedGroup(name=name, ems_ref=ems_ref),
-            ports=tuple(narrowed),
-            names_others=UNSET if is_of_tenant else True,
+            group=WantedGroup(name=group, ems_ref=ems_ref),
+            ports=tuple(ports),
+            names_others=True if names_others else UNSET,
         ),
-        context=context | ({"ports": narrowed} if narrowed else {}),
+        context=context | ({"ports": [*ports]} if ports else {}),
     )
 
 

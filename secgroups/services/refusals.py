@@ -14,19 +14,20 @@ def read_only(provider: Provider) -> str:
     return messages.read_only(provider.name, provider.vendor)
 
 
-def out_of_reach(vm: Vm, group: SecurityGroup) -> str:
-    """Why a group is not available to an instance."""
+def out_of_reach(vm: Vm, group: SecurityGroup, *, called: str | None = None) -> str:
+    """Why a group is not available to an instance, which may be `called` otherwise than by its name."""
+    name = called or vm.name
     if group.provider_id != vm.provider_id:
-        return messages.other_provider(group.name, group.provider.name, vm.name, vm.provider.name)
+        return messages.other_provider(group.name, group.provider.name, name, vm.provider.name)
     if vm.provider.confines_groups:
         if group.cloud_network is None:
             return messages.unknown_place("network", group.name)
-        return messages.other_network(group.name, group.cloud_network.ems_ref, vm.name)
+        return messages.other_network(group.name, group.cloud_network.ems_ref, name)
     if vm.cloud_tenant is None:
-        return messages.unknown_place("tenant", vm.name)
+        return messages.unknown_place("tenant", name)
     if group.cloud_tenant is None:
         return messages.unknown_place("tenant", group.name)
-    return messages.other_tenant(group.name, group.cloud_tenant.ems_ref, vm.name, vm.cloud_tenant.ems_ref)
+    return messages.other_tenant(group.name, group.cloud_tenant.ems_ref, name, vm.cloud_tenant.ems_ref)
 
 
 def foreign_source(group: SecurityGroup, source: SecurityGroup) -> str | None:

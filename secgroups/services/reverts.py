@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,10 +14,12 @@ from django.utils import timezone
 from inventory.messages import PROVIDER_DELETED
 from inventory.models import Provider, Task, Vm
 from inventory.services import TaskSpec, queue_work
-from secgroups.messages import INSTANCE_GONE, cannot, doing
+from secgroups.messages import INSTANCE_GONE, cannot
 from secgroups.plan import Action
 from secgroups.reverting import Changed, changes_of, in_the_way, messages, reach_back_to
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.bulk import queue_many, reverting_spec
+from secgroups.services.bulk_reverts import ManyReverts, decide_reverts_of_parts
 from secgroups.services.changes import MAY_CHANGE, GroupReference, decide_changes
 from secgroups.services.edits import Edit
 from secgroups.services.reverse_edits import require, reverse_edit
@@ -43,7 +44,8 @@ class MembershipRevert:
     spec: TaskSpec
 
 
-Decision: TypeAlias = MembershipRevert | Edit | Refused
+Single: TypeAlias = MembershipRevert | Edit
+Decision: TypeAlias = Single | ManyReverts | Refused
 
 
 def may_revert(user: User) -> bool:
@@ -54,12 +56,15 @@ def may_revert(user: User) -> bool:
 @transaction.atomic
 def request_reverts(decisions: Sequence[Decision], *, user: User) -> list[Accepted | Refused]:
     """Queue each revert as a task, all or none. The answers are in the order of `decisions`."""
+    tasks: dict[int, Task] = {}
     by_place: dict[tuple[int, int], list[int]] = {}
     for key, decision in enumerate(decisions):
-        if not isinstance(decision, Refused):
+        if isinstance(decision, ManyReverts):  # which locks every queue, and so comes before others lock one
+            many = decision.group, decision.action, decision.decisions
+            tasks[key] = queue_many(*many, user=user, reverts=decision.task)
+        elif not isinstance(decision, Refused):
             provider, vm = _place(decision)
             by_place.setdefault((provider.pk, vm.pk if vm else 0), []).append(key)
-    tasks: dict[int, Task] = {}
     # In a fixed order, as `request_edits` has it, so that two requests can't wait for each other.
     for _, keys in sorted(by_place.items()):
         reverts: list[Any] = [decisions[key] for key in keys]
@@ -68,9 +73,13 @@ def request_reverts(decisions: Sequence[Decision], *, user: User) -> list[Accept
         queued = queue_work(queue, [revert.spec for revert in reverts], user=user, provider=provider, vm=vm)
         tasks |= zip(keys, queued, strict=True)
     return [
-        decision if isinstance(decision, Refused) else Accepted(decision.spec.message, tasks[key])
+        decision if isinstance(decision, Refused) else Accepted(_message(decision, tasks[key]), tasks[key])
         for key, decision in enumerate(decisions)
     ]
+
+
+def _message(decision: Single | ManyReverts, task: Task) -> str:
+    return task.message if isinstance(decision, ManyReverts) else decision.spec.message
 
 
 def decide_revert(task: Task, *, user: User) -> Decision:
@@ -81,20 +90,26 @@ def decide_revert(task: Task, *, user: User) -> Decision:
     subject = messages.called(task.pk)
     if reason := _impossible(task):
         return Refused(cannot("revert", subject, reason))
+    if task.has_parts:
+        return decide_reverts_of_parts(task, user=user)
     changes = changes_of(task.pk)
     if not changes:
         return Refused(cannot("revert", subject, _unchanged(task)))
     decision = _decide(task, [*changes.values()], user)
     if obstacle := in_the_way(task.pk, changes, user=user):
         return Refused(cannot("revert", subject, obstacle))
-    return decision if isinstance(decision, Refused) else replace(decision, spec=_reverting(task, decision.spec))
+    return (
+        decision
+        if isinstance(decision, Refused)
+        else replace(decision, spec=reverting_spec(task.pk, decision.spec))
+    )
 
 
 def _impossible(task: Task) -> str | None:
     if task.state != Task.State.FINISHED:
         return messages.NOT_FINISHED
     kind = task.queue.partition("/")[0]
-    if kind not in {"vms", "security_groups"}:
+    if kind not in {"vms", "security_groups", ""}:
         return messages.NOTHING_TO_REVERT
     if task.provider is None or task.provider.deleted_on:
         return PROVIDER_DELETED
@@ -114,7 +129,7 @@ def _unchanged(task: Task) -> str:
     return messages.FAILED if task.status == Task.Status.ERROR else messages.CHANGED_NOTHING
 
 
-def _decide(task: Task, changes: Sequence[Changed], user: User) -> Decision:
+def _decide(task: Task, changes: Sequence[Changed], user: User) -> Single | Refused:
     """The reverse change, or why it is refused, apart from what was changed since."""
     if task.vm:
         return _memberships(task, task.vm, changes, user)
@@ -136,13 +151,6 @@ def _memberships(task: Task, vm: Vm, changes: Sequence[Changed], user: User) -> 
     group = GroupReference(ems_ref=data["security_group_ems_ref"], ports=ports, called=data["security_group"])
     [decision] = decide_changes(vm=vm, action=action, references=[group], user=user)
     return decision if isinstance(decision, Refused) else MembershipRevert(vm, action, decision)
-
-
-def _reverting(task: Task, spec: TaskSpec) -> TaskSpec:
-    """A change as the revert of a task."""
-    message = doing("revert", messages.by_change(task.pk, spec.message))
-    arguments: Any = msgspec.structs.replace(spec.arguments, reverts=task.pk)
-    return TaskSpec(message, message, arguments, spec.context | {"reverts": str(task.pk)})
 
 
 def _place(decision: MembershipRevert | Edit) -> tuple[Provider, Vm | None]:

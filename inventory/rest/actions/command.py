@@ -84,8 +84,6 @@ def _listed(resources: object) -> tuple[dict[str, Any], ...]:
         raise BadInput(messages.NO_LIST)
     if not resources:
         raise BadInput(messages.NO_RESOURCES)
-    if len(resources) > settings.API_PAGE_LIMIT:
-        raise BadInput(messages.too_many_resources(settings.API_PAGE_LIMIT))
     return tuple(_object(resource) for resource in resources)
 
 
@@ -124,3 +122,9 @@ def _edit(change: dict[str, Any]) -> tuple[str, Any]:
 def result(success: bool, message: str, **links: Any) -> Answer:
     """The outcome of an action on one resource. `links` are added to it."""
     return {"success": success, "message": message, **links}
+
+
+def at_most(action: Any) -> int:
+    """How many resources a declared action takes at once."""
+    limit: int = getattr(settings, action.kwargs.get("at_most", "API_PAGE_LIMIT"))
+    return limit

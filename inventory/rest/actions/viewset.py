@@ -7,6 +7,7 @@ from functools import cache, cached_property, partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.exceptions import PermissionDenied as Forbidden
 from django.db import transaction
@@ -18,7 +19,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from inventory.faults import seeing_others
 from inventory.rest import messages
-from inventory.rest.actions.command import DEFAULT, Answer, Command, DryRun, edit_command, result
+from inventory.rest.actions.command import DEFAULT, Answer, Command, DryRun, at_most, edit_command, result
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.hrefs import ADDRESS, id_in, ids_in
 from inventory.rest.http.conditional import IF_MATCH
@@ -40,7 +41,8 @@ class ActionViewSet(ViewSetMixin, ApiView):
     for each resource that a POST to the collection names. `permission` is the Django permission that an action
     requires. It has to reach the resource; in an action on a whole collection the parent, or everything. With
     `checks_reach`, the action itself sees to that, because its input says what it is about. `serializer_class`
-    declares its input. `previews` is the type of its previews, if it takes `dry_run`.
+    declares its input. `previews` are the types of its previews, if it takes `dry_run`. `at_most` is the setting
+    that says how many resources it takes at once, if that is not the one for pages.
     """
 
     collection: ClassVar[str]
@@ -97,9 +99,16 @@ class ActionViewSet(ViewSetMixin, ApiView):
         if request.method in {"PUT", "PATCH"}:
             return edit_command(request.data)
         command = Command.parse(request.data, self._addressed)
+        if len(command.resources) > (limit := self._limit(command.action)):
+            raise BadInput(messages.too_many_resources(limit))
         if self.detail and len(command.resources) > 1:
             raise BadInput(messages.ONE_AT_ADDRESS)
         return command
+
+    def _limit(self, action: str) -> int:
+        """How many resources an action takes at once."""
+        declared = self._actions_at(self.detail).get(action)
+        return at_most(declared) if declared else settings.API_PAGE_LIMIT
 
     @property
     def is_action(self) -> bool:

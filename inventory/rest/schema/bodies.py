@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from inventory.rest.actions.command import DEFAULT, EDIT
@@ -66,20 +65,20 @@ class Input:
 
 
 def bodies_of(
-    shape: Input, resource: Schema, names: list[str] | None, *, many: bool, previews: bool = False
+    shape: Input, resource: Schema, names: list[str] | None, *, at_most: int, previews: bool = False
 ) -> list[Schema]:
     """The possible bodies of an action: a resource, resources, or the attributes of one beside the action.
 
     `resource` refers to the schema of `shape`. `names` are the action's names, unless it is in the URL. `previews`
-    says that it takes `dry_run`.
+    says that it takes `dry_run`, and `at_most` how many resources it takes.
     """
     action: dict[str, Schema] = {"dry_run": DRY_RUN} if previews else {}
     if names:
         action["action"] = {"enum": names} if len(names) > 1 else {"const": names[0]}
     required = [] if names in (None, [DEFAULT]) else ["action"]
     ways = [closed({**action, "resource": resource}, *required, "resource")]
-    if many:
-        resources = listed(resource) | {"minItems": 1, "maxItems": settings.API_PAGE_LIMIT}
+    if at_most > 1:
+        resources = listed(resource) | {"minItems": 1, "maxItems": at_most}
         ways.append(closed({**action, "resources": resources}, *required, "resources"))
     flat = shape.schema(**action)
     flat["required"] = [*required, *shape.required]
@@ -88,7 +87,7 @@ def bodies_of(
 
 def edits_of(shape: Input, resource: Schema) -> list[Schema]:
     """The possible bodies of a PUT: those of a POST of `edit`, with or without the action."""
-    return [way for names in (None, [EDIT]) for way in bodies_of(shape, resource, names, many=False)]
+    return [way for names in (None, [EDIT]) for way in bodies_of(shape, resource, names, at_most=1)]
 
 
 def changes_of(shape: Input) -> Schema:

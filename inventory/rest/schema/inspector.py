@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 import uritemplate
@@ -12,7 +13,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from inventory.rest.actions.command import EDIT
+from inventory.rest.actions.command import EDIT, at_most
 from inventory.rest.parameters import AS_OF
 from inventory.rest.schema import parameters
 from inventory.rest.schema.answers import Resources
@@ -164,7 +165,8 @@ class Inspector(AutoSchema):
             return edits_of(shape, resource) + ([changes_of(shape)] if self.method == "PATCH" else [])
         action_names = [action.url_path, *action.kwargs.get("aliases", ())] if self.action == "act" else None
         previews = "previews" in action.kwargs
-        return bodies_of(shape, resource, action_names, many=not self.view.detail, previews=previews)
+        limit = 1 if self.view.detail else at_most(action)
+        return bodies_of(shape, resource, action_names, at_most=limit, previews=previews)
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
         schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
@@ -206,14 +208,20 @@ class Inspector(AutoSchema):
     def _enveloped(self, answers: list[Schema]) -> Schema:
         """Many of these answers. The name says which, since components of one name are one."""
         label = self.viewset.resource_type.label if len(answers) > len(self._results) else "Action"
-        name = f"{label}Results" if len(self._results) == 1 else f"{label}OrPreviewResults"
+        kinds = "".join(f"Or{kind.__name__}" for kind in self._previews)
+        name = f"{label}{kinds}Results"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))
 
     @property
     def _results(self) -> list[Schema]:
         """The results of these actions, done or previewed."""
-        kinds = dict.fromkeys(kind for action in self.actions if (kind := action.kwargs.get("previews")))
-        return [self.resources.result, *map(self.resources.previewed, kinds)]
+        return [self.resources.result, *map(self.resources.previewed, self._previews)]
+
+    @property
+    def _previews(self) -> list[Any]:
+        """The types of the previews of these actions."""
+        kinds = (action.kwargs.get("previews", ()) for action in self.actions)
+        return [*dict.fromkeys(chain.from_iterable(kinds))]
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         bodies: Schema = super()._get_response_bodies(direction)

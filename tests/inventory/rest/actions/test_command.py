@@ -67,16 +67,11 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
         ({"name": "web", "dry_run": "yes, please"}, "dry_run must be true, false or cloud"),
         ({"name": "web", "dry_run": [True]}, "dry_run must be true, false or cloud"),
         ({"resources": [{}], "filter": []}, "Unknown key in the body: filter"),
-        ({"resources": [{}] * 1001}, "Too many resources specified: at most 1000"),
     ],
 )
 def test_what_is_wrong_with_a_body_is_said(body: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         Command.parse(body)
-
-
-def test_a_thousand_resources_are_not_too_many() -> None:
-    assert len(Command.parse({"resources": [{}] * 1000}).resources) == 1000
 
 
 def test_a_patch_changes_and_removes_what_its_paths_name() -> None:
