@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST = $(VENV)/python -m pytest --numprocesses auto $(ARGS)
 
-.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-scaling bench-analyses bench-grants bench-history leaks openstack-up openstack-down lock setup clean
+.PHONY: run run-openstack test test-walks test-oracles test-e2e test-hosts lint test-services test-openstack test-clients test-browser sbom properties fuzz chaos bench bench-peers bench-changes bench-many bench-scaling bench-analyses bench-grants bench-history leaks openstack-up openstack-down lock setup clean
 
 # The whole service with a demonstration, on http://127.0.0.1:8000.
 run: setup
@@ -103,10 +103,10 @@ bench-peers: setup
 	.ci/services up
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.peers $(ARGS); status=$$?; .ci/services down; exit $$status
 
-# On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what threads and
-# workers do; how fast answers about what rules mean are at a million instances, what grants cost, and how fast the
-# past is read.
-bench-changes bench-scaling bench-analyses bench-grants bench-history: bench-%: setup
+# On PostgreSQL and RabbitMQ: how fast changes are accepted and carried out, beside Celery alone; what a change of many
+# instances costs, beside single ones; what threads and workers do; how fast answers about what rules mean are at a
+# million instances, what grants cost, and how fast the past is read.
+bench-changes bench-many bench-scaling bench-analyses bench-grants bench-history: bench-%: setup
 	.ci/services up
 	env $$(.ci/services env) $(VENV)/python -m tests.bench.$* $(ARGS); status=$$?; .ci/services down; exit $$status
 

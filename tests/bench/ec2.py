@@ -1,4 +1,4 @@
-"""`python -m tests.bench.ec2 MILLISECONDS`: an EC2 account in memory that takes so long for each answer.
+"""`python -m tests.bench.ec2 MILLISECONDS [INSTANCES]`: an EC2 account in memory, which answers after so long.
 
 It has what a refresh reads and what a change of security groups asks for, and means what it says: filters choose,
 a write is there for the next reading, and what it does not know is an error. It allows any number of groups on an
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -31,11 +31,11 @@ class Refused(Exception):
 
 
 class Account:
-    def __init__(self) -> None:
+    def __init__(self, instances: int = INSTANCES) -> None:
         names = {DEFAULT: "default"} | {f"sg-{number}": f"group-{number}" for number in range(GROUPS)}
         self.groups = {ref: _group(ref, name) for ref, name in names.items()}
-        self.instances = {f"i-{number}": _instance(f"i-{number}") for number in range(INSTANCES)}
-        self.interfaces = {f"eni-{number}": (f"i-{number}", (DEFAULT,)) for number in range(INSTANCES)}
+        self.instances = {f"i-{number}": _instance(f"i-{number}") for number in range(instances)}
+        self.interfaces = {f"eni-{number}": (f"i-{number}", (DEFAULT,)) for number in range(instances)}
 
     def describe_vpcs(self, asked: Parameters) -> Item:
         return {"vpcSet": [{"vpcId": VPC, "cidrBlock": "10.0.0.0/16", "ownerId": OWNER}]}
@@ -139,7 +139,7 @@ def _actions(account: Account) -> dict[str, Callable[[Parameters], Item]]:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body in one piece: the second of two would wait for the other side
-    actions = _actions(Account())
+    actions: Mapping[str, Callable[[Parameters], Item]] = {}
     seconds = 0.0
 
     def do_POST(self) -> None:
@@ -169,8 +169,9 @@ class Handler(BaseHTTPRequestHandler):
         """The bench prints figures, not requests."""
 
 
-def main(milliseconds: str) -> None:
+def main(milliseconds: str, instances: str = str(INSTANCES)) -> None:
     Handler.seconds = float(milliseconds) / 1000
+    Handler.actions = _actions(Account(int(instances)))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
