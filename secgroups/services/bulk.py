@@ -144,7 +144,11 @@ def _part(group: SecurityGroup, action: Action, decision: Decision) -> Part:
     if spec:
         return Part(queue, spec, pk)
     change = messages.change_of(action, messages.group_called(group.name), decision.name)
-    context = {"action": action, "instance": decision.name, "security_group": {"name": group.name}}
+    context = {
+        "action": action,
+        "instance": decision.name,
+        "security_group": {"name": group.name, "ems_ref": group.ems_ref},
+    }
     refused = TaskSpec(messages.doing(action, change), "", context=context)
     return Part(queue, refused, pk, messages.cannot(action, change, decision.reason))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -33,9 +33,13 @@ class History:
 
     #: The ids of the tasks.
     accepted: list[int] = field(default_factory=list)
+    #: How many instances each task with parts was to change, by its id.
+    many: dict[int, int] = field(default_factory=dict)
     #: Those of them that were cancelled.
     cancelled: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    #: How many requests may have been accepted, in an answer that was lost, before their repeats were refused.
+    unheard: int = 0
     #: What should not have been answered.
     wrong: list[str] = field(default_factory=list)
 
@@ -56,12 +60,13 @@ class Client:
         urls: Sequence[str],
         token: str,
         targets: Sequence[Target],
-        groups: Sequence[str],
+        groups: Mapping[str, str],
         history: History,
         seed: str,
         *,
         is_limited: bool = False,
     ) -> None:
+        #: The groups have their addresses by name.
         self._urls, self._targets, self._groups, self._history = urls, targets, groups, history
         #: What it may do is taken away and given back.
         self._is_limited = is_limited
@@ -72,6 +77,9 @@ class Client:
 
     def ask_for_something(self, give_up: Callable[[], bool]) -> None:
         """Make one request and, sometimes, the same again, or cancel or retry what it led to."""
+        if self._random.random() < 0.05:
+            self._change_many(give_up)
+            return
         target = self._random.choice(self._targets)
         key = str(UUID(int=self._random.getrandbits(128)))
         body = {"action": self._random.choice(["add", "remove"]), "resources": self._resources(target)}
@@ -89,6 +97,21 @@ class Client:
                 self._history.wrong.append(f"a repeat was answered {again} instead of {answer}")
         elif dice < 0.35 and told:
             self._meddle(f"/api/tasks/{self._random.choice(told)['task_id']}", key, give_up)
+
+    def _change_many(self, give_up: Callable[[], bool]) -> None:
+        """Change a group of many instances with one task and, sometimes, cancel or retry that."""
+        targets = {target.path: target for target in self._random.choices(self._targets, k=20)}
+        key = str(UUID(int=self._random.getrandbits(128)))
+        action, group = self._random.choice(["add", "remove"]), self._random.choice([*self._groups])
+        body = {"action": action, "resources": [{"href": path} for path in targets]}
+        answer = self._answer(f"{self._groups[group]}/instances", body, key, give_up)
+        if answer is None:
+            return
+        [result] = answer["results"]
+        self._history.many[int(result["task_id"])] = len(targets)
+        self._history.counts["requests for many"] += 1
+        if result["success"] and self._random.random() < 0.5:
+            self._meddle(f"/api/tasks/{result['task_id']}", key, give_up)
 
     def _meddle(self, path: str, key: str, give_up: Callable[[], bool]) -> None:
         """Cancel or retry a task, at once or when it may have failed already."""
@@ -109,15 +132,18 @@ class Client:
 
     def _answer(self, path: str, body: object, key: str, give_up: Callable[[], bool]) -> dict[str, Any] | None:
         """The answer, whatever it takes; None for a refusal, or if the run is over and it may be left undone."""
+        is_lost = False
         while True:
             url = self._random.choice(self._urls) + path
             try:
                 response = self._session.post(url, json=body, headers={"Idempotency-Key": key}, timeout=TIMEOUT)
             except requests.RequestException as error:
                 self._history.counts[f"asked again after {type(error).__name__}"] += 1
+                is_lost = True
             else:
                 if self._is_limited and response.status_code in REFUSED:
                     self._history.counts[f"refused with {response.status_code}"] += 1
+                    self._history.unheard += is_lost
                     return None
                 if response.status_code not in AGAIN:
                     if response.status_code not in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):

@@ -24,7 +24,7 @@ from tests.chaos.cloud import OTHER_ACCOUNT, BadDays, OtherTool, groups_of
 from tests.chaos.events import judge_copies, judge_edits, judge_events, sources
 from tests.chaos.grants import begun_without_right, judge_grants
 from tests.chaos.installation import Installation
-from tests.chaos.judging import judge, memberships, outcomes
+from tests.chaos.judging import judge, judge_parents, memberships, outcomes
 from tests.live.ec2 import Cast
 from tests.live.endpoints import client_of, moto
 from tests.live.faults import running
@@ -98,9 +98,10 @@ class Drama:
         if not self._comes_to_rest():
             wrong.append(f"{Task.objects.unfinished().count()} tasks are not finished after {self._bound:.0f} s")
         took = time.monotonic() - self._rested
-        wrong += judge(
-            self.history.accepted, self.history.cancelled, self._before, self._tool.given, groups_of(self._api)
-        )
+        accepted, cancelled = self.history.accepted, self.history.cancelled
+        unheard = {OPERATOR} if self.history.unheard else set()
+        wrong += judge(accepted, cancelled, unheard, self._before, self._tool.given, groups_of(self._api))
+        wrong += judge_parents(self.history.many)
         _refresh(self._provider)
         if memberships() != groups_of(self._api):
             wrong.append("after a refresh the inventory is not what the cloud has")
@@ -124,6 +125,8 @@ class Drama:
         )
         _refresh(provider)
         self._tenant = provider.cloud_tenants.get(ems_ref=OTHER_ACCOUNT)
+        groups = provider.security_groups.filter(name__in=GROUPS)
+        self._paths = {group.name: f"/api/security_groups/{group.pk}" for group in groups}
         self._targets = []
         for vm in Vm.objects.prefetch_related("network_ports"):
             interfaces = [port.ems_ref for port in vm.network_ports.all()]
@@ -140,7 +143,7 @@ class Drama:
         return str(answer.json()["auth_token"])
 
     def _client(self, seed: str) -> Client:
-        return Client(self._installation.urls, self._token, self._targets, GROUPS, self.history, seed)
+        return Client(self._installation.urls, self._token, self._targets, self._paths, self.history, seed)
 
     def _limited_client(self, seed: str) -> Client:
         """The operator, who tries everything, but mostly a few instances, whose tasks wait for each other."""
@@ -149,7 +152,7 @@ class Drama:
         few = [target for target in self._targets if target.path in paths][:4]
         targets = [*self._targets, *few * 20]
         token = self._token_of(OPERATOR)
-        return Client(self._installation.urls, token, targets, GROUPS, self.history, seed, is_limited=True)
+        return Client(self._installation.urls, token, targets, self._paths, self.history, seed, is_limited=True)
 
     # Who takes part
 

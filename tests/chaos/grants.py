@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from inventory.models import CloudTenant, EventStream, Task
 from secgroups.models import SecurityGroup
 from tests.chaos.events import PORTCULLIS, TYPES
@@ -19,7 +21,9 @@ def judge_grants(userid: str, tenant: CloudTenant) -> Iterator[str]:
     for event in events.exclude(cloud_tenant_id=tenant.pk):
         yield f"event {event.pk} ({event.message}) is of {userid}, and not of tenant {tenant}"
     groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
-    for task in Task.objects.filter(userid=userid).select_related("vm").order_by("pk"):
+    refused = Q(parent__isnull=False, state=Task.State.FINISHED, started_on=None)
+    accepted = Task.objects.filter(userid=userid).exclude(queue="").exclude(refused)
+    for task in accepted.select_related("vm").order_by("pk"):
         group = task.context_data["security_group"]["ems_ref"]
         if group not in groups or task.vm is None or task.vm.cloud_tenant_id != tenant.pk:
             yield f"task {task.pk} ({task}) was accepted of {userid}, and is not of tenant {tenant}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from inventory.models import NetworkPort, Task
 from secgroups.arguments import membership_task
@@ -13,11 +13,19 @@ Groups = Mapping[str, set[str]]
 
 
 def judge(
-    accepted: Sequence[int], cancelled: Sequence[int], before: Groups, given: Groups, now: Groups
+    accepted: Sequence[int],
+    cancelled: Sequence[int],
+    unheard: Collection[str],
+    before: Groups,
+    given: Groups,
+    now: Groups,
 ) -> Iterator[str]:
-    """What is wrong; by interface: the groups `before`, what another tool has `given`, and the cloud's `now`."""
+    """What is wrong; by interface: the groups `before`, what another tool has `given`, and the cloud's `now`.
+
+    The users in `unheard` may have missed that something was accepted.
+    """
     tasks = {task.pk: task for task in Task.objects.filter(queue__startswith="vms/").order_by("pk")}
-    yield from _about_tasks(accepted, tasks)
+    yield from _about_tasks(accepted, tasks, unheard)
     for undone in set(cancelled) & tasks.keys():
         if not tasks[undone].message.startswith("Cancelled by "):
             yield f"task {undone} was cancelled and ended with: {tasks[undone].message}"
@@ -36,6 +44,29 @@ def judge(
             yield f"the inventory has {sorted(ours)} on {interface} and should have {sorted(groups)}"
 
 
+def judge_parents(many: Mapping[int, int]) -> Iterator[str]:
+    """What is wrong with tasks with parts; `many` has how many instances each of them (ids) was to change."""
+    parents = {task.pk: task for task in Task.objects.with_parts()}
+    if not many:
+        yield "no task with parts was accepted"
+    for lost in many.keys() - parents.keys():
+        yield f"task {lost} with parts was accepted and is not there"
+    for pk, parent in parents.items():
+        parts = [*Task.objects.filter(parent=pk)]
+        ends = Counter(_end_of(part) for part in parts)
+        told = Counter({name: parent.context_data[name] for name in ("ok", "warn", "error", "cancelled")})
+        if parent.state != Task.State.FINISHED or ends != +told:
+            yield f"task {pk} is {parent.state} and says {told}, but its parts ended {ends}"
+        if len({part.vm_id for part in parts}) != len(parts) or len(parts) != many.get(pk, len(parts)):
+            yield f"task {pk} has {len(parts)} parts for {many.get(pk)} instances"
+
+
+def _end_of(part: Task) -> str:
+    if part.state != Task.State.FINISHED:
+        return str(part.state)
+    return "cancelled" if "cancelled" in part.context_data else str(part.status).lower()
+
+
 def memberships() -> dict[str, set[str]]:
     """The groups of each interface, as the inventory has them."""
     refs = dict(SecurityGroup.objects.values_list("pk", "ems_ref"))
@@ -52,13 +83,15 @@ def outcomes() -> Counter[str]:
     return told
 
 
-def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task]) -> Iterator[str]:
+def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task], unheard: Collection[str]) -> Iterator[str]:
     for task, times in Counter(accepted).items():
         if times > 1:
             yield f"task {task} was the answer to {times} requests"
     for lost in set(accepted) - tasks.keys():
         yield f"task {lost} was accepted and is not there"
-    for unasked in tasks.keys() - set(accepted):
+    retried = {int(task.context_data.get("retries", 0)) for task in tasks.values()}
+    alone = {pk for pk, task in tasks.items() if task.parent_id is None and task.userid not in unheard}
+    for unasked in alone - set(accepted) - retried:
         yield f"task {unasked} ({tasks[unasked]}) was asked for by nobody"
     for task in tasks.values():
         if task.state != Task.State.FINISHED:
