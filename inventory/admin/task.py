@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from inventory.admin.base import LinkedAdmin, LinkedChangeList, LinkFilter, ProviderFilter, ReadOnly
@@ -27,7 +27,16 @@ from inventory.services import NotInTime, cancel_task, retry_task
 
 MAY_CANCEL, MAY_RETRY = "inventory.cancel_task", "inventory.retry_task"
 #: What a task is about, while it exists.
-NAMED: Any = (Linked("provider"), Linked("vm"))
+NAMED: Any = (Linked("provider"), Linked("vm"), Linked("parent"))
+#: The counts of a task's parts, each with the parameters of their list.
+PARTS: Mapping[str, Mapping[str, str]] = {
+    "total": {},
+    "queued": {"state__exact": Task.State.QUEUED},
+    "active": {"state__exact": Task.State.ACTIVE},
+    "ok": {"state__exact": Task.State.FINISHED, "status__exact": Task.Status.OK},
+    "warn": {"state__exact": Task.State.FINISHED, "status__exact": Task.Status.WARN},
+    "error": {"state__exact": Task.State.FINISHED, "status__exact": Task.Status.ERROR},
+}
 #: Most ids in a URL.
 MAX_IDS = 200
 
@@ -69,11 +78,18 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
     change_list_template = "admin/inventory/task/change_list.html"
     change_form_template = "admin/inventory/task/change_form.html"
     list_display = ["name", "progress", "outcome", "message", "userid", Linked("vm"), "created_on"]
-    list_filter = [TheseTasksFilter, "state", "status", ("provider", ProviderFilter), ("vm", LinkFilter)]
+    list_filter = [
+        TheseTasksFilter,
+        "state",
+        "status",
+        ("provider", ProviderFilter),
+        ("vm", LinkFilter),
+        ("parent", LinkFilter),
+    ]
     search_fields = ["name", "message", "userid", "request_id"]
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["message", ("progress", "outcome")]}),
+        (None, {"fields": ["message", ("progress", "outcome"), "parts"]}),
         (
             "Request",
             {
@@ -87,7 +103,7 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         ),
         ("Details", {"fields": ["details"]}),
     ]
-    readonly_fields = ["progress", "outcome", "details", *NAMED]
+    readonly_fields = ["progress", "outcome", "parts", "details", *NAMED]
     actions = ["cancel", "retry"]
     #: Those of a finished task. The others are of one that waits.
     actions_when_finished: ClassVar[Collection[str]] = ()
@@ -149,10 +165,15 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
 
     def _buttons(self, request: HttpRequest, task: Task) -> dict[str, Any]:
         is_finished = task.state == Task.State.FINISHED
-        if not (is_finished or task.waits):
+        if not (is_finished or task.waits or task.has_parts):
             return {}
         actions = self.get_actions(request)
-        return {name: actions[name] for name in actions if (name in self.actions_when_finished) == is_finished}
+        again = {"retry"} if is_finished and task.context_data.get("error") else set()
+        return {
+            name: actions[name]
+            for name in actions
+            if (name in self.actions_when_finished) == is_finished or name in again
+        }
 
     @admin.display(description="state", ordering="state")
     def progress(self, task: Task) -> str:
@@ -164,6 +185,18 @@ class TaskAdmin(ReadOnly, LinkedAdmin[Task]):
         if task.state != Task.State.FINISHED and task.status == Task.Status.OK:
             return self.get_empty_value_display()
         return format_html('<span class="task-status task-{}">{}</span>', task.status.lower(), task.status)
+
+    @admin.display(description="parts")
+    def parts(self, task: Task) -> str:
+        """How many of its parts have ended how, with a link to each kind."""
+        if not task.has_parts:
+            return self.get_empty_value_display()
+        conditions = {name: PARTS[name] for name in PARTS if task.context_data.get(name)}
+        links = (
+            (list_url(Task, parent__id__exact=task.pk, **condition), f"{task.context_data[name]} {name}")
+            for name, condition in conditions.items()
+        )
+        return format_html_join(", ", '<a href="{}">{}</a>', links)
 
     @admin.display(description="request and result")
     def details(self, task: Task) -> SafeString:
