@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import PortAddress
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.networks import Peers
@@ -126,11 +128,8 @@ def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
     """
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
     unreadable = set()
-    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
-    columns = ("ipaddresses", "public_ipaddresses", "allowed_address_pairs")
-    for group, network_pk, addresses, public, pairs in rows.values_list(
-        "security_group", "network_port__cloud_network", *(f"network_port__{column}" for column in columns)
-    ):
+    rows = _members(groups=Numbers(groups)) if groups else ()
+    for group, network_pk, addresses, public, pairs in rows:
         own = (address for address in addresses if address not in public)
         readable = ranges_of(own, pairs)
         if readable is None:
@@ -140,19 +139,40 @@ def _ranges(groups: Collection[int]) -> tuple[_ByNetwork, set[int]]:
     return dict(ranges), unreadable
 
 
+def _of_groups() -> QuerySet[Membership, Any]:
+    return Membership.objects.connected().filter(security_group__among=Param("groups"))
+
+
+_members = CompiledQuery(
+    lambda: _of_groups().values_list(
+        "security_group",
+        "network_port__cloud_network",
+        "network_port__ipaddresses",
+        "network_port__public_ipaddresses",
+        "network_port__allowed_address_pairs",
+    )
+)
+
+
 def _ranges_among(groups: Collection[int], among: Ranges) -> _ByNetwork:
     """The same, only of these addresses."""
     if not groups:
         return {}
     ranges: defaultdict[tuple[int, int | None], list[Range]] = defaultdict(list)
-    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
     ports = holding(among)
-    there = rows.filter(network_port__among=Numbers(ports))
-    for group, network_pk, port in there.values_list(
-        "security_group", "network_port__cloud_network", "network_port"
-    ):
+    for group, network_pk, port in _members_among(groups=Numbers(groups), ports=Numbers(ports)):
         ranges[group, network_pk].extend(ports[port])
     return dict(ranges)
+
+
+_members_among = CompiledQuery(
+    lambda: (
+        _of_groups()
+        .filter(network_port__among=Param("ports"))
+        .values_list("security_group", "network_port__cloud_network", "network_port")
+    ),
+    planned=False,
+)
 
 
 def is_wide(addresses: Ranges) -> bool:
@@ -170,22 +190,43 @@ def with_unknown_members(groups: Collection[int], viewer: Viewer, *, wide: bool 
 
 
 def _unreadable(groups: Collection[int]) -> set[int]:
-    ports = PortAddress.objects.filter(first=None, kind__in=THEMSELVES).values("network_port")
-    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups), network_port__in=ports)
-    return set(rows.values_list("security_group", flat=True))
+    return {group for (group,) in _with_unreadable(groups=Numbers(groups))} if groups else set()
+
+
+_with_unreadable = CompiledQuery(
+    lambda: (
+        _of_groups()
+        .filter(
+            network_port__in=PortAddress.objects.filter(first=None, kind__in=THEMSELVES).values("network_port")
+        )
+        .values_list("security_group")
+    ),
+    planned=False,
+)
 
 
 def without_network(groups: Collection[int]) -> set[int]:
     """The groups with a member whose network is not known."""
-    rows = Membership.objects.connected().filter(security_group__among=Numbers(groups))
-    return set(rows.filter(network_port__cloud_network=None).values_list("security_group", flat=True).distinct())
+    return {group for (group,) in _without_network(groups=Numbers(groups))} if groups else set()
+
+
+_without_network = CompiledQuery(
+    lambda: _of_groups().filter(network_port__cloud_network=None).values_list("security_group").distinct(),
+    planned=False,
+)
 
 
 def _too_large(groups: Collection[int], bound: int) -> set[int]:
     """The groups with so many members that a request must not read them all."""
-    members = Membership.objects.filter(security_group=OuterRef("pk")).order_by("vm")
-    rows = SecurityGroup.objects.filter(Exists(members[bound : bound + 1]), pk__among=Numbers(groups))
-    return set(rows.values_list("pk", flat=True))
+    return {group for (group,) in _larger_than(bound)(groups=Numbers(groups))} if groups else set()
+
+
+@cache
+def _larger_than(bound: int) -> CompiledQuery:
+    members = Membership.objects.filter(security_group=OuterRef("pk")).order_by("vm")[bound : bound + 1]
+    return CompiledQuery(
+        lambda: SecurityGroup.objects.filter(Exists(members), pk__among=Param("groups")).values_list("pk")
+    )
 
 
 def _with_hidden_members(groups: Collection[int], viewer: Viewer) -> set[int]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from django.db.models import Exists, OuterRef
 
 from inventory.db.lookups import Numbers
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import CloudNetwork, Provider
 from secgroups.models import SecurityGroup
 
@@ -19,8 +20,15 @@ Peers = frozenset[tuple[int, int]]
 
 def peers_of(networks: Collection[int]) -> Peers:
     """The peers of these networks, as far as the cloud told them."""
-    rows = CloudNetwork.peers.through._default_manager.filter(from_cloudnetwork__among=Numbers(networks))
-    return frozenset(rows.values_list("from_cloudnetwork", "to_cloudnetwork"))
+    rows = _peers(networks=Numbers(networks)) if networks else ()
+    return frozenset((here, there) for here, there in rows)
+
+
+_peers = CompiledQuery(
+    lambda: CloudNetwork.peers.through._default_manager.filter(
+        from_cloudnetwork__among=Param("networks")
+    ).values_list("from_cloudnetwork", "to_cloudnetwork")
+)
 
 
 def confining(providers: Collection[int]) -> set[int]:
@@ -28,7 +36,7 @@ def confining(providers: Collection[int]) -> set[int]:
 
     Of an exported inventory, the groups tell: those of such a cloud have a network.
     """
-    rows = list(Provider.objects.filter(pk__in=providers).only("vendor"))
+    rows = _with_vendors.instances(providers=Numbers(providers)) if providers else []
     exported = [row.pk for row in rows if row.driver_class and row.driver_class.groups_have_networks is None]
     confined = {row.pk for row in rows if row.confines_groups}
     if exported:
@@ -36,6 +44,9 @@ def confining(providers: Collection[int]) -> set[int]:
         with_networks = Provider.objects.filter(Exists(groups), pk__in=exported)
         confined.update(with_networks.values_list("pk", flat=True))
     return confined
+
+
+_with_vendors = CompiledQuery(lambda: Provider.objects.filter(pk__among=Param("providers")).only("vendor"))
 
 
 class Places:

@@ -7,9 +7,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort
+from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.networks import UNKNOWN, confining
 from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
@@ -73,11 +77,9 @@ def open_lines(port: int) -> Iterator[Line]:
 
 def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[PortRow]:
     """The ports for which this lookup leads to one of these ids, in the order of their own."""
-    rows = viewer.visible(get_resource_type("network_ports")).filter(**{f"{lookup}__among": Numbers(owners)})
-    ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS)[:at_most])
+    ports = list(_ports(viewer, lookup, at_most, owners=Numbers(owners)))
     groups: defaultdict[int, list[int]] = defaultdict(list)
-    memberships = Membership.objects.filter(network_port__among=Numbers([pk for _, pk, *_ in ports]))
-    for port, group in memberships.values_list("network_port", "security_group"):
+    for port, group in _groups(ports=Numbers([pk for _, pk, *_ in ports])) if ports else ():
         groups[port].append(group)
     confined = confining({provider for _, _, provider, *_ in ports})
     return [
@@ -94,6 +96,19 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int 
         )
         for owner, pk, provider, network, secured, addresses, translated, name, ref in ports
     ]
+
+
+@kept("network_ports")
+def _ports(rows: QuerySet[Any, Any], lookup: str, at_most: int | None, owners: Any) -> QuerySet[Any, Any]:
+    rows = rows.filter(**{f"{lookup}__among": owners})
+    return rows.order_by("pk").values_list(lookup, *_COLUMNS)[:at_most]
+
+
+_groups = CompiledQuery(
+    lambda: Membership.objects.filter(network_port__among=Param("ports")).values_list(
+        "network_port", "security_group"
+    )
+)
 
 
 def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> set[int]:

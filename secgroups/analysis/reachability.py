@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
 
 from inventory.models import Provider
-from inventory.rest.resources import Viewer, get_resource_type
+from inventory.rest.reading.kept import kept
+from inventory.rest.resources import Viewer
 from secgroups.analysis import messages
 from secgroups.analysis.networks import UNKNOWN, peers_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
@@ -59,15 +63,22 @@ def outside(text: str) -> Side | None:
 
 def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
     """The side of a resource; None if the user sees no such one."""
-    rows = viewer.visible(get_resource_type(collection)).filter(pk=pk)
-    if (name := rows.values_list("name", flat=True).first()) is None and not rows.exists():
+    if not (named := list(_named[collection](viewer, pk=pk))):
         return None
+    [[name]] = named
     lookup = LOOKUPS[collection]
     ports = tuple(ports_by(lookup, [pk], viewer, PAIRS + 1))
     hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer)) or not all(port.is_known for port in ports)
     if collection == "network_ports":
         name = ports[0].name if ports else name  # many ports have no name but the cloud's
     return Side(name or str(pk), collection, pk, ports, hidden_ports)
+
+
+def _name_of(rows: QuerySet[Any, Any], pk: Any) -> QuerySet[Any, Any]:
+    return rows.filter(pk=pk).values_list("name")
+
+
+_named = {collection: kept(collection)(_name_of) for collection in LOOKUPS}
 
 
 @dataclass(frozen=True)
