@@ -15,7 +15,7 @@ from inventory.drivers.values import Port
 from inventory.models import CloudNetwork, NetworkPort, Vm
 from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.members import ranges_of
+from secgroups.analysis.known_members import ranges_of
 from secgroups.analysis.networks import UNKNOWN
 from secgroups.models import Membership
 from secgroups.traffic.ranges import Range
