@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
-from inventory.models import Provider
+from inventory import drivers
 from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer
 from secgroups.analysis import messages
-from secgroups.analysis.networks import UNKNOWN, peers_of
+from secgroups.analysis.networks import UNKNOWN, peers_of, vendors_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
@@ -194,8 +195,8 @@ def services_of(paths: Iterable[Path]) -> list[tuple[Family, Service]]:
 
 def not_considered(providers: Collection[int]) -> list[str]:
     """What may stop a connection in the clouds of these providers (ids), beside the rules."""
-    drivers = (provider.driver_class for provider in Provider.objects.filter(pk__in=providers).only("vendor"))
-    return sorted({each for driver in drivers if driver for each in driver.not_considered})
+    vendors = {vendor for vendor in vendors_of(providers).values() if vendor in settings.DRIVERS}
+    return sorted({each for vendor in vendors for each in drivers.driver_class(vendor).not_considered})
 
 
 def addresses_of(ports: Iterable[PortRow]) -> Ranges:

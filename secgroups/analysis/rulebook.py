@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -38,8 +37,7 @@ _COLUMNS = (
 _GROUP_COLUMNS = ("pk", "name", "stateful", "cloud_network", "associated_networks")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRow:
+class RuleRow(NamedTuple):
     """A row of a rule. `source_range` may be a name of the cloud; `source_group` and `source_list` are ids."""
 
     pk: int

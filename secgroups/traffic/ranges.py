@@ -39,6 +39,13 @@ class Ranges:
     def union(cls, sets: Iterable[Ranges]) -> Self:
         return cls.of(*(part for each in sets for part in each.ranges))
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.ranges)
+
     @cached_property
     def size(self) -> int:
         """The number of integers."""
@@ -68,9 +75,10 @@ class Ranges:
 
     def __and__(self, other: Ranges) -> Ranges:
         # Looks up each range of the smaller set in the larger one, which may have half a million.
+        for each, bounds in ((self, other), (other, self)):
+            if len(bounds.ranges) <= FEW and any(map(each._is_within, bounds.ranges)):
+                return each
         few, many = (self, other) if len(self.ranges) <= len(other.ranges) else (other, self)
-        if len(few.ranges) <= FEW and any(map(many._is_within, few.ranges)):
-            return many
         return Ranges(tuple(part for each in few.ranges for part in many.within(each)))
 
     def __sub__(self, other: Ranges) -> Ranges:
