@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
+from math import inf
 from threading import Lock
 from typing import Any
 
@@ -57,14 +58,18 @@ NOBODY = KnownMembers({})
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is known of a group in a version. Without `members`, there are more than `more_than`."""
+    """What is known of a group in a version: its members, or that their number is within some bounds."""
 
     version: int
-    members: KnownMembers | None
-    more_than: int = 0
+    members: KnownMembers | None = None
+    least: int = 0
+    most: float = inf
 
-    def tells(self, version: int | None, at_most: int) -> bool:
-        return version == self.version and (self.members is not None or at_most <= self.more_than)
+    def is_larger(self, bound: int) -> bool | None:
+        """Whether there are more members; None if that is not known."""
+        if self.members is not None:
+            return self.members.number > bound
+        return True if self.least > bound else False if self.most <= bound else None
 
     @property
     def size(self) -> int:
@@ -104,33 +109,52 @@ def members_of(groups: Collection[int], at_most: int) -> dict[int, KnownMembers]
     if not groups:
         return {}
     versions = _versions_of(groups)
+    too_large = _larger_than(groups, at_most, versions)
+    small = [group for group in groups if group not in too_large]
+    known = {group: kept.members for group in small if (kept := _kept(group, versions)) and kept.members}
+    if others := [group for group in small if group not in known]:
+        read = _from_rows(others)
+        _keep({group: _Kept(versions.get(group, 0), read.get(group, NOBODY)) for group in others}, versions)
+        known |= {group: read.get(group, NOBODY) for group in others}
+    return known
+
+
+def larger_than(groups: Collection[int], bound: int) -> set[int]:
+    """The groups with so many members that a request must not read them all."""
+    return _larger_than(groups, bound, _versions_of(groups)) if groups else set()
+
+
+def _larger_than(groups: Collection[int], bound: int, versions: Mapping[int, int]) -> set[int]:
     known = {
-        group: kept
+        group: is_larger
         for group in groups
-        if (kept := _memory.get(group)) and kept.tells(versions.get(group), at_most)
+        if (kept := _kept(group, versions)) and (is_larger := kept.is_larger(bound)) is not None
     }
     if others := [group for group in groups if group not in known]:
-        known |= _read(others, versions, at_most)
-    return {
-        group: kept.members
-        for group, kept in known.items()
-        if kept.members is not None and kept.members.number <= at_most
-    }
+        larger = {group for (group,) in _larger(bound)(groups=Numbers(others))}
+        known |= {group: group in larger for group in others}
+        bounds = {group: (bound + 1, inf) if known[group] else (0, bound) for group in others}
+        _keep({group: _Kept(versions.get(group, 0), None, *each) for group, each in bounds.items()}, versions)
+    return {group for group, is_larger in known.items() if is_larger}
 
 
-def _read(groups: Collection[int], versions: Mapping[int, int], at_most: int) -> dict[int, _Kept]:
-    """Read groups, and keep those that did not change meanwhile."""
-    too_large = larger_than(groups, at_most)
-    members = _from_rows([group for group in groups if group not in too_large])
-    now = _versions_of(groups)
-    found = {}
-    for group in groups:
-        read = None if group in too_large else members.get(group, NOBODY)
-        found[group] = kept = _Kept(versions.get(group, 0), read, at_most)
-        # A group without a stamp never had a member, or its stamps were lost.
-        if group in versions and now.get(group) == kept.version:
+def _kept(group: int, versions: Mapping[int, int]) -> _Kept | None:
+    kept = _memory.get(group)
+    return kept if kept and kept.version == versions.get(group) else None
+
+
+def _keep(found: Mapping[int, _Kept], versions: Mapping[int, int]) -> None:
+    """Keep what was found of those groups that did not change meanwhile.
+
+    A group without a stamp never had a member, or its stamps were lost.
+    """
+    now = _versions_of(found)
+    for group, kept in found.items():
+        if group in versions and now.get(group) == versions[group]:
+            before = _kept(group, versions)
+            if before and before.members is None and kept.members is None:
+                kept = replace(kept, least=max(kept.least, before.least), most=min(kept.most, before.most))
             _memory.put(group, kept)
-    return found
 
 
 def _from_rows(groups: Collection[int]) -> dict[int, KnownMembers]:
@@ -147,7 +171,10 @@ def _from_rows(groups: Collection[int]) -> dict[int, KnownMembers]:
         else:
             ranges[group][network_pk].extend(readable)
     return {
-        group: KnownMembers(dict(ranges[group]), number, group not in unreadable)
+        # Tuples, because the garbage collector does not look into those of numbers again and again.
+        group: KnownMembers(
+            {pk: tuple(each) for pk, each in ranges[group].items()}, number, group not in unreadable
+        )
         for group, number in numbers.items()
     }
 
@@ -160,13 +187,8 @@ def ranges_of(own_addresses: Iterable[str], address_pairs: Iterable[str]) -> lis
         return None
 
 
-def larger_than(groups: Collection[int], bound: int) -> set[int]:
-    """The groups with so many members that a request must not read them all."""
-    return {group for (group,) in _larger_than(bound)(groups=Numbers(groups))} if groups else set()
-
-
 @cache
-def _larger_than(bound: int) -> CompiledQuery:
+def _larger(bound: int) -> CompiledQuery:
     members = Membership.objects.filter(security_group=OuterRef("pk")).order_by("vm")[bound : bound + 1]
     return CompiledQuery(
         lambda: SecurityGroup.objects.filter(Exists(members), pk__among=Param("groups")).values_list("pk")

@@ -205,7 +205,7 @@ def test_stamps_are_folded(cast: Cast, port: NetworkPort) -> None:
 
 def test_what_was_not_used_for_the_longest_time_is_forgotten() -> None:
     def kept(ranges: int) -> known_members._Kept:
-        return known_members._Kept(1, KnownMembers({None: [(1, 1)] * ranges}))
+        return known_members._Kept(1, KnownMembers({None: ((1, 1),) * ranges}))
 
     memory = known_members._Memory(12)
     for group in (1, 2, 3):
