@@ -58,7 +58,9 @@ class Ranges:
         return any(True for _ in self.within((number, number)))
 
     def __or__(self, other: Ranges) -> Ranges:
-        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        few, many = (self, other) if len(self.ranges) <= len(other.ranges) else (other, self)
+        if not few.ranges:
+            return many
         if len(few.ranges) > FEW:
             return Ranges.of(*self.ranges, *other.ranges)
         ranges = list(many.ranges)
