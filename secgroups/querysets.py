@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
 
 from django.apps import apps
-from django.db.models import Case, Exists, F, OuterRef, Q, TextField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
 from inventory.db.conditions import NOTHING, Condition, compare, compare_by, fixed
@@ -68,9 +68,16 @@ class SecurityGroupQuerySet(TalliedQuerySet):
 
         The order may continue with `shared_with__ems_ref` and `associated_networks__ems_ref`.
         """
-        mapping = self.model.mapping
+        return self.values_of(self.for_values())
+
+    def for_values(self) -> QuerySet[Any, Any]:
+        """The rows that `values_of` takes, which a kept query may read."""
         related_refs = ("shared_with__ems_ref", "associated_networks__ems_ref")
-        rows = self.values_list("pk", *mapping.paths.values(), "shared", *related_refs)
+        return self.values_list("pk", *self.model.mapping.paths.values(), "shared", *related_refs)
+
+    def values_of(self, rows: Iterable[Any]) -> Iterator[tuple[int, Group]]:
+        """The groups as drivers' values, with their ids."""
+        mapping = self.model.mapping
         for (pk, *columns, shared), related in groupby(rows, _but_related):
             # The two joins give a row for each pair.
             pairs = [(share, associated) for *_, share, associated in related]

@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
     "exposures": {"task": "secgroups.tasks.settle_exposures", "schedule": 60.0, "options": {"expires": 60}},
+    "stamps": {"task": "secgroups.tasks.fold_stamps", "schedule": 600.0, "options": {"expires": 600}},
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
 #: Where events are copied to: a file, or `syslog:` and a socket or a host and port. Empty for nowhere.

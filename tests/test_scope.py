@@ -561,6 +561,7 @@ def test_every_table_of_the_inventory_is_read_by_scope() -> None:
     others |= {
         "EventPosition",
         "EventRetention",
+        "GroupStamp",
         "OidcIdentity",
         "OidcSession",
         "PortAddress",

@@ -85,7 +85,8 @@ class Triggers(NamedTuple):
 class TriggerOperation(Operation, ABC):
     """Create triggers on the table of a model, or functions that read it. Reversed, drop them.
 
-    A later migration can repeat it with other arguments, so `create` also drops existing triggers.
+    A later migration can repeat it with other arguments, so `create` also drops existing triggers. A model of
+    another app has its label, `app.Model`.
     """
 
     reduces_to_sql = True
@@ -124,7 +125,8 @@ class TriggerOperation(Operation, ABC):
         _execute(schema_editor, self._table(app_label, from_state), self.drop)
 
     def _table(self, app_label: str, state: ProjectState) -> str:
-        table: str = state.apps.get_model(app_label, self.model)._meta.db_table
+        label = self.model if "." in self.model else f"{app_label}.{self.model}"
+        table: str = state.apps.get_model(label)._meta.db_table
         return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,16 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers, Texts
-from inventory.rest.resources import get_resource_type
+from inventory.rest.reading.kept import kept
+from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
-from secgroups.analysis.covering import RuleSet
+from secgroups.analysis.covering import Form, RuleSet, known_lists, letting, of_all_services, of_rules
 from secgroups.analysis.members import without_network
 from secgroups.analysis.networks import Places, confining
 from secgroups.analysis.rule_services import with_services
 from secgroups.models import ODD, Membership
 from secgroups.traffic.addresses import networks
-from secgroups.traffic.services import EVERY_SERVICE, Service
+from secgroups.traffic.services import Service
 
 _COLUMNS = (
     "pk", "security_group", "source_ip_range", "source_security_group", "host_protocol", "port", "end_port",
@@ -41,18 +42,14 @@ class Doubt:
 
 def doubts(rules: RuleSet, at_most: int) -> list[Doubt]:
     """The first rules that may let through what is asked, and are not known, of instances only."""
-    unfit = rules.of_all_services.filter(ODD).exclude(with_services(EVERY_SERVICE))
     pks = _of_groups(rules)
-    for rows in (*_unknown_sides(rules), unfit):
-        pks.update(rows.order_by().values_list("pk", flat=True)[:_LOOKED_AT])
+    for rows in (*_unknown_sides(rules), rules.read(_unfit)):
+        pks.update(pk for (pk,) in rows)
     if not pks:
         return []
-    members = Membership.objects.filter(security_group=OuterRef("security_group"), vm__isnull=False)
-    shown = rules.of_all_services.filter(Exists(members), pk__among=Numbers(sorted(pks))).order_by("pk")
-    doubtful = list(shown.values_list(*_COLUMNS)[:at_most])
+    doubtful = list(rules.read(_of_instances, None, at_most, pks=Numbers(sorted(pks))))
     groups = {pk for _, group, _, source, *_ in doubtful for pk in (group, source or 0)}
-    visible = rules.viewer.visible(get_resource_type("security_groups")).filter(pk__among=Numbers(groups))
-    names = dict(visible.values_list("pk", "name"))
+    names = dict(_names(rules.viewer, groups))
     return [
         Doubt(rule, group, names[group], _message(side, source, names, Service(*service)))
         for rule, group, side, source, *service in doubtful
@@ -68,19 +65,60 @@ def _message(side: str | None, source: int | None, names: Mapping[int, str], ser
     return messages.not_known(names[source] if source else side or "")
 
 
-def _unknown_sides(rules: RuleSet) -> Iterator[QuerySet[Any]]:
+@of_rules
+def _unfit(rules: QuerySet[Any], groups: QuerySet[Any], form: Form, **values: Any) -> QuerySet[Any, Any]:
+    rows = of_all_services(rules, groups, form, values).filter(ODD).exclude(with_services(None, {}))
+    return rows.values_list("pk")[:_LOOKED_AT]  # type: ignore[no-any-return]
+
+
+@of_rules
+def _of_instances(
+    rules: QuerySet[Any], groups: QuerySet[Any], form: Form, at_most: int, **values: Any
+) -> QuerySet[Any, Any]:
+    members = Membership.objects.filter(security_group=OuterRef("security_group"), vm__isnull=False)
+    rows = of_all_services(rules, groups, form, values).filter(Exists(members), pk__among=values["pks"])
+    return rows.order_by("pk").values_list(*_COLUMNS)[:at_most]  # type: ignore[no-any-return]
+
+
+@kept("security_groups")
+def _named(rows: QuerySet[Any], groups: Any) -> QuerySet[Any, Any]:
+    return rows.filter(pk__among=groups).values_list("pk", "name")
+
+
+def _names(viewer: Viewer, groups: Collection[int]) -> Any:
+    """The ids of those of these groups that the viewer may see, with their names."""
+    return _named(viewer, groups=Numbers(groups))
+
+
+def _unknown_sides(rules: RuleSet) -> Iterator[Iterable[Sequence[Any]]]:
     """Rules for ranges that are none or of another family, and for lists without entries."""
     sides = [side for side in rules.sides if side[0] is not None]
     texts = {text for text, listed, family in sides if text and not listed and _is_unknown(text, family, rules)}
     lists = {listed for _, listed, _ in sides if listed}
     if lists:
-        known = rules.viewer.visible(get_resource_type("address_lists")).filter(pk__among=Numbers(lists))
-        lists -= set(known.filter(entries__isnull=False).values_list("pk", flat=True))
-    named = rules.letting(rules.services).filter(source_security_group=None)
+        lists -= {pk for pk, _ in known_lists(rules.viewer, lists=Numbers(lists))}
     if texts:
-        yield named.filter(source_address_list=None, source_ip_range__among=Texts(texts))
+        yield rules.read(_of_texts, texts=Texts(texts))
     if lists:
-        yield named.filter(source_ip_range__isnull=False, source_address_list__among=Numbers(lists))
+        yield rules.read(_of_lists, lists=Numbers(lists))
+
+
+@of_rules
+def _of_texts(rules: QuerySet[Any], groups: QuerySet[Any], form: Form, **values: Any) -> QuerySet[Any, Any]:
+    rows = letting(rules, groups, form, values).filter(source_security_group=None, source_address_list=None)
+    return rows.filter(source_ip_range__among=values["texts"]).values_list("pk")[:_LOOKED_AT]  # type: ignore[no-any-return]
+
+
+@of_rules
+def _of_lists(rules: QuerySet[Any], groups: QuerySet[Any], form: Form, **values: Any) -> QuerySet[Any, Any]:
+    rows = letting(rules, groups, form, values).filter(source_security_group=None, source_ip_range__isnull=False)
+    return rows.filter(source_address_list__among=values["lists"]).values_list("pk")[:_LOOKED_AT]  # type: ignore[no-any-return]
+
+
+@of_rules
+def _naming(rules: QuerySet[Any], groups: QuerySet[Any], form: Form, **values: Any) -> QuerySet[Any, Any]:
+    rows = letting(rules, groups, form, values).exclude(source_security_group=None)
+    return rows.values_list("pk", "source_security_group", "security_group", "provider")  # type: ignore[no-any-return]
 
 
 def _is_unknown(text: str, family: str | None, rules: RuleSet) -> bool:
@@ -93,19 +131,16 @@ def _is_unknown(text: str, family: str | None, rules: RuleSet) -> bool:
 
 def _of_groups(rules: RuleSet) -> set[int]:
     """The ids of rules that name groups of whose members not all is known, or that may not mean them there."""
-    columns = ("pk", "source_security_group", "security_group", "provider")
-    naming = rules.letting(rules.services).exclude(source_security_group=None)
-    named = list(naming.order_by().values_list(*columns))
+    named = list(rules.read(_naming)) if rules.sources else []
     if not named:
         return set()
     groups = {group for _, group, *_ in named}
-    unknown = rules.unknown(groups)
-    group_type = get_resource_type("security_groups")
-    if rules.viewer.scope(group_type) is not EVERYTHING:
-        visible = rules.viewer.visible(group_type).filter(pk__among=Numbers(groups))
-        unknown |= groups - set(visible.values_list("pk", flat=True))
+    # Whatever the rules name since the sources were read is not known either.
+    unknown = rules.unknown | (groups - rules.sources)
+    if rules.viewer.scope(get_resource_type("security_groups")) is not EVERYTHING:
+        unknown |= groups.difference(pk for pk, _ in _names(rules.viewer, groups))
     confined = confining({provider for *_, provider in named})
-    apart = _apart([rule[:3] for rule in named if rule[-1] in confined])
+    apart = _apart([(pk, group, having) for pk, group, having, provider in named if provider in confined])
     return apart | {pk for pk, group, *_ in named if group in unknown}
 
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from django.utils import timezone
 
 from inventory.db.conditions import EVERYTHING
+from inventory.db.statements import CompiledQuery, Param
 from inventory.drivers.values import Port
 from inventory.models import CloudNetwork, NetworkPort, Vm
 from inventory.reconcile import ids_of
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.members import ranges_of
+from secgroups.analysis.known_members import ranges_of
 from secgroups.analysis.networks import UNKNOWN
 from secgroups.models import Membership
 from secgroups.traffic.ranges import Range
@@ -56,8 +57,7 @@ class InstancePorts:
 def from_inventory(vm: Vm, viewer: Viewer) -> InstancePorts:
     rows = _rows(vm)
     on_ports: defaultdict[int, list[str]] = defaultdict(list)
-    memberships = Membership.objects.filter(vm=vm).order_by("pk")
-    for port, group in memberships.values_list("network_port", "security_group__ems_ref"):
+    for port, group in _memberships(vm=vm.pk):
         on_ports[port].append(group)
     ports = tuple(replace(row.port, group_refs=tuple(on_ports[row.pk])) for row in rows)
     known = {row.port.ref: _known(vm, row.port, row) for row in _visible(rows, vm, viewer)}
@@ -93,13 +93,26 @@ class _Row:
     port: Port
 
 
+_memberships = CompiledQuery(
+    lambda: (
+        Membership.objects.filter(vm=Param("vm"))
+        .order_by("pk")
+        .values_list("network_port", "security_group__ems_ref")
+    )
+)
+_ports = CompiledQuery(
+    lambda: (
+        NetworkPort.objects.filter(vm=Param("vm"))
+        .order_by("pk")
+        .values_list("pk", "cloud_network", "groups_read_on", *NetworkPort.mapping.paths.values())
+    )
+)
+
+
 def _rows(vm: Vm) -> list[_Row]:
     mapping = NetworkPort.mapping
-    rows = NetworkPort.objects.filter(vm=vm).order_by("pk")
-    columns = ("pk", "cloud_network", "groups_read_on", *mapping.paths.values())
     return [
-        _Row(pk, network, read_on, mapping.value(values))
-        for pk, network, read_on, *values in rows.values_list(*columns)
+        _Row(pk, network, read_on, mapping.value(values)) for pk, network, read_on, *values in _ports(vm=vm.pk)
     ]
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from inventory import drivers
 from inventory.db.lookups import Numbers
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import CloudNetwork, Provider
 from secgroups.models import SecurityGroup
 
@@ -19,8 +23,15 @@ Peers = frozenset[tuple[int, int]]
 
 def peers_of(networks: Collection[int]) -> Peers:
     """The peers of these networks, as far as the cloud told them."""
-    rows = CloudNetwork.peers.through._default_manager.filter(from_cloudnetwork__among=Numbers(networks))
-    return frozenset(rows.values_list("from_cloudnetwork", "to_cloudnetwork"))
+    rows = _peers(networks=Numbers(networks)) if networks else ()
+    return frozenset((here, there) for here, there in rows)
+
+
+_peers = CompiledQuery(
+    lambda: CloudNetwork.peers.through._default_manager.filter(
+        from_cloudnetwork__among=Param("networks")
+    ).values_list("from_cloudnetwork", "to_cloudnetwork")
+)
 
 
 def confining(providers: Collection[int]) -> set[int]:
@@ -28,14 +39,31 @@ def confining(providers: Collection[int]) -> set[int]:
 
     Of an exported inventory, the groups tell: those of such a cloud have a network.
     """
-    rows = list(Provider.objects.filter(pk__in=providers).only("vendor"))
-    exported = [row.pk for row in rows if row.driver_class and row.driver_class.groups_have_networks is None]
-    confined = {row.pk for row in rows if row.confines_groups}
-    if exported:
+    return confining_by_vendor(vendors_of(providers))
+
+
+def confining_by_vendor(vendors: Mapping[int, str]) -> set[int]:
+    """The same of providers whose vendors are known."""
+    have_networks = {
+        pk: drivers.driver_class(vendor).groups_have_networks
+        for pk, vendor in vendors.items()
+        if vendor in settings.DRIVERS
+    }
+    confined = {pk for pk, have in have_networks.items() if have}
+    if exported := [pk for pk, have in have_networks.items() if have is None]:
         groups = SecurityGroup.objects.filter(provider=OuterRef("pk"), cloud_network__isnull=False)
         with_networks = Provider.objects.filter(Exists(groups), pk__in=exported)
         confined.update(with_networks.values_list("pk", flat=True))
     return confined
+
+
+def vendors_of(providers: Collection[int]) -> dict[int, str]:
+    """The vendors of providers, by their ids."""
+    rows: Any = _vendors(providers=Numbers(providers)) if providers else ()
+    return dict(rows)
+
+
+_vendors = CompiledQuery(lambda: Provider.objects.filter(pk__among=Param("providers")).values_list("pk", "vendor"))
 
 
 class Places:

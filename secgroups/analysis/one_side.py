@@ -16,7 +16,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from inventory.db.conditions import EVERYTHING, Condition
+from inventory.db.statements import CompiledQuery
 from inventory.models import NetworkPort, Vm
+from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.covering import Covering, RuleSet
 from secgroups.analysis.members import is_wide
@@ -102,7 +104,7 @@ class OneSide:
     def _instances(self) -> QuerySet[Any] | None:
         instances = get_resource_type("instances")
         everything = self.viewer.scope(instances) is EVERYTHING and self.where is EVERYTHING
-        if everything and not Vm.objects.filter(cloud=False).count():
+        if everything and not sum(number for (number,) in _others_than_instances()):
             return None
         rows: QuerySet[Any] = self.viewer.visible(instances).filter(self.where.q()).order_by().values("pk")
         return rows
@@ -118,8 +120,7 @@ class OneSide:
     def not_considered(self) -> list[str]:
         """What may stop a connection beside the rules."""
         providers = {port.provider for port in self.side.ports}
-        visible = self.viewer.visible(get_resource_type("providers"))
-        return not_considered(providers or visible.values_list("pk", flat=True))
+        return not_considered(providers or [pk for (pk,) in _providers(self.viewer)])
 
     @cached_property
     def rulebook(self) -> Rulebook:
@@ -226,7 +227,7 @@ class OneSide:
 
     @cached_property
     def _any_unsecured(self) -> bool:
-        return bool(NetworkPort.objects.filter(port_security_enabled=False, vm__isnull=False).exists())
+        return bool(list(_unsecured()))
 
     def _ports_by_opening(self) -> Mapping[tuple[Address, Realm, Range, Opening], Collection[int]]:
         """The ports (ids) that let through the same of some services, to or from an address of theirs."""
@@ -270,3 +271,16 @@ class OneSide:
     def _rulebook_of(self, rows: Collection[PortRow]) -> Rulebook:
         among = addresses_of((*self.side.ports, *rows)) if self.side.collection else self.side.outside
         return rulebook_of((*self.side.ports, *rows), self.viewer, among=among)
+
+
+@kept("providers")
+def _providers(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return rows.values_list("pk")
+
+
+_others_than_instances = CompiledQuery(lambda: Vm.objects.filter(cloud=False).counted())
+_unsecured = CompiledQuery(
+    lambda: (
+        NetworkPort.objects.filter(port_security_enabled=False, vm__isnull=False).order_by().values_list("pk")[:1]
+    )
+)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import OuterRef, QuerySet
+
 from inventory.db.conditions import EVERYTHING
+from inventory.db.expressions import Collected
 from inventory.db.lookups import Numbers
 from inventory.models import NetworkPort
+from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer, get_resource_type
-from secgroups.analysis.networks import UNKNOWN, confining
+from secgroups.analysis.networks import UNKNOWN, confining_by_vendor
 from secgroups.analysis.rulebook import DIRECTIONS, Rulebook
 from secgroups.messages import NO_PORT_SECURITY
 from secgroups.models import Membership
@@ -73,13 +76,8 @@ def open_lines(port: int) -> Iterator[Line]:
 
 def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int | None = None) -> list[PortRow]:
     """The ports for which this lookup leads to one of these ids, in the order of their own."""
-    rows = viewer.visible(get_resource_type("network_ports")).filter(**{f"{lookup}__among": Numbers(owners)})
-    ports = list(rows.order_by("pk").values_list(lookup, *_COLUMNS)[:at_most])
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    memberships = Membership.objects.filter(network_port__among=Numbers([pk for _, pk, *_ in ports]))
-    for port, group in memberships.values_list("network_port", "security_group"):
-        groups[port].append(group)
-    confined = confining({provider for _, _, provider, *_ in ports})
+    ports = list(_ports(viewer, lookup, at_most, owners=Numbers(owners)))
+    confined = confining_by_vendor({port[2]: port[-1] for port in ports})
     return [
         PortRow(
             pk,
@@ -90,10 +88,18 @@ def ports_by(lookup: str, owners: Collection[int], viewer: Viewer, at_most: int 
             tuple(addresses),
             tuple(translated),
             name or ref,
-            tuple(groups[pk]),
+            tuple(groups),
         )
-        for owner, pk, provider, network, secured, addresses, translated, name, ref in ports
+        for owner, pk, provider, network, secured, addresses, translated, name, ref, groups, _ in ports
     ]
+
+
+@kept("network_ports")
+def _ports(rows: QuerySet[Any, Any], lookup: str, at_most: int | None, owners: Any) -> QuerySet[Any, Any]:
+    rows = rows.filter(**{f"{lookup}__among": owners}).order_by("pk")
+    memberships = Membership.objects.filter(network_port=OuterRef("pk")).order_by("pk")
+    groups = Collected(memberships.values("security_group"))
+    return rows.values_list(lookup, *_COLUMNS, groups, "provider__vendor")[:at_most]
 
 
 def with_hidden_ports(lookup: str, owners: Collection[int], viewer: Viewer) -> set[int]:

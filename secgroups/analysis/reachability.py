@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from inventory.models import Provider
-from inventory.rest.resources import Viewer, get_resource_type
+from django.conf import settings
+from django.db.models import QuerySet
+
+from inventory import drivers
+from inventory.rest.reading.kept import kept
+from inventory.rest.resources import Viewer
 from secgroups.analysis import messages
-from secgroups.analysis.networks import UNKNOWN, peers_of
+from secgroups.analysis.networks import UNKNOWN, peers_of, vendors_of
 from secgroups.analysis.ports import PortRow, ports_by, rulebook_of, with_hidden_ports
 from secgroups.analysis.rulebook import Rulebook
 from secgroups.traffic.addresses import FAMILIES, PUBLIC, Family, networks, readable
@@ -59,15 +64,22 @@ def outside(text: str) -> Side | None:
 
 def resource(collection: str, pk: int, viewer: Viewer) -> Side | None:
     """The side of a resource; None if the user sees no such one."""
-    rows = viewer.visible(get_resource_type(collection)).filter(pk=pk)
-    if (name := rows.values_list("name", flat=True).first()) is None and not rows.exists():
+    if not (named := list(_named[collection](viewer, pk=pk))):
         return None
+    [[name]] = named
     lookup = LOOKUPS[collection]
     ports = tuple(ports_by(lookup, [pk], viewer, PAIRS + 1))
     hidden_ports = bool(with_hidden_ports(lookup, [pk], viewer)) or not all(port.is_known for port in ports)
     if collection == "network_ports":
         name = ports[0].name if ports else name  # many ports have no name but the cloud's
     return Side(name or str(pk), collection, pk, ports, hidden_ports)
+
+
+def _name_of(rows: QuerySet[Any, Any], pk: Any) -> QuerySet[Any, Any]:
+    return rows.filter(pk=pk).values_list("name")
+
+
+_named = {collection: kept(collection)(_name_of) for collection in LOOKUPS}
 
 
 @dataclass(frozen=True)
@@ -183,8 +195,8 @@ def services_of(paths: Iterable[Path]) -> list[tuple[Family, Service]]:
 
 def not_considered(providers: Collection[int]) -> list[str]:
     """What may stop a connection in the clouds of these providers (ids), beside the rules."""
-    drivers = (provider.driver_class for provider in Provider.objects.filter(pk__in=providers).only("vendor"))
-    return sorted({each for driver in drivers if driver for each in driver.not_considered})
+    vendors = {vendor for vendor in vendors_of(providers).values() if vendor in settings.DRIVERS}
+    return sorted({each for vendor in vendors for each in drivers.driver_class(vendor).not_considered})
 
 
 def addresses_of(ports: Iterable[PortRow]) -> Ranges:

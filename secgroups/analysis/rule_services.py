@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -17,16 +17,36 @@ _ANY_DETAILS = Q(port=None, end_port=None)
 LAST_PORT = {"last_port": Coalesce("end_port", "port")}
 
 
-@lru_cache(maxsize=256)
-def with_services(services: Range) -> Q:
-    """The rules that certainly let some of these services through: all, or some of one protocol."""
-    every = Q(host_protocol=None)
-    protocol = protocol_of(services)
-    if services == EVERY_SERVICE or protocol is None:
-        return every | _of_any_protocol()
+def protocol_asked(services: Range) -> int | None:
+    """The number of the only protocol; None if any is asked for."""
+    return None if services == EVERY_SERVICE else protocol_of(services)
+
+
+def details_asked(services: Range) -> dict[str, int]:
+    """The first and the last ports, or types and codes, of services as `with_services` takes them."""
     first, last = services[0] & 0xFFFF, services[1] & 0xFFFF
+    # Of ICMP, services are one code, one type or all types.
+    codes = (first & 0xFF, last & 0xFF) if first >> 8 == last >> 8 else (0, 0xFF)
+    return {
+        "first_port": first,
+        "last_port": last,
+        "first_type": first >> 8,
+        "last_type": last >> 8,
+        "first_code": codes[0],
+        "last_code": codes[1],
+    }
+
+
+def with_services(protocol: int | None, details: Mapping[str, Any]) -> Q:
+    """The rules that certainly let some services through: all, or some of one protocol.
+
+    The details are those of the services, or params in their place.
+    """
+    every = Q(host_protocol=None)
+    if protocol is None:
+        return every | _of_any_protocol()
     name = NAMES.get(protocol, str(protocol))
-    return every | _named(name, first, last) | Q(_ANY_DETAILS, host_protocol__in=list(_numbers(protocol)))
+    return every | _named(name, details) | Q(_ANY_DETAILS, host_protocol__in=list(_numbers(protocol)))
 
 
 def _of_any_protocol() -> Q:
@@ -34,21 +54,20 @@ def _of_any_protocol() -> Q:
     numbers = [text for protocol in range(0x100) for text in _numbers(protocol)]
     condition = Q(_ANY_DETAILS, host_protocol__in=[*plain, *numbers])
     for name in sorted(WITH_PORTS | WITH_TYPES):
-        condition |= _named(name, 0, 0xFFFF)
+        condition |= _named(name, details_asked((0, 0xFFFF)))
     return condition
 
 
-def _named(name: str, first: int, last: int) -> Q:
+def _named(name: str, details: Mapping[str, Any]) -> Q:
     """The rules of a protocol (its name) with some of these details: ports, or types and codes."""
     if name in WITH_PORTS:
-        ports = Q(port__gte=0, port__lte=last, last_port__gte=first, last_port__lte=0xFFFF)
-        return Q(host_protocol=name) & (_ANY_DETAILS | ports & Q(last_port__gte=F("port")))
+        ports = Q(port__gte=0, port__lte=details["last_port"], last_port__lte=0xFFFF)
+        ports &= Q(last_port__gte=details["first_port"]) & Q(last_port__gte=F("port"))
+        return Q(host_protocol=name) & (_ANY_DETAILS | ports)
     if name in WITH_TYPES:
-        # These services are one code, one type or all types.
-        types = Q(port__gte=first >> 8, port__lte=last >> 8)
-        codes = (first & 0xFF, last & 0xFF) if first >> 8 == last >> 8 else (0, 0xFF)
-        some_codes = Q(end_port=None) | Q(end_port__gte=codes[0], end_port__lte=codes[1])
-        return Q(host_protocol=name) & (_ANY_DETAILS | types & some_codes)
+        types = Q(port__gte=details["first_type"], port__lte=details["last_type"])
+        codes = Q(end_port__gte=details["first_code"], end_port__lte=details["last_code"])
+        return Q(host_protocol=name) & (_ANY_DETAILS | types & (Q(end_port=None) | codes))
     return Q(_ANY_DETAILS, host_protocol=name)
 
 

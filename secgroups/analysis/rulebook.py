@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from inventory.db.lookups import Numbers
+from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
 from secgroups.analysis.members import Members
@@ -37,8 +37,7 @@ _COLUMNS = (
 _GROUP_COLUMNS = ("pk", "name", "stateful", "cloud_network", "associated_networks")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRow:
+class RuleRow(NamedTuple):
     """A row of a rule. `source_range` may be a name of the cloud; `source_group` and `source_list` are ids."""
 
     pk: int
@@ -82,8 +81,7 @@ class Rulebook:
         rules = [*existing, *planned]
         self.group_of = {rule.pk: rule.group for rule in rules}
         sources = {rule.source_group for rule in rules if rule.source_group}
-        visible = viewer.visible(get_resource_type("security_groups"))
-        rows = visible.filter(pk__among=Numbers({*groups, *sources})).values_list(*_GROUP_COLUMNS)
+        rows = list(_groups(viewer, groups=Numbers({*groups, *sources})))
         self.names: dict[int, str] = {pk: name for pk, name, *_ in rows}
         self.stateless = {pk for pk, _, stateful, *_ in rows if not stateful}
         self._networks: defaultdict[int, set[int]] = defaultdict(set)
@@ -196,21 +194,29 @@ def unknown_lines(ports: frozenset[int] = frozenset(), hidden: int = 0) -> Itera
 
 
 def _rules(groups: Collection[int], viewer: Viewer, at_most: int | None) -> Iterator[RuleRow]:
-    visible = viewer.visible(get_resource_type("firewall_rules")).filter(security_group__among=Numbers(groups))
-    rows = visible.order_by("pk").values_list(*_COLUMNS)
-    for pk, group, direction, family, protocol, port, end_port, *source in _up_to(rows, at_most):
+    rows = list(_rules_of_groups(viewer, None if at_most is None else at_most + 1, groups=Numbers(groups)))
+    if at_most is not None and len(rows) > at_most:
+        raise TooMuch
+    for pk, group, direction, family, protocol, port, end_port, *source in rows:
         yield RuleRow(pk, group, direction, family, Service(protocol, port, end_port), *source)
 
 
-def _up_to(rows: QuerySet[Any, Any], at_most: int | None) -> list[Any]:
-    """All of these rows. Raises `TooMuch` if there are more than `at_most`, of which no more are read."""
-    found = list(rows if at_most is None else rows[: at_most + 1])
-    if at_most is not None and len(found) > at_most:
-        raise TooMuch
-    return found
+@kept("firewall_rules")
+def _rules_of_groups(rows: QuerySet[Any, Any], at_most: int | None, groups: Any) -> QuerySet[Any, Any]:
+    return rows.filter(security_group__among=groups).order_by("pk").values_list(*_COLUMNS)[:at_most]
+
+
+@kept("security_groups")
+def _groups(rows: QuerySet[Any, Any], groups: Any) -> QuerySet[Any, Any]:
+    return rows.filter(pk__among=groups).values_list(*_GROUP_COLUMNS)
 
 
 def _entries(lists: Collection[int], viewer: Viewer) -> dict[int, Ranges | None]:
     """The entries of lists of addresses; None if they are not known."""
-    rows = viewer.visible(get_resource_type("address_lists")).filter(pk__among=Numbers(lists))
-    return {pk: None if texts is None else networks(*texts) for pk, texts in rows.values_list("pk", "entries")}
+    rows = _entries_of_lists(viewer, lists=Numbers(lists)) if lists else ()
+    return {pk: None if texts is None else networks(*texts) for pk, texts in rows}
+
+
+@kept("address_lists")
+def _entries_of_lists(rows: QuerySet[Any, Any], lists: Any) -> QuerySet[Any, Any]:
+    return rows.filter(pk__among=lists).values_list("pk", "entries")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import TypedDict
 
 from secgroups.analysis.links import Links, NamedLink, Reason
 from secgroups.traffic.addresses import cidrs, number_of_cidrs
 from secgroups.traffic.effective import Line
+from secgroups.traffic.ranges import Ranges
 
 #: How many addresses of a line an answer shows.
 ADDRESSES = 1_000
+#: Addresses of more ranges than this are many.
+FEW = 8
 
 
 class _Line(TypedDict):
@@ -54,9 +59,20 @@ def shown(line: Line, links: Links) -> EffectiveRule:
         "because_of": list(map(links.reason, sorted(line.because_of))),
     }
     if line.addresses is not None:
-        addresses = rule["addresses"] = list(islice(cidrs(line.addresses), ADDRESSES))
-        if len(addresses) == ADDRESSES and (more := number_of_cidrs(line.addresses) - ADDRESSES):
+        addresses, more = (_of_many if len(line.addresses.ranges) > FEW else _of_few)(line.addresses)
+        rule["addresses"] = list(addresses)
+        if more:
             rule["more"] = more
     if line.reason:
         rule["reason"] = line.reason
     return rule
+
+
+def _shown(addresses: Ranges) -> tuple[Sequence[str], int]:
+    """The first addresses, and how many are left out."""
+    first = tuple(islice(cidrs(addresses), ADDRESSES))
+    return first, number_of_cidrs(addresses) - ADDRESSES if len(first) == ADDRESSES else 0
+
+
+#: Rules repeat the same few ranges, and the same few groups, whose members take more memory.
+_of_few, _of_many = lru_cache(maxsize=10_000)(_shown), lru_cache(maxsize=50)(_shown)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+
 from inventory.db.conditions import EVERYTHING
+from inventory.db.lookups import Numbers
+from inventory.db.statements import CompiledQuery, Param
 from inventory.models import NetworkPort, PortAddress, Provider
+from inventory.rest.reading.kept import kept
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis import messages
 from secgroups.analysis.doubts import Doubt, doubts
-from secgroups.analysis.networks import confining
+from secgroups.analysis.networks import confining_by_vendor
 from secgroups.analysis.one_side import OneSide
 from secgroups.models import Membership
 from secgroups.traffic.effective import Line
@@ -40,23 +47,56 @@ def _with_hidden_rules(viewer: Viewer) -> bool:
     """Whether an instance has a group whose rules the user may not see."""
     if not viewer.user.has_perms(get_resource_type("firewall_rules").view_permissions):
         return True
-    groups = get_resource_type("security_groups")
-    if viewer.scope(groups) is EVERYTHING:
+    if viewer.scope(get_resource_type("security_groups")) is EVERYTHING:
         return False
-    members = Membership.objects.connected().filter(vm__isnull=False)
-    return bool(members.exclude(security_group__in=viewer.visible(groups).values("pk")).exists())
+    return bool(list(_of_hidden_groups(viewer)))
 
 
 def _with_unknown_ports(viewer: Viewer) -> bool:
     """Whether an instance has a port of which too little is known, or that the user may not see."""
-    ports = get_resource_type("network_ports")
-    unreadable = PortAddress.objects.filter(first=None).exclude(kind=PortAddress.Kind.PAIR)
-    of_instances = NetworkPort.objects.connected().filter(vm__isnull=False)
-    if of_instances.filter(pk__in=unreadable.values("network_port")).exists():
+    if list(_unreadable()):
         return True
-    confined = confining(Provider.objects.connected().values_list("pk", flat=True))
-    if of_instances.filter(cloud_network=None, provider__in=confined).exists():
+    vendors: Any = _connected_vendors()
+    confined = confining_by_vendor(dict(vendors))
+    if confined and list(_without_network(providers=Numbers(confined))):
         return True
-    if viewer.scope(ports) is EVERYTHING:
+    if viewer.scope(get_resource_type("network_ports")) is EVERYTHING:
         return False
-    return bool(of_instances.exclude(pk__in=viewer.visible(ports).values("pk")).exists())
+    return bool(list(_hidden_ports(viewer)))
+
+
+def _ports_of_instances() -> QuerySet[Any]:
+    rows: QuerySet[Any] = NetworkPort.objects.connected().filter(vm__isnull=False).order_by()
+    return rows
+
+
+def _any(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return rows.order_by().values_list("pk")[:1]
+
+
+@kept("security_groups", planned=False)
+def _of_hidden_groups(groups: QuerySet[Any]) -> QuerySet[Any, Any]:
+    members = Membership.objects.connected().filter(vm__isnull=False)
+    return _any(members.exclude(security_group__in=groups.values("pk")))
+
+
+@kept("network_ports", planned=False)
+def _hidden_ports(ports: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return _any(_ports_of_instances().exclude(pk__in=ports.values("pk")))
+
+
+_unreadable = CompiledQuery(
+    lambda: _any(
+        _ports_of_instances().filter(
+            pk__in=PortAddress.objects.filter(first=None)
+            .exclude(kind=PortAddress.Kind.PAIR)
+            .values("network_port")
+        )
+    ),
+    planned=False,
+)
+_without_network = CompiledQuery(
+    lambda: _any(_ports_of_instances().filter(cloud_network=None, provider__among=Param("providers"))),
+    planned=False,
+)
+_connected_vendors = CompiledQuery(lambda: Provider.objects.connected().values_list("pk", "vendor"))

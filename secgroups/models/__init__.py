@@ -3,6 +3,7 @@
 from secgroups.models.address_list import AddressList
 from secgroups.models.exposure import Exposure, PublicPort, TouchedGroup
 from secgroups.models.firewall_rule import ODD, FirewallRule
+from secgroups.models.group_stamp import GroupStamp
 from secgroups.models.security_group import Membership, SecurityGroup
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "AddressList",
     "Exposure",
     "FirewallRule",
+    "GroupStamp",
     "Membership",
     "PublicPort",
     "SecurityGroup",

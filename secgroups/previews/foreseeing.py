@@ -10,6 +10,8 @@ from functools import cached_property
 from django.utils import timezone
 from msgspec import UNSET
 
+from inventory.db.lookups import Texts
+from inventory.db.statements import CompiledQuery, Param
 from inventory.drivers.base import Driver
 from inventory.drivers.exceptions import CloudError, CloudRefused, GroupNotFound
 from inventory.drivers.values import Group
@@ -28,6 +30,10 @@ from secgroups.previews import messages as warnings
 from secgroups.previews.asking import driver_class_of, driver_of, is_unanswered, shown
 from secgroups.previews.values import Warned
 from secgroups.reverting import changed_at_cloud
+
+_groups = CompiledQuery(
+    lambda: SecurityGroup.objects.filter(provider=Param("provider"), ems_ref__among=Param("refs")).for_values()
+)
 
 
 class Foreseen:
@@ -63,8 +69,8 @@ class Foreseen:
         """The groups of ports and changes that are in the inventory, by ref, with their ids."""
         refs = {ref for port in self.ports.ports for ref in port.group_refs}
         refs |= {change.group.ems_ref for change in self._changes.values() if change.group.ems_ref}
-        rows = SecurityGroup.objects.filter(provider=self.vm.provider, ems_ref__in=refs)
-        return {group.ref: (pk, group) for pk, group in rows.as_values_by_pk()}
+        rows = _groups(provider=self.vm.provider_id, refs=Texts(refs))
+        return {group.ref: (pk, group) for pk, group in SecurityGroup.objects.all().values_of(rows)}
 
     def _foresee(self, ask_cloud: bool) -> None:
         """Raises the error of all changes that have no outcome then."""

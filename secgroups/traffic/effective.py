@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
@@ -52,12 +52,25 @@ class Line:
 
     def because(self, *others: Line) -> Line:
         """This line, with the rules of others as well."""
-        return replace(self, because_of=self.because_of.union(*(other.because_of for other in others)))
+        return self._with(self.network_ports, others)
 
     def joined(self, *others: Line) -> Line:
         """This line, with the ports and the rules of others of the same key."""
-        ports = self.network_ports.union(*(other.network_ports for other in others))
-        return replace(self.because(*others), network_ports=ports)
+        return self._with(self.network_ports.union(*(other.network_ports for other in others)), others)
+
+    def _with(self, ports: frozenset[int], others: Iterable[Line]) -> Line:
+        # By hand, because `replace` takes several times as long, and lines are many.
+        because_of = self.because_of.union(*(other.because_of for other in others))
+        return Line(
+            self.direction,
+            self.network_protocol,
+            self.service,
+            self.other_side,
+            self.addresses,
+            ports,
+            because_of,
+            self.reason,
+        )
 
     @property
     def possible_addresses(self) -> Ranges:
@@ -74,9 +87,13 @@ def effective(lines: Iterable[Line]) -> list[Line]:
     contains is left out, and that one has its rules as well.
     """
     kept: dict[tuple[Direction, frozenset[int]], _Kept] = defaultdict(_Kept)
-    for line in sorted(_joined(lines), key=_largest_first):
+    joined = sorted(_joined(lines), key=_order)
+    place = {line: number for number, line in enumerate(joined)}
+    for line in sorted(joined, key=_largest_first):  # which leaves equal ones in their order
         kept[line.direction, line.network_ports].add(line)
-    return sorted((line for each in kept.values() for line in each.lines()), key=_order)
+    found = [pair for each in kept.values() for pair in each.lines()]
+    found.sort(key=lambda pair: place[pair[0]])
+    return [line.because(*contained) if contained else line for line, contained in found]
 
 
 def _joined(lines: Iterable[Line]) -> Iterator[Line]:
@@ -115,12 +132,11 @@ class _Kept:
             self._wide.append(lines)
         return lines
 
-    def lines(self) -> Iterator[Line]:
-        """Each line, with the rules of those that it contains."""
+    def lines(self) -> Iterator[tuple[Line, Sequence[Line]]]:
+        """Each line, with those that it contains."""
         for others in self._by_service.values():
             for line in others.lines():
-                contained = self._contained.get(line, ())
-                yield line.because(*contained) if contained else line
+                yield line, self._contained.get(line, ())
 
 
 class _OfService:
@@ -179,17 +195,17 @@ def _largest_first(line: Line) -> tuple[object, ...]:
     """Whatever contains another line comes before it; of equal ones, a range comes before a group."""
     first, last = line.service.range() or (0, -1)
     size = -1 if line.addresses is None else line.addresses.size
-    return first - last, -size, line.other_side, *_order(line)
+    return first - last, -size, line.other_side
 
 
 def _order(line: Line) -> tuple[object, ...]:
-    service, other_side = line.service, line.other_side
+    protocol, port, end_port = line.service
     return (
         line.direction,
         line.network_protocol or "",
-        service.host_protocol or "",
-        -1 if service.port is None else service.port,
-        -1 if service.end_port is None else service.end_port,
-        other_side,
+        protocol or "",
+        -1 if port is None else port,
+        -1 if end_port is None else end_port,
+        line.other_side,
         sorted(line.network_ports),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 #: The first and the last integer.
@@ -13,7 +14,7 @@ Range = tuple[int, int]
 FEW = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ranges:
     """A set of integers. Its `ranges` are sorted and have gaps between them, so equal sets are equal values.
 
@@ -38,7 +39,14 @@ class Ranges:
     def union(cls, sets: Iterable[Ranges]) -> Self:
         return cls.of(*(part for each in sets for part in each.ranges))
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.ranges)
+
+    @cached_property
     def size(self) -> int:
         """The number of integers."""
         return sum(last - first + 1 for first, last in self.ranges)
@@ -50,7 +58,9 @@ class Ranges:
         return any(True for _ in self.within((number, number)))
 
     def __or__(self, other: Ranges) -> Ranges:
-        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        few, many = (self, other) if len(self.ranges) <= len(other.ranges) else (other, self)
+        if not few.ranges:
+            return many
         if len(few.ranges) > FEW:
             return Ranges.of(*self.ranges, *other.ranges)
         ranges = list(many.ranges)
@@ -67,7 +77,10 @@ class Ranges:
 
     def __and__(self, other: Ranges) -> Ranges:
         # Looks up each range of the smaller set in the larger one, which may have half a million.
-        few, many = sorted((self, other), key=lambda each: len(each.ranges))
+        for each, bounds in ((self, other), (other, self)):
+            if len(bounds.ranges) <= FEW and any(map(each._is_within, bounds.ranges)):
+                return each
+        few, many = (self, other) if len(self.ranges) <= len(other.ranges) else (other, self)
         return Ranges(tuple(part for each in few.ranges for part in many.within(each)))
 
     def __sub__(self, other: Ranges) -> Ranges:
@@ -84,7 +97,13 @@ class Ranges:
 
     def __le__(self, other: Ranges) -> bool:
         """Whether `other` has all of it."""
+        if len(other.ranges) <= 1:
+            return not self.ranges or any(map(self._is_within, other.ranges))
         return all(next(other.within(each), None) == each for each in self.ranges)
+
+    def _is_within(self, bounds: Range) -> bool:
+        """Whether these bounds have all of it."""
+        return not self.ranges or (bounds[0] <= self.ranges[0][0] and self.ranges[-1][1] <= bounds[1])
 
     def within(self, bounds: Range) -> Iterator[Range]:
         """The parts of this set within these bounds."""
