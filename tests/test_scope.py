@@ -31,7 +31,7 @@ from inventory.models import Grant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import Costly, RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
-from inventory.restrictions import Restriction, permissions_of
+from inventory.restrictions import Restriction, permissions_of, restriction_by
 from inventory.services import cause_of_task, record_event
 from secgroups.admin import SecurityGroupAdmin
 from secgroups.admin.explained import ExplainedAdmin
@@ -134,9 +134,11 @@ def all_rights(settings: Any) -> Iterator[None]:
     """A role that permits everything, so that every page can be walked."""
     names = Permission.objects.values_list("content_type__app_label", "codename")
     settings.ROLES = {"all": [f"{app}.{codename}" for app, codename in names]}
-    permissions_of.cache_clear()
+    for cached in (permissions_of, restriction_by):
+        cached.cache_clear()
     yield
-    permissions_of.cache_clear()
+    for cached in (permissions_of, restriction_by):
+        cached.cache_clear()
 
 
 @pytest.fixture(params=["providers", "tenants"])
