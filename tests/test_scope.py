@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
@@ -24,7 +23,6 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from inventory.db.events import NOBODY, Cause, because
 from inventory.models import Grant, Instance, NetworkPort, Provider, Task, Vm
@@ -39,6 +37,7 @@ from secgroups.analysis.reachability import LOOKUPS
 from secgroups.exposures import settle_exposures
 from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, group, plant, port, public_rule
+from tests.moments import BEGINNING, moment
 from tests.readers import CHANGING
 
 pytestmark = pytest.mark.walk
@@ -473,9 +472,8 @@ def test_the_past_has_nothing_of_what_lies_outside(
     """`kept.vm` has a group from outside, which goes; `kept.db` has a member outside, who goes."""
     meadow = others()
     port(meadow.vm, kept.network, "meadow-member", groups=[kept.db])
-    Provider.objects.update(known_since=timezone.now())
+    Provider.objects.update(known_since=BEGINNING)
     record_event("provider_refreshed", "Refreshed", NOBODY, provider=kept.provider)
-    moment = (timezone.now() + timedelta(milliseconds=1)).isoformat()
     urls = (
         f"/api/instances/{kept.vm.pk}/security_groups",
         f"/api/vms/{kept.vm.pk}/security_groups",
@@ -487,13 +485,12 @@ def test_the_past_has_nothing_of_what_lies_outside(
     change(naming, source_security_group=meadow.web)
     now = {url: client.get(url, {"expand": "resources"}).json()["resources"] for url in urls}
     assert all(now.values())
-    while timezone.now().isoformat() <= moment:
-        pass
+    then = moment().isoformat()
     meadow.db.delete()
     meadow.vm.delete()
     naming.delete()
     for url, resources in now.items():
-        past = client.get(url, {"expand": "resources", "as_of": moment})
+        past = client.get(url, {"expand": "resources", "as_of": then})
         assert past.status_code == HTTPStatus.OK, past.json()
         assert "meadow" not in past.content.decode()
         assert {each["id"] for each in past.json()["resources"]} == {each["id"] for each in resources}
