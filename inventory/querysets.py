@@ -17,6 +17,7 @@ from inventory.db.inspection import comparisons, has_lookup
 from inventory.db.links import links_of
 from inventory.db.lookups import Connected, Numbers
 from inventory.db.statements import Param
+from inventory.db.stored_counts import condition_for_tallies
 from inventory.drivers.values import Instance
 from inventory.restrictions import Restriction, User, restriction_of
 
@@ -99,12 +100,11 @@ class ResourceQuerySet(models.QuerySet[Any]):
         """The same query without counting, if the database maintains the number; otherwise None."""
         if not self.count_partition:
             return None
-        conditions = comparisons(self.query, ignoring=Connected)
-        if conditions is None or not {name for name, *_ in conditions} <= self.count_partition.keys():
+        lists = comparisons(self.query, ignoring=Connected)
+        condition = None if lists is None else condition_for_tallies(lists, self.count_partition)
+        if condition is None:
             return None
-        tallies = self.tallies().using(self.db)
-        for name, lookup, value in conditions:
-            tallies = tallies.filter(**{f"{self.count_partition[name]}__{lookup}": value})
+        tallies = self.tallies().using(self.db).filter(condition)
         if has_lookup(self.query, Connected):
             tallies = tallies.filter(provider__connected=True)
         return tallies.order_by().values_list(SUM)
@@ -161,6 +161,15 @@ class TalliedQuerySet(OwnedQuerySet):
     count_partition: ClassVar[Mapping[str, str]] = {"provider_id": "provider_id"}
 
 
+class TenantTalliedQuerySet(TalliedQuerySet):
+    """Rows that are also counted by their tenant."""
+
+    count_partition: ClassVar[Mapping[str, str]] = {
+        "provider_id": "provider_id",
+        "cloud_tenant_id": "cloud_tenant_id",
+    }
+
+
 class ProviderQuerySet(OwnedQuerySet):
     owner = provider = "pk"
     tenant = None
@@ -181,8 +190,8 @@ class CloudTenantQuerySet(OwnedQuerySet):
     tenant = "pk"
 
 
-class VmQuerySet(TalliedQuerySet):
-    count_partition = {"provider_id": "provider_id", "cloud": "cloud"}
+class VmQuerySet(TenantTalliedQuerySet):
+    count_partition = {**TenantTalliedQuerySet.count_partition, "cloud": "cloud"}
 
     def instances(self) -> Self:
         return self.filter(cloud=True)
@@ -233,7 +242,7 @@ class TaskQuerySet(ResourceQuerySet):
 class EventStreamQuerySet(ResourceQuerySet):
     """Events, which outlive the provider and the tenant whose ids they have."""
 
-    count_partition = {"ems_id": "provider_id"}
+    count_partition = {"ems_id": "provider_id", "cloud_tenant_id": "cloud_tenant_id"}
     provider = "ems_id"
     tenant = "cloud_tenant_id"
 

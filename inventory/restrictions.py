@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
@@ -33,7 +33,7 @@ def permissions_of(role: str) -> frozenset[str]:
 
 def permissions_by(grants: Iterable[Held]) -> set[str]:
     """The permissions of these grants together, wherever they are."""
-    return {name for grant in grants for name in permissions_of(grant.role)}
+    return {name for role in {grant.role for grant in grants} for name in permissions_of(role)}
 
 
 class Held(NamedTuple):
@@ -47,6 +47,7 @@ class Held(NamedTuple):
     tenant: int | None
 
     @classmethod
+    @lru_cache(maxsize=10_000)
     def parse(cls, text: str) -> Self:
         """From the form in which a query collects grants: `operator,3,7`, or `owner,,`."""
         role, *ids = text.split(",")
@@ -91,7 +92,8 @@ class Restriction:
         of_providers = compare(f"{provider}__among", Numbers(self.providers))
         if not (tenant and self.tenants):
             return of_providers
-        return of_providers | compare(f"{tenant}__among", Numbers(self.tenants))
+        of_tenants = compare(f"{tenant}__among", Numbers(self.tenants))
+        return of_providers | of_tenants if self.providers else of_tenants
 
 
 def grants_of(user: Any) -> Sequence[Held] | None:
@@ -116,8 +118,11 @@ def restriction_of(user: User, permission: str | None = None) -> Restriction | N
     Without grants, a permission of Django's is for everything, and whoever asks checks whether the user has it.
     """
     grants = grants_of(user)
-    if grants is None:
-        return None
+    return None if grants is None else restriction_by(tuple(grants), permission)
+
+
+@lru_cache(maxsize=1000)  # a request asks several times, and the next ones of the same users again
+def restriction_by(grants: tuple[Held, ...], permission: str | None) -> Restriction | None:
     return Restriction.of(
         grant for grant in grants if permission is None or permission in permissions_of(grant.role)
     )

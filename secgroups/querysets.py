@@ -17,7 +17,7 @@ from inventory.db.lookups import LinkedAmong, Numbers
 from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import EVERYBODY, Group
 from inventory.models import NetworkPort, Vm
-from inventory.querysets import OwnedQuerySet, TalliedQuerySet
+from inventory.querysets import OwnedQuerySet, TalliedQuerySet, TenantTalliedQuerySet
 from inventory.restrictions import Restriction
 from secgroups.traffic.severity import SEVERITIES
 
@@ -54,7 +54,7 @@ class MembershipQuerySet(OwnedQuerySet):
         return (super().seen(restriction) | _shared(restriction, "security_group")) & port
 
 
-class SecurityGroupQuerySet(TalliedQuerySet):
+class SecurityGroupQuerySet(TenantTalliedQuerySet):
     def seen(self, restriction: Restriction) -> Condition:
         """Also the groups that are shared with a tenant."""
         return super().seen(restriction) | _shared(restriction)

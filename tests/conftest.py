@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from hypothesis import settings
 
 from inventory import logins
-from inventory.db.event_guard import GuardEvents
-from inventory.models import EventStream
 from tests import cast
+from tests.moments import unguarded_events
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None)
@@ -39,16 +37,11 @@ def flushable() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patched:
 
         def unguarded(self: Any, sql_list: Any) -> None:
-            operation = GuardEvents("EventStream", [column.column for column in EventStream._meta.fields])
-            with transaction.atomic(), self.connection.cursor() as cursor:
-                for sql in operation.drop(self.connection.vendor, EventStream._meta.db_table):
-                    cursor.execute(sql)
+            with unguarded_events(self.connection), self.connection.cursor() as cursor:
                 flush(self, sql_list)
                 # SQLite empties one table after the other, which leaves events and numbers.
                 cursor.execute("DELETE FROM inventory_eventstream")
                 cursor.execute("DELETE FROM inventory_tally")
-                for sql in operation.create(self.connection.vendor, EventStream._meta.db_table):
-                    cursor.execute(sql)
 
         patched.setattr(BaseDatabaseOperations, "execute_sql_flush", unguarded)
         yield flush

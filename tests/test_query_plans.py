@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 
-from inventory.models import EventStream, NetworkPort, PortAddress, Vm
+from inventory.models import CloudTenant, EventStream, Grant, NetworkPort, PortAddress, Vm
 from secgroups.models import AddressList, Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
@@ -94,6 +94,25 @@ def test_a_plan_that_is_kept_is_right_for_few_and_many(
     for value in values:
         url = f"/api/{collection}?{plans.PAGE}&filter[]={attribute}='{value}'"
         _look_at_few(plans.kept(partial(reader.get, url)))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "read", ["instances/{vms[id]}/security_groups", "security_groups/{security_groups[id]}/firewall_rules"]
+)
+@pytest.mark.parametrize("number", [1, 50])
+def test_a_plan_that_is_kept_suits_every_grant(reader: Client, sample: Sample, read: str, number: int) -> None:
+    granted, tenant = Client(), int(sample["vms"]["cloud_tenant_id"])
+    tenants = [tenant, *CloudTenant.objects.exclude(pk=tenant).values_list("pk", flat=True)][:number]
+    user, group = User.objects.create_user("granted"), Group.objects.create(name="granted")
+    user.groups.add(group)
+    for pk in tenants:
+        provider = CloudTenant.objects.get(pk=pk).provider
+        Grant.objects.create(group=group, role="viewer", provider=provider, cloud_tenant_id=pk)
+    granted.force_login(user)
+    statements = plans.kept(partial(granted.get, f"/api/{read.format_map(sample)}?{plans.PAGE}"))
+    assert any("secgroups_" in sql for sql, _ in statements)
+    _look_at_few(statements)
 
 
 @pytest.mark.django_db

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
@@ -24,14 +23,13 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from inventory.db.events import NOBODY, Cause, because
 from inventory.models import Grant, Instance, NetworkPort, Provider, Task, Vm
 from inventory.querysets import ResourceQuerySet
 from inventory.rest.resources import Costly, RelatedCount, ResourceType, get_resource_type
 from inventory.rest.routers import viewset_of
-from inventory.restrictions import Restriction, permissions_of
+from inventory.restrictions import Restriction, permissions_of, restriction_by
 from inventory.services import cause_of_task, record_event
 from secgroups.admin import SecurityGroupAdmin
 from secgroups.admin.explained import ExplainedAdmin
@@ -39,6 +37,7 @@ from secgroups.analysis.reachability import LOOKUPS
 from secgroups.exposures import settle_exposures
 from secgroups.models import Membership, SecurityGroup
 from tests.cast import Planted, group, plant, port, public_rule
+from tests.moments import BEGINNING, moment
 from tests.readers import CHANGING
 
 pytestmark = pytest.mark.walk
@@ -134,9 +133,11 @@ def all_rights(settings: Any) -> Iterator[None]:
     """A role that permits everything, so that every page can be walked."""
     names = Permission.objects.values_list("content_type__app_label", "codename")
     settings.ROLES = {"all": [f"{app}.{codename}" for app, codename in names]}
-    permissions_of.cache_clear()
+    for cached in (permissions_of, restriction_by):
+        cached.cache_clear()
     yield
-    permissions_of.cache_clear()
+    for cached in (permissions_of, restriction_by):
+        cached.cache_clear()
 
 
 @pytest.fixture(params=["providers", "tenants"])
@@ -471,9 +472,8 @@ def test_the_past_has_nothing_of_what_lies_outside(
     """`kept.vm` has a group from outside, which goes; `kept.db` has a member outside, who goes."""
     meadow = others()
     port(meadow.vm, kept.network, "meadow-member", groups=[kept.db])
-    Provider.objects.update(known_since=timezone.now())
+    Provider.objects.update(known_since=BEGINNING)
     record_event("provider_refreshed", "Refreshed", NOBODY, provider=kept.provider)
-    moment = (timezone.now() + timedelta(milliseconds=1)).isoformat()
     urls = (
         f"/api/instances/{kept.vm.pk}/security_groups",
         f"/api/vms/{kept.vm.pk}/security_groups",
@@ -485,13 +485,12 @@ def test_the_past_has_nothing_of_what_lies_outside(
     change(naming, source_security_group=meadow.web)
     now = {url: client.get(url, {"expand": "resources"}).json()["resources"] for url in urls}
     assert all(now.values())
-    while timezone.now().isoformat() <= moment:
-        pass
+    then = moment().isoformat()
     meadow.db.delete()
     meadow.vm.delete()
     naming.delete()
     for url, resources in now.items():
-        past = client.get(url, {"expand": "resources", "as_of": moment})
+        past = client.get(url, {"expand": "resources", "as_of": then})
         assert past.status_code == HTTPStatus.OK, past.json()
         assert "meadow" not in past.content.decode()
         assert {each["id"] for each in past.json()["resources"]} == {each["id"] for each in resources}

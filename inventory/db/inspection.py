@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Lookup, OuterRef
+from django.db.models import Lookup, OuterRef, Q
 from django.db.models.expressions import Col, ResolvedOuterRef
 from django.db.models.lookups import Exact
 from django.db.models.sql import Query
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, OR, WhereNode
 from django.utils.functional import LazyObject, empty
 
 from inventory.db.lookups import Among
 from inventory.db.statements import Param
+
+
+class Comparison(NamedTuple):
+    """Compares an attribute with a value."""
+
+    attribute: str
+    lookup: str
+    value: Any
+
+    def of(self, attribute: str) -> Q:
+        """The same comparison of another attribute."""
+        return Q(**{f"{attribute}__{self.lookup}": self.value})
 
 
 def has_lookup(query: Query, kind: type[Lookup[Any]]) -> bool:
@@ -20,8 +32,8 @@ def has_lookup(query: Query, kind: type[Lookup[Any]]) -> bool:
     return any(isinstance(condition, kind) for condition in query.where.children)
 
 
-def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str, str, Any]] | None:
-    """The comparisons of a query on one table, each with the attribute's name, a lookup and a value.
+def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[list[Comparison]] | None:
+    """The comparisons of a query on one table. Of those in each list, a row fulfils one, and so all lists.
 
     None if the query joins, groups or slices, or has any other condition. Skips lookups of the kind `ignoring`.
     """
@@ -30,18 +42,30 @@ def comparisons(query: Query, *, ignoring: type[Lookup[Any]]) -> list[tuple[str,
         return None
     if query.where.negated or query.where.connector != AND:
         return None
-    values: list[tuple[str, str, Any]] = []
+    lists = []
+    condition: Any
     for condition in query.where.children:
-        match condition:
-            case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value):
-                values.append((field.attname, "exact", value))
-            case Exact(lhs=Col(target=field), rhs=ResolvedOuterRef() as outer):
-                values.append((field.attname, "exact", OuterRef(outer.name)))  # type: ignore[attr-defined]
-            case Among(lhs=Col(target=field), rhs=ids):
-                values.append((field.attname, "among", ids))
-            case _ if not isinstance(condition, ignoring):
-                return None
-    return values
+        if isinstance(condition, ignoring):
+            continue
+        alternatives = [condition]
+        if isinstance(condition, WhereNode) and condition.connector == OR and not condition.negated:
+            alternatives = condition.children
+        parts = [_comparison(alternative) for alternative in alternatives]
+        lists.append([part for part in parts if part is not None])
+        if None in parts:
+            return None
+    return lists
+
+
+def _comparison(condition: Any) -> Comparison | None:
+    match condition:
+        case Exact(lhs=Col(target=field), rhs=bool() | int() | Param() as value):
+            return Comparison(field.attname, "exact", value)
+        case Exact(lhs=Col(target=field), rhs=ResolvedOuterRef() as outer):
+            return Comparison(field.attname, "exact", OuterRef(outer.name))  # type: ignore[attr-defined]
+        case Among(lhs=Col(target=field), rhs=ids):
+            return Comparison(field.attname, "among", ids)
+    return None
 
 
 def evaluated(value: Any) -> Any:

@@ -113,7 +113,8 @@ def _resources() -> Iterator[Metric]:
         "Resources in the inventory.",
         labels=["vendor", "provider", "resource"],
     )
-    tallies = Tally.objects.filter(provider__connected=True).exclude(table=EventStream._meta.db_table)
+    tallies = Tally.objects.filter(provider__connected=True, cloud_tenant=None)
+    tallies = tallies.exclude(table=EventStream._meta.db_table)
     columns = ("provider__vendor", "provider__name", "table")
     for vendor, name, table, number in tallies.order_by().values_list(*columns).annotate(total=Sum("number")):
         resources.add_metric([vendor, name, _names().get(table, table)], number)

@@ -9,7 +9,7 @@ from inventory.models.cloud_network import CloudNetwork
 from inventory.models.cloud_tenant import CloudTenant
 from inventory.models.provider import Provider
 from inventory.models.vm import Vm
-from inventory.querysets import TalliedQuerySet
+from inventory.querysets import TenantTalliedQuerySet
 
 
 class NetworkPort(models.Model):
@@ -39,7 +39,7 @@ class NetworkPort(models.Model):
     #: When this port's groups were read from the cloud. An older read never replaces a newer one.
     groups_read_on = models.DateTimeField(null=True)
 
-    objects = TalliedQuerySet.as_manager()
+    objects = TenantTalliedQuerySet.as_manager()
     mapping = ValueMapping(
         Port,
         ref="ems_ref",

@@ -56,9 +56,12 @@ class Filled:
 
 
 @contextmanager
-def filled(server: str, folder: Path, instances: int) -> Iterator[Filled]:
-    """So many instances in a database of their own on this server."""
-    with database(server) as url:
+def filled(server: str, folder: Path, instances: int, keep: str | None = None) -> Iterator[Filled]:
+    """So many instances in a database of their own on this server.
+
+    `keep` names a database that stays, and is only filled if it is not there.
+    """
+    with kept(server, keep) if keep else database(server) as url:
         environment = clean_environment(
             DATABASE_URL=url,
             PORTCULLIS_VAR=str(folder / "var"),
@@ -80,15 +83,29 @@ def database(server: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@contextmanager
+def kept(server: str, name: str) -> Iterator[str]:
+    """The URL of a database of this name on this server, which is there already or from now on."""
+    with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as connection:
+        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
 def _fill(environment: Mapping[str, str], instances: int) -> Filled:
     groups = min(instances // 5, 20_000)
     asked = {"instances": instances, "groups": groups, "rules": 5 * groups, "seed": 1}
-    for command in (["migrate", "--verbosity=0"], ["synthesize", *(f"--{name}={n}" for name, n in asked.items())]):
-        subprocess.run([sys.executable, str(MANAGE), *command], env=environment, check=True)
+    _manage(environment, "migrate", "--verbosity=0")
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True, row_factory=dict_row) as connection:
+        if not connection.execute("SELECT FROM inventory_provider LIMIT 1").rowcount:
+            _manage(environment, "synthesize", *(f"--{name}={n}" for name, n in asked.items()))
         connection.execute("VACUUM ANALYZE")  # as autovacuum does sooner or later
         values = _values(connection)
     return Filled(environment, instances, inside(environment, "account"), values)
+
+
+def _manage(environment: Mapping[str, str], *command: str) -> None:
+    subprocess.run([sys.executable, str(MANAGE), *command], env=environment, check=True)
 
 
 def _values(connection: psycopg.Connection[dict[str, Any]]) -> list[dict[str, Any]]:

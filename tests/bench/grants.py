@@ -33,8 +33,10 @@ AIM = 1.2
 def main() -> None:
     parser = ArgumentParser(prog="python -m tests.bench.grants", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a small inventory, nothing written")
-    quick = parser.parse_args().quick
-    with stage() as (server, folder), filled(server, folder, 5_000 if quick else 1_000_000) as inventory:
+    parser.add_argument("--keep", metavar="DATABASE", help="fill a database of this name once, and leave it")
+    arguments = parser.parse_args()
+    quick, instances = arguments.quick, 5_000 if arguments.quick else 1_000_000
+    with stage() as (server, folder), filled(server, folder, instances, arguments.keep) as inventory:
         granted = inside(inventory.environment, "granted", str(GRANTS))
         with serving(SERVICE, inventory.environment) as service:
             report = "\n\n".join(map(str, measure(service, inventory, granted["token"], granted["instances"])))

@@ -30,7 +30,9 @@ def account() -> str:
 
     from tests.bench.cases import HOST
 
-    user = User.objects.create_user(USER, password=PASSWORD)
+    user, _ = User.objects.get_or_create(username=USER)
+    user.set_password(PASSWORD)
+    user.save()
     apps = Permission.objects.filter(content_type__app_label__in=["inventory", "secgroups"])
     user.user_permissions.set(
         apps.filter(codename__startswith="view_") | apps.filter(codename="change_vm_security_groups")
@@ -50,9 +52,11 @@ def granted(grants: str) -> dict[str, Any]:
     from inventory.models import CloudTenant, Grant, Instance
     from inventory.services import create_token
 
-    user, group = User.objects.create_user("granted"), Group.objects.create(name="granted")
+    user, _ = User.objects.get_or_create(username="granted")
+    group, _ = Group.objects.get_or_create(name="granted")
     user.groups.add(group)
     tenants = list(CloudTenant.objects.annotate(number=Count("vms")).order_by("-number")[: int(grants)])
+    Grant.objects.filter(group=group).delete()
     Grant.objects.bulk_create(
         Grant(group=group, role="operator", provider_id=tenant.provider_id, cloud_tenant=tenant)
         for tenant in tenants

@@ -20,6 +20,7 @@ from inventory.rest.messages import bad_time
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 from tests import cast as actors
 from tests.cast import Cast
+from tests.moments import BEGINNING, moment
 
 PLACES = (
     "instances/{vm}/security_groups",
@@ -33,21 +34,10 @@ NOT_KEPT = ("created_on", "updated_on", "guid", "uid_ems")
 HISTORIES, STEPS = 10, 10
 
 
-def now() -> datetime:
-    """A time that no event has yet or will have: SQLite stores milliseconds."""
-    before = timezone.now()
-    while (moment := timezone.now()) - before < timedelta(milliseconds=2):
-        pass
-    after = moment
-    while timezone.now() - after < timedelta(milliseconds=2):
-        pass
-    return moment
-
-
 @pytest.fixture(autouse=True)
 def known(cast: Cast) -> None:
-    """The provider was read a moment ago, and no event is older."""
-    Provider.objects.update(known_since=timezone.now())
+    """The provider was read before every event."""
+    Provider.objects.update(known_since=BEGINNING)
     EventStream.objects.create(event_type="provider_refreshed", timestamp=timezone.now(), message="Refreshed")
 
 
@@ -73,35 +63,35 @@ def give(vm: Vm, group: SecurityGroup) -> None:
         Membership.objects.create(network_port=port, security_group=group, vm=vm)
 
 
-def at(moment: datetime) -> dict[str, str]:
-    return {"as_of": moment.isoformat()}
+def at(then: datetime) -> dict[str, str]:
+    return {"as_of": then.isoformat()}
 
 
 class TestOneChange:
     def test_a_group_that_was_removed(self, admin_client: Client, cast: Cast) -> None:
         vm = cast.production.single
-        place, moment = f"instances/{vm.pk}/security_groups", now()
+        place, then = f"instances/{vm.pk}/security_groups", moment()
         Membership.objects.filter(vm=vm).delete()
         assert resources(admin_client, place) == []
-        assert [group["name"] for group in resources(admin_client, place, **at(moment))] == ["default"]
+        assert [group["name"] for group in resources(admin_client, place, **at(then))] == ["default"]
 
     def test_a_group_that_was_added(self, admin_client: Client, cast: Cast) -> None:
         vm = cast.production.single
-        place, moment = f"vms/{vm.pk}/security_groups", now()
+        place, then = f"vms/{vm.pk}/security_groups", moment()
         give(vm, cast.production.web)
         assert [group["name"] for group in resources(admin_client, place)] == ["default", "web"]
-        assert [group["name"] for group in resources(admin_client, place, **at(moment))] == ["default"]
+        assert [group["name"] for group in resources(admin_client, place, **at(then))] == ["default"]
 
     def test_a_group_that_is_gone_has_its_attributes_of_then(self, admin_client: Client, cast: Cast) -> None:
         vm, web = cast.production.single, cast.production.web
         give(vm, web)
         pk = web.pk
-        place, moment = f"instances/{vm.pk}/security_groups", now()
+        place, then = f"instances/{vm.pk}/security_groups", moment()
         before = resources(admin_client, place)
         SecurityGroup.objects.filter(pk=web.pk).update(name="renamed")
         web.delete()
-        assert resources(admin_client, place, **at(moment)) == before
-        body = listed(admin_client, place, **at(moment))
+        assert resources(admin_client, place, **at(then)) == before
+        body = listed(admin_client, place, **at(then))
         assert body["count"] == 2
         assert [group["href"] for group in body["resources"]][1].endswith(f"/{place}/{pk}")
 
@@ -109,31 +99,31 @@ class TestOneChange:
         """An instance has its name of now, and when the group was written last before is not known."""
         vm, default = cast.production.single, cast.production.default
         groups, vms = f"instances/{vm.pk}/security_groups", f"security_groups/{default.pk}/vms"
-        before, moment = listed(admin_client, groups)["resources"], now()
+        before, then = listed(admin_client, groups)["resources"], moment()
         SecurityGroup.objects.filter(pk=default.pk).update(name="renamed")
         Vm.objects.filter(pk=vm.pk).update(name="renamed")
-        [group] = listed(admin_client, groups, **at(moment))["resources"]
+        [group] = listed(admin_client, groups, **at(then))["resources"]
         assert [group] == [resource | {"updated_on": None} for resource in before]
-        assert next(each["name"] for each in listed(admin_client, vms, **at(moment))["resources"]) == "renamed"
+        assert next(each["name"] for each in listed(admin_client, vms, **at(then))["resources"]) == "renamed"
 
     def test_a_rule_that_was_changed(self, admin_client: Client, cast: Cast) -> None:
         group = cast.production.db
         ssh, web = actors.rule(group, 22), actors.rule(group, 80)
-        place, moment = f"security_groups/{group.pk}/firewall_rules", now()
+        place, then = f"security_groups/{group.pk}/firewall_rules", moment()
         before = resources(admin_client, place)
         FirewallRule.objects.filter(pk=ssh.pk).update(port=1, end_port=2)
         web.delete()
         actors.rule(group, 443)
         assert resources(admin_client, place) != before
-        assert resources(admin_client, place, **at(moment)) == before
+        assert resources(admin_client, place, **at(then)) == before
 
     def test_an_instance_that_is_gone(self, admin_client: Client, cast: Cast) -> None:
         group, vm = cast.production.default, cast.production.single
-        moment = now()
+        then = moment()
         vm.delete()
         for collection in ("vms", "instances"):
             place = f"security_groups/{group.pk}/{collection}"
-            names = [each["name"] for each in resources(admin_client, place, **at(moment))]
+            names = [each["name"] for each in resources(admin_client, place, **at(then))]
             assert sorted(names) == ["production-double", "production-single"]
             assert [each["name"] for each in resources(admin_client, place)] == ["production-double"]
 
@@ -143,31 +133,31 @@ class TestPages:
         group = cast.production.default
         extra = [actors.vm(cast.production.network, f"extra-{number}", groups=[group]) for number in range(3)]
         gone = [str(vm.pk) for vm in extra[:2]]
-        place, moment = f"security_groups/{group.pk}/vms", now()
+        place, then = f"security_groups/{group.pk}/vms", moment()
         for vm in extra[:2]:
             vm.delete()
-        whole = [vm["id"] for vm in listed(admin_client, place, **at(moment))["resources"]]
+        whole = [vm["id"] for vm in listed(admin_client, place, **at(then))["resources"]]
         assert len(whole) == 5
         assert whole[-2:] == gone
         paged = []
         for offset in range(0, 6, 2):
-            page = listed(admin_client, place, **at(moment), limit="2", offset=str(offset))
+            page = listed(admin_client, place, **at(then), limit="2", offset=str(offset))
             assert (page["count"], page["pages"]) == (5, 3)
             assert ("next" in page["links"]) == (offset < 4)
             paged += [vm["id"] for vm in page["resources"]]
         assert paged == whole
 
     def test_links_keep_the_time(self, admin_client: Client, cast: Cast) -> None:
-        place, moment = f"security_groups/{cast.production.default.pk}/vms", now()
-        body = listed(admin_client, place, **at(moment), limit="1")
+        place, then = f"security_groups/{cast.production.default.pk}/vms", moment()
+        body = listed(admin_client, place, **at(then), limit="1")
         assert admin_client.get(body["links"]["next"]).json()["resources"] != body["resources"]
         assert "as_of=" in body["links"]["next"]
 
     def test_addresses_alone_and_counts_alone(self, admin_client: Client, cast: Cast) -> None:
-        place, moment = f"security_groups/{cast.production.default.pk}/vms", now()
-        body = listed(admin_client, place, **at(moment), expand="")
+        place, then = f"security_groups/{cast.production.default.pk}/vms", moment()
+        body = listed(admin_client, place, **at(then), expand="")
         assert [set(resource) for resource in body["resources"]] == [{"href"}, {"href"}]
-        assert "resources" not in listed(admin_client, place, **at(moment), hide="resources")
+        assert "resources" not in listed(admin_client, place, **at(then), hide="resources")
 
 
 class TestWhatIsNotKnown:
@@ -178,10 +168,9 @@ class TestWhatIsNotKnown:
         return message
 
     def test_a_time_before_the_first_refresh(self, admin_client: Client, cast: Cast) -> None:
-        place = f"instances/{cast.production.single.pk}/security_groups"
-        since = Provider.objects.get(pk=cast.acme.pk).known_since
-        assert since is not None
-        oldest = EventStream.objects.earliest("pk").timestamp
+        place, since = f"instances/{cast.production.single.pk}/security_groups", timezone.now()
+        Provider.objects.update(known_since=since)
+        oldest = EventStream.objects.earliest("timestamp").timestamp
         message = self.refused(admin_client, place, **at(since - timedelta(days=1)))
         assert message == f"as_of: this is known since {max(since, oldest).isoformat()}"
 
@@ -190,7 +179,7 @@ class TestWhatIsNotKnown:
             vm = actors.vm(cast.production.network, "read at first")
         place = f"instances/{vm.pk}/security_groups"
         Provider.objects.update(known_since=datetime(2020, 1, 1, tzinfo=UTC))
-        oldest = EventStream.objects.earliest("pk").timestamp
+        oldest = EventStream.objects.earliest("timestamp").timestamp
         message = self.refused(admin_client, place, **at(oldest - timedelta(seconds=1)))
         assert message == f"as_of: this is known since {oldest.isoformat()}"
 
@@ -208,17 +197,17 @@ class TestWhatIsNotKnown:
         assert listed(admin_client, place, **at(timezone.now() - timedelta(days=1)))["count"] == 0
 
     def test_a_time_before_the_resource_appeared(self, admin_client: Client, cast: Cast) -> None:
-        moment = now()
+        then = moment()
         vm = actors.vm(cast.production.network, "new", groups=[cast.production.web])
         group = SecurityGroup.objects.create(provider=cast.acme, vendor="amazon", ems_ref="sg-new", name="new")
         for place in (f"instances/{vm.pk}/security_groups", f"security_groups/{group.pk}/vms"):
-            assert "this is known since" in self.refused(admin_client, place, **at(moment))
-            assert listed(admin_client, place, **at(now()))["name"]
+            assert "this is known since" in self.refused(admin_client, place, **at(then))
+            assert listed(admin_client, place, **at(moment()))["name"]
 
     def test_a_provider_that_was_never_read(self, admin_client: Client, cast: Cast) -> None:
         Provider.objects.update(known_since=None)
         place = f"security_groups/{cast.production.web.pk}/firewall_rules"
-        assert "has not been read yet" in self.refused(admin_client, place, **at(now()))
+        assert "has not been read yet" in self.refused(admin_client, place, **at(moment()))
 
     @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "10000-01-01"])
     def test_what_is_no_time(self, admin_client: Client, cast: Cast, text: str) -> None:
@@ -243,12 +232,12 @@ class TestWhatIsNotKnown:
     )
     def test_what_the_past_does_not_answer(self, admin_client: Client, cast: Cast, query: dict[str, str]) -> None:
         place = f"instances/{cast.production.single.pk}/security_groups"
-        assert "can't be combined with as_of" in self.refused(admin_client, place, **query, **at(now()))
+        assert "can't be combined with as_of" in self.refused(admin_client, place, **query, **at(moment()))
 
     @pytest.mark.parametrize("place", ["security_groups", "instances", "instances/{vm}/event_streams"])
     def test_other_places_have_no_past(self, admin_client: Client, cast: Cast, place: str) -> None:
         place = place.format(vm=cast.production.single.pk)
-        assert self.refused(admin_client, place, **at(now())) == "Unknown parameter: as_of"
+        assert self.refused(admin_client, place, **at(moment())) == "Unknown parameter: as_of"
 
 
 class TestWhoMayAsk:
@@ -262,13 +251,13 @@ class TestWhoMayAsk:
     def test_it_takes_the_permission_to_see_events(self, client: Client, reader: User, cast: Cast) -> None:
         client.force_login(reader)
         place = f"/api/vms/{cast.production.single.pk}/security_groups"
-        assert client.get(place, at(now())).status_code == HTTPStatus.OK
+        assert client.get(place, at(moment())).status_code == HTTPStatus.OK
         reader.user_permissions.remove(Permission.objects.get(codename="view_eventstream"))
-        assert client.get(place, at(now())).status_code == HTTPStatus.FORBIDDEN
+        assert client.get(place, at(moment())).status_code == HTTPStatus.FORBIDDEN
         assert client.get(place).status_code == HTTPStatus.OK
 
     def test_a_parent_that_is_not_there_is_404(self, admin_client: Client, cast: Cast) -> None:
-        answer = admin_client.get("/api/instances/999999/security_groups", at(now()))
+        answer = admin_client.get("/api/instances/999999/security_groups", at(moment()))
         assert answer.status_code == HTTPStatus.NOT_FOUND
 
 
@@ -355,15 +344,15 @@ def test_the_past_of_what_is_still_there_is_what_an_export_said_then(
     history = History(cast, Random(seed))  # noqa: S311 - no secret
     exports: dict[datetime, Mapping[str, list[dict[str, Any]]]] = {}
     for _ in range(STEPS):
-        moment = now()
-        exports[moment] = everywhere(admin_client)
+        then = moment()
+        exports[then] = everywhere(admin_client)
         for _ in range(5):
             history.step()
     there = everywhere(admin_client).keys()
     changed = 0
-    for moment, export in exports.items():
+    for then, export in exports.items():
         for place in there & export.keys():
-            past = resources(admin_client, place, **at(moment))
-            assert past == export[place], (place, moment)
+            past = resources(admin_client, place, **at(then))
+            assert past == export[place], (place, then)
             changed += past != resources(admin_client, place)
     assert changed > STEPS

@@ -119,6 +119,8 @@ class World:
         self.done: list[Done] = []
         #: Who touched a thing last since a task, and did not take it back.
         self.blocked: dict[Thing, str] = {}
+        #: Who made a thing again by reverting.
+        self.made: dict[Thing, str] = {}
 
     # What is at the cloud
 
@@ -279,7 +281,7 @@ class World:
         for thing in now.keys() - done.after.keys():
             named = thing[2].source_group_ref if thing[0] == "rule" else None
             if {thing[1], named} & done.created:
-                yield self.blocked.get(thing, "by ")  # a revert may have created it again
+                yield self.blocked[thing] if thing in self.blocked else self.made[thing]
 
     @staticmethod
     def names_what_exists(rule: Rule, now: State, deleted: set[str]) -> bool:
@@ -292,6 +294,8 @@ class World:
         before = self.state()
         message = self.revert(done)
         after = self.state()
+        who = f"by {done.user} in task {Task.objects.latest('pk').pk}"
+        self.made |= dict.fromkeys(after.keys() - before.keys(), who)
         made = {thing[1] for thing in difference(before, after) if thing[0] == "group" and thing not in before}
         if made and ("group", *made) not in done.before:
             [old] = {thing[1] for thing in done.touched if thing[0] == "group"}

@@ -62,6 +62,11 @@ def test_what_is_counted_is_right_and_goes_on_being_counted(upgraded: Upgraded) 
             for provider in Provider.objects.all():
                 of = model.objects.filter(provider=provider)
                 assert of.count() == len(of.values_list("pk"))
+        for model in (Vm, NetworkPort, SecurityGroup):
+            for tenant in CloudTenant.objects.all():
+                of = model.objects.filter(cloud_tenant=tenant)
+                assert of.stored_count_query() is not None
+                assert of.count() == len(of.values_list("pk"))
 
     assert_exact()
     acme = Provider.objects.get(name="acme")
@@ -69,6 +74,7 @@ def test_what_is_counted_is_right_and_goes_on_being_counted(upgraded: Upgraded) 
     Vm.objects.get(name="beta-1").delete()
     NetworkPort.objects.create(provider=acme, ems_ref="eni-new")
     SecurityGroup.objects.filter(name="unused").update(provider=Provider.objects.get(name="asleep"))
+    Vm.objects.filter(cloud_tenant=None).update(cloud_tenant=CloudTenant.objects.get(ems_ref="t-beta"))
     assert_exact()
     Tally.objects.fold()
     assert_exact()

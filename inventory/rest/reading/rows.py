@@ -170,8 +170,8 @@ def _compiled(rows: RowQuery, sources: Sources, with_total: bool) -> CompiledQue
         return rows.rows().values_list(*sources, *([] if total is None else [_as_text(total)]))
 
     few = rows.parent is None or rows.parent.subcollection.few
-    # If the condition names a row, its scope is checked last, so any scope suits the plan.
-    any_scope = _tells(rows.scope.shape) or _names(rows.where.shape)
+    # If the condition or a parent names rows, their scope is checked last, so any scope suits the plan.
+    any_scope = _tells(rows.scope.shape) or _names(rows.where.shape) or rows.parent is not None
     return CompiledQuery(make, planned=few and any_scope and _tells(rows.where.shape))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, models
 from django.db.migrations import AlterField
 from django.db.migrations.state import ProjectState
@@ -48,6 +49,7 @@ def rebuild(model: type[models.Model], name: str, **changes: Any) -> None:
         (FirewallRule, "description", {"null": False, "default": ""}),
         (EventStream, "message", {"null": True}),
         (Tally, "table", {"max_length": 99}),
+        (User, "first_name", {"max_length": 99}),
     ],
 )
 def test_a_table_that_is_rebuilt_keeps_all_triggers(

@@ -146,7 +146,7 @@ class TestWhatIsWritten:
     def test_what_is_put_together_is_as_many(self, rows: Cast) -> None:
         actors.group(rows.production.network, "new")
         forget_what_is_over()
-        said = Tally.objects.values("table", "provider", "cloud")
+        said = Tally.objects.values("table", "provider", "cloud_tenant", "cloud")
         assert set(said.annotate(rows=Count("pk")).values_list("rows", flat=True)) == {1}
         assert_exact()
         rows.production.single.delete()
