@@ -8,8 +8,8 @@ from inventory.db.tallies import KeepTally
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0032_tallies_of_tenants'),
-        ('secgroups', '0013_exposures_in_scope'),
+        ('inventory', '0033_tallies_of_tenants'),
+        ('secgroups', '0014_group_stamps'),
     ]
 
     operations = [

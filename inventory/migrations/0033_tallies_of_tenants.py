@@ -8,7 +8,7 @@ from inventory.db.tallies import KeepTally
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0031_tasks_that_name_others'),
+        ('inventory', '0032_tasks_with_parts'),
     ]
 
     operations = [
