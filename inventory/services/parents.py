@@ -91,7 +91,8 @@ def _set_progress(task: Task, counts: Mapping[str, int]) -> None:
     task.pct_complete = 100 * (total - unfinished) // total if total else 100
     task.status = Task.Status.WARN if failed or counts["warn"] else Task.Status.OK
     if unfinished:
-        task.state = Task.State.QUEUED if counts["queued"] == total else Task.State.ACTIVE
+        has_begun = counts["queued"] + task.context_data[REFUSED] < total
+        task.state = Task.State.ACTIVE if has_begun else Task.State.QUEUED
         return
     task.state = Task.State.FINISHED
     task.message = messages.parts_ended(task.name, counts)
