@@ -22,6 +22,7 @@ from inventory.logs import running
 from inventory.models import Task
 from inventory.services.parents import settle_unfinished
 from inventory.services.queueing import wake
+from inventory.services.queueing import wake_parts as wake_next
 from inventory.services.tasks import begin, finish
 from inventory.tracing import span_of_tasks
 
@@ -32,6 +33,8 @@ Handler = Callable[[Sequence[Task], QueueLease], None]
 
 #: The age of a queued task at which the sweep takes its message for lost.
 SWEEP_AFTER = timedelta(seconds=5)
+#: How many parts of a task are woken up together.
+SLICE = 100
 #: A refresh may take minutes, so half of the threads are reserved for tasks that take seconds.
 _refreshing = BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY // 2))
 
@@ -91,16 +94,27 @@ def sweep() -> None:
 
     Also end parents whose last part ended without a word, for the same reasons.
     """
-    for queue in overdue.tasks(SWEEP_AFTER).order_by("queue").values_list("queue", flat=True).distinct():
+    waiting = overdue.tasks(SWEEP_AFTER)
+    alone = waiting.filter(parent=None).order_by("queue").values_list("queue", flat=True).distinct()
+    parts = waiting.filter(parent__isnull=False).order_by("pk").values_list("queue", flat=True)[: 2 * SLICE]
+    for queue in dict.fromkeys((*alone, *parts)):
         wake(queue, SWEEP_AFTER)
     settle_unfinished()
 
 
-def wake_parts(parent: int) -> None:
-    """Wake up a worker for the queue of each unfinished part."""
-    parts = Task.objects.unfinished().filter(parent=parent)
-    for queue in parts.order_by("pk").values_list("queue", flat=True):
+def wake_parts(parent: int, after: int) -> None:
+    """Wake up a worker for the queue of each unfinished part after this one (its id).
+
+    It is done in slices, with a message for the next one behind each, so that messages for others, which come
+    meanwhile, need not wait for all of them.
+    """
+    parts = Task.objects.unfinished().filter(parent=parent, pk__gt=after).order_by("pk")
+    rows = [*parts.values_list("pk", "queue")[:SLICE]]
+    for _, queue in rows:
         wake(queue)
+    if len(rows) == SLICE:
+        last, _ = rows[-1]
+        wake_next(parent, last)
 
 
 def _claim_tasks(queue: str) -> list[Task]:

@@ -31,9 +31,9 @@ def work(queue: str) -> None:
 
 
 @shared_task
-def wake_parts(parent: int) -> None:
-    """Wake up workers for the parts of a task."""
-    runner.wake_parts(parent)
+def wake_parts(parent: int, after: int) -> None:
+    """Wake up workers for the parts of a task after this one."""
+    runner.wake_parts(parent, after)
 
 
 @shared_task

@@ -147,7 +147,7 @@ DIFFERENT_INSTANCES = "the names belong to different instances"
 BEYOND_GRANTS = "your grants do not permit this there"
 NO_INSTANCE_NAMED = "no instance was named"
 NO_INSTANCES = "No instance matches the filter."
-NO_FILTER = "A filter is a list of conditions as text, without names of instances beside it."
+NO_FILTER = "filter must be a list of conditions, beside the action and without names of instances."
 ONLY_FROM_INVENTORY = "A change of many instances is only previewed from the inventory: dry_run must be true."
 
 

@@ -165,6 +165,8 @@ def retry_parts(parent: Task) -> bool:
     Parts that were refused at once or cancelled stay as they are.
     """
     lock_queues()
+    if not Task.objects.select_for_update().filter(pk=parent.pk).exists():
+        return False
     parts = Task.objects.filter(parent=parent.pk)
     waiting = parts.unfinished().filter(next_attempt_on__isnull=False).update(next_attempt_on=timezone.now())
     failed = [*parts.filter(_FAILED).select_for_update().order_by("pk")]
@@ -173,7 +175,7 @@ def retry_parts(parent: Task) -> bool:
             transaction.on_commit(partial(wake_parts, parent.pk))
         return bool(waiting)
     Task.objects.filter(pk__among=Numbers(part.pk for part in failed)).update(parent=None)
-    Task.objects.filter(pk=parent.pk).update(state=Task.State.ACTIVE, message=parent.name)
+    Task.objects.filter(pk=parent.pk).update(state=Task.State.ACTIVE, message=parent.name, started_on=None)
     add_parts(parent, _acceptable([_again(part) for part in failed]))
     return True
 

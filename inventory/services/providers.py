@@ -126,7 +126,7 @@ def request_deletion(*, provider: Provider, user: User | None) -> Task:
 def end_queued_tasks(provider: Provider) -> None:
     """End the queued tasks of a deleted provider as errors."""
     queued = Task.objects.unfinished().filter(provider=provider, state=Task.State.QUEUED)
-    queued.update(
+    queued.exclude(queue="").update(  # the sweep ends their parents
         state=Task.State.FINISHED,
         status=Task.Status.ERROR,
         message=messages.PROVIDER_DELETED,

@@ -174,15 +174,18 @@ def _insert(template: Task, specs: Sequence[TaskSpec], *, limit: int | None = No
 
 def wake(queue: str, lifetime: timedelta | None = None) -> None:
     """Tell a worker to look at this queue. If the message gets lost, the sweep finds the tasks."""
-    _send(WORK, queue, lifetime)
+    _send(WORK, queue, lifetime=lifetime)
 
 
-def wake_parts(parent: int) -> None:
-    """Tell a worker to wake up one for the queue of each part. If the message gets lost, the sweep finds them."""
-    _send(WAKE, parent)
+def wake_parts(parent: int, after: int = 0) -> None:
+    """Tell a worker to wake up one for the queue of each part after this one (its id).
+
+    If the message gets lost, the sweep finds them.
+    """
+    _send(WAKE, parent, after)
 
 
-def _send(name: str, argument: object, lifetime: timedelta | None = None) -> None:
+def _send(name: str, *arguments: object, lifetime: timedelta | None = None) -> None:
     """Send the message of a Celery task.
 
     Celery's `send_task` writes more headers and looks at more options, which takes twice as many function calls.
@@ -192,14 +195,14 @@ def _send(name: str, argument: object, lifetime: timedelta | None = None) -> Non
     lost = (*broker.recoverable_connection_errors, *broker.recoverable_channel_errors, OperationalError, OSError)
     try:
         with producer:
-            current_app.amqp.send_task_message(producer, name, _message(name, argument, lifetime))
+            current_app.amqp.send_task_message(producer, name, _message(name, arguments, lifetime))
     except lost as error:
-        logger.warning("No message for %s, the next sweep will find it: %s", argument, error)
+        logger.warning("No message for %s, the next sweep will find it: %s", arguments[0], error)
 
 
-def _message(name: str, argument: object, lifetime: timedelta | None) -> task_message:
+def _message(name: str, arguments: Sequence[object], lifetime: timedelta | None) -> task_message:
     """A message of Celery's protocol 2, with the headers that a worker needs."""
     headers = {"lang": "py", "task": name, "id": uuid()}
     if lifetime:
         headers["expires"] = (timezone.now() + lifetime).isoformat()
-    return task_message(headers, {"correlation_id": headers["id"]}, ([argument], {}, {}), None)
+    return task_message(headers, {"correlation_id": headers["id"]}, ([*arguments], {}, {}), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,7 +13,7 @@ from django.utils import timezone
 from inventory import messages
 from inventory.arguments import Notes
 from inventory.models import Task
-from inventory.services.parents import CANCELLED
+from inventory.services.parents import CANCELLED, settle
 from inventory.services.parts import retry_parts
 from inventory.services.queueing import wake
 from inventory.services.tasks import FIRST_FAILURE, TaskResult, complete_tasks, described
@@ -37,6 +38,8 @@ def cancel_task(*, task: Task, user: User) -> None:
     if not cancelled:
         raise NotInTime(messages.cannot_cancel_unsure(task.pk))
     _cancel(cancelled, user)
+    if task.has_parts:
+        transaction.on_commit(partial(settle, task.pk))
 
 
 def _locked(task: Task) -> Iterable[Task]:
@@ -70,8 +73,11 @@ def retry_task(*, task: Task) -> None:
     wake(row.queue)
 
 
+@transaction.atomic
 def delete_task(*, task: Task) -> None:
     """Delete a finished task, with its parts. Raises `NotInTime` for an unfinished one, and for a part of one."""
+    # A retry of the parent, which would add parts, waits for this.
+    list(Task.objects.select_for_update().filter(pk__in=[task.pk, task.parent_id or task.pk]).order_by("pk"))
     finished = Task.objects.filter(pk=task.pk, state=Task.State.FINISHED)
     deleted, _ = finished.exclude(parent__in=Task.objects.unfinished()).delete()
     if not deleted:

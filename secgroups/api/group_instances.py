@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, cast
 
 from django.conf import settings
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -29,6 +30,9 @@ from secgroups.plan import Action
 from secgroups.previews import preview_for_many
 from secgroups.services import MAY_CHANGE, InstanceReference, Refused, request_for_many
 
+#: The keys of a body that has its resources apart from the action.
+ENVELOPED = frozenset({"resource", "resources"})
+EMS_REF_LENGTH = 255
 #: What one resource of the body names.
 References = Sequence[InstanceReference]
 
@@ -39,7 +43,7 @@ class MemberInput(StrictSerializer):
     id = serializers.CharField(required=False)
     href = serializers.CharField(required=False)
     guid = serializers.CharField(required=False)
-    ems_ref = serializers.CharField(required=False, max_length=255)
+    ems_ref = serializers.CharField(required=False, max_length=EMS_REF_LENGTH)
     filter = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
 
 
@@ -72,13 +76,18 @@ class _ChangingMembers(EditingViewSet):
         """Remove the security group from instances."""
         return self._change("remove")
 
+    def needed_permissions(self) -> tuple[str, ...]:
+        """Also that to see instances, because a filter tells of them."""
+        return tuple(dict.fromkeys((*super().needed_permissions(), *self.resource_type.view_permissions)))
+
     def _change(self, action: Action) -> Response:
         group, href = self._group(), self.hrefs.resource("security_groups", self.parent_row.pk)
         if self.asks_cloud:
             raise BadInput(messages.ONLY_FROM_INVENTORY)
 
         def act(row: None, payload: Mapping[str, Any]) -> References:
-            return self._matching(group, action, payload["filter"]) if "filter" in payload else [_named(payload)]
+            values = MemberInput().run_validation(payload) if isinstance(payload, QueryDict) else payload
+            return self._matching(group, action, values) if "filter" in values else [_named(values)]
 
         def refuse(row: None, payload: Mapping[str, Any], error: APIException) -> Refused:
             if not self.command.many:
@@ -105,9 +114,11 @@ class _ChangingMembers(EditingViewSet):
         group: SecurityGroup = SecurityGroup.objects.select_related(*related).get(pk=self.parent_row.pk)
         return group
 
-    def _matching(self, group: SecurityGroup, action: Action, filters: object) -> References:
+    def _matching(self, group: SecurityGroup, action: Action, values: Mapping[str, Any]) -> References:
         """The instances of the group's cloud that match. Those of which a group can be removed have it."""
-        if not isinstance(filters, list) or not filters or not all(isinstance(text, str) for text in filters):
+        filters, is_alone = values["filter"], len(values) == 1 and ENVELOPED.isdisjoint(self.request.data)
+        is_list = isinstance(filters, list) and filters and all(isinstance(text, str) for text in filters)
+        if not (is_alone and is_list):
             raise BadInput(messages.NO_FILTER)
         rows = self.queryset.visible_to(self.user).filter(provider=group.provider_id)
         if action == "remove":
@@ -127,9 +138,11 @@ def _named(payload: Mapping[str, Any]) -> InstanceReference:
     if len(ids) > 1:
         raise BadInput(messages.DIFFERENT_INSTANCES)
     guid = parse_uuid(payload["guid"]) if "guid" in payload else None
+    if "guid" in payload and guid is None:
+        raise BadInput(messages.no_instance(payload["guid"]))
     ems_ref = payload.get("ems_ref")
-    if ("guid" in payload and guid is None) or not isinstance(ems_ref, str | None):
-        raise BadInput(messages.no_instance(payload.get("guid") if guid is None else ems_ref))
+    if "ems_ref" in payload and not (isinstance(ems_ref, str) and 0 < len(ems_ref) <= EMS_REF_LENGTH):
+        raise BadInput(messages.no_instance(ems_ref))
     pk = next(iter(ids), None)
     if pk is None and guid is None and ems_ref is None:
         raise BadInput(messages.NO_INSTANCE_NAMED)

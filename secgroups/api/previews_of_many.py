@@ -52,5 +52,4 @@ def shown_preview(preview: ManyPreview, hrefs: Hrefs, href: str) -> Answer:
     }
     if more:
         shown["more"] = more
-    is_possible = preview.refused.total() < preview.total
-    return result(is_possible, preview.message, href=href, preview=shown)
+    return result(preview.accepted, preview.message, href=href, preview=shown)

@@ -6,13 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
+
+from msgspec import UNSET
 
 from inventory.db.lookups import Numbers, Texts
 from inventory.drivers.values import Group, Port
 from inventory.messages import provider_disabled
 from inventory.models import NetworkPort, Vm
 from inventory.rest.resources import Viewer, get_resource_type
+from inventory.services import TaskSpec
 from secgroups import messages
+from secgroups.arguments import MembershipChange
 from secgroups.changes import planned
 from secgroups.models import Membership, SecurityGroup
 from secgroups.plan import Action, Change, Outcome
@@ -34,6 +39,8 @@ class ManyPreview:
     message: str
     total: int
     as_of: datetime | None
+    #: Whether any of them would be queued.
+    accepted: bool = False
     change: int = 0
     no_change: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -49,12 +56,18 @@ def preview_for_many(
 
 
 def preview_decided(
-    group: SecurityGroup, action: Action, decisions: Sequence[Decision], *, viewer: Viewer
+    group: SecurityGroup,
+    action: Action,
+    decisions: Sequence[Decision],
+    *,
+    viewer: Viewer,
+    reverts: int | None = None,
 ) -> ManyPreview:
-    """The same for what is decided."""
-    message = message_of_many(group, action, decisions)
+    """The same for what is decided, which may revert a task (id)."""
+    message = message_of_many(group, action, decisions, reverts)
     preview = ManyPreview(message, len(decisions), group.provider.last_refresh_date)
     preview.refused.update(decision.reason for decision in decisions if not decision.spec)
+    preview.accepted = any(decision.spec for decision in decisions)
     accepted = {each.instance.pk: each for each in decisions if each.spec and each.instance}
     if accepted and not group.provider.enabled:
         preview.refused[provider_disabled(group.provider.name)] += len(accepted)
@@ -73,8 +86,8 @@ def _foresee(
     refs = {ref for of_vm in ports.values() for port in of_vm.values() for ref in port.group_refs}
     rows = SecurityGroup.objects.filter(provider=group.provider, ems_ref__among=Texts(refs | {group.ems_ref}))
     groups: dict[str, Group] = {value.ref: value for value in rows.order_by("pk").as_values()}
-    change = Change(0, action, groups[group.ems_ref])
-    for pk in decisions:
+    for pk, decision in decisions.items():
+        change = _change(group, action, decision, groups)
         outcome = _outcome(group, change, ports[pk], groups)
         if outcome.status == "Error":
             preview.refused[outcome.reason or outcome.message] += 1
@@ -84,6 +97,12 @@ def _foresee(
             preview.ports += [ids[ref] for ref in outcome.written]
         else:
             preview.no_change += 1
+
+
+def _change(group: SecurityGroup, action: Action, decision: Decision, groups: Mapping[str, Group]) -> Change:
+    arguments = cast(MembershipChange, cast(TaskSpec, decision.spec).arguments)
+    is_revert = arguments.reverts is not UNSET
+    return Change(0, action, groups[group.ems_ref], arguments.ports, whole=is_revert)
 
 
 def _outcome(

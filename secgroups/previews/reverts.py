@@ -39,8 +39,8 @@ def _preview(decision: Decision, viewer: Viewer, ask_cloud: bool) -> Previews | 
     match decision:
         case Refused():
             return Previews([Preview.refused(decision.message, None)], Rulebook((), viewer))
-        case ManyReverts(_, group, action, decisions):
-            return preview_decided(group, action, decisions, viewer=viewer)
+        case ManyReverts(task, group, action, decisions):
+            return preview_decided(group, action, decisions, viewer=viewer, reverts=task)
         case MembershipRevert(vm, action, spec):
             return preview_decisions(vm, action, [spec], viewer=viewer, ask_cloud=ask_cloud)
         case Edit(_, spec):

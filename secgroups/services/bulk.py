@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from msgspec import structs
 
+from inventory.arguments import Arguments
 from inventory.db.conditions import EVERYTHING
 from inventory.db.lookups import Numbers, Texts
 from inventory.models import Task, Vm
@@ -49,7 +50,6 @@ class Instance(NamedTuple):
     guid: UUID | None
     ems_ref: str
     name: str
-    provider: int
     cloud_tenant: int | None
 
 
@@ -81,22 +81,23 @@ def queue_many(
     group: SecurityGroup, action: Action, decisions: Sequence[Decision], *, user: User, reverts: int | None = None
 ) -> Task:
     """Queue what was decided, which may revert a task (id)."""
-    message = message_of_many(group, action, decisions)
-    context: dict[str, Any] = {
+    message = message_of_many(group, action, decisions, reverts)
+    context = {
         "action": action,
         "security_group": {"name": group.name, "ems_ref": group.ems_ref},
+        **({} if reverts is None else {"reverts": str(reverts)}),
     }
-    if reverts is not None:
-        message = messages.doing("revert", reverting.by_change(reverts, message))
-        context["reverts"] = str(reverts)
     parts = [_part(group, action, decision) for decision in decisions]
     return queue_parts(TaskSpec(message, message, context=context), parts, user=user, provider=group.provider)
 
 
-def message_of_many(group: SecurityGroup, action: Action, decisions: Sequence[Decision]) -> str:
+def message_of_many(
+    group: SecurityGroup, action: Action, decisions: Sequence[Decision], reverts: int | None = None
+) -> str:
     """`Adding security group web to 40 instances`."""
     change = messages.change_of(action, messages.group_called(group.name), messages.instances(len(decisions)))
-    return messages.doing(action, change)
+    message = messages.doing(action, change)
+    return message if reverts is None else messages.doing("revert", reverting.by_change(reverts, message))
 
 
 def decide_for_many(
@@ -149,7 +150,8 @@ def _part(group: SecurityGroup, action: Action, decision: Decision) -> Part:
         "instance": decision.name,
         "security_group": {"name": group.name, "ems_ref": group.ems_ref},
     }
-    refused = TaskSpec(messages.doing(action, change), "", context=context)
+    hidden = Arguments(names_others=True)  # who sees the instance need not see the group
+    refused = TaskSpec(messages.doing(action, change), "", hidden, context)
     return Part(queue, refused, pk, messages.cannot(action, change, decision.reason))
 
 
@@ -160,7 +162,7 @@ class _Instances:
         rows = [*map(Instance._make, _rows(references, group, user).values_list(*Instance._fields))]
         self._by_id = {row.pk: row for row in rows}
         self._by_guid = {row.guid: row for row in rows if row.guid}
-        self._by_ref = {row.ems_ref: row for row in rows if row.provider == group.provider_id}
+        self._by_ref = {row.ems_ref: row for row in rows}
         self._obstacles = _obstacles(self._by_id.keys(), group, user)
 
     def named(self, reference: InstanceReference) -> tuple[Instance | None, str | None]:
@@ -187,8 +189,8 @@ def _rows(references: Sequence[InstanceReference], group: SecurityGroup, user: U
     if guids:
         named |= Q(guid__in=guids)
     if refs.texts:
-        named |= Q(provider=group.provider_id, ems_ref__among=refs)
-    return Vm.objects.visible_to(user).filter(named).order_by()
+        named |= Q(ems_ref__among=refs)
+    return Vm.objects.visible_to(user).filter(named, provider=group.provider_id).order_by()
 
 
 def _obstacles(pks: Iterable[int], group: SecurityGroup, user: User) -> Mapping[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 
 from inventory.models import Task
 from secgroups.messages import cannot
@@ -15,6 +16,7 @@ from secgroups.reverting import Changed, changes_of_each, messages
 from secgroups.reverting.history import Thing
 from secgroups.services.answers import Refused
 from secgroups.services.bulk import Decision, InstanceReference, decide_for_many
+from secgroups.services.changes import MAY_CHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,10 @@ class ManyReverts:
 def decide_reverts_of_parts(parent: Task, *, user: User) -> ManyReverts | Refused:
     """How to revert a finished task with parts, each instance by itself. Queues nothing.
 
-    What has been changed since is told by the part that finds it in its way.
+    What has been changed since is told by the part that finds it in its way. Raises `PermissionDenied`.
     """
+    if not user.has_perm(MAY_CHANGE):
+        raise PermissionDenied(messages.NOT_PERMITTED)
     subject = messages.called(parent.pk)
     vms = dict(parent.tasks.order_by("pk").values_list("pk", "vm"))
     changes = changes_of_each(vms)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client, TestCase
+from django.utils import timezone
 
+from inventory import runner
 from inventory.models import Grant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import refresh
-from inventory.runner import run_queue, wake_parts
+from inventory.runner import run_queue
+from inventory.services import finish
 from secgroups.models import SecurityGroup
+from secgroups.services import MAY_CHANGE
 from tests import cast as actors
 from tests.cast import OPENSTACK, Cast, memberships
 from tests.clouds import Grip, MemoryCloud, refuse
+from tests.contracts import grant
 
 NOT_THERE = "web belongs to network vpc-production, in which the instance has no port"
 EVERY = pytest.mark.parametrize("collection", ["instances", "vms"])
@@ -182,8 +188,13 @@ def test_if_every_instance_is_refused_the_task_is_finished_at_once(
         ({"resource": {}}, "no instance was named"),
         ({"resource": {"id": "web-1"}}, "there is no instance web-1"),
         ({"resource": {"id": "1", "href": "/api/vms/2"}}, "the names belong to different instances"),
-        ({"filter": "name='web*'"}, "A filter is a list"),
-        ({"filter": []}, "A filter is a list"),
+        ({"filter": "name='web*'"}, "filter must be a list"),
+        ({"filter": []}, "filter must be a list"),
+        ({"filter": ["name='web*'"], "id": "5"}, "filter must be a list"),
+        ({"resource": {"filter": ["name='web*'"]}}, "filter must be a list"),
+        ({"resource": {"ems_ref": "i" * 256}}, "there is no instance iii"),
+        ({"resource": {"ems_ref": 5}}, "there is no instance 5"),
+        ({"resource": {"guid": None}}, "there is no instance None"),
         ({"filter": ["name='nobody'"]}, "No instance matches the filter."),
         ({"filter": ["nome='web*'"]}, "nome"),
         ({"resources": [{"id": "1"}], "filter": ["name='web*'"]}, "filter"),
@@ -266,7 +277,7 @@ class TestPreviews:
         ]
         reason = "it is the last security group of a port, which must keep at least 1"
         assert result["preview"]["refused"] == [{"reason": reason, "count": 2}]
-        assert result["success"] is False
+        assert result["success"] is True  # the tasks are accepted, and fail
 
     def test_it_says_what_the_tasks_then_do(self, admin_client: Client, cast: Cast, web: SecurityGroup) -> None:
         vms = [*Vm.objects.order_by("pk")]
@@ -318,6 +329,42 @@ class TestRights:
         assert all("there is no instance" in message for message in messages)
         assert len(messages) == 2
         assert accepted(change(client, web, filter=["name='*'"])).tasks.filter(vm=outside.vm).count() == 0
+
+    def test_whoever_sees_the_instance_need_not_see_the_group(self, client: Client, cast: Cast) -> None:
+        """A part that was refused names the group of another tenant, so it is hidden like the group."""
+        mine = actors.tenant(cast.acme, "mine")
+        Vm.objects.filter(pk=cast.staging.single.pk).update(cloud_tenant=mine)
+        owner = User.objects.create(username="owner", is_superuser=True)
+        client.force_login(owner)
+        accepted_or_not = change(client, cast.production.web, resources=[{"id": cast.staging.single.pk}])
+        part = Task.objects.get(parent=accepted_or_not["results"][0]["task_id"])
+        user = User.objects.create_user("reader of mine")
+        group = Group.objects.create(name="readers of mine")
+        Grant.objects.create(group=group, role="viewer", cloud_tenant=mine, provider=cast.acme)
+        user.groups.add(group)
+        client.force_login(user)
+        assert client.get(f"/api/instances/{cast.staging.single.pk}").status_code == HTTPStatus.OK
+        assert client.get(f"/api/tasks/{part.pk}").status_code == HTTPStatus.NOT_FOUND
+
+    def test_a_revert_takes_the_right_of_the_change(self, client: Client, cast: Cast, web: SecurityGroup) -> None:
+        owner = User.objects.create(username="owner", is_superuser=True)
+        client.force_login(owner)
+        parent = run(accepted(change(client, web, resources=[{"id": cast.production.single.pk}])))
+        user = User.objects.create_user("reader")
+        grant(user, "inventory.view_task")
+        client.force_login(user)
+        for body in ({"action": "revert"}, {"action": "revert", "dry_run": True}):
+            post(client, f"/api/tasks/{parent.pk}", body, HTTPStatus.FORBIDDEN)
+
+    def test_who_may_not_list_instances_can_not_choose_among_them(
+        self, client: Client, cast: Cast, web: SecurityGroup
+    ) -> None:
+        user = User.objects.create_user("adder")
+        grant(user, "secgroups.view_securitygroup")
+        grant(user, MAY_CHANGE)
+        client.force_login(user)
+        url = f"/api/security_groups/{web.pk}/instances"
+        post(client, url, {"action": "add", "filter": ["name='*'"]}, HTTPStatus.FORBIDDEN)
 
 
 def granted(provider: Provider, role: str) -> User:
@@ -422,16 +469,39 @@ class TestLife:
         assert not Task.objects.filter(pk__in=[parent.pk, part.pk]).exists()
 
 
-def test_a_message_wakes_up_workers_for_the_parts(
+def test_messages_wake_up_workers_for_the_parts_slice_by_slice(
     admin_client: Client, cast: Cast, web: SecurityGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vms = (cast.production.single, cast.production.double)
     parent = accepted(change(admin_client, web, resources=[{"id": vm.pk} for vm in vms]))
+    first, second = parent.tasks.order_by("pk")
+    woken: list[object] = []
+    monkeypatch.setattr(runner, "SLICE", 1)
+    monkeypatch.setattr(runner, "wake", lambda queue, *rest: woken.append(queue))
+    monkeypatch.setattr(runner, "wake_next", lambda *message: woken.append(message))
+    runner.wake_parts(parent.pk, 0)
+    runner.wake_parts(parent.pk, first.pk)
+    runner.wake_parts(parent.pk, second.pk)
+    assert woken == [f"vms/{vms[0].pk}", (parent.pk, first.pk), f"vms/{vms[1].pk}", (parent.pk, second.pk)]
+    woken.clear()
+    finish(first, Task.Status.OK, "Done")
+    runner.wake_parts(parent.pk, 0)
+    assert woken[0] == f"vms/{vms[1].pk}"
+
+
+def test_the_sweep_wakes_up_only_some_parts_at_a_time(
+    admin_client: Client, cast: Cast, web: SecurityGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vms = [*Vm.objects.filter(provider=cast.acme).order_by("pk")]
+    SecurityGroup.objects.filter(pk=web.pk).update(cloud_network=None)
+    web.associated_networks.add(cast.production.network, cast.staging.network)
+    parent = accepted(change(admin_client, web, resources=[{"id": vm.pk} for vm in vms]))
+    Task.objects.update(created_on=timezone.now() - timedelta(minutes=1))
     woken: list[str] = []
-    monkeypatch.setattr("inventory.runner.wake", woken.append)
-    carry_out(f"vms/{vms[0].pk}")
-    wake_parts(parent.pk)
-    assert woken == [f"vms/{vms[1].pk}"]
+    monkeypatch.setattr(runner, "SLICE", 1)
+    monkeypatch.setattr(runner, "wake", lambda queue, *rest: woken.append(queue))
+    runner.sweep()
+    assert woken == [part.queue for part in parent.tasks.order_by("pk")[:2]]
 
 
 def test_on_openstack_a_group_is_for_the_tenants_that_it_is_shared_with(cast: Cast, admin_client: Client) -> None:
