@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Count, Model
 from django.test import Client
+from django.utils import timezone
 
-from inventory.models import CloudTenant, EventStream, Grant, NetworkPort, PortAddress, Vm
+from inventory.models import CloudTenant, EventStream, Grant, NetworkPort, PortAddress, Provider, Vm
 from secgroups.models import AddressList, Exposure, FirewallRule, Membership, SecurityGroup
 from secgroups.synthesis import Size, settle, synthesize
 from tests import plans
@@ -23,18 +27,26 @@ pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="looks
 SIZE = Size(instances=20_000, groups=4_000, rules=20_000)
 #: Most rows that a scan may look at to find a page of 20, of the 4,000 and more that its table has.
 FEW = 1_500
-#: One for each membership. Each task changed about a hundred. One user is busy and did a third of it, and each of
-#: the others so little that an index is worth it.
+#: An edit of each group and an event for each membership, in 300 days. Each task changed about a hundred. A busy
+#: user did a third of it, and each of the others so little that an index is worth it.
 _EVENTS = """
+    INSERT INTO inventory_eventstream (
+        event_type, timestamp, source, message, ems_id, cloud_tenant_id, security_group_id, count, full_data
+    )
+    SELECT 'security_group_edited', now() - interval '1 day' * (id % 300), 'REFRESH', '', provider_id,
+        cloud_tenant_id, id, 1, '{"before": {}}'
+    FROM secgroups_securitygroup;
     INSERT INTO inventory_eventstream (
         event_type, timestamp, source, message, username, request_id, ems_id, cloud_tenant_id, vm_or_template_id,
         security_group_id, task_id, count, full_data
     )
-    SELECT CASE membership.id % 2 WHEN 0 THEN 'security_group_removed' ELSE 'security_group_added' END, now(),
-        'PORTCULLIS', '', CASE membership.id % 3 WHEN 0 THEN 'busy-00000000'
+    SELECT CASE membership.id % 2 WHEN 0 THEN 'security_group_removed' ELSE 'security_group_added' END,
+        now() - interval '1 day' * (membership.id % 300), 'PORTCULLIS', '',
+        CASE membership.id % 3 WHEN 0 THEN 'busy-00000000'
             ELSE 'user-' || to_char(membership.id % 5000, 'FM00000000') END,
         'request-' || membership.id / 100, security_group.provider_id, security_group.cloud_tenant_id,
-        membership.vm_id, security_group_id, membership.id / 100, 1, '{}'
+        membership.vm_id, security_group_id, membership.id / 100, 1,
+        jsonb_build_object('after', jsonb_build_object('network_port_id', network_port_id::text))
     FROM secgroups_membership AS membership
     JOIN secgroups_securitygroup AS security_group ON security_group.id = membership.security_group_id
 """
@@ -120,6 +132,22 @@ def test_a_plan_that_is_kept_suits_every_grant(reader: Client, sample: Sample, r
     statements = plans.kept(partial(granted.get, f"/api/{read.format_map(sample)}?{plans.PAGE}"))
     assert any("secgroups_" in sql for sql, _ in statements)
     _look_at_few(statements)
+
+
+@pytest.mark.django_db
+def test_the_past_of_a_member_of_a_large_group_finds_edits_by_their_own_index(reader: Client) -> None:
+    """Beside the events of its many members, and the edits of all groups."""
+    members = Membership.objects.values("security_group").annotate(number=Count("pk")).order_by("-number")
+    vm = Membership.objects.filter(security_group=members[0]["security_group"], vm__isnull=False).latest("pk").vm
+    Provider.objects.update(known_since=timezone.now() - timedelta(days=300))
+    moment = (timezone.now() - timedelta(days=150)).isoformat()
+    url = f"/api/instances/{vm.pk}/security_groups?as_of={quote(moment)}"
+    edits, *_ = [sql for sql in plans.statements(reader, url) if "security_group_edited" in sql]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {edits}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    indexes = set(re.findall("event_stream_[a-z_]+", plan))
+    assert indexes == {"event_stream_of_group"}, plan
 
 
 @pytest.mark.django_db
