@@ -43,7 +43,7 @@ def groups_of_vm(vm: int, moment: datetime, resource_type: ResourceType, viewer:
     for _, port, group, before in _first_of_ports(_since(moment).filter(vm_or_template_id=vm)):
         (had.add if before == "present" else had.discard)((port, group))
     groups = {group for _, group in had}
-    events = _since(moment).filter(event_type__in=_GROUPS, security_group_id__among=Numbers(groups))
+    events = _since(moment).filter(event_type__in=_GROUPS, security_group_id__among_rare=Numbers(groups))
     changed = _before(events, "security_group_id")
     gone = _gone(events.filter(event_type=_DELETED), "security_group_id", viewer) if changed else {}
     return Then(

@@ -50,6 +50,21 @@ class Among(Lookup[Any]):
         return f"{lhs} = ANY(%s::{kind}[])", (*params, adapt_param(self.rhs, _as_array))
 
 
+@Field.register_lookup
+class AmongRare(Among):
+    """`among` for numbers of which few rows have each, though many have some of them beside other conditions.
+
+    PostgreSQL is not told the numbers when it plans: it would multiply how many rows have them by how many fulfil
+    the other conditions, and those are seldom independent.
+    """
+
+    lookup_name = "among_rare"
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} = ANY(ARRAY(SELECT unnest(%s::bigint[])))", (*params, adapt_param(self.rhs, _as_array))
+
+
 @ForeignObject.register_lookup
 @Field.register_lookup
 class Connected(Lookup[Any]):

@@ -16,6 +16,16 @@ def _index(field: str, opclass: str = "int8_ops") -> models.Index:
     )
 
 
+#: Of most groups, these are few beside the events of their members.
+_OF_GROUP = (
+    "security_group_created",
+    "security_group_edited",
+    "security_group_deleted",
+    "firewall_rule_created",
+    "firewall_rule_deleted",
+)
+
+
 class EventStream(models.Model):
     """What happened, who did it, and what it was before and after.
 
@@ -73,6 +83,11 @@ class EventStream(models.Model):
             _index("vm_or_template_id"),
             _index("security_group_id"),
             _index("task_id"),
+            models.Index(
+                fields=["security_group_id", "event_type", "timestamp"],
+                condition=models.Q(event_type__in=_OF_GROUP),
+                name="event_stream_of_group",
+            ),
         ]
 
     def __str__(self) -> str:

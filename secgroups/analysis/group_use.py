@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, F, Model, OuterRef, Q
 from inventory.db.lookups import Numbers
 from inventory.models import Provider
 from inventory.querysets import scope_of
-from inventory.restrictions import User
+from inventory.restrictions import User, restriction_of
 from secgroups.models import FirewallRule, Membership, SecurityGroup
 
 #: The name that clouds reserve for the group of whatever has none. It can't be deleted.
@@ -44,10 +44,17 @@ def _scope(user: User | None, model: type[Model]) -> Q:
     return Q() if user is None else scope_of(user, model).q()
 
 
+def _seen_vm(user: User) -> Q:
+    """Whether the user may see the VM of a membership. A port and its VM can have different tenants."""
+    restriction = restriction_of(user)
+    return Q() if restriction is None else restriction.condition("vm__provider", "vm__cloud_tenant").q()
+
+
 def uses_of(groups: Collection[int], user: User) -> Mapping[int, Use]:
     """What uses each of these groups (ids)."""
     members = Membership.objects.visible_to(user).filter(security_group__among=Numbers(groups)).order_by()
-    counts = members.values_list("security_group").annotate(Count("pk"), Count("vm", distinct=True))
+    vms = Count("vm", filter=_seen_vm(user), distinct=True)
+    counts = members.values_list("security_group").annotate(ports=Count("pk"), vms=vms)
     ports_and_vms = {group: (ports, vms) for group, ports, vms in counts}
     rules = FirewallRule.objects.visible_to(user).filter(source_security_group__among=Numbers(groups)).order_by()
     others = rules.exclude(security_group=F("source_security_group"))

@@ -20,10 +20,13 @@ def judge_grants(userid: str, tenant: CloudTenant) -> Iterator[str]:
     events = EventStream.objects.filter(username=userid, event_type__in=TYPES.values())
     for event in events.exclude(cloud_tenant_id=tenant.pk):
         yield f"event {event.pk} ({event.message}) is of {userid}, and not of tenant {tenant}"
-    groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
     refused = Q(parent__isnull=False, state=Task.State.FINISHED, started_on=None)
-    accepted = Task.objects.filter(userid=userid).exclude(queue="").exclude(refused)
-    for task in accepted.select_related("vm").order_by("pk"):
+    tasks = Task.objects.filter(userid=userid).exclude(queue="").exclude(refused)
+    tasks = tasks.select_related("vm").order_by("pk")
+    if not (tasks and events):
+        yield f"{userid} changed nothing, so what the grant is for was not judged"
+    groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
+    for task in tasks:
         group = task.context_data["security_group"]["ems_ref"]
         if group not in groups or task.vm is None or task.vm.cloud_tenant_id != tenant.pk:
             yield f"task {task.pk} ({task}) was accepted of {userid}, and is not of tenant {tenant}"

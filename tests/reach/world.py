@@ -277,7 +277,7 @@ class Builder:
             provider, tenant = row.security_group.provider_id, row.security_group.cloud_tenant_id
         if kind == "tasks":
             tenant = row.vm and row.vm.cloud_tenant_id
-        names = ("name", "ems_ref", "description", "hostname", "provider_region", "source_ip_range")
+        names = ("name", "ems_ref", "description", "hostname", "provider_region", "source_ip_range", "direction")
         values = {name: getattr(row, name) for name in names if hasattr(row, name)}
         self.world.rows[kind][row.pk] = Row(row.pk, provider, tenant, {"id": row.pk, **values})
         for name, text in values.items():
