@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -59,25 +59,52 @@ class Filled:
 def filled(server: str, folder: Path, instances: int) -> Iterator[Filled]:
     """So many instances in a database of their own on this server."""
     with database(server) as url:
-        environment = clean_environment(
-            DATABASE_URL=url,
-            PORTCULLIS_VAR=str(folder / "var"),
-            CELERY_QUEUE=urlsplit(url).path[1:],
-            BENCH_ENVELOPES=str(folder / f"envelopes-{instances}"),
-        )
-        yield _fill(environment, instances)
+        yield _fill(_environment(url, folder, instances), instances)
+
+
+def kept(server: str, folder: Path, instances: int) -> Filled:
+    """The same in a database that stays, and that is used again if the folder tells of it."""
+    told = folder / "filled.json"
+    if told.exists():
+        url, values = json.loads(told.read_text())
+        environment = _environment(url, folder, instances)
+        return Filled(environment, instances, inside(environment, "account"), values)
+    folder.mkdir(mode=0o700, parents=True)
+    url = _create(server)
+    filled = _fill(_environment(url, folder, instances), instances)
+    told.write_text(json.dumps([url, filled.values]))
+    return filled
+
+
+def _environment(url: str, folder: Path, instances: int) -> dict[str, str]:
+    return clean_environment(
+        DATABASE_URL=url,
+        PORTCULLIS_VAR=str(folder / "var"),
+        CELERY_QUEUE=urlsplit(url).path[1:],
+        BENCH_ENVELOPES=str(folder / f"envelopes-{instances}"),
+    )
 
 
 @contextmanager
 def database(server: str) -> Iterator[str]:
     """The URL of a fresh database on this server, which is dropped at the end."""
+    url = _create(server)
+    try:
+        yield url
+    finally:
+        _execute(server, "DROP DATABASE {} WITH (FORCE)", urlsplit(url).path[1:])
+
+
+def _create(server: str) -> str:
+    """The URL of a fresh database."""
     name = f"portcullis_bench_{uuid4().hex[:8]}"
+    _execute(server, "CREATE DATABASE {}", name)
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def _execute(server: str, statement: LiteralString, name: str) -> None:
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def _fill(environment: Mapping[str, str], instances: int) -> Filled:
