@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
+from secgroups.api.endings import EndingInput, EndingsMixin
 from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
@@ -38,24 +40,28 @@ class GroupInput(StrictSerializer):
     )
 
 
+class AddedGroupInput(GroupInput, EndingInput):
+    """A group to add, for good or for a while."""
+
+
 @cache
-def _form() -> GroupInput:
+def _form(action: Action) -> GroupInput:
     """Shared by all requests: creating the fields takes longer than validating, and they keep no state."""
-    return GroupInput()
+    return AddedGroupInput() if action == "add" else GroupInput()
 
 
-class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
+class VmSecurityGroupViewSet(EndingsMixin, EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
 
     @action(
         detail=False,
         methods=["post"],
         permission=MAY_CHANGE,
-        serializer_class=GroupInput,
+        serializer_class=AddedGroupInput,
         previews=PreviewOfChange,
     )
     def add(self, request: Request, **kwargs: Any) -> Response:
-        """Add security groups to the instance."""
+        """Add security groups to the instance, with `for` or `until` for a while."""
         return self._change("add")
 
     @action(
@@ -87,12 +93,15 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
             answers = request_changes(vm=vm, action=action, references=groups, user=self.user)
             return [self.result_of(answer, href) for answer in answers]
 
-        return self.answer(_reference, refuse=refuse, finish=finish)
+        def reference(row: None, payload: dict[str, Any]) -> GroupReference:
+            attributes = _form(action).run_validation(payload)
+            return replace(_reference(attributes), ending=self.ending(attributes))
+
+        return self.answer(reference, refuse=refuse, finish=finish)
 
 
-def _reference(row: None, payload: Mapping[str, Any]) -> GroupReference:
-    """The group that a resource of the body names. Raises `BadInput`."""
-    names = _form().run_validation(payload)
+def _reference(names: Mapping[str, Any]) -> GroupReference:
+    """The group that validated attributes name. Raises `BadInput`."""
     ids = ids_in(names, "security_groups")
     if None in ids:
         raise BadInput(messages.not_a_group(names.get("id", names.get("href"))))

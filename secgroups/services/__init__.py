@@ -2,6 +2,7 @@
 
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.changes import MAY_CHANGE, GroupReference, decide_changes, request_changes
+from secgroups.services.due import queue_due_endings
 from secgroups.services.edits import (
     Edit,
     group_creation,
@@ -11,6 +12,7 @@ from secgroups.services.edits import (
     rule_creation,
     rule_deletion,
 )
+from secgroups.services.endings import ending_of, require_ending
 from secgroups.services.refused_changes import keep_refused_change
 from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
@@ -23,14 +25,17 @@ __all__ = [
     "Refused",
     "decide_changes",
     "decide_revert",
+    "ending_of",
     "group_creation",
     "group_deletion",
     "group_edit",
     "keep_refused_change",
     "may_revert",
+    "queue_due_endings",
     "request_changes",
     "request_edits",
     "request_reverts",
+    "require_ending",
     "rule_creation",
     "rule_deletion",
 ]

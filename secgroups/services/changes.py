@@ -20,10 +20,11 @@ from inventory.querysets import scope_of
 from inventory.restrictions import restriction_of
 from inventory.services import TaskSpec, queue_work
 from secgroups import messages
-from secgroups.arguments import MembershipChange, WantedGroup
+from secgroups.arguments import Ending, MembershipChange, WantedGroup
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.endings import shown_ending
 from secgroups.services.refusals import out_of_reach, read_only
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
@@ -42,6 +43,8 @@ class GroupReference:
     ports: tuple[str, ...] = ()
     #: What answers call it, if not one of its names.
     called: str | None = None
+    #: When the group is taken back, if it is added for a while.
+    ending: Ending | None = None
 
     @property
     def label(self) -> str:
@@ -186,6 +189,9 @@ def _spec(
     narrowed = ports.refs(reference.ports)
     is_of_tenant = bool(fitting) and fitting[0].cloud_tenant == vm.cloud_tenant_id
     context = {"action": action, "instance": vm.name, "security_group": {"name": name, "ems_ref": ems_ref}}
+    if ending := reference.ending:
+        message = messages.until(message, ending.expires_on)
+        context |= shown_ending(ending)
     return TaskSpec(
         name=message,
         message=message,
@@ -194,6 +200,7 @@ def _spec(
             group=WantedGroup(name=name, ems_ref=ems_ref),
             ports=tuple(narrowed),
             names_others=UNSET if is_of_tenant else True,
+            ending=reference.ending or UNSET,
         ),
         context=context | ({"ports": narrowed} if narrowed else {}),
     )
