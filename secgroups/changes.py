@@ -37,6 +37,7 @@ from inventory.services import (
 )
 from secgroups import ledger, messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
+from secgroups.expirations import claim
 from secgroups.known_groups import KnownGroups, groups_of
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
@@ -248,12 +249,10 @@ class _Changes:
     def _taking_back(self, task: Task, group: Group, expiration: int) -> Change | None:
         """The removal of what was for a while, from ports of this instance. It leaves out those that refuse."""
         self.lease.ensure()
-        claimed = ledger.claim(expiration, task)
-        refs = (
-            claimed if isinstance(claimed, str) else {port.ref for port in self.cloud.ports}.intersection(claimed)
-        )
-        if isinstance(refs, str) or not refs:
-            message = refs if isinstance(refs, str) else messages.ALREADY_ENDED
+        claimed = claim(expiration, task)
+        of_it = set() if isinstance(claimed, str) else {*claimed.port_refs()}
+        if not (refs := of_it.intersection(port.ref for port in self.cloud.ports)):
+            message = claimed if isinstance(claimed, str) else messages.ALREADY_ENDED
             self.outcomes[task.pk] = Outcome("Ok", message)
             return None
         return Change(task.pk, "remove", group, tuple(sorted(refs)), partial=True)

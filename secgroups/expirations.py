@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from inventory.db.clock import database_now
 from inventory.db.events import Cause
-from inventory.models import EventStream, Provider
+from inventory.models import EventStream, Provider, Task
 from secgroups import messages
 from secgroups.models import Expiration, Membership, TemporaryMembership
 
@@ -94,6 +95,31 @@ def end(event_type: EventType, pks: Collection[int], cause: Cause) -> None:
     rows = list(named(Expiration.objects.filter(pk__in=pks)))
     record(event_type, rows, cause)
     Expiration.objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
+@transaction.atomic
+def claim(pk: int, task: Task) -> Expiration | str:
+    """Begin to take back what an expiration is about: its row, or why there is nothing to do.
+
+    From then on its end can't be changed, until the task is finished.
+    """
+    row: Expiration | None = Expiration.objects.select_for_update().filter(pk=pk).first()
+    if row is None:
+        return messages.ALREADY_ENDED
+    if row.expires_on > database_now():
+        return messages.not_due(row.expires_on)
+    row.is_ending, row.removal = True, task
+    row.save(update_fields=["is_ending", "removal"])
+    return row
+
+
+def extend(expiration: Expiration, expires_on: datetime, cause: Cause, reason: str | None = None) -> None:
+    """Move the end of a locked row to a later time, with an event."""
+    before, expiration.expires_on = expiration.expires_on, expires_on
+    expiration.due_on, expiration.attempts, expiration.is_ending = expires_on, 0, False
+    expiration.reason = reason or expiration.reason
+    expiration.save(update_fields=["expires_on", "due_on", "attempts", "is_ending", "reason"])
+    record("expiration_extended", named(Expiration.objects.filter(pk=expiration.pk)), cause, before=before)
 
 
 @transaction.atomic(savepoint=False)

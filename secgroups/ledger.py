@@ -10,17 +10,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from django.db import transaction
-
 from inventory.db.bulk import among
-from inventory.db.clock import database_now
 from inventory.db.events import Cause
 from inventory.drivers.values import Group, Port
 from inventory.models import NetworkPort, Task, Vm
 from inventory.services import cause_of_task, found_at_cloud
 from secgroups import messages
 from secgroups.arguments import Ending
-from secgroups.expirations import EventType, end, named, record
+from secgroups.expirations import EventType, end, extend, named, record
 from secgroups.models import Expiration, SecurityGroup, TemporaryMembership
 from secgroups.plan import Action
 from secgroups.recording import record_group
@@ -70,23 +67,6 @@ def note(vm: Vm, task: Task, group: Group, ending: Ending, ports: Collection[str
     )
 
 
-@transaction.atomic
-def claim(pk: int, task: Task) -> Collection[str] | str:
-    """Begin to take back what an expiration is about: the ports (refs), or why there is nothing to do.
-
-    From then on its end can't be changed, until the task is finished.
-    """
-    row = Expiration.objects.select_for_update().filter(pk=pk).first()
-    if row is None:
-        return messages.ALREADY_ENDED
-    if row.expires_on > database_now():
-        return messages.not_due(row.expires_on)
-    row.is_ending, row.removal = True, task
-    row.save(update_fields=["is_ending", "removal"])
-    refs = row.memberships.values_list("network_port__ems_ref", flat=True)
-    return {*refs, *(row.noted or ())}
-
-
 class Ledger:
     """The temporary memberships of an instance, as its tasks leave them. `ports` are those of the cloud now."""
 
@@ -98,8 +78,8 @@ class Ledger:
         self._by_pk = {expiration.pk: expiration for expiration in self._now.values()}
         #: Of expirations (ids), why they lose memberships, and what caused that.
         self._lost: dict[int, tuple[EventType, Cause]] = {}
-        #: The expirations (ids) whose end was moved, with the end before and the cause.
-        self._extended: dict[int, tuple[Expiration, Cause]] = {}
+        #: The expirations (ids) whose end is moved, with the new one and the cause.
+        self._extended: dict[int, tuple[Ending, Cause]] = {}
         #: Those (ids) of tasks that are done now, with the cause.
         self._made: dict[int, Cause] = {}
         #: What follows the messages of tasks (ids).
@@ -217,11 +197,8 @@ class Ledger:
         return own
 
     def _extend(self, expiration: Expiration, ending: Ending, cause: Cause) -> None:
-        before = Expiration(expires_on=expiration.expires_on)
-        self._extended.setdefault(expiration.pk, (before, cause))
-        expiration.expires_on = expiration.due_on = ending.expires_on
-        expiration.reason = ending.reason or expiration.reason
-        expiration.attempts, expiration.is_ending = 0, False
+        self._extended[expiration.pk] = ending, cause
+        expiration.expires_on = ending.expires_on
 
     def _lose(self, member: Member, why: EventType, cause: Cause) -> bool:
         expiration = self._now.pop(member, None)
@@ -250,10 +227,8 @@ class Ledger:
             row = self._by_pk[pk]
             if Expiration.objects.filter(pk=pk).update(noted=None):
                 record("expiration_created", [self._named(row)], cause)
-        for pk, (before, cause) in self._extended.items():
-            row = self._by_pk[pk]
-            row.save(update_fields=["expires_on", "due_on", "reason", "attempts", "is_ending"])
-            record("expiration_extended", [self._named(row)], cause, before=before.expires_on)
+        for pk, (ending, cause) in self._extended.items():
+            extend(Expiration.objects.get(pk=pk), ending.expires_on, cause, ending.reason)
 
     def _write_members(self, changed: Collection[Member]) -> None:
         provider = self._vm.provider_id

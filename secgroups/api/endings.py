@@ -21,6 +21,9 @@ from secgroups.services import ending_of
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)")
 
+#: The keys with which something ends.
+ENDING = frozenset({"for", "until", "reason"})
+
 Fields: TypeAlias = dict[str, serializers.Field[Any, Any, Any, Any]]
 
 
@@ -50,10 +53,10 @@ class EndInput(StrictSerializer):
 
     def get_fields(self) -> Fields:
         """With a name that Python has for itself."""
-        end: Fields = {"for": DurationField(required=False, label="For", help_text="How long: 90s, 30m, 2h, 3d, or seconds.")}
-        fields = super().get_fields()
-        own = {name: fields.pop(name) for name in ("until", "reason") if name in fields}
-        return {**fields, **end, **own}
+        fields: Fields = super().get_fields()
+        own: Fields = {name: fields.pop(name) for name in ("until", "reason") if name in fields}
+        fields["for"] = DurationField(required=False, label="For", help_text="90s, 30m, 2h, 3d, or seconds.")
+        return fields | own
 
 
 class EndingInput(EndInput):

@@ -20,7 +20,7 @@ from inventory.rest.hrefs import ids_in
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
-from secgroups.api.endings import EndingInput, EndingsMixin
+from secgroups.api.endings import ENDING, EndingInput, EndingsMixin
 from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
@@ -45,9 +45,9 @@ class AddedGroupInput(GroupInput, EndingInput):
 
 
 @cache
-def _form(action: Action) -> GroupInput:
+def _form(kind: type[GroupInput]) -> GroupInput:
     """Shared by all requests: creating the fields takes longer than validating, and they keep no state."""
-    return AddedGroupInput() if action == "add" else GroupInput()
+    return kind()
 
 
 class VmSecurityGroupViewSet(EndingsMixin, EditingViewSet, SecurityGroupViewSet):
@@ -94,7 +94,9 @@ class VmSecurityGroupViewSet(EndingsMixin, EditingViewSet, SecurityGroupViewSet)
             return [self.result_of(answer, href) for answer in answers]
 
         def reference(row: None, payload: dict[str, Any]) -> GroupReference:
-            attributes = _form(action).run_validation(payload)
+            if ENDING.isdisjoint(payload):
+                return _reference(_form(GroupInput).run_validation(payload))
+            attributes = _form(AddedGroupInput).run_validation(payload)
             return replace(_reference(attributes), ending=self.ending(attributes))
 
         return self.answer(reference, refuse=refuse, finish=finish)

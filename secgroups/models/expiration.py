@@ -60,6 +60,10 @@ class Expiration(models.Model):
     def is_of_rule(self) -> bool:
         return self.firewall_rule_id is not None or isinstance(self.noted, dict)
 
+    def port_refs(self) -> set[str]:
+        """The ports (ems_refs) that it is about, also those that are only noted."""
+        return {*self.memberships.values_list("network_port__ems_ref", flat=True), *(self.noted or ())}
+
 
 class TemporaryMembership(models.Model):
     """A group that a port has until an expiration ends. What the port had before is none."""

@@ -77,7 +77,8 @@ def test_a_group_that_is_everywhere_already_stays(cast: Cast, cloud: MemoryCloud
     added(cast.staging.double)
     task = added(cast.staging.double, end=ending())
     assert task.message == (
-        "Nothing to do: staging-double already has security group web. It was there before, so it is not taken back."
+        "Nothing to do: staging-double already has security group web. It was there before, so it is not taken "
+        "back."
     )
     assert ends() == {}
 

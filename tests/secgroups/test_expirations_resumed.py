@@ -78,9 +78,7 @@ def test_what_was_done_and_not_recorded_ends(
     assert ends() == {"web": [*PORTS]}
 
 
-def test_what_could_not_be_recorded_ends(
-    cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_recorded_ends(cast: Cast, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(changes, "record_ports", fail(ValueError("no room")))
         task = added(cast.staging.double, end=ending())
@@ -155,4 +153,3 @@ def test_a_removal_that_gives_up_is_queued_again(cast: Cast, cloud: MemoryCloud)
     Expiration.objects.update(due_on=Expiration.objects.get().expires_on)
     assert [task.status for task in ended()] == ["Ok"]
     assert have_web(cloud) == [False, False]
-
