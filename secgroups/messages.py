@@ -273,6 +273,7 @@ TIME_OVER = "The time for which this was requested was over before it could be d
 TAKEN_BACK = " Its time is over. Connections that are open already may stay open."
 STAYS = " It was there before, so it is not taken back."
 ALREADY_ENDED = "Nothing to do: what the expiration was about is gone already."
+GONE = "it has ended, or is kept for good"
 IS_ENDING = "it is being taken back"
 BOTH_ENDS = "Specify for or until, and not both."
 REASON_WITHOUT_END = "reason: it goes with for or until"

@@ -323,6 +323,7 @@ COLLECTIONS = {
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",
     "exposures": "secgroups.api.ExposureViewSet",
+    "expirations": "secgroups.api.ExpirationViewSet",
     "event_streams": "inventory.api.EventStreamViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inventory.db.clock import database_now
+from inventory.db.lookups import Numbers
+from inventory.rest.hrefs import Hrefs
+from inventory.rest.resources import Viewer
 from inventory.rest.serializers import StrictSerializer
-from secgroups import messages
 from secgroups.arguments import Ending
+from secgroups.models import Membership, TemporaryMembership
 from secgroups.services import ending_of
-
-#: The size of each unit, in seconds.
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)")
+from secgroups.services.endings import DURATION, duration_of
 
 #: The keys with which something ends.
 ENDING = frozenset({"for", "until", "reason"})
@@ -37,13 +39,10 @@ class DurationField(serializers.CharField):
     """`90s`, `30m`, `2h`, `3d`, or a number of seconds."""
 
     def to_internal_value(self, data: Any) -> timedelta:  # type: ignore[override]
-        match = DURATION.fullmatch(super().to_internal_value(data))
-        if match is None:
-            raise serializers.ValidationError(messages.INVALID_DURATION)
-        duration = timedelta(seconds=int(match["number"]) * UNITS[match["unit"]])
-        if not duration:
-            raise serializers.ValidationError(messages.NO_DURATION)
-        return duration
+        try:
+            return duration_of(super().to_internal_value(data))
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
 
 
 class EndInput(StrictSerializer):
@@ -63,6 +62,21 @@ class EndingInput(EndInput):
     """The same of what is not there yet, with the reason for which somebody needs it."""
 
     reason = serializers.CharField(required=False, max_length=1000, allow_blank=True, allow_null=True)
+
+
+def expires_on(
+    vm: int, groups: Sequence[int], viewer: Viewer, hrefs: Hrefs
+) -> Mapping[int, Mapping[str, datetime | None]]:
+    """When an instance has lost a group on all ports on which the viewer sees it; null if it stays on one."""
+    members = Membership.objects.visible_to(viewer.user).filter(vm=vm, security_group__among=Numbers(groups))
+    temporary = TemporaryMembership.objects.filter(
+        network_port=OuterRef("network_port"), security_group=OuterRef("security_group")
+    )
+    end = Subquery(temporary.values("expiration__expires_on")[:1])
+    ends: defaultdict[int, list[datetime | None]] = defaultdict(list)
+    for group, expires_on in members.annotate(end=end).values_list("security_group", "end"):
+        ends[group].append(expires_on)
+    return {pk: {"expires_on": None if None in ends[pk] else max(ends[pk], default=None)} for pk in groups}  # type: ignore[type-var]
 
 
 class EndingsMixin:

@@ -17,10 +17,11 @@ from inventory.models.base import NAME_LENGTH
 from inventory.rest.actions.command import Answer
 from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import ids_in
+from inventory.rest.resources import BelowParent
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
-from secgroups.api.endings import ENDING, EndingInput, EndingsMixin
+from secgroups.api.endings import ENDING, EndingInput, EndingsMixin, expires_on
 from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
@@ -52,6 +53,9 @@ def _form(kind: type[GroupInput]) -> GroupInput:
 
 class VmSecurityGroupViewSet(EndingsMixin, EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
+
+    schema_name = "SecurityGroupOfVm"
+    computed = {**SecurityGroupViewSet.computed, "expires_on": BelowParent(expires_on)}
 
     @action(
         detail=False,

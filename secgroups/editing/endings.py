@@ -67,10 +67,11 @@ def settle(task: Task, row: FirewallRule | None, ending: Ending | None, *, is_ne
     if ending is None:
         end("expiration_kept", [old.pk], cause)
         return messages.NO_LONGER_TEMPORARY
-    if ending.expires_on > old.expires_on:
+    if old.expires_on > ending.expires_on:
+        return messages.ends_later(old.expires_on)
+    if old.expires_on < ending.expires_on:
         extend(old, ending.expires_on, cause, ending.reason)
-        return messages.extended_to(ending.expires_on)
-    return messages.ends_later(old.expires_on)
+    return messages.extended_to(ending.expires_on)
 
 
 def abandon(task: Task) -> None:

@@ -12,7 +12,16 @@ from secgroups.services.edits import (
     rule_creation,
     rule_deletion,
 )
-from secgroups.services.endings import ending_of, require_ending
+from secgroups.services.endings import duration_of, ending_of, require_ending
+from secgroups.services.expirations import (
+    EndNow,
+    TooLate,
+    decide_end,
+    extend_expiration,
+    keep_expiration,
+    may_change_ends,
+    request_ends,
+)
 from secgroups.services.refused_changes import keep_refused_change
 from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
@@ -20,20 +29,28 @@ __all__ = [
     "MAY_CHANGE",
     "Accepted",
     "Edit",
+    "EndNow",
     "GroupReference",
     "MembershipRevert",
     "Refused",
+    "TooLate",
     "decide_changes",
+    "decide_end",
     "decide_revert",
+    "duration_of",
     "ending_of",
+    "extend_expiration",
     "group_creation",
     "group_deletion",
     "group_edit",
+    "keep_expiration",
     "keep_refused_change",
+    "may_change_ends",
     "may_revert",
     "queue_due_endings",
     "request_changes",
     "request_edits",
+    "request_ends",
     "request_reverts",
     "require_ending",
     "rule_creation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from inventory.arguments import Arguments
 from inventory.db.bulk import update_rows
 from inventory.db.clock import database_now
 from inventory.models import Task
+from inventory.services import TaskSpec
 from inventory.services.queueing import SYSTEM, wake
 from secgroups import messages
 from secgroups.arguments import MembershipChange, RuleEnding, WantedGroup
@@ -49,7 +51,7 @@ def _queue_some() -> Sequence[Task | None]:
     if not rows:
         return []
     now = database_now()
-    tasks = [ending_task(row) for row in rows]
+    tasks = [_task(row) for row in rows]
     Task.objects.bulk_create(filter(None, tasks))
     paused = (
         (row.pk, now + pause_after(row.attempts), row.attempts + 1, False, task and task.pk)
@@ -74,13 +76,37 @@ def with_place(rows: QuerySet[Expiration]) -> QuerySet[Any]:
         Subquery(ports.order_by("network_port__vm").values(f"network_port__vm__{column}")[:1])
         for column in ("name", "cloud_tenant")
     )
-    return rows.select_related("security_group", "vm", "firewall_rule", "provider").annotate(
-        place=of_port, place_name=name, place_tenant=tenant
+    named = rows.select_related("security_group", "vm", "firewall_rule", "provider").defer("provider__credentials")
+    return named.annotate(place=of_port, place_name=name, place_tenant=tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The task that takes back what an expiration is about, in this queue; `vm` is the instance (id), if any."""
+
+    queue: str
+    spec: TaskSpec
+    vm: int | None = None
+
+
+def _task(row: Any) -> Task | None:
+    """A task that nobody asks for now. Its context says who asked for the end."""
+    if (removal := removal_of(row)) is None:
+        return None
+    return Task(
+        queue=removal.queue,
+        name=removal.spec.name,
+        message=removal.spec.message,
+        userid=SYSTEM,
+        arguments=msgspec.to_builtins(removal.spec.arguments),
+        context_data=removal.spec.context,
+        provider_id=row.provider_id,
+        vm_id=removal.vm,
     )
 
 
-def ending_task(row: Any) -> Task | None:
-    """The task that takes back what an expiration is about, of `with_place`; None if it is on no instance."""
+def removal_of(row: Any) -> Removal | None:
+    """How to take back what an expiration is about, of `with_place`; None if it is on no instance."""
     if row.is_of_rule:
         return _of_rule(row)
     if row.place is not None:
@@ -91,25 +117,20 @@ def ending_task(row: Any) -> Task | None:
         return None
     group = row.security_group
     subject = messages.change_of("remove", messages.group_called(group.name), name)
-    message = messages.ending_of(messages.doing("remove", subject))
     arguments = MembershipChange(
         action="remove",
         group=WantedGroup(name=group.name, ems_ref=group.ems_ref),
         expiration=row.pk,
         names_others=UNSET if group.cloud_tenant_id == tenant else True,
     )
-    context = {
-        "action": "remove",
-        "instance": name,
-        "security_group": {"name": group.name, "ems_ref": group.ems_ref},
-    }
-    return _task(row, f"vms/{vm}", message, arguments, context, vm=vm)
+    shown = {"name": group.name, "ems_ref": group.ems_ref}
+    context = {"action": "remove", "instance": name, "security_group": shown}
+    return Removal(f"vms/{vm}", _spec(row, messages.doing("remove", subject), arguments, context), vm)
 
 
-def _of_rule(row: Any) -> Task:
+def _of_rule(row: Any) -> Removal:
     group, rule = row.security_group, row.firewall_rule
     subject = messages.rule_of(rule and rule.ems_ref, group.name)
-    message = messages.ending_of(messages.doing("delete", subject))
     arguments = RuleEnding(subject=subject, group_ref=group.ems_ref, expiration=row.pk)
     context = {
         "action": "delete",
@@ -117,13 +138,11 @@ def _of_rule(row: Any) -> Task:
         "security_group": {"id": str(group.pk), "name": group.name, "ems_ref": group.ems_ref},
         "firewall_rule": {"id": rule and str(rule.pk), "ems_ref": rule and rule.ems_ref},
     }
-    return _task(row, f"security_groups/{row.provider_id}", message, arguments, context)
+    spec = _spec(row, messages.doing("delete", subject), arguments, context)
+    return Removal(f"security_groups/{row.provider_id}", spec)
 
 
-def _task(
-    row: Any, queue: str, message: str, arguments: Arguments, context: dict[str, Any], vm: int | None = None
-) -> Task:
-    """A task that nobody asked for now. `context_data.expiration` says who asked for the end."""
+def _spec(row: Any, doing: str, arguments: Arguments, context: dict[str, Any]) -> TaskSpec:
     told = {
         "id": str(row.pk),
         "expires_on": row.expires_on.isoformat(),
@@ -131,13 +150,5 @@ def _task(
         "userid": row.userid,
         "task_id": row.task_id and str(row.task_id),
     }
-    return Task(
-        queue=queue,
-        name=message,
-        message=message,
-        userid=SYSTEM,
-        arguments=msgspec.to_builtins(arguments),
-        context_data=context | {"expiration": told},
-        provider_id=row.provider_id,
-        vm_id=vm,
-    )
+    message = messages.ending_of(doing)
+    return TaskSpec(message, message, arguments, context | {"expiration": told})

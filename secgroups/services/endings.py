@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,21 @@ from django.core.exceptions import ValidationError
 
 from secgroups import messages
 from secgroups.arguments import Ending
+
+#: The size of each unit, in seconds.
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)")
+
+
+def duration_of(text: str) -> timedelta:
+    """`90s`, `30m`, `2h`, `3d`, or a number of seconds. Raises `ValidationError`."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise ValidationError(messages.INVALID_DURATION)
+    duration = timedelta(seconds=int(match["number"]) * _UNITS[match["unit"]])
+    if not duration:
+        raise ValidationError(messages.NO_DURATION)
+    return duration
 
 
 def ending_of(

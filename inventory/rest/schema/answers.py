@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
-from inventory.rest.resources import Costly, Relation, ResourceType, ToOne, get_resource_type
+from inventory.rest.resources import BelowParent, Costly, Relation, ResourceType, ToOne, get_resource_type
 from inventory.rest.shapes import (
     ERROR,
     HREF,
@@ -80,7 +80,7 @@ class Resources:
 
     def _some_of(self, resource_type: ResourceType) -> Schema:
         """A resource from which `attributes` may have removed anything."""
-        return self.component(resource_type.label, lambda: self._resource(resource_type))
+        return self.component(resource_type.schema_name, lambda: self._resource(resource_type))
 
     def _resource(self, resource_type: ResourceType) -> Schema:
         properties = {"href": HREF, "id": ID, **self._plain(resource_type)}
@@ -111,6 +111,8 @@ class Resources:
         if computed is None:
             return TEXT  # href_slug
         if isinstance(computed, Costly):
+            computed = computed.load
+        if isinstance(computed, BelowParent):
             computed = computed.load
         if callable(computed):
             _, by_name = get_args(get_type_hints(computed)["return"])

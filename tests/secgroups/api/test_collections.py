@@ -17,5 +17,9 @@ class TestFirewallRules(CollectionContract):
     collection = "firewall_rules"
 
 
+class TestExpirations(CollectionContract):
+    collection = "expirations"
+
+
 class TestExposures(CollectionContract):
     collection = "exposures"
