@@ -79,7 +79,8 @@ class AddGroupsForm(GroupsForm):
 class ExtendForm(ActionForm):
     """An action on expirations, one of which takes a time."""
 
-    duration = DurationField(label="For (to extend):")
+    # Parsed by the action: with a wrong one here, Django would say that no action was chosen.
+    duration = forms.CharField(label="For", required=False, max_length=20)
 
 
 class RemoveGroupsForm(GroupsForm):

@@ -131,7 +131,7 @@ class Resources:
     def page(self, resource_type: ResourceType) -> Schema:
         """The envelope of a list."""
         return self.component(
-            f"{resource_type.label}List",
+            f"{resource_type.schema_name}List",
             lambda: closed(
                 {
                     "name": {"const": resource_type.name},

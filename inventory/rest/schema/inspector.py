@@ -205,7 +205,7 @@ class Inspector(AutoSchema):
 
     def _enveloped(self, answers: list[Schema]) -> Schema:
         """Many of these answers. The name says which, since components of one name are one."""
-        label = self.viewset.resource_type.label if len(answers) > len(self._results) else "Action"
+        label = self.viewset.resource_type.schema_name if len(answers) > len(self._results) else "Action"
         name = f"{label}Results" if len(self._results) == 1 else f"{label}OrPreviewResults"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))
 

@@ -19,6 +19,7 @@ class TestFirewallRules(CollectionContract):
 
 class TestExpirations(CollectionContract):
     collection = "expirations"
+    one_of_several = {"end": "inventory.change_vm_security_groups"}  # the others take one of these as well
 
 
 class TestExposures(CollectionContract):
