@@ -76,6 +76,7 @@ class Ledger:
         self._stored = dict(self._read())
         self._now = dict(self._stored)
         self._by_pk = {expiration.pk: expiration for expiration in self._now.values()}
+        left = self._left()
         #: Of expirations (ids), why they lose memberships, and what caused that.
         self._lost: dict[int, tuple[EventType, Cause]] = {}
         #: The expirations (ids) whose end is moved, with the new one and the cause.
@@ -84,6 +85,8 @@ class Ledger:
         self._made: dict[int, Cause] = {}
         #: What follows the messages of tasks (ids).
         self.remarks: dict[int, str] = {}
+        for expiration in left:
+            self._settle(expiration)
 
     def _read(self) -> Iterator[tuple[Member, Expiration]]:
         rows = TemporaryMembership.objects.filter(network_port__vm=self._vm).order_by("pk")
@@ -96,6 +99,21 @@ class Ledger:
         for port, group, pk in found:
             if pk in by_pk:
                 yield (port, group), by_pk[pk]
+
+    def _left(self) -> list[Expiration]:
+        """What tasks have noted that ended without telling what they did."""
+        rows = Expiration.objects.settled().filter(vm=self._vm, noted__isnull=False)
+        return list(rows.select_for_update(of=("self",)).select_related("security_group").order_by("pk"))
+
+    def _settle(self, expiration: Expiration) -> None:
+        """Now that the ports were read, it is known what such a task did."""
+        self._by_pk[expiration.pk] = expiration
+        for port in expiration.noted or ():
+            member = port, expiration.security_group.ems_ref
+            if self._has_group(member):
+                self._now.setdefault(member, expiration)
+        expiration.noted = None
+        self._lost[expiration.pk] = "expiration_ended", found_at_cloud()
 
     def follow(self, steps: Iterable[Step]) -> None:
         """Follow what the tasks did, in their order, and write what it comes to."""
@@ -126,11 +144,7 @@ class Ledger:
         expiration = self._by_pk.get(pk) or Expiration.objects.select_for_update().filter(pk=pk).first()
         if expiration is None or step.state in ("unknown", "unwritten"):
             return
-        self._by_pk[pk] = expiration
-        for port in expiration.noted or ():
-            if self._has_group((port, step.group)):
-                self._now.setdefault((port, step.group), expiration)
-        expiration.noted = None
+        self._by_pk.setdefault(pk, expiration)
         self._lost[pk] = ("expiration_ended", cause_of_task(step.task))
         self._remove(step)
         if step.written:

@@ -55,6 +55,13 @@ def settle(task: Task, row: FirewallRule | None, ending: Ending | None, *, is_ne
     cause = cause_of_task(task)
     own = Expiration.objects.filter(task=task, firewall_rule=None).first() if ending else None
     old = Expiration.objects.select_for_update().filter(firewall_rule=row).first() if row else None
+    for left in _left(task, row) if row else ():
+        if old or is_new:
+            left.delete()
+        else:  # that task created it after all
+            left.firewall_rule, left.noted = row, None
+            left.save(update_fields=["firewall_rule", "noted"])
+            old = left
     if own and is_new and row and old is None:
         own.firewall_rule, own.noted = row, None
         own.save(update_fields=["firewall_rule", "noted"])
@@ -72,6 +79,17 @@ def settle(task: Task, row: FirewallRule | None, ending: Ending | None, *, is_ne
     if old.expires_on < ending.expires_on:
         extend(old, ending.expires_on, cause, ending.reason)
     return messages.extended_to(ending.expires_on)
+
+
+def _left(task: Task, row: FirewallRule) -> list[Expiration]:
+    """What other tasks have noted of such a rule that ended without telling what they did."""
+    rows = Expiration.objects.filter(security_group=row.security_group_id, firewall_rule=None, noted__isnull=False)
+    [rule] = FirewallRule.objects.filter(pk=row.pk).as_values()
+    return [
+        left
+        for left in rows.exclude(task=task).select_for_update().order_by("pk")
+        if left.is_of_rule and means_the_same(rule, msgspec.convert(left.noted, NewRule).as_value())
+    ]
 
 
 def abandon(task: Task) -> None:

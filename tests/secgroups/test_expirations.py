@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from inventory.db.clock import database_now
+from inventory.drivers.exceptions import CloudUnavailable
 from inventory.models import EventStream, Task
+from inventory.refresh import refresh
 from secgroups.models import Expiration
 from secgroups.services import queue_due_endings
 from tests.cast import Cast
-from tests.clouds import MemoryCloud, fail, refuse
+from tests.clouds import Grip, MemoryCloud, fail, go, refuse
 from tests.secgroups.carrying import queue
 from tests.secgroups.temporary import added, ended, ending, ends, let_pass, queue_add, run
 
@@ -300,19 +302,60 @@ def test_a_port_that_moved_loses_the_group_where_it_is_now(cast: Cast, cloud: Me
     assert ends() == {}
 
 
-def test_what_failed_with_an_unknown_outcome_ends_all_the_same(cast: Cast, cloud: MemoryCloud) -> None:
+def fail_with_unknown_outcome(cast: Cast, cloud: MemoryCloud) -> None:
     """The first port has the group, and the cloud answers no more until the task gives up."""
-    from inventory.drivers.exceptions import CloudUnavailable
-
     silent = [fail(CloudUnavailable("No answer."))] * 500
-    cloud.script("change_groups", lambda call: call(), *silent)
-    cloud.script("ports", lambda call: call(), lambda call: call(), *silent)
+    cloud.script("change_groups", go, *silent)
+    cloud.script("ports", go, go, *silent)
     task = added(cast.staging.double, end=ending())
     assert task.status == "Error"
-    assert Expiration.objects.exists()
-    for events_of_call in cloud._events.values():
-        events_of_call.clear()
+    assert Expiration.objects.get().noted == [*PORTS]
+    cloud._events.clear()
+
+
+def test_what_failed_with_an_unknown_outcome_ends_all_the_same(cast: Cast, cloud: MemoryCloud) -> None:
+    fail_with_unknown_outcome(cast, cloud)
     let_pass()
     ended()
     assert have_web(cloud) == [False, False]
     assert not Expiration.objects.exists()
+
+
+def test_what_failed_so_and_was_added_again_stays(cast: Cast, cloud: MemoryCloud) -> None:
+    fail_with_unknown_outcome(cast, cloud)
+    added(cast.staging.double)
+    assert not Expiration.objects.exists()
+    let_pass()
+    assert ended() == []
+    assert have_web(cloud) == [True, True]
+
+
+def test_what_failed_so_and_was_added_for_longer_ends_later(cast: Cast, cloud: MemoryCloud) -> None:
+    fail_with_unknown_outcome(cast, cloud)
+    end = ending(3)
+    added(cast.staging.double, end=end)
+    assert {row.expires_on for row in Expiration.objects.all()} == {end.expires_on}
+    held = Expiration.objects.values_list("memberships__network_port__ems_ref", flat=True)
+    assert sorted(held) == [*PORTS]
+
+
+def test_a_refresh_ends_what_failed_so_and_is_not_there(cast: Cast, cloud: MemoryCloud) -> None:
+    fail_with_unknown_outcome(cast, cloud)
+    for port in PORTS:
+        cloud.set_port(port, group_refs=("sg-staging-default",))
+    refresh(cast.acme, Grip())
+    assert not Expiration.objects.exists()
+
+
+def test_a_refresh_ends_what_others_have_taken_back(cast: Cast, cloud: MemoryCloud) -> None:
+    added(cast.staging.double, end=ending())
+    cloud.set_port(PORTS[0], group_refs=("sg-staging-default",))
+    refresh(cast.acme, Grip())
+    assert ends() == {"web": [PORTS[1]]}
+    cloud.set_port(PORTS[1], group_refs=("sg-staging-default",))
+    refresh(cast.acme, Grip())
+    assert ends() == {}
+    assert events()[1:] == [("expiration_ended", None, None)]
+    added(cast.staging.single, "db", end=ending())
+    refresh(cast.acme, Grip())
+    assert ends() == {"db": ["eni-staging-single-1"]}

@@ -196,3 +196,18 @@ def test_an_end_that_was_moved_since_is_waited_for(cast: Cast, cloud: MemoryClou
     assert resumed(cast).message.startswith("Nothing to do: the expiration was extended")
     assert len(cloud.rule_list) == 1
     assert Expiration.objects.exists()
+
+
+@pytest.mark.parametrize("later", [None, 3])
+def test_what_a_failed_task_created_counts_as_temporary(cast: Cast, cloud: MemoryCloud, later: int | None) -> None:
+    """Nobody knows what it did, until somebody creates the rule again: for good, or for longer."""
+    cloud.script("create_rule", unavailable(done=True), *[unavailable()] * 500)
+    assert created(cast, ending()).status == "Error"
+    cloud._events.clear()
+    end = ending(later) if later else None
+    created(cast, end)
+    assert [row.expires_on for row in Expiration.objects.all()] == ([end.expires_on] if end else [])
+    if end is None:
+        let_pass()
+        assert ended() == []
+        assert len(cloud.rule_list) == 1
