@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,14 @@ from msgspec.structs import asdict
 from inventory.arguments import Arguments, Notes, Part, Stored, read
 from inventory.drivers.values import Direction, Group, Rule
 from secgroups.plan import Action
+
+
+class Ending(Part, frozen=True):
+    """When what a task adds or creates is taken back, and why it was asked for."""
+
+    expires_on: datetime
+    reason: str | None = None
+
 
 # The groups of an instance
 
@@ -24,7 +33,8 @@ class WantedGroup(Part, frozen=True):
 class MembershipChange(Arguments, frozen=True):
     """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all.
 
-    If it `reverts` a task (id), the ports are those that the task changed.
+    If it `reverts` a task (id), the ports are those that the task changed. If it is for an `expiration` (id), they
+    are those that have the group only until then, and are looked up when the task begins.
     """
 
     action: Action
@@ -32,6 +42,8 @@ class MembershipChange(Arguments, frozen=True):
     ports: tuple[str, ...] = ()
     #: Not stored if unset, so that workers of an older version can still read other changes.
     reverts: int | UnsetType = UNSET
+    ending: Ending | UnsetType = UNSET
+    expiration: int | UnsetType = UNSET
 
 
 class ChangeNotes(Notes, frozen=True):
@@ -136,11 +148,21 @@ class GroupDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_group"
 class RuleCreation(EditArguments, frozen=True, kw_only=True, tag="create_rule"):
     verb: EditVerb = "create"
     rule: NewRule
+    #: Not stored if unset, as above.
+    ending: Ending | UnsetType = UNSET
 
 
 class RuleDeletion(EditArguments, frozen=True, kw_only=True, tag="delete_rule"):
     verb: EditVerb = "delete"
     rule: KnownRule
+
+
+class RuleEnding(EditArguments, frozen=True, kw_only=True, tag="end_rule"):
+    """Delete the rule of an `expiration` (id), which is looked up when the task begins."""
+
+    verb: EditVerb = "delete"
+    group_ref: str
+    expiration: int
 
 
 class PlacedGroup(Part, frozen=True):
@@ -153,9 +175,13 @@ class PlacedGroup(Part, frozen=True):
 class EditNotes(Notes, frozen=True):
     #: The completed group of a `GroupCreation`, set before its first attempt.
     placed: PlacedGroup | None = None
+    #: Whether there was such a rule before the first attempt of a `RuleCreation` with an end.
+    existed: bool | None = None
 
 
-AnyEdit: TypeAlias = GroupCreation | GroupRestoration | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion
+AnyEdit: TypeAlias = (
+    GroupCreation | GroupRestoration | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion | RuleEnding
+)
 
 
 def edit_task(stored: Stored) -> EditArguments:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 from django.db import transaction
 from msgspec import UNSET
 
+from inventory.db.clock import database_now
 from inventory.db.events import Cause, because
 from inventory.db.statements import CompiledQuery, Param
 from inventory.drivers.base import Driver
@@ -34,8 +35,9 @@ from inventory.services import (
     readable,
     save_all,
 )
-from secgroups import messages
+from secgroups import ledger, messages
 from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
+from secgroups.expirations import claim
 from secgroups.known_groups import KnownGroups, groups_of
 from secgroups.plan import Action, Change, Outcome, Plan, plan
 from secgroups.port_writer import PortWriter
@@ -66,11 +68,16 @@ def handle_membership_tasks(tasks: Sequence[Task], lease: QueueLease) -> None:
 
 
 def _together(changes: Mapping[Task, MembershipChange]) -> Mapping[Task, MembershipChange]:
-    """The first of these tasks that can run together. A revert runs alone: what was before it must be recorded."""
+    """The first of these tasks that can run together. What was before the others must be recorded.
+
+    A revert runs alone. Tasks that take back what was for a while only run with each other.
+    """
     together: dict[Task, MembershipChange] = {}
     for task, change in changes.items():
         if change.reverts is not UNSET:
             return together or {task: change}
+        if any((other.expiration is UNSET) != (change.expiration is UNSET) for other in together.values()):
+            return together
         together[task] = change
     return together
 
@@ -101,6 +108,8 @@ class _Changes:
         #: The changes of the tasks (ids) whose groups were found.
         self._changes: dict[int, Change] = {}
         self.outcomes: dict[int, Outcome] = {}
+        #: What follows the messages of tasks (ids).
+        self._remarks: Mapping[int, str] = {}
 
     def run(self) -> None:
         failure: CloudError | None = None
@@ -147,7 +156,7 @@ class _Changes:
         if not earlier.wanted:  # otherwise "nothing was changed" is only true after the undo
             self.outcomes |= {pk: outcome for pk, outcome in new_plan.outcomes.items() if not outcome.written}
         undone = new_plan.undone(before)
-        self._note(undone)
+        self._note(new_plan, undone)
         self.cloud.apply(new_plan, undone)
         for pk, outcome in new_plan.outcomes.items():
             request_ids = [self.cloud.request_ids.get(ref) for ref in outcome.written]
@@ -161,12 +170,24 @@ class _Changes:
         noted = (ChangeNotes.read(task.arguments).undone for task in self.tasks)
         return Plan(wanted=next(filter(None, noted), {}))
 
-    def _note(self, undone: Plan) -> None:
-        """Store how to undo the change if it writes several ports, and so may be half done."""
-        if len(undone.wanted) > 1:
+    def _note(self, new_plan: Plan, undone: Plan) -> None:
+        """Store how to undo the change if it writes several ports, and so may be half done.
+
+        Also if something of it is for a while: what was there before stays then, whoever goes on.
+        """
+        temporary = [
+            (task, change.group, ending, new_plan.outcomes[task.pk].written)
+            for task in self.tasks
+            if (change := self._changes.get(task.pk)) and (ending := self.asked[task].ending) is not UNSET
+            if task.pk in new_plan.outcomes and new_plan.outcomes[task.pk].written
+        ]
+        if len(undone.wanted) > 1 or temporary:
             note(self.tasks, ChangeNotes(undone=undone.wanted))
             self.lease.ensure()
-            save_all(self.tasks, ["arguments"])
+            with transaction.atomic():
+                save_all(self.tasks, ["arguments"])
+                for task, group, ending, ports in temporary:
+                    ledger.note(self.vm, task, group, ending, ports)
 
     def _apply_alone(self, change: Change) -> None:
         try:
@@ -185,8 +206,12 @@ class _Changes:
         for task in self.tasks:
             if not (change := self._changes.get(task.pk)):
                 continue
-            is_lost = not rights.allow(task, MAY_CHANGE, self.vm)
-            if is_lost and self._is_to_do(change, after=[*permitted.values()]):
+            asked = self.asked[task]
+            # What was for a while is taken back, whatever became of who asked for it.
+            is_lost = asked.expiration is UNSET and not rights.allow(task, MAY_CHANGE, self.vm)
+            if asked.ending is not UNSET and not self._resumed and asked.ending.expires_on <= database_now():
+                self.outcomes[task.pk] = Outcome("Error", messages.TIME_OVER)
+            elif is_lost and self._is_to_do(change, after=[*permitted.values()]):
                 self.outcomes[task.pk] = Outcome("Error", RIGHT_LOST)
             elif reason := self._obstacle(task, change):
                 subject = messages.change_of(change.action, change.group.name, self.vm.name)
@@ -217,7 +242,20 @@ class _Changes:
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
+        if change.expiration is not UNSET:
+            return self._taking_back(task, group, change.expiration)
         return Change(task.pk, change.action, group, change.ports, whole=change.reverts is not UNSET)
+
+    def _taking_back(self, task: Task, group: Group, expiration: int) -> Change | None:
+        """The removal of what was for a while, from ports of this instance. It leaves out those that refuse."""
+        self.lease.ensure()
+        claimed = claim(expiration, task)
+        of_it = set() if isinstance(claimed, str) else {*claimed.port_refs()}
+        if not (refs := of_it.intersection(port.ref for port in self.cloud.ports)):
+            message = claimed if isinstance(claimed, str) else messages.ALREADY_ENDED
+            self.outcomes[task.pk] = Outcome("Ok", message)
+            return None
+        return Change(task.pk, "remove", group, tuple(sorted(refs)), partial=True)
 
     def _refused(self, task: Task, action: Action, group: str, error: CloudError) -> Outcome:
         shown = self._shown(task, error)
@@ -238,6 +276,7 @@ class _Changes:
             if read_on and self.vm.provider.is_kept() and self.vm.is_kept():
                 with because(self._cause()):
                     record_ports(self.vm, after, new_groups, read_on=read_on)
+                    self._remarks = self._followed(after)
             seen = self._seen(before, after) if read_on else {}
             complete_tasks(self._ending(task, seen | effects.get(task.pk, {}), failure) for task in self.tasks)
 
@@ -248,6 +287,30 @@ class _Changes:
             seeing_others(write)
         except Exception as error:
             self._finish_unrecorded(unforeseen(error, f"The changes of {self.vm}"), failure)
+
+    def _followed(self, ports: Sequence[Port]) -> Mapping[int, str]:
+        """What the tasks did, written down as temporary or permanent. Returns what to say of it."""
+        book = ledger.Ledger(self.vm, ports)
+        book.follow(step for task in self.tasks if (step := self._step(task, ports)))
+        return book.remarks
+
+    def _step(self, task: Task, ports: Sequence[Port]) -> ledger.Step | None:
+        asked, change, outcome = self.asked[task], self._changes.get(task.pk), self.outcomes.get(task.pk)
+        ref = change.group.ref if change else asked.group.ems_ref
+        if ref is None:
+            return None
+        failed: Literal["unknown", "unwritten"] = "unknown" if self.cloud.retries.unsure else "unwritten"
+        is_refused = outcome is not None and outcome.status == "Error"
+        return ledger.Step(
+            task=task,
+            action=asked.action,
+            group=ref,
+            ports=(change.ports if change else ()) or [port.ref for port in ports],
+            written=outcome.written if outcome else (),
+            state=failed if outcome is None else "refused" if is_refused else "done",
+            ending=None if asked.ending is UNSET else asked.ending,
+            expiration=None if asked.expiration is UNSET else asked.expiration,
+        )
 
     def _effects(self, ports: Sequence[Port]) -> Mapping[int, dict[str, Any]]:
         """What the tasks that went well say of the effective rules."""
@@ -299,7 +362,8 @@ class _Changes:
     def _ending(self, task: Task, seen: dict[str, Any], failure: CloudError | None) -> TaskResult:
         outcome = self.outcomes.get(task.pk) or self._failed(task, failure)
         context = seen | {"request_id": outcome.request_id}
-        return TaskResult(task, Task.Status(outcome.status), outcome.message, context)
+        message = outcome.message + self._remarks.get(task.pk, "")
+        return TaskResult(task, Task.Status(outcome.status), message, context)
 
     def _seen(self, before: Sequence[Port], after: Sequence[Port]) -> dict[str, Any]:
         """The names of the groups before and after, of the instance and of each port."""

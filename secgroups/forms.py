@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, cast
 
 from django import forms
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.widgets import AdminTextInputWidget, FilteredSelectMultiple
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
+from inventory.db.clock import database_now
 from inventory.rest.errors import BadInput, NotFound, message_of
 from inventory.rest.resources import Viewer, get_resource_type
 from secgroups.analysis.messages import CHOOSE_INSTANCE, SIDE_HELP
 from secgroups.analysis.questions import check_sides, service_of, side_named, with_port
 from secgroups.analysis.reachability import Reachability, Side
+from secgroups.arguments import Ending
 from secgroups.models import SecurityGroup
+from secgroups.services import duration_of, ending_of
 from secgroups.traffic.services import Service
 
 #: The most characters of a field, some of which are addresses of the API.
@@ -45,14 +50,43 @@ class GroupsForm(forms.Form):
         cast(GroupsField, self.fields["groups"]).queryset = choices.order_by("name", "id")
 
 
+class DurationField(forms.CharField):
+    """How long something is for, as the API takes it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=20, widget=AdminTextInputWidget, **{"required": False} | kwargs)
+
+    def clean(self, value: Any) -> timedelta | None:
+        text = super().clean(value)
+        return duration_of(text) if text else None
+
+
 class AddGroupsForm(GroupsForm):
-    """Choose from thousands of groups."""
+    """Choose from thousands of groups, for good or for a while."""
 
     groups = GroupsField(widget=FilteredSelectMultiple("security groups", is_stacked=False))
+    duration = DurationField(label="For", help_text="Such as 90s, 30m, 2h or 3d. Without it, they stay for good.")
+    reason = forms.CharField(required=False, max_length=1000, widget=AdminTextInputWidget)
+    #: When they are taken back, once the form is valid.
+    ending: Ending | None = None
+
+    def clean(self) -> None:
+        duration, reason = self.cleaned_data.get("duration"), self.cleaned_data.get("reason")
+        if "duration" in self.cleaned_data and (duration or reason):
+            self.ending = ending_of(database_now(), duration=duration, reason=reason)
+
+
+class ExtendForm(ActionForm):
+    """An action on expirations, one of which takes a time."""
+
+    # Parsed by the action: with a wrong one here, Django would say that no action was chosen.
+    duration = forms.CharField(label="For", required=False, max_length=20)
 
 
 class RemoveGroupsForm(GroupsForm):
     """Choose from the few groups that the instances have."""
+
+    ending = None
 
     groups = GroupsField(widget=forms.CheckboxSelectMultiple)
 

@@ -7,6 +7,7 @@ driver. A reason follows `Cannot add web to vm-1: `, so it begins in lower case.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from inventory.drivers.protocols import WITH_TYPES
@@ -55,6 +56,11 @@ def rule_called(
     """A rule as `rule inbound tcp 80-81 from 10.0.0.0/8 of security group web`."""
     service = service_called(protocol or "any", port, end_port)
     return f"rule {direction} {service} {PREPOSITIONS[direction]} {source or 'any'} of {group_called(group)}"
+
+
+def rule_of(ref: str | None, group: str) -> str:
+    """`rule sgr-1 of security group web`."""
+    return f"{f'rule {ref}' if ref else 'a rule'} of {group_called(group)}"
 
 
 def service_called(protocol: str | None, port: int | None, end_port: int | None) -> str:
@@ -189,7 +195,7 @@ NOT_SHOWN = "The cloud accepted the change, but does not show it."
 PORT_SECURITY_OFF = "has port security disabled"
 #: Reasons that are the same for all instances.
 NO_PORTS = "it has no port that can have security groups"
-MANAGED = "a port is managed by a service of the cloud"
+MANAGED_PORT = "a port is managed by a service of the cloud"
 
 
 def no_fitting_port(obstacles: Iterable[str]) -> str:
@@ -263,6 +269,10 @@ def managed_by_others(
     return f"{cannot(verb, change_of(verb, group, instance), reason)}. Nothing was changed.{advice}"
 
 
+MANAGED = "is managed by a service of the cloud"
+LAST_GROUP = "has no other security group, and must keep one"
+
+
 def emptied(ports: Iterable[str]) -> str:
     """What follows a message if these ports have no group any more."""
     return f" Port {_list(ports)} has no security group left, so all inbound traffic to it is dropped."
@@ -286,6 +296,115 @@ def already_written(reason: str, request_ids: Iterable[str]) -> str:
 
 def not_undone(refusal: str, reason: str) -> str:
     return f"{refusal} Earlier changes could not be undone: {reason}"
+
+
+# For a while
+
+#: What follows a message of something that ends.
+CONNECTIONS_MAY_STAY = "Connections that are open by then may stay open."
+NO_LONGER_TEMPORARY = " It was temporary, and now stays."
+TIME_OVER = "The time for which this was requested was over before it could be done. Nothing was changed."
+TAKEN_BACK = " Its time is over. Connections that are open already may stay open."
+STAYS = " It was there before, so it is not taken back."
+ALREADY_ENDED = "Nothing to do: what the expiration was about is gone already."
+GONE = "it has ended, or is kept for good"
+IS_ENDING = "it is being taken back"
+BOTH_ENDS = "Specify for or until, and not both."
+REASON_WITHOUT_END = "reason: it goes with for or until"
+NO_END = "Specify for or until."
+IN_THE_PAST = "until: this time is over"
+INVALID_DURATION = "Specify a number of seconds, or 90s, 30m, 2h or 3d."
+NO_DURATION = "It must be longer than nothing."
+
+
+def moment(time: datetime) -> str:
+    """`2030-01-31 12:00:00 UTC`."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def until(message: str, time: datetime) -> str:
+    """`Adding security group web to vm-1 until 2030-01-31 12:00:00 UTC`."""
+    return f"{message} until {moment(time)}"
+
+
+def taken_back_at(time: datetime) -> str:
+    """What follows the message of a finished task."""
+    return f" It is taken back at {moment(time)}. {CONNECTIONS_MAY_STAY}"
+
+
+def extended_to(time: datetime) -> str:
+    return f" It was temporary already, and now ends at {moment(time)}."
+
+
+def ends_later(time: datetime) -> str:
+    return f" It was temporary already, and ends later, at {moment(time)}."
+
+
+def not_due(time: datetime) -> str:
+    return f"Nothing to do: the expiration was extended, and now ends at {moment(time)}."
+
+
+def too_long(longest: timedelta) -> str:
+    return f"for, until: the longest time is {duration(longest)}"
+
+
+def duration(time: timedelta) -> str:
+    """`7 days`, `36 hours`, `90 seconds`."""
+    seconds = int(time.total_seconds())
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            number = seconds // size
+            return f"{number} {name}{'s' if number != 1 else ''}"
+    raise ValueError(time)
+
+
+def ending_of(subject: str) -> str:
+    """What a task does that takes something back: `Removing web from vm-1, whose time is over`."""
+    return f"{subject}, whose time is over"
+
+
+def expiration_called(pk: int) -> str:
+    return f"expiration {pk}"
+
+
+def extended(subject: str, time: datetime) -> str:
+    return f"Extended {subject}: it ends at {moment(time)}"
+
+
+def kept(subject: str) -> str:
+    return f"Kept for good: {subject}"
+
+
+def cannot_extend(subject: str, reason: str) -> str:
+    return f"Cannot extend {subject}: {reason}"
+
+
+def cannot_keep(subject: str, reason: str) -> str:
+    return f"Cannot keep {subject}: {reason}"
+
+
+def cannot_end(subject: str, reason: str) -> str:
+    return f"Cannot end {subject}: {reason}"
+
+
+def ends_later_already(time: datetime) -> str:
+    return f"it ends at {moment(time)} already, which is not earlier"
+
+
+NO_INSTANCE = "its port is on no instance"
+
+_EXPIRATION_EVENTS: Mapping[str, str] = {
+    "expiration_created": "{} ends at {}",
+    "expiration_extended": "{} was extended, and ends at {}",
+    "expiration_kept": "{} was to end at {}, and now stays",
+    "expiration_ended": "{} was to end at {}, and has ended",
+}
+
+
+def expiration_event(event_type: str, group: str, vm: str | None, time: datetime) -> str:
+    """`Security group web on vm-1 ends at ...`; without a VM, it is about a rule."""
+    subject = f"Security group {group} on {vm}" if vm else f"A rule of security group {group}"
+    return _EXPIRATION_EVENTS[event_type].format(subject, moment(time))
 
 
 # What becomes of editing groups and rules

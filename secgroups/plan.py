@@ -20,7 +20,7 @@ Action = Literal["add", "remove"]
 class Change:
     """Adds a group to an instance or removes it; `ports` (refs) limits it to these ports.
 
-    If `whole`, it is for all of them or for none.
+    If `whole`, it is for all of them or for none. If `partial`, it leaves out the ports that refuse it.
     """
 
     id: int
@@ -28,6 +28,7 @@ class Change:
     group: Group
     ports: tuple[str, ...] = ()
     whole: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Outcome:
     message: str
     written: tuple[str, ...] = ()
     request_id: str | None = None
-    #: Why it is refused, in words that are the same for all instances; null if it isn't, or if only one can be.
-    reason: str | None = None
+    #: What `message` says of a refusal, in words that are the same for all instances.
+    reason: str | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -139,18 +140,32 @@ class _Folding:
         to_write = [port for port in eligible if (group.ref in self.now[port.ref]) != adding]
         if not to_write:
             return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance) + skipped)
-        if any(port.requester_managed for port in to_write):
-            return Outcome("Error", self._managed(change, to_write), reason=messages.MANAGED)
-        needed = [port.ref for port in to_write]
-        last = [ref for ref in needed if not adding and len(self.now[ref]) <= self.minimum]
-        if last:
-            message = messages.last_group(change.action, group.name, self.instance, last, self.minimum)
-            return Outcome("Error", message, reason=messages.needs_groups(self.minimum))
+        refused = self._refused(to_write, adding)
+        needed = [port.ref for port in to_write if port.ref not in refused]
+        if refused and not (change.partial and needed):
+            return self._refusal(change, to_write)
         for ref in needed:
             self._apply(ref, group.ref, adding)
         self.emptied[change.id] = [ref for ref in needed if not self.now[ref]]
         done = messages.changed(change.action, group.name, self.instance, len(needed))
-        return Outcome("Ok", done + skipped, tuple(needed))
+        status: Literal["Ok", "Warn"] = "Warn" if refused else "Ok"
+        return Outcome(status, done + skipped + messages.skipped(refused), tuple(needed))
+
+    def _refused(self, to_write: Sequence[Port], adding: bool) -> dict[str, str]:
+        """The ports (ref) that can't be written, with the reason."""
+        refused = {port.ref: messages.MANAGED for port in to_write if port.requester_managed}
+        if not adding:
+            last = (port.ref for port in to_write if len(self.now[port.ref]) <= self.minimum)
+            refused |= dict.fromkeys(last, messages.LAST_GROUP)
+        return refused
+
+    def _refusal(self, change: Change, to_write: Sequence[Port]) -> Outcome:
+        """The outcome of a change that would write these ports."""
+        if any(port.requester_managed for port in to_write):
+            return Outcome("Error", self._managed(change, to_write), reason=messages.MANAGED_PORT)
+        last = [port.ref for port in to_write if len(self.now[port.ref]) <= self.minimum]
+        message = messages.last_group(change.action, change.group.name, self.instance, last, self.minimum)
+        return Outcome("Error", message, reason=messages.needs_groups(self.minimum))
 
     def _apply(self, port: str, group: str, adding: bool) -> None:
         if adding:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from django.apps import apps
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Now
 
 from inventory.db.conditions import NOTHING, Condition, compare, compare_by, fixed
 from inventory.db.expressions import Collected
@@ -144,6 +144,33 @@ class _OfPorts(TalliedQuerySet):
 
 class FirewallRuleQuerySet(_OfPorts):
     pass
+
+
+class ExpirationQuerySet(OwnedQuerySet):
+    tenant = "security_group__cloud_tenant"
+
+    def seen(self, restriction: Restriction) -> Condition:
+        """Those whose group and instance may both be seen; of rules, those of the user's own groups.
+
+        Why somebody opened a shared group for a while is not the business of those that it is shared with.
+        """
+        of_vm = restriction.condition("vm__provider", "vm__cloud_tenant")
+        own = super().seen(restriction) & (fixed(Q(vm=None), recurs=True) | of_vm)
+        return own | (_shared(restriction, "security_group") & of_vm)
+
+    def settled(self) -> Self:
+        """Without those whose tasks are still at work."""
+        return self.filter(Q(noted__isnull=True) | Q(task=None) | Q(task__state="Finished"))
+
+    def due(self) -> Self:
+        """Those to take back by now, by the database's clock, that no task is about to take back.
+
+        If the provider is disabled, it is not asked. They stay due until it is enabled.
+        """
+        tasks = apps.get_model("inventory", "Task").objects.unfinished()
+        busy = Exists(tasks.filter(pk=OuterRef("removal"))) | Exists(tasks.filter(pk=OuterRef("task")))
+        enabled = {"provider__enabled": True, "provider__deleted_on": None}
+        return self.filter(~busy, due_on__lte=Now(), **enabled).order_by("due_on")
 
 
 class ExposureQuerySet(_OfPorts):

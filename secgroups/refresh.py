@@ -21,6 +21,8 @@ from inventory.models import Provider
 from inventory.reconcile import Found, locked
 from inventory.refresh import Refresh
 from inventory.relations import relate
+from inventory.services import cause_of_refresh
+from secgroups.expirations import end_what_is_gone
 from secgroups.exposures import settle_exposures
 from secgroups.memberships import compared_with, end_memberships, replace_memberships
 from secgroups.messages import in_left_out
@@ -240,6 +242,11 @@ def bring_in_exposures(refresh: Refresh) -> None:
     """What groups open to the public now. Comes last, because it follows from everything else."""
     record_public_ports(_ports_that_differ(refresh))
     settle_exposures(refresh.provider.pk)
+
+
+def end_expirations(refresh: Refresh) -> None:
+    """What others have taken back already."""
+    end_what_is_gone(refresh.provider, cause_of_refresh(), read_on=refresh.read_on)
 
 
 def _ports_that_differ(refresh: Refresh) -> Iterator[int]:

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from secgroups.exposures import settle_leftovers
 from secgroups.models import GroupStamp
+from secgroups.services import queue_due_endings
 
 
 @shared_task
@@ -18,3 +19,9 @@ def settle_exposures() -> None:
 def fold_stamps() -> None:
     """Put the stamps of each group together."""
     GroupStamp.objects.fold()
+
+
+@shared_task
+def end_what_is_due() -> None:
+    """Queue the tasks that take back what was for a while."""
+    queue_due_endings()

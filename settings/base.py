@@ -156,11 +156,14 @@ CHANGE_PATIENCE = seconds(env, "CHANGE_PATIENCE", default=300)
 QUEUE_LIMIT = number(env, "QUEUE_LIMIT", default=10_000, least=1)
 #: Maximum number of instances that one request changes.
 BULK_LIMIT = number(env, "BULK_LIMIT", default=10_000, least=1)
+#: For how long groups can be added and rules created for a while.
+EXPIRATION_LIMIT = seconds(env, "EXPIRATION_LIMIT", default=7 * 24 * 3600)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "inventory.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "refresh": {"task": "inventory.tasks.queue_due_refreshes", "schedule": 15.0, "options": {"expires": 15}},
     "exposures": {"task": "secgroups.tasks.settle_exposures", "schedule": 60.0, "options": {"expires": 60}},
     "stamps": {"task": "secgroups.tasks.fold_stamps", "schedule": 600.0, "options": {"expires": 600}},
+    "expirations": {"task": "secgroups.tasks.end_what_is_due", "schedule": 1.0, "options": {"expires": 5}},
     "forget": {"task": "inventory.tasks.forget_what_is_over", "schedule": 600.0, "options": {"expires": 600}},
 }
 #: Where events are copied to: a file, or `syslog:` and a socket or a host and port. Empty for nowhere.
@@ -219,6 +222,7 @@ REFRESH_PARTS = [
     "secgroups.refresh.remove_groups",
     "secgroups.refresh.remove_unnamed_address_lists",
     "secgroups.refresh.bring_in_memberships",
+    "secgroups.refresh.end_expirations",
     "secgroups.refresh.bring_in_exposures",
 ]
 
@@ -251,6 +255,7 @@ ROLES = {
         "secgroups.view_firewallrule",
         "secgroups.view_addresslist",
         "secgroups.view_exposure",
+        "secgroups.view_expiration",
     ],
     "operator": [
         "inventory.change_vm_security_groups",
@@ -321,6 +326,7 @@ COLLECTIONS = {
     "firewall_rules": "secgroups.api.FirewallRuleViewSet",
     "address_lists": "secgroups.api.AddressListViewSet",
     "exposures": "secgroups.api.ExposureViewSet",
+    "expirations": "secgroups.api.ExpirationViewSet",
     "event_streams": "inventory.api.EventStreamViewSet",
     "users": "inventory.api.UserViewSet",
     "tokens": "inventory.api.TokenViewSet",

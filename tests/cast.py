@@ -24,7 +24,14 @@ from inventory.models import CloudNetwork, CloudTenant, NetworkPort, Provider, T
 from inventory.rate_limit import slow_down
 from inventory.services import cause_of_task, create_token, record_event
 from secgroups.exposures import settle_exposures
-from secgroups.models import AddressList, FirewallRule, Membership, SecurityGroup
+from secgroups.models import (
+    AddressList,
+    Expiration,
+    FirewallRule,
+    Membership,
+    SecurityGroup,
+    TemporaryMembership,
+)
 
 #: Vendors, and the types of providers of theirs in the API.
 AMAZON, OPENSTACK, FILE = "amazon", "openstack", "file"
@@ -81,6 +88,8 @@ def company(owner: User) -> Cast:
     for number, text in enumerate(("0.0.0.0/0", "8.8.8.8/32")):
         public_rule(entered.production.default, 22 + number, text)
     settle_exposures(entered.acme.pk)
+    expiration(db, rule=db.firewall_rules.first())
+    expiration(entered.production.default, entered.production.single)
     for entries in (["10.0.0.0/8"], None):
         address_list(entered.acme, "offices" if entries else "partners", entries)
     for name in ("operators", "readers"):
@@ -138,6 +147,8 @@ def plant(name: str, at: Provider | None = None) -> Planted:
     public_rule(db, 443, "8.8.8.0/24", description=name)
     machine = vm(net, name, groups=[web, db])
     settle_exposures(owner.pk)
+    expiration(web, machine, reason=name, userid=name)
+    expiration(db, rule=db.firewall_rules.get(), reason=name, userid=name)
     slow_down(owner, name, None)
     return Planted(owner, account, net, web, db, ssh, machine, machine.network_ports.get(), listed)
 
@@ -214,6 +225,27 @@ def address_list(provider: Provider, name: str, entries: list[str] | None, **att
     return AddressList.objects.create(
         provider=provider, ems_ref=f"pl-{name}", name=name, entries=entries, **attributes
     )
+
+
+def expiration(
+    group: SecurityGroup, vm: Vm | None = None, rule: FirewallRule | None = None, **given: Any
+) -> Expiration:
+    """The end of a group on the ports of a VM, or of a rule of the group, in an hour."""
+    over = timezone.now() + timedelta(hours=1)
+    made = Expiration.objects.create(
+        provider=group.provider,
+        vm=vm,
+        security_group=group,
+        firewall_rule=rule,
+        expires_on=over,
+        due_on=over,
+        **{"reason": "to look", "userid": "admin"} | given,
+    )
+    TemporaryMembership.objects.bulk_create(
+        TemporaryMembership(expiration=made, network_port=port, security_group=group)
+        for port in (vm.network_ports.all() if vm else ())
+    )
+    return made
 
 
 def vm(network: CloudNetwork, name: str, *, ports: int = 1, groups: Iterable[SecurityGroup] = ()) -> Vm:

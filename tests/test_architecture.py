@@ -133,6 +133,21 @@ ELSEWHERE = {
     "inventory/rest/viewsets.py": {
         "self.queryset.model._base_manager.filter": "locks a row and shows nothing; it is then read by scope",
     },
+    "secgroups/api/endings.py": {
+        "TemporaryMembership.objects.filter": "the ends of memberships that the user sees",
+    },
+    "secgroups/api/firewall_rules.py": {"Expiration.objects.filter": "the ends of rules that the user sees"},
+    "secgroups/services/due.py": {
+        "Expiration.objects.due": "what is due, whoever asked for it",
+        "TemporaryMembership.objects.filter": "where that is now",
+        "Task.objects.bulk_create": "a write",
+    },
+    "secgroups/services/expirations.py": {
+        "Expiration.objects.filter": "a write, and a row that the user sees with the place of its ports",
+        "Expiration.objects.select_for_update": "locks a row that the user sees",
+        "Task.objects.unfinished": "whether its task is at work",
+        "Vm.objects.get": "the instance that has its ports",
+    },
     "secgroups/services/changes.py": {"SecurityGroup.objects.filter": "it filters by the scope"},
     "secgroups/forms.py": {"SecurityGroup.objects.none": "no rows"},
 }

@@ -62,6 +62,8 @@ class DeclaredViewSet(ActionViewSet):
     newest_first = False
     #: The permissions to see any of the resources; None means the model's view permission.
     view_permissions: ClassVar[tuple[str, ...] | None] = None
+    #: What the API's description calls a resource, if it has other attributes than elsewhere.
+    schema_name: ClassVar[str | None] = None
     lookup_value_regex = "[^/]+"
     parameters = {"list": LISTING, "retrieve": SELECTING, "query": SELECTING}
 
@@ -89,6 +91,7 @@ class DeclaredViewSet(ActionViewSet):
             shown_if_named=frozenset({"id", "href_slug", *cls.shown_if_named}) if cls.shown_if_named else None,
             scoped=cls.scoped,
             newest_first=cls.newest_first,
+            schema_name=cls.schema_name or model.__name__,
         )
 
     @classmethod

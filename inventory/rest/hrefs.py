@@ -20,9 +20,13 @@ _RESOURCE = re.compile(r"(?:^|/)(?P<collection>[a-z_]+)/(?P<id>[0-9]{1,18})/*$")
 
 @dataclass(frozen=True, slots=True)
 class Hrefs:
-    """Makes addresses below `root`, the API's address with the version segment of the request."""
+    """Makes addresses below `root`, the API's address with the version segment of the request.
+
+    Below a resource, `parent` is its id.
+    """
 
     root: str
+    parent: Any = None
 
     @classmethod
     def of(cls, request: Request | HttpRequest, version: str | None) -> Self:
@@ -37,7 +41,7 @@ class Hrefs:
 
     def within(self, parent: str, pk: Any) -> Self:
         """Makes addresses below one resource, for its subcollections."""
-        return type(self)(self.resource(parent, pk))
+        return type(self)(self.resource(parent, pk), pk)
 
 
 def id_in(value: object, collection: str) -> int | None:

@@ -39,8 +39,15 @@ class Costly:
         return load
 
 
+@dataclass(frozen=True, slots=True)
+class BelowParent:
+    """Computes an attribute of resources that are shown below a parent, whose id it takes before the rest."""
+
+    load: Callable[[Any, Sequence[int], Viewer, Hrefs], Mapping[int, Mapping[str, Any]]]
+
+
 #: A computed attribute: an expression in the page's own query, or a function that computes it for the page.
-Computed = Combinable | Load | Costly
+Computed = Combinable | Load | Costly | BelowParent
 
 
 class ForViewer(ExpressionWrapper):  # type: ignore[type-arg]
@@ -172,6 +179,7 @@ class ResourceType:
     is what is shown of a resource that a restriction only names; None if there are no such resources.
     `scoped` are columns that count everything, for users who see only some of it.
     `newest_first` is the order unless a request asks for another one; otherwise it is that of the ids.
+    `schema_name` is what the API's description calls a resource: those of one name have the same attributes.
     """
 
     name: str
@@ -190,6 +198,7 @@ class ResourceType:
     shown_if_named: frozenset[str] | None
     scoped: Mapping[str, Scoped]
     newest_first: bool = False
+    schema_name: str = ""
 
     @property
     def order(self) -> tuple[str]:

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from secgroups.admin.expirations import ExpirationAdmin
 from secgroups.admin.exposures import ExposureAdmin
 from secgroups.admin.groups import AddressListAdmin, FirewallRuleAdmin, MembershipAdmin, SecurityGroupAdmin
 from secgroups.admin.inventory import CloudNetworkAdmin, CloudTenantAdmin, NetworkPortAdmin, ProviderAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "AddressListAdmin",
     "CloudNetworkAdmin",
     "CloudTenantAdmin",
+    "ExpirationAdmin",
     "ExposureAdmin",
     "FirewallRuleAdmin",
     "MembershipAdmin",

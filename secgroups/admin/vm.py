@@ -28,7 +28,8 @@ from secgroups import messages
 from secgroups.admin.explained import ExplainedAdmin
 from secgroups.admin.inventory import PortInline
 from secgroups.admin.previews import preview
-from secgroups.forms import AddGroupsForm, GroupsForm, RemoveGroupsForm
+from secgroups.arguments import Ending
+from secgroups.forms import AddGroupsForm, RemoveGroupsForm
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.services import (
@@ -40,7 +41,7 @@ from secgroups.services import (
     request_changes,
 )
 
-FORMS: dict[Action, type[GroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
+FORMS: dict[Action, type[AddGroupsForm | RemoveGroupsForm]] = {"add": AddGroupsForm, "remove": RemoveGroupsForm}
 #: Most instances in one action: their ids are in the URL, and each is a separate request.
 MAX_SELECTED = 200
 
@@ -109,7 +110,8 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         targets = targets.filter(pk__in=pks).select_related("provider").defer("provider__credentials")
         data = request.POST if request.method == "POST" else None
         form = FORMS[action](_choices(request, action, targets), data)
-        references = [_reference(group) for group in form.cleaned_data["groups"]] if form.is_valid() else []
+        groups = form.cleaned_data["groups"] if form.is_valid() else []
+        references = [_reference(group, form.ending) for group in groups]
         if references and "confirm" in request.POST:
             return self._request_changes(request, action, targets, references)
         context = {
@@ -150,9 +152,9 @@ class VmAdmin(ExplainedAdmin[Vm], base.VmAdmin):
         return show_tasks(tasks, fallback=self.model)
 
 
-def _reference(group: SecurityGroup) -> GroupReference:
+def _reference(group: SecurityGroup, ending: Ending | None) -> GroupReference:
     """A group that was chosen. Several of them may have the same name."""
-    return GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})")
+    return GroupReference(id=group.pk, called=f"{group.name} ({group.ems_ref})", ending=ending)
 
 
 def _answers(

@@ -1,6 +1,7 @@
 """The collections of this app."""
 
 from secgroups.api.address_lists import AddressListViewSet
+from secgroups.api.expirations import ExpirationViewSet
 from secgroups.api.exposures import ExposureViewSet
 from secgroups.api.firewall_rules import FirewallRuleViewSet
 from secgroups.api.group_firewall_rules import GroupFirewallRuleViewSet
@@ -14,6 +15,7 @@ from secgroups.api.vm_security_groups import VmSecurityGroupViewSet
 __all__ = [
     "AddressListViewSet",
     "DeletableSecurityGroupViewSet",
+    "ExpirationViewSet",
     "ExposureViewSet",
     "FirewallRuleViewSet",
     "GroupFirewallRuleViewSet",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from django.db.models import OuterRef, Subquery
+
 from inventory.rest.resources import ToMany, ToOne
 from inventory.rest.serializers import IdField, ResourceSerializer
 from inventory.rest.viewsets import CollectionViewSet
-from secgroups.models import FirewallRule
+from secgroups.models import Expiration, FirewallRule
 
 
 class FirewallRuleSerializer(ResourceSerializer):
@@ -32,6 +34,9 @@ class FirewallRuleViewSet(CollectionViewSet):
     collection = "firewall_rules"
     queryset = FirewallRule.objects.connected()
     serializer_class = FirewallRuleSerializer
+    computed = {
+        "expires_on": Subquery(Expiration.objects.filter(firewall_rule=OuterRef("pk")).values("expires_on")[:1])
+    }
     relations = {
         "security_group": ToOne("security_groups", "security_group_id"),
         "source_security_group": ToOne("security_groups", "source_security_group_id"),

@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from inventory.drivers.protocols import WITH_TYPES, protocol_named
 from inventory.rest.actions.viewset import DeleteMixin
 from inventory.rest.errors import BadInput
-from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet
+from secgroups.api.endings import ENDING, EndingInput, EndingsMixin
 from secgroups.api.firewall_rules import FirewallRuleViewSet
 from secgroups.api.previews import PreviewOfChange
 from secgroups.models import FirewallRule
@@ -29,7 +29,7 @@ SOURCES = ("source_ip_range", "source_security_group_id", "source_address_list_i
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 
 
-class NewRuleInput(StrictSerializer):
+class NewRuleInput(EndingInput):
     """A new rule. Without protocol and port it applies to all. For ICMP, they are the type and the code."""
 
     resource_id = serializers.CharField(required=False, help_text="The id of the group; optional.")
@@ -113,7 +113,7 @@ def _source(payload: dict[str, Any]) -> dict[str, str | None]:
     return {"network_protocol": family}
 
 
-class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet):
+class GroupFirewallRuleViewSet(EndingsMixin, DeleteMixin, EditingViewSet, FirewallRuleViewSet):
     """The firewall rules of a security group."""
 
     queryset = (
@@ -130,7 +130,7 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
         previews=(PreviewOfChange,),
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Create a firewall rule on the cloud."""
+        """Create a firewall rule on the cloud, with `for` or `until` for a while."""
         return self.edits("create", KIND, self._creation, lambda _: self._address)
 
     @action(
@@ -162,4 +162,8 @@ class GroupFirewallRuleViewSet(DeleteMixin, EditingViewSet, FirewallRuleViewSet)
             ]
         )
         attributes["description"] = attributes.get("description") or None
-        return rule_creation(group, **attributes, source_security_group=source, source_address_list=addresses)
+        ending = self.ending(attributes)
+        rule = {name: value for name, value in attributes.items() if name not in ENDING}
+        return rule_creation(
+            group, **rule, source_security_group=source, source_address_list=addresses, ending=ending
+        )

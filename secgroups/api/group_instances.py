@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from inventory.rest.query import where
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
+from secgroups.api.endings import ENDING, EndingInput, EndingsMixin
 from secgroups.api.previews_of_many import PreviewOfMany, shown_preview
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
@@ -47,7 +49,11 @@ class MemberInput(StrictSerializer):
     filter = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
 
 
-class _ChangingMembers(EditingViewSet):
+class AddedMemberInput(MemberInput, EndingInput):
+    """The same to add the group, for good or for a while."""
+
+
+class _ChangingMembers(EndingsMixin, EditingViewSet):
     """Actions that change many instances with one task."""
 
     @action(
@@ -56,11 +62,11 @@ class _ChangingMembers(EditingViewSet):
         permission=MAY_CHANGE,
         checks_reach=True,
         at_most="BULK_LIMIT",
-        serializer_class=MemberInput,
+        serializer_class=AddedMemberInput,
         previews=(PreviewOfMany,),
     )
     def add(self, request: Request, **kwargs: Any) -> Response:
-        """Add the security group to instances."""
+        """Add the security group to instances, with `for` or `until` for a while."""
         return self._change("add")
 
     @action(
@@ -86,8 +92,11 @@ class _ChangingMembers(EditingViewSet):
             raise BadInput(messages.ONLY_FROM_INVENTORY)
 
         def act(row: None, payload: Mapping[str, Any]) -> References:
-            values = MemberInput().run_validation(payload) if isinstance(payload, QueryDict) else payload
-            return self._matching(group, action, values) if "filter" in values else [_named(values)]
+            values = _of_form(payload) if isinstance(payload, QueryDict) else dict(payload)
+            end = {name: values.pop(name) for name in ENDING & values.keys()}
+            ending = self.ending(EndingInput().run_validation(end)) if end else None
+            named = self._matching(group, action, values) if "filter" in values else [_named(values)]
+            return [replace(reference, ending=ending) for reference in named] if ending else named
 
         def refuse(row: None, payload: Mapping[str, Any], error: APIException) -> Refused:
             if not self.command.many:
@@ -130,6 +139,11 @@ class _ChangingMembers(EditingViewSet):
         if not pks:
             raise BadInput(messages.NO_INSTANCES)
         return [InstanceReference(pk) for pk in pks]
+
+
+def _of_form(form: QueryDict) -> dict[str, Any]:
+    """The fields of a form that are filled in."""
+    return {name: form.getlist(name) if name == "filter" else form[name] for name in form if form[name]}
 
 
 def _named(payload: Mapping[str, Any]) -> InstanceReference:

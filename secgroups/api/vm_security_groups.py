@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,9 +17,11 @@ from inventory.models.base import NAME_LENGTH
 from inventory.rest.actions.command import Answer
 from inventory.rest.errors import BadInput, message_of
 from inventory.rest.hrefs import ids_in
+from inventory.rest.resources import BelowParent
 from inventory.rest.serializers import StrictSerializer
 from secgroups import messages
 from secgroups.api.edits import EditingViewSet
+from secgroups.api.endings import ENDING, EndingInput, EndingsMixin, expires_on
 from secgroups.api.previews import PreviewOfChange
 from secgroups.api.security_groups import SecurityGroupViewSet
 from secgroups.plan import Action
@@ -38,24 +41,31 @@ class GroupInput(StrictSerializer):
     )
 
 
+class AddedGroupInput(GroupInput, EndingInput):
+    """A group to add, for good or for a while."""
+
+
 @cache
-def _form() -> GroupInput:
+def _form(kind: type[GroupInput]) -> GroupInput:
     """Shared by all requests: creating the fields takes longer than validating, and they keep no state."""
-    return GroupInput()
+    return kind()
 
 
-class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
+class VmSecurityGroupViewSet(EndingsMixin, EditingViewSet, SecurityGroupViewSet):
     """The security groups of an instance or VM."""
+
+    schema_name = "SecurityGroupOfVm"
+    computed = {**SecurityGroupViewSet.computed, "expires_on": BelowParent(expires_on)}
 
     @action(
         detail=False,
         methods=["post"],
         permission=MAY_CHANGE,
-        serializer_class=GroupInput,
+        serializer_class=AddedGroupInput,
         previews=(PreviewOfChange,),
     )
     def add(self, request: Request, **kwargs: Any) -> Response:
-        """Add security groups to the instance."""
+        """Add security groups to the instance, with `for` or `until` for a while."""
         return self._change("add")
 
     @action(
@@ -87,12 +97,17 @@ class VmSecurityGroupViewSet(EditingViewSet, SecurityGroupViewSet):
             answers = request_changes(vm=vm, action=action, references=groups, user=self.user)
             return [self.result_of(answer, href) for answer in answers]
 
-        return self.answer(_reference, refuse=refuse, finish=finish)
+        def reference(row: None, payload: dict[str, Any]) -> GroupReference:
+            if ENDING.isdisjoint(payload):
+                return _reference(_form(GroupInput).run_validation(payload))
+            attributes = _form(AddedGroupInput).run_validation(payload)
+            return replace(_reference(attributes), ending=self.ending(attributes))
+
+        return self.answer(reference, refuse=refuse, finish=finish)
 
 
-def _reference(row: None, payload: Mapping[str, Any]) -> GroupReference:
-    """The group that a resource of the body names. Raises `BadInput`."""
-    names = _form().run_validation(payload)
+def _reference(names: Mapping[str, Any]) -> GroupReference:
+    """The group that validated attributes name. Raises `BadInput`."""
     ids = ids_in(names, "security_groups")
     if None in ids:
         raise BadInput(messages.not_a_group(names.get("id", names.get("href"))))

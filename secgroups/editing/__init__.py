@@ -35,9 +35,11 @@ from secgroups.arguments import (
     GroupRestoration,
     RuleCreation,
     RuleDeletion,
+    RuleEnding,
     edit_task,
 )
 from secgroups.editing.base import EditHandler, RetryingWriter
+from secgroups.editing.endings import EndRule, abandon
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.restoring import RestoreGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
@@ -52,6 +54,7 @@ EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupDeletion: DeleteGroup,
     RuleCreation: CreateRule,
     RuleDeletion: DeleteRule,
+    RuleEnding: EndRule,
 }
 
 
@@ -126,5 +129,8 @@ def _end(task: Task, arguments: EditArguments, edit: EditHandler[Any] | None, re
     """End a task after an error, with its outcome at the cloud."""
     if edit and edit.cloud.done:
         finish(task, Task.Status.WARN, unrecorded(edit.message, reason), **context)
-    else:
+        return
+    with transaction.atomic():
+        if edit and not edit.cloud.unsure and isinstance(arguments, RuleCreation):
+            abandon(task)
         finish(task, Task.Status.ERROR, cannot(arguments.verb, arguments.subject, reason), **context)

@@ -16,7 +16,8 @@ from inventory.models import Task
 from inventory.services import Audience, OwnersRights
 from secgroups.arguments import GroupRestoration
 from secgroups.editing.groups import CreateGroup
-from secgroups.editing.rules import CreateRule, means_the_same
+from secgroups.editing.matching import means_the_same
+from secgroups.editing.rules import CreateRule
 from secgroups.reverting import messages
 
 Answer = TypeVar("Answer")

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from django.utils import timezone
+from msgspec import UNSET
 
 from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, RuleNotFound
-from inventory.drivers.protocols import WITH_PORTS
 from inventory.drivers.values import Rule
 from secgroups import messages
-from secgroups.arguments import RuleCreation, RuleDeletion
+from secgroups.arguments import Ending, RuleCreation, RuleDeletion, edit_notes
+from secgroups.editing import endings
 from secgroups.editing.base import EditHandler
+from secgroups.editing.matching import means_the_same
 from secgroups.models import FirewallRule
 from secgroups.retrying import any_fresh
 from secgroups.reverting import messages as reverting
 from secgroups.rules import write_rules
 
 AnyRule = TypeVar("AnyRule", RuleCreation, RuleDeletion)
-
-#: The ways to write all ports: EC2 requires and shows a range, Neutron stores none for it.
-ALL_PORTS = frozenset({(None, None), (0, 65535), (1, 65535)})
 
 
 class RuleEdit(EditHandler[AnyRule]):
@@ -52,6 +49,8 @@ class CreateRule(RuleEdit[RuleCreation]):
     def execute(self) -> None:
         rule = self.rule
         self.cloud.waits_for_group = partial(any_fresh, self.provider, rule.group_ref, rule.source_group_ref)
+        if self.arguments.ending is not UNSET:
+            self._begin(rule, self.arguments.ending)
         try:
             self.there, self.request_id = self.cloud.repeat(lambda: self.driver.create_rule(rule))
             self.seen = (self.there,)
@@ -60,12 +59,28 @@ class CreateRule(RuleEdit[RuleCreation]):
             self.seen = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
             self.there = next((existing for existing in self.seen if means_the_same(existing, rule)), None)
         self.as_of = timezone.now()
+        self._done = self.message
+
+    def _begin(self, rule: Rule, ending: Ending) -> None:
+        """Look whether there is such a rule, once: that one stays."""
+        existed = edit_notes(self.task.arguments).existed
+        if existed is None:
+            try:
+                rules = self.cloud.ask(lambda: self.driver.rules_of(rule.group_ref))
+            except GroupNotFound:
+                rules = ()  # the cloud may not show it yet
+            existed = any(means_the_same(other, rule) for other in rules)
+            endings.note_temporary(self, ending, existed=existed)
+        if existed:
+            self.cloud.unsure = False  # no attempt can have created it
 
     def record(self) -> dict[str, Any]:
         if group := self.group():
             write_rules(group, self.seen, as_of=self.as_of)
         ref = self.there and self.there.ref
         row = FirewallRule.objects.filter(provider=self.provider, ems_ref=ref or "").first()
+        ending = None if self.arguments.ending is UNSET else self.arguments.ending
+        self.message = self._done + endings.settle(self.task, row, ending, is_new=self.changed)
         identity = {"id": row and str(row.pk), "ems_ref": ref}
         return {"firewall_rule": self.task.context_data["firewall_rule"] | identity}
 
@@ -100,39 +115,3 @@ class DeleteRule(RuleEdit[RuleDeletion]):
         if group := self.group():
             write_rules(group, gone=[self.rule.ref], as_of=self.as_of)
         return {}
-
-
-def means_the_same(existing: Rule, requested: Rule) -> bool:
-    """Whether a rule of the cloud is equal to the requested one, whatever their spelling."""
-    family = requested.network_protocol or _family(requested)
-    # EC2's rules for a group or a prefix list have no family, and apply to both.
-    return existing.network_protocol in {None, family} and _reach(existing, family) == _reach(requested, family)
-
-
-def _family(rule: Rule) -> str:
-    """The family of a rule without one: from its range, else Neutron's default."""
-    with suppress(ValueError):
-        return f"IPV{ip_network(rule.source_ip_range or '', strict=False).version}"
-    return "IPV6" if rule.host_protocol == "icmpv6" else "IPV4"
-
-
-def _reach(rule: Rule, family: str) -> tuple[object, ...]:
-    protocol = rule.host_protocol
-    if protocol == "icmp" and family == "IPV6":
-        protocol = "icmpv6"  # as Neutron stores it
-    return rule.direction, protocol, _ports(rule), rule.source_group_ref or _range(rule.source_ip_range)
-
-
-def _ports(rule: Rule) -> object:
-    """The range of ports, None for all. For ICMP, the type and the code."""
-    if rule.host_protocol not in WITH_PORTS:
-        return rule.port, rule.end_port
-    ports = rule.port, rule.port if rule.end_port is None else rule.end_port
-    return None if ports in ALL_PORTS else ports
-
-
-def _range(ip_range: str | None) -> str | None:
-    """A CIDR in its canonical form: `10.0.0.5/8` is `10.0.0.0/8`."""
-    with suppress(ValueError):
-        return str(ip_network(ip_range or "", strict=False))
-    return ip_range  # the cloud's own name

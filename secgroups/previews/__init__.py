@@ -1,6 +1,7 @@
 """What changes would do, before anything is queued or written."""
 
 from secgroups.previews.edits import preview_edits
+from secgroups.previews.expirations import preview_ends
 from secgroups.previews.many import ManyPreview, preview_for_many
 from secgroups.previews.memberships import preview_changes
 from secgroups.previews.reverts import preview_reverts
@@ -14,6 +15,7 @@ __all__ = [
     "Warned",
     "preview_changes",
     "preview_edits",
+    "preview_ends",
     "preview_for_many",
     "preview_reverts",
 ]

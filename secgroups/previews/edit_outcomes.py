@@ -24,7 +24,7 @@ from secgroups.arguments import (
     RuleCreation,
     RuleDeletion,
 )
-from secgroups.editing.rules import means_the_same
+from secgroups.editing.matching import means_the_same
 from secgroups.previews import messages
 from secgroups.previews.asking import driver_class_of, is_unanswered, shown
 from secgroups.previews.sites import Site, Users

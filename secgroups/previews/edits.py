@@ -15,6 +15,7 @@ from secgroups.arguments import GroupCreation, GroupDeletion, RuleCreation, Rule
 from secgroups.previews.asking import driver_class_of
 from secgroups.previews.cloud_sites import CloudSite
 from secgroups.previews.edit_outcomes import EditOutcome, foresee
+from secgroups.previews.ends import remark_of_rule
 from secgroups.previews.group_rules import GroupRules, RuleStep
 from secgroups.previews.sites import Site
 from secgroups.previews.values import LineEffect, Preview, Previews
@@ -72,7 +73,7 @@ def _preview(
         accepted=True,
         answer=edit.spec.message,
         status=outcome.status,
-        message=outcome.message,
+        message=outcome.message + remark_of_rule(edit.provider, edit.spec.arguments, outcome),
         as_of=as_of,
         appear=lines.appear,
         disappear=lines.disappear,

@@ -123,7 +123,8 @@ class Foreseen:
                 self.warnings[key].append(Warned("unknown", warnings.NOT_ASKED))
             return None
         self.refs[key] = group.ref
-        return Change(key, asked.action, group, asked.ports, whole=asked.reverts is not UNSET)
+        is_revert, is_end = asked.reverts is not UNSET, asked.expiration is not UNSET
+        return Change(key, asked.action, group, asked.ports, whole=is_revert, partial=is_end)
 
     def _found(self, driver: Driver | None, name: str, ref: str | None) -> Group:
         """The group at the cloud; without a driver there is none."""

@@ -10,6 +10,7 @@ from inventory.rest.resources import Viewer
 from inventory.services import TaskSpec
 from secgroups.plan import Action
 from secgroups.previews.effects import Effects
+from secgroups.previews.ends import Ends
 from secgroups.previews.foreseeing import Foreseen
 from secgroups.previews.values import Preview, Previews
 from secgroups.services import GroupReference, Refused, decide_changes
@@ -40,7 +41,7 @@ def preview_decisions(
     }
     foreseen = Foreseen(vm, asked, viewer, ask_cloud=ask_cloud)
     effects = Effects(vm, action, foreseen, viewer)
-    as_of = foreseen.ports.as_of
+    as_of, ends = foreseen.ports.as_of, Ends(vm)
     previews = {
         key: Preview.refused(decision.message, as_of)
         for key, decision in enumerate(decisions)
@@ -52,7 +53,7 @@ def preview_decisions(
             True,
             decisions[key].message,
             outcome.status,
-            outcome.message,
+            outcome.message + ends.remark(asked[key], foreseen.refs.get(key, ""), outcome),
             as_of,
             effect.ports,
             effect.lines.appear,

@@ -18,6 +18,7 @@ from inventory.models import Task, Vm
 from inventory.querysets import scope_of
 from inventory.services import Part, TaskSpec, queue_parts
 from secgroups import messages
+from secgroups.arguments import Ending
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.reverting import messages as reverting
@@ -37,6 +38,8 @@ class InstanceReference:
     ems_ref: str | None = None
     ports: tuple[str, ...] = ()
     reverts: int | None = None
+    #: The end of what is added for a while.
+    ending: Ending | None = None
 
     @property
     def label(self) -> str:
@@ -122,9 +125,14 @@ def _decide(
 ) -> Decision:
     if instance is None or reason:
         return Decision(instance.name if instance else reference.label, instance, reason=reason or "")
-    names_others = group.cloud_tenant_id != instance.cloud_tenant
     spec = membership_spec(
-        action, group.name, group.ems_ref, instance.name, reference.ports, names_others=names_others
+        action,
+        group.name,
+        group.ems_ref,
+        instance.name,
+        reference.ports,
+        names_others=group.cloud_tenant_id != instance.cloud_tenant,
+        ending=reference.ending,
     )
     if reference.reverts is not None:
         spec = reverting_spec(reference.reverts, spec)

@@ -20,10 +20,11 @@ from inventory.querysets import scope_of
 from inventory.restrictions import restriction_of
 from inventory.services import TaskSpec, queue_work
 from secgroups import messages
-from secgroups.arguments import MembershipChange, WantedGroup
+from secgroups.arguments import Ending, MembershipChange, WantedGroup
 from secgroups.models import SecurityGroup
 from secgroups.plan import Action
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.endings import shown_ending
 from secgroups.services.refusals import out_of_reach, read_only
 
 MAY_CHANGE = "inventory.change_vm_security_groups"
@@ -42,6 +43,8 @@ class GroupReference:
     ports: tuple[str, ...] = ()
     #: What answers call it, if not one of its names.
     called: str | None = None
+    #: When the group is taken back, if it is added for a while.
+    ending: Ending | None = None
 
     @property
     def label(self) -> str:
@@ -184,16 +187,32 @@ def _spec(
     ems_ref = fitting[0].ems_ref if fitting else reference.ems_ref
     is_of_tenant = bool(fitting) and fitting[0].cloud_tenant == vm.cloud_tenant_id
     return membership_spec(
-        action, name, ems_ref, vm.name, ports.refs(reference.ports), names_others=not is_of_tenant
+        action,
+        name,
+        ems_ref,
+        vm.name,
+        ports.refs(reference.ports),
+        names_others=not is_of_tenant,
+        ending=reference.ending,
     )
 
 
 def membership_spec(
-    action: Action, group: str, ems_ref: str | None, instance: str, ports: Sequence[str], *, names_others: bool
+    action: Action,
+    group: str,
+    ems_ref: str | None,
+    instance: str,
+    ports: Sequence[str],
+    *,
+    names_others: bool,
+    ending: Ending | None = None,
 ) -> TaskSpec:
     """The task that changes a group of an instance, both by name. `ports` and `ems_ref` are the cloud's ids."""
     message = messages.doing(action, messages.change_of(action, messages.group_called(group), instance))
     context = {"action": action, "instance": instance, "security_group": {"name": group, "ems_ref": ems_ref}}
+    if ending:
+        message = messages.until(message, ending.expires_on)
+        context |= shown_ending(ending)
     return TaskSpec(
         name=message,
         message=message,
@@ -202,6 +221,7 @@ def membership_spec(
             group=WantedGroup(name=group, ems_ref=ems_ref),
             ports=tuple(ports),
             names_others=True if names_others else UNSET,
+            ending=ending or UNSET,
         ),
         context=context | ({"ports": [*ports]} if ports else {}),
     )

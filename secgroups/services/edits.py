@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from msgspec import UNSET
 
 from inventory.drivers.base import Driver
 from inventory.drivers.values import Direction
@@ -17,6 +18,7 @@ from inventory.services import TaskSpec, queue_work
 from secgroups import messages
 from secgroups.arguments import (
     EditArguments,
+    Ending,
     GroupAttributes,
     GroupCreation,
     GroupDeletion,
@@ -31,6 +33,7 @@ from secgroups.arguments import (
 from secgroups.messages import HIDDEN_SOURCE, cannot, group_called, rule_called
 from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
+from secgroups.services.endings import shown_ending
 from secgroups.services.refusals import foreign_list, foreign_source, read_only
 
 
@@ -121,8 +124,12 @@ def rule_creation(
     source_security_group: SecurityGroup | None = None,
     source_address_list: AddressList | None = None,
     description: str | None = None,
+    ending: Ending | None = None,
 ) -> Edit | Refused:
-    """Create a rule with one source: a CIDR, or a group or a list of addresses of the same provider."""
+    """Create a rule with one source: a CIDR, or a group or a list of addresses of the same provider.
+
+    With an end, it is deleted then, unless there was such a rule before.
+    """
     source, addresses = source_security_group, source_address_list
     rule: dict[str, Any] = {
         "direction": direction,
@@ -154,7 +161,8 @@ def rule_creation(
     shown = rule | {name: row and _named(row) for name, row in sources.items()}
     context = {"security_group": _named(group), "firewall_rule": shown}
     new_rule = NewRule(**rule | rule_refs)
-    return _edit(group.provider, RuleCreation(subject=subject, rule=new_rule), context)
+    arguments = RuleCreation(subject=subject, rule=new_rule, ending=ending or UNSET)
+    return _edit(group.provider, arguments, context | (shown_ending(ending) if ending else {}), ending)
 
 
 def rule_deletion(rule: FirewallRule, user: User | None = None) -> Edit | Refused:
@@ -187,10 +195,14 @@ def _known(group: SecurityGroup) -> KnownGroup:
     return KnownGroup(**_named(group))
 
 
-def _edit(provider: Provider, arguments: EditArguments, context: Mapping[str, Any]) -> Edit | Refused:
+def _edit(
+    provider: Provider, arguments: EditArguments, context: Mapping[str, Any], ending: Ending | None = None
+) -> Edit | Refused:
     verb, subject = arguments.verb, arguments.subject
     if not provider.supports_security_groups:
         return Refused(cannot(verb, subject, read_only(provider)))
     message = messages.doing(verb, subject)
+    if ending:
+        message = messages.until(message, ending.expires_on)
     context = {"action": verb, "provider": provider.name, **context}
     return Edit(provider, TaskSpec(name=message, message=message, arguments=arguments, context=context))

@@ -115,13 +115,13 @@ def test_the_number_of_statements_does_not_grow_with_the_inventory(cast: Cast, c
     few, many = (statements_of_a_refresh(cast, cloud, str(count), count) for count in (1, 60))
     assert few == many
     # The provider three times, the cause of events and its end, seven kinds of rows, peers, shares, associations,
-    # the lock of the groups, address lists without rules, memberships, public ports, marks, two savepoints, the
-    # outcome.
-    assert many[1] == 23
+    # the lock of the groups, address lists without rules, memberships, expirations, public ports, marks, two
+    # savepoints, the outcome.
+    assert many[1] == 24
     # The event; keys and rows of five kinds; shares; ports locked, their memberships read and written; exposures:
     # marks twice and their end, rules, entries, members, public ones, rows and rules read, keys, rows and rules
     # written; on PostgreSQL their lock.
-    assert many[0] == 23 + 1 + 2 * 5 + 1 + 3 + 12 + (connection.vendor == "postgresql")
+    assert many[0] == 24 + 1 + 2 * 5 + 1 + 3 + 12 + (connection.vendor == "postgresql")
 
 
 def test_a_part_that_fails_leaves_everything_as_it_was(cast: Cast, cloud: MemoryCloud, settings: Any) -> None:
@@ -361,7 +361,7 @@ def test_a_refresh_that_goes_well_forgets_the_last_error(cast: Cast, cloud: Memo
 def test_each_step_is_counted(cast: Cast, cloud: MemoryCloud) -> None:
     steps: list[int] = []
     refresh(cast.acme, Grip(), progress=lambda: steps.append(1))
-    assert len(steps) == STEPS == 15
+    assert len(steps) == STEPS == 16
 
 
 @pytest.mark.parametrize(

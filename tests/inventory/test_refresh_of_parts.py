@@ -327,7 +327,7 @@ def test_the_number_of_queries_does_not_grow_with_the_inventory(
         cloud.port_list.append(replace(known, ref=f"eni-{number}", instance_ref=f"i-{number}"))
     refresh(cast.acme, Grip())
     # Three are for events: whether it is the first refresh, and the cause of what is written, set and taken back.
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(26):
         refresh(cast.acme, Grip(), scope=DEFAULT)
 
 

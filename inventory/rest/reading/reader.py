@@ -16,7 +16,16 @@ from inventory.rest.reading.embedding import Embedded, embed
 from inventory.rest.reading.projection import Projection, Resource
 from inventory.rest.reading.rows import Parent, RowQuery
 from inventory.rest.reading.selection import Selection
-from inventory.rest.resources import Costly, Load, ResourceType, ToMany, ToOne, Viewer, get_resource_type
+from inventory.rest.resources import (
+    BelowParent,
+    Costly,
+    Load,
+    ResourceType,
+    ToMany,
+    ToOne,
+    Viewer,
+    get_resource_type,
+)
 
 
 class Reader(Viewer):
@@ -44,7 +53,7 @@ class Reader(Viewer):
         if not (selection.computed or selection.relations or selection.embedded):
             return resources
         by_id = {int(resource["id"]): resource for resource in resources}
-        for load, names in _loads(resource_type, selection, len(by_id)).items():
+        for load, names in _loads(resource_type, selection, len(by_id), hrefs or self.hrefs).items():
             values = load(list(by_id), self, self.hrefs)
             for pk, resource in by_id.items():
                 resource |= {name: values[pk][name] for name in names}
@@ -105,7 +114,7 @@ def _same(prefix: str, pk: Any) -> str:
     return prefix
 
 
-def _loads(resource_type: ResourceType, selection: Selection, count: int) -> dict[Load, list[str]]:
+def _loads(resource_type: ResourceType, selection: Selection, count: int, hrefs: Hrefs) -> dict[Load, list[str]]:
     """The functions that compute the selected attributes, each with the names that it computes.
 
     Raises `BadInput` for an attribute that costs too much for so many resources.
@@ -117,6 +126,8 @@ def _loads(resource_type: ResourceType, selection: Selection, count: int) -> dic
             if count > computed.page:
                 raise BadInput(messages.too_many_for(name, computed.page))
             computed = computed.load
+        if isinstance(computed, BelowParent):
+            computed = partial(computed.load, hrefs.parent)
         if callable(computed):
             by_load.setdefault(computed, []).append(name)
     return by_load

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
-from inventory.rest.resources import Costly, Relation, ResourceType, ToOne, get_resource_type
+from inventory.rest.resources import BelowParent, Costly, Relation, ResourceType, ToOne, get_resource_type
 from inventory.rest.shapes import (
     ERROR,
     HREF,
@@ -80,7 +80,7 @@ class Resources:
 
     def _some_of(self, resource_type: ResourceType) -> Schema:
         """A resource from which `attributes` may have removed anything."""
-        return self.component(resource_type.label, lambda: self._resource(resource_type))
+        return self.component(resource_type.schema_name, lambda: self._resource(resource_type))
 
     def _resource(self, resource_type: ResourceType) -> Schema:
         properties = {"href": HREF, "id": ID, **self._plain(resource_type)}
@@ -110,10 +110,9 @@ class Resources:
         computed = resource_type.computed.get(name)
         if computed is None:
             return TEXT  # href_slug
-        if isinstance(computed, Costly):
-            computed = computed.load
-        if callable(computed):
-            _, by_name = get_args(get_type_hints(computed)["return"])
+        load = computed.load if isinstance(computed, Costly | BelowParent) else computed
+        if callable(load):
+            _, by_name = get_args(get_type_hints(load)["return"])
             return schema_of(get_args(by_name)[1])
         query = resource_type.queryset.annotate(_computed=computed).query
         return self._shown(self.types._map_model_field(query.annotations["_computed"].output_field, "response"))
@@ -129,7 +128,7 @@ class Resources:
     def page(self, resource_type: ResourceType) -> Schema:
         """The envelope of a list."""
         return self.component(
-            f"{resource_type.label}List",
+            f"{resource_type.schema_name}List",
             lambda: closed(
                 {
                     "name": {"const": resource_type.name},

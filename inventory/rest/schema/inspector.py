@@ -207,7 +207,7 @@ class Inspector(AutoSchema):
 
     def _enveloped(self, answers: list[Schema]) -> Schema:
         """Many of these answers. The name says which, since components of one name are one."""
-        label = self.viewset.resource_type.label if len(answers) > len(self._results) else "Action"
+        label = self.viewset.resource_type.schema_name if len(answers) > len(self._results) else "Action"
         kinds = "".join(f"Or{kind.__name__}" for kind in self._previews)
         name = f"{label}{kinds}Results"
         return self.resources.component(name, lambda: _envelope(any_of(answers)))

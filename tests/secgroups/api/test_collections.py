@@ -17,5 +17,10 @@ class TestFirewallRules(CollectionContract):
     collection = "firewall_rules"
 
 
+class TestExpirations(CollectionContract):
+    collection = "expirations"
+    one_of_several = {"end": "inventory.change_vm_security_groups"}  # the others take one of these as well
+
+
 class TestExposures(CollectionContract):
     collection = "exposures"

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0032_tallies_of_tenants'),
+        ('inventory', '0033_tallies_of_tenants'),
     ]
 
     operations = [
