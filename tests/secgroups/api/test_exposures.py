@@ -209,9 +209,9 @@ class TestExposedServices:
             assert admin_client.get(url).status_code == 200
 
         ask(1)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(6):
             ask(1)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(6):
             ask(4)
 
 
