@@ -109,33 +109,41 @@ def members_of(groups: Collection[int], at_most: int) -> dict[int, KnownMembers]
     if not groups:
         return {}
     versions = _versions_of(groups)
-    too_large = _larger_than(groups, at_most, versions)
-    small = [group for group in groups if group not in too_large]
+    are_larger, found = _compared(groups, at_most, versions)
+    small = [group for group in groups if not are_larger[group]]
     known = {group: kept.members for group in small if (kept := _kept(group, versions)) and kept.members}
     if others := [group for group in small if group not in known]:
         read = _from_rows(others)
-        _keep({group: _Kept(versions.get(group, 0), read.get(group, NOBODY)) for group in others}, versions)
         known |= {group: read.get(group, NOBODY) for group in others}
+        found |= {group: _Kept(versions.get(group, 0), known[group]) for group in others}
+    _keep(found, versions)
     return known
 
 
 def larger_than(groups: Collection[int], bound: int) -> set[int]:
     """The groups with so many members that a request must not read them all."""
-    return _larger_than(groups, bound, _versions_of(groups)) if groups else set()
+    if not groups:
+        return set()
+    versions = _versions_of(groups)
+    are_larger, found = _compared(groups, bound, versions)
+    _keep(found, versions)
+    return {group for group, is_larger in are_larger.items() if is_larger}
 
 
-def _larger_than(groups: Collection[int], bound: int, versions: Mapping[int, int]) -> set[int]:
+def _compared(
+    groups: Collection[int], bound: int, versions: Mapping[int, int]
+) -> tuple[dict[int, bool], dict[int, _Kept]]:
+    """Whether groups have more members than a bound, and what was found of those of whom it was not kept."""
     known = {
         group: is_larger
         for group in groups
         if (kept := _kept(group, versions)) and (is_larger := kept.is_larger(bound)) is not None
     }
-    if others := [group for group in groups if group not in known]:
-        larger = {group for (group,) in _larger(bound)(groups=Numbers(others))}
-        known |= {group: group in larger for group in others}
-        bounds = {group: (bound + 1, inf) if known[group] else (0, bound) for group in others}
-        _keep({group: _Kept(versions.get(group, 0), None, *each) for group, each in bounds.items()}, versions)
-    return {group for group, is_larger in known.items() if is_larger}
+    others = [group for group in groups if group not in known]
+    larger = {group for (group,) in _larger(bound)(groups=Numbers(others))} if others else set()
+    known |= {group: group in larger for group in others}
+    bounds = {group: (bound + 1, inf) if known[group] else (0, bound) for group in others}
+    return known, {group: _Kept(versions.get(group, 0), None, *each) for group, each in bounds.items()}
 
 
 def _kept(group: int, versions: Mapping[int, int]) -> _Kept | None:
@@ -148,7 +156,7 @@ def _keep(found: Mapping[int, _Kept], versions: Mapping[int, int]) -> None:
 
     A group without a stamp never had a member, or its stamps were lost.
     """
-    now = _versions_of(found)
+    now = _versions_of(found) if found else {}
     for group, kept in found.items():
         if group in versions and now.get(group) == versions[group]:
             before = _kept(group, versions)
