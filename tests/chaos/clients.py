@@ -25,6 +25,8 @@ AGAIN = {
 #: Answers to who may not, or may not see what it names.
 REFUSED = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 TIMEOUT = 15
+#: How much of what is added is only for a while.
+FOR_A_WHILE = 0.4
 
 
 @dataclass
@@ -82,7 +84,8 @@ class Client:
             return
         target = self._random.choice(self._targets)
         key = str(UUID(int=self._random.getrandbits(128)))
-        body = {"action": self._random.choice(["add", "remove"]), "resources": self._resources(target)}
+        action = self._random.choice(["add", "remove"])
+        body = {"action": action, "resources": self._resources(target, for_a_while=action == "add")}
         answer = self._answer(f"{target.path}/security_groups", body, key, give_up)
         if answer is None:
             return
@@ -123,9 +126,11 @@ class Client:
             if action == "cancel":
                 self._history.cancelled.append(int(path.rpartition("/")[2]))
 
-    def _resources(self, target: Target) -> list[dict[str, Any]]:
+    def _resources(self, target: Target, *, for_a_while: bool) -> list[dict[str, Any]]:
         many = self._random.choice([1, 1, 2, 4])
         named = [{"name": name} for name in self._random.sample([*self._groups, "no-such-group"], many)]
+        if for_a_while and self._random.random() < FOR_A_WHILE:
+            named = [{**one, "for": self._random.randint(2, 20), "reason": "chaos"} for one in named]
         if self._random.random() < 0.2:
             return [{**one, "ports": [self._random.choice(target.interfaces)]} for one in named]
         return named

@@ -19,9 +19,11 @@ from django.db.models.functions import Now
 
 from inventory.forwarding import forward_events
 from inventory.models import EventStream, Lease, Provider, Task, Vm
+from secgroups.models import Expiration
 from tests.chaos.clients import Client, History, Target
 from tests.chaos.cloud import OTHER_ACCOUNT, BadDays, OtherTool, groups_of
 from tests.chaos.events import judge_copies, judge_edits, judge_events, sources
+from tests.chaos.expirations import judge_expirations, lateness
 from tests.chaos.grants import begun_without_right, judge_grants
 from tests.chaos.installation import Installation
 from tests.chaos.judging import judge, judge_parents, memberships, outcomes
@@ -96,7 +98,8 @@ class Drama:
         connection.close()  # the server may have been lost
         wrong = [*self.history.wrong]
         if not self._comes_to_rest():
-            wrong.append(f"{Task.objects.unfinished().count()} tasks are not finished after {self._bound:.0f} s")
+            left = f"{Task.objects.unfinished().count()} tasks and {Expiration.objects.count()} expirations"
+            wrong.append(f"{left} are not finished after {self._bound:.0f} s")
         took = time.monotonic() - self._rested
         accepted, cancelled = self.history.accepted, self.history.cancelled
         unheard = {OPERATOR} if self.history.unheard else set()
@@ -107,6 +110,7 @@ class Drama:
             wrong.append("after a refresh the inventory is not what the cloud has")
         wrong += judge_events(self._before, memberships(), self._theirs)
         wrong += judge_edits(self._edits, self._edited)
+        wrong += judge_expirations(self._before)
         wrong += judge_grants(OPERATOR, self._tenant)
         wrong += self._wrong_with_copies()
         self._tell(took)
@@ -227,7 +231,7 @@ class Drama:
     # What there is in the end
 
     def _comes_to_rest(self) -> bool:
-        while Task.objects.unfinished().exists():
+        while Task.objects.unfinished().exists() or Expiration.objects.exists():
             if time.monotonic() > self._rested + self._bound:
                 return False
             time.sleep(0.2)
@@ -245,6 +249,7 @@ class Drama:
             "clients": self.history.counts,
             "tasks": outcomes(),
             "events": sources(),
+            "ended": lateness(self._before),
             "grants": {"tasks begun without the right": len(begun_without_right(OPERATOR))},
             "trouble": self.deeds,
             "answers of the cloud": self._cloud.met,

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from inventory.models import NetworkPort, Task
-from secgroups.arguments import membership_task
 from secgroups.models import SecurityGroup
+from tests.chaos.expirations import expected
 
 Groups = Mapping[str, set[str]]
 
@@ -29,16 +29,13 @@ def judge(
     for undone in set(cancelled) & tasks.keys():
         if not tasks[undone].message.startswith("Cancelled by "):
             yield f"task {undone} was cancelled and ended with: {tasks[undone].message}"
-    expected = {interface: set(groups) for interface, groups in before.items()}
-    for task in tasks.values():
-        if task.state == Task.State.FINISHED and task.status != Task.Status.ERROR:
-            _apply(task, expected)
-    for interface, groups in expected.items():
+    wanted_groups = expected(tasks.values(), before)
+    for interface, groups in wanted_groups.items():
         wanted = groups | given.get(interface, set())
         if now[interface] != wanted:
             yield f"{interface} has {sorted(now[interface])} and should have {sorted(wanted)}"
     known = memberships()
-    for interface, groups in expected.items():
+    for interface, groups in wanted_groups.items():
         ours = known[interface] - {ref for refs in given.values() for ref in refs}
         if ours - groups or groups - ours:
             yield f"the inventory has {sorted(ours)} on {interface} and should have {sorted(groups)}"
@@ -90,22 +87,12 @@ def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task], unheard: Co
     for lost in set(accepted) - tasks.keys():
         yield f"task {lost} was accepted and is not there"
     retried = {int(task.context_data.get("retries", 0)) for task in tasks.values()}
+    own = {pk for pk, task in tasks.items() if "expiration" in task.arguments}
     alone = {pk for pk, task in tasks.items() if task.parent_id is None and task.userid not in unheard}
-    for unasked in alone - set(accepted) - retried:
+    for unasked in alone - set(accepted) - retried - own:
         yield f"task {unasked} ({tasks[unasked]}) was asked for by nobody"
     for task in tasks.values():
         if task.state != Task.State.FINISHED:
             yield f"task {task.pk} is {task.state}: {task.message}"
         if "See the Portcullis log" in task.message:
             yield f"task {task.pk} ended with: {task.message}"
-
-
-def _apply(task: Task, groups: dict[str, set[str]]) -> None:
-    ref = task.context_data["security_group"]["ems_ref"]
-    asked = membership_task(task.arguments)
-    mine = asked.ports or [port["ems_ref"] for port in task.context_data["network_ports"]]
-    for interface in mine:
-        if asked.action == "add":
-            groups[interface].add(ref)
-        else:
-            groups[interface].discard(ref)
