@@ -97,8 +97,8 @@ def sweep() -> None:
 
 
 def wake_parts(parent: int) -> None:
-    """Wake up a worker for the queue of each unfinished part."""
-    parts = Task.objects.unfinished().filter(parent=parent)
+    """Wake up a worker for the queue of each part that may run."""
+    parts = Task.objects.may_run().filter(parent=parent)
     for queue in parts.order_by("pk").values_list("queue", flat=True):
         wake(queue)
 
