@@ -33,11 +33,14 @@ from secgroups.arguments import (
     GroupDeletion,
     GroupEdit,
     GroupRestoration,
+    PortDetachment,
     RuleCreation,
     RuleDeletion,
+    RuleDetachment,
     edit_task,
 )
 from secgroups.editing.base import EditHandler, RetryingWriter
+from secgroups.editing.detaching import DetachPort, DetachRules
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.restoring import RestoreGroup
 from secgroups.editing.rules import CreateRule, DeleteRule
@@ -52,6 +55,8 @@ EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     GroupDeletion: DeleteGroup,
     RuleCreation: CreateRule,
     RuleDeletion: DeleteRule,
+    PortDetachment: DetachPort,
+    RuleDetachment: DetachRules,
 }
 
 

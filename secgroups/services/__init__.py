@@ -12,6 +12,8 @@ from secgroups.services.edits import (
     rule_creation,
     rule_deletion,
 )
+from secgroups.services.group_work import GroupWork
+from secgroups.services.groups_in_use import detached_deletion, group_replacement
 from secgroups.services.refused_changes import keep_refused_change
 from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
@@ -20,15 +22,18 @@ __all__ = [
     "Accepted",
     "Edit",
     "GroupReference",
+    "GroupWork",
     "InstanceReference",
     "MembershipRevert",
     "Refused",
     "decide_changes",
     "decide_for_many",
     "decide_revert",
+    "detached_deletion",
     "group_creation",
     "group_deletion",
     "group_edit",
+    "group_replacement",
     "keep_refused_change",
     "may_revert",
     "request_changes",
