@@ -8,12 +8,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import TestCase
 
-from inventory.models import Task
+from inventory.models import NetworkPort, Provider, Task
 from inventory.runner import run_queue
 from inventory.services.parents import settle_unfinished
 from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Accepted, detached_deletion, group_replacement, request_edits
-from tests.clouds import MemoryCloud
+from tests.cast import Cast
+from tests.clouds import MemoryCloud, mirror
 
 
 class Killed(BaseException):
@@ -74,6 +75,28 @@ def ends(task: Task) -> list[tuple[str, str, str]]:
 def end(task: Task) -> tuple[str, str, str]:
     task.refresh_from_db()
     return task.state, task.status, task.message
+
+
+def like_inventory(cloud: MemoryCloud, provider: Provider) -> None:
+    """Let the cloud have exactly what the inventory has."""
+    seen = mirror(provider)
+    cloud.port_list, cloud.rule_list, cloud.group_list = seen.port_list, seen.rule_list, seen.group_list
+    cloud.instance_list = seen.instance_list
+    cloud.calls.clear()
+
+
+def put_to_use(cloud: MemoryCloud, cast: Cast) -> None:
+    """Put the group web of production on three ports, the only one of one; rules of db and of itself name it."""
+    site = cast.production
+    for port in NetworkPort.objects.filter(vm=site.double):
+        port.memberships.create(security_group=site.web, vm=site.double)
+    lone = site.single.network_ports.get()
+    lone.memberships.all().delete()
+    lone.memberships.create(security_group=site.web, vm=site.single)
+    names(site.db, site.web, 5432)
+    names(site.web, site.web, 80)
+    names(site.web, site.db, 443, "outbound")
+    like_inventory(cloud, cast.acme)
 
 
 def port_states(cloud: MemoryCloud, before: dict[str, Sequence[str]]) -> Iterator[dict[str, set[str]]]:

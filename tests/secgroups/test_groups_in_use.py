@@ -11,8 +11,18 @@ from secgroups.models import FirewallRule, SecurityGroup
 from secgroups.services import Refused, detached_deletion, group_replacement
 from tests import cast as actors
 from tests.cast import Cast, memberships
-from tests.clouds import Grip, MemoryCloud, mirror, refuse
-from tests.secgroups.in_use import deleted, end, ends, group_of, names, port_states, replaced, run
+from tests.clouds import Grip, MemoryCloud, refuse
+from tests.secgroups.in_use import (
+    deleted,
+    end,
+    ends,
+    group_of,
+    like_inventory,
+    port_states,
+    put_to_use,
+    replaced,
+    run,
+)
 
 
 @pytest.fixture
@@ -22,28 +32,10 @@ def admin(django_user_model: type[User]) -> User:
 
 @pytest.fixture
 def used(cast: Cast, cloud: MemoryCloud) -> Cast:
-    """The group web of production is on three ports, the only one of one; rules of db and of itself name it."""
-    site = cast.production
-    for port in NetworkPort.objects.filter(vm=site.double):
-        port.memberships.create(security_group=site.web, vm=site.double)
-    lone = site.single.network_ports.get()
-    lone.memberships.all().delete()
-    lone.memberships.create(security_group=site.web, vm=site.single)
-    names(site.db, site.web, 5432)
-    names(site.web, site.web, 80)
-    names(site.web, site.db, 443, "outbound")
-    _like_inventory(cloud, cast)
+    put_to_use(cloud, cast)
     refresh(cast.acme, Grip())  # the first one leaves no events of what it finds
     cloud.calls.clear()
     return cast
-
-
-def _like_inventory(cloud: MemoryCloud, cast: Cast) -> None:
-    """Let the cloud have exactly what the inventory has."""
-    seen = mirror(cast.acme)
-    cloud.port_list, cloud.rule_list, cloud.group_list = seen.port_list, seen.rule_list, seen.group_list
-    cloud.instance_list = seen.instance_list
-    cloud.calls.clear()
 
 
 def named_by(cloud: MemoryCloud, ref: str) -> list[tuple[str, int | None]]:
@@ -187,7 +179,7 @@ class TestDeleting:
     def test_a_port_of_no_instance_is_written_too(self, used: Cast, cloud: MemoryCloud, admin: User) -> None:
         site = used.production
         port = actors.port(None, site.network, "eni-lb", [site.web])
-        _like_inventory(cloud, used)
+        like_inventory(cloud, used.acme)
         task = deleted(site.web, admin)
         run()
         assert end(task)[:2] == ("Finished", "Ok")
