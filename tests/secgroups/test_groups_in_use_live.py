@@ -34,21 +34,18 @@ class KeepsGroupsInUse:
         group = call.parameters["GroupId"]
         filters = [{"Name": "group-id", "Values": [group]}]
         interfaces = self.api.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
-        if not interfaces and not any(
-            map(self._names(group), self.api.describe_security_groups()["SecurityGroups"])
-        ):
+        groups = self.api.describe_security_groups()["SecurityGroups"]
+        if not interfaces and not any(_names(other, group) for other in groups):
             return None
         self.refused.append(group)
         return error_of_ec2("DependencyViolation", f"resource {group} has a dependent object")
 
-    @staticmethod
-    def _names(group: str) -> Any:
-        def names(other: Any) -> bool:
-            permissions = (*other["IpPermissions"], *other["IpPermissionsEgress"])
-            pairs = [pair["GroupId"] for each in permissions for pair in each["UserIdGroupPairs"]]
-            return other["GroupId"] != group and group in pairs
 
-        return names
+def _names(other: Any, group: str) -> bool:
+    """Whether another group has a rule that names this one."""
+    permissions = (*other["IpPermissions"], *other["IpPermissionsEgress"])
+    named = {pair["GroupId"] for permission in permissions for pair in permission["UserIdGroupPairs"]}
+    return other["GroupId"] != group and group in named
 
 
 @pytest.fixture
@@ -58,12 +55,14 @@ def admin(django_user_model: type[User]) -> User:
 
 @pytest.fixture
 def ec2(ec2_api: Any) -> Cast:
-    """Two groups that name each other, both on an instance, one alone on another one, and one on a port of none."""
+    """Two groups that name each other. Both are on an instance, web alone is on another and on a port of none."""
     account = Cast(ec2_api)
-    pair = lambda group: [{"GroupId": group}]  # noqa: E731
-    account.allow(account.web, "tcp", 80, 80, UserIdGroupPairs=pair(account.db))
-    account.allow(account.db, "tcp", 5432, 5432, UserIdGroupPairs=pair(account.web))
-    account.allow(account.web, "tcp", 22, 22, UserIdGroupPairs=pair(account.web))
+    for group, port, source in (
+        (account.web, 80, account.db),
+        (account.db, 5432, account.web),
+        (account.web, 22, account.web),
+    ):
+        account.allow(group, "tcp", port, port, UserIdGroupPairs=[{"GroupId": source}])
     account.instance(account.web, account.db, name="both", interfaces=2)
     account.instance(account.web, name="one")
     ec2_api.create_network_interface(SubnetId=account.subnet, Groups=[account.web])
