@@ -219,6 +219,18 @@ def cannot_delete(task: int) -> str:
     return f"Task {task} can't be deleted: only a finished task can be that is no part of an unfinished one"
 
 
+#: How many tasks are named at most.
+_NAMED = 3
+
+
+def not_attempted(failed: Sequence[int]) -> str:
+    """Why a part was not begun: these tasks before it have failed."""
+    named = ", ".join(map(str, failed[:_NAMED])) + (
+        f" and {more} more" if (more := len(failed) - _NAMED) > 0 else ""
+    )
+    return f"Not attempted, because task{'s' if len(failed) > 1 else ''} {named} failed before it."
+
+
 def parts_ended(name: str, counts: Mapping[str, int]) -> str:
     """`Adding web to 40 instances: 37 went well, 2 failed, 1 cancelled.`"""
     parts = [

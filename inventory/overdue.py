@@ -16,7 +16,7 @@ from inventory.models import Lease, Provider, Task
 def tasks(min_age: timedelta) -> QuerySet[Any]:
     """Unfinished tasks that are older than this and have no worker."""
     leased = Lease.objects.filter(ends_on__gte=Now()).values("queue")
-    unfinished = Task.objects.unfinished().filter(created_on__lt=timezone.now() - min_age)
+    unfinished = Task.objects.may_run().filter(created_on__lt=timezone.now() - min_age)
     return unfinished.exclude(queue="").exclude(queue__in=leased)
 
 

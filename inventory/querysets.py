@@ -223,8 +223,12 @@ class TaskQuerySet(ResourceQuerySet):
         return self.exclude(state="Finished")
 
     def of_queue(self, queue: str | Param) -> Self:
-        """The unfinished tasks of one queue, in the order in which they were accepted."""
-        return self.unfinished().filter(queue=queue).order_by("id")
+        """The unfinished tasks of one queue that may run, in the order in which they were accepted."""
+        return self.may_run().filter(queue=queue).order_by("id")
+
+    def may_run(self) -> Self:
+        """The unfinished tasks that don't wait for a stage of their parent."""
+        return self.unfinished().filter(stage=None)
 
     def with_parts(self) -> Self:
         """The parents of other tasks, which no worker runs."""

@@ -103,12 +103,12 @@ def sweep() -> None:
 
 
 def wake_parts(parent: int, after: int) -> None:
-    """Wake up a worker for the queue of each unfinished part after this one (its id).
+    """Wake up a worker for the queue of each part that may run after this one (its id).
 
     It is done in slices, with a message for the next one behind each, so that messages for others, which come
     meanwhile, need not wait for all of them.
     """
-    parts = Task.objects.unfinished().filter(parent=parent, pk__gt=after).order_by("pk")
+    parts = Task.objects.may_run().filter(parent=parent, pk__gt=after).order_by("pk")
     rows = [*parts.values_list("pk", "queue")[:SLICE]]
     for _, queue in rows:
         wake(queue)

@@ -30,11 +30,22 @@ class WantedGroup(Part, frozen=True):
     ems_ref: str | None
 
 
+class Substitutes(Part, frozen=True):
+    """What takes the place of a group on a port, in the same write: the first of these that the port can have.
+
+    If not `always`, only where the port may not be without a group.
+    """
+
+    groups: tuple[WantedGroup, ...]
+    always: bool = False
+
+
 class MembershipChange(Arguments, frozen=True):
     """Add or remove a group. `ports` (ems_refs) limits it to these ports; empty means all.
 
     If it `reverts` a task (id), the ports are those that the task changed. If it is for an `expiration` (id), they
-    are those that have the group only until then, and are looked up when the task begins.
+    are those that have the group only until then, and are looked up when the task begins. With `substitutes`,
+    other groups take the place of the one that is removed.
     """
 
     action: Action
@@ -44,6 +55,7 @@ class MembershipChange(Arguments, frozen=True):
     reverts: int | UnsetType = UNSET
     ending: Ending | UnsetType = UNSET
     expiration: int | UnsetType = UNSET
+    substitutes: Substitutes | UnsetType = UNSET
 
 
 class ChangeNotes(Notes, frozen=True):
@@ -111,7 +123,7 @@ class KnownRule(Part, frozen=True):
         return Rule(**asdict(self))
 
 
-EditVerb = Literal["create", "edit", "delete"]
+EditVerb = Literal["create", "edit", "delete", "remove", "replace"]
 
 
 class EditArguments(Arguments, frozen=True, tag_field="edit"):
@@ -165,6 +177,26 @@ class RuleEnding(EditArguments, frozen=True, kw_only=True, tag="end_rule"):
     expiration: int
 
 
+class PortDetachment(EditArguments, frozen=True, kw_only=True, tag="detach_port"):
+    """Remove a group from a port (its ems_ref) that belongs to no instance."""
+
+    group: KnownGroup
+    port: str
+    substitutes: Substitutes
+
+
+class RuleDetachment(EditArguments, frozen=True, kw_only=True, tag="detach_rules"):
+    """Let the rules of a group no longer name another one (`source`).
+
+    With a `substitute`, each of these rules first gets a twin that names it. Unless it `deletes`, that is all.
+    """
+
+    group: KnownGroup
+    source: KnownGroup
+    substitute: KnownGroup | None = None
+    deletes: bool = True
+
+
 class PlacedGroup(Part, frozen=True):
     """A group to create, completed by its cloud, and the groups (ems_ref) that already have its name there."""
 
@@ -180,7 +212,15 @@ class EditNotes(Notes, frozen=True):
 
 
 AnyEdit: TypeAlias = (
-    GroupCreation | GroupRestoration | GroupEdit | GroupDeletion | RuleCreation | RuleDeletion | RuleEnding
+    GroupCreation
+    | GroupRestoration
+    | GroupEdit
+    | GroupDeletion
+    | RuleCreation
+    | RuleDeletion
+    | RuleEnding
+    | PortDetachment
+    | RuleDetachment
 )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, product
 from typing import Any, Literal
 
 from django.db import transaction
@@ -36,7 +36,7 @@ from inventory.services import (
     save_all,
 )
 from secgroups import ledger, messages
-from secgroups.arguments import ChangeNotes, MembershipChange, membership_task
+from secgroups.arguments import ChangeNotes, MembershipChange, WantedGroup, membership_task
 from secgroups.expirations import claim
 from secgroups.known_groups import KnownGroups, groups_of
 from secgroups.plan import Action, Change, Outcome, Plan, plan
@@ -97,7 +97,8 @@ class _Changes:
         self.lease = lease
         self.driver = vm.provider.driver(SharedRateLimiter(vm.provider))
         self._shown = Audience(vm.provider, self.tasks).shown
-        self._named = {change.group.ems_ref for change in asked.values() if change.group.ems_ref}
+        groups = chain.from_iterable(map(_groups_of, asked.values()))
+        self._named = {group.ems_ref for group in groups if group.ems_ref}
         retries = TaskRetries(self.tasks, vm.provider, lease)
         retries.unsure |= any(task.interrupted for task in self.tasks)
         #: Whether an earlier attempt may have written something. The notes say how to undo it.
@@ -238,13 +239,16 @@ class _Changes:
     def _identified(self, task: Task, change: MembershipChange) -> Change | None:
         """The change that a task requests. If the group doesn't exist, notes the outcome and returns None."""
         try:
-            group = self.groups.find(change.group.name, change.group.ems_ref)
+            group, *others = (self.groups.find(named.name, named.ems_ref) for named in _groups_of(change))
         except (CloudRefused, GroupNotFound) as error:
             self.outcomes[task.pk] = self._refused(task, change.action, change.group.name, error)
             return None
         if change.expiration is not UNSET:
             return self._taking_back(task, group, change.expiration)
-        return Change(task.pk, change.action, group, change.ports, whole=change.reverts is not UNSET)
+        change_of_ports = Change(task.pk, change.action, group, change.ports, whole=change.reverts is not UNSET)
+        if change.substitutes is UNSET:
+            return change_of_ports
+        return replace(change_of_ports, whole=True, substitutes=tuple(others), always=change.substitutes.always)
 
     def _taking_back(self, task: Task, group: Group, expiration: int) -> Change | None:
         """The removal of what was for a while, from ports of this instance. It leaves out those that refuse."""
@@ -313,14 +317,15 @@ class _Changes:
         )
 
     def _effects(self, ports: Sequence[Port]) -> Mapping[int, dict[str, Any]]:
-        """What the tasks that went well say of the effective rules."""
-        written = [
-            Written(task, change.action, change.group.ref, outcome.written)
-            for task in self.tasks
-            if (outcome := self.outcomes.get(task.pk)) and outcome.status != "Error"
-            if (change := self._changes.get(task.pk))
-        ]
-        return effects_of_changes(self.vm, ports, written)
+        """What the tasks that went well say of the effective rules. With substitutes, they say nothing."""
+        written: list[Written] = []
+        for task in self.tasks:
+            outcome, change = self.outcomes.get(task.pk), self._changes.get(task.pk)
+            if change and outcome and outcome.status != "Error":
+                written += (Written(task, "add", other, [port]) for port, other in outcome.substituted)
+                written.append(Written(task, change.action, change.group.ref, outcome.written))
+        effects = effects_of_changes(self.vm, ports, written)
+        return {pk: effect for pk, effect in effects.items() if not self._changes[pk].substitutes}
 
     def _cause(self) -> Cause:
         """What the tasks have changed is caused by them. Anything else was found at the cloud."""
@@ -335,6 +340,9 @@ class _Changes:
                         causes.setdefault(row, cause_of_task(task))
                     elif not self._has_failed(task):
                         causes.pop(row, None)  # a later task may have undone this one
+                for port, other in self._substituted(task, change):
+                    if other in has.get(port, ()):
+                        causes.setdefault(f"{port}/{other}", cause_of_task(task))
         return replace(found_at_cloud(), of_rows=causes)
 
     def _has_failed(self, task: Task) -> bool:
@@ -347,6 +355,13 @@ class _Changes:
         if outcome and not self._resumed:
             return outcome.written
         return change.ports or [port.ref for port in self.cloud.ports]
+
+    def _substituted(self, task: Task, change: Change) -> Iterable[tuple[str, str]]:
+        """The ports that a task gave another group, or may have."""
+        outcome = self.outcomes.get(task.pk)
+        if outcome and not self._resumed:
+            return outcome.substituted
+        return product(self._written(task, change), (other.ref for other in change.substitutes))
 
     def _finish_unrecorded(self, reason: str, failure: CloudError | None) -> None:
         """End every task with its outcome at the cloud, without the data that may have failed to save."""
@@ -376,6 +391,11 @@ class _Changes:
             "after": sorted(set(chain.from_iterable(has.values()))),
             "network_ports": [{"ems_ref": ref, "before": had.get(ref, []), "after": has[ref]} for ref in has],
         }
+
+
+def _groups_of(change: MembershipChange) -> tuple[WantedGroup, ...]:
+    """The group that is added or removed, and its substitutes."""
+    return (change.group, *(() if change.substitutes is UNSET else change.substitutes.groups))
 
 
 def planned(

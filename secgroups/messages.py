@@ -12,7 +12,7 @@ from typing import Literal
 
 from inventory.drivers.protocols import WITH_TYPES
 
-Verb = Literal["add", "remove", "create", "edit", "delete", "revert"]
+Verb = Literal["add", "remove", "create", "edit", "delete", "revert", "replace"]
 #: For each verb: in progress, and done.
 WORDS: Mapping[Verb, tuple[str, str]] = {
     "add": ("Adding", "Added"),
@@ -21,7 +21,10 @@ WORDS: Mapping[Verb, tuple[str, str]] = {
     "edit": ("Editing", "Edited"),
     "delete": ("Deleting", "Deleted"),
     "revert": ("Reverting", "Reverted"),
+    "replace": ("Replacing", "Replaced"),
 }
+#: How many things a message names at most.
+NAMED = 5
 #: How a verb or a direction leads to the other side.
 PREPOSITIONS: Mapping[str, str] = {"add": "to", "remove": "from", "inbound": "from", "outbound": "to"}
 
@@ -37,6 +40,14 @@ NO_PORT_SECURITY = "port security is off"
 
 def group_called(name: str) -> str:
     return f"security group {name}"
+
+
+def port_called(ref: str) -> str:
+    return f"port {ref}"
+
+
+def replacement(group: str, other: str) -> str:
+    return f"{group_called(group)} with {other}"
 
 
 def change_of(verb: Verb, group: str, instance: str) -> str:
@@ -177,6 +188,51 @@ def no_group_edits(provider: str) -> str:
     return f"the cloud of {provider} can't edit security groups"
 
 
+# Why a group in use can't be replaced or deleted
+
+SAME_GROUP = "it can't take its own place"
+OTHER_PROVIDER = "the other security group belongs to another provider"
+USED_BEYOND = "ports or rules that you may not see use it"
+NO_WITH = "with has to name the security group that takes its place"
+
+
+def not_permitted_there(what: str, names: Collection[str]) -> str:
+    """You may not change `what` (ports of, rules of) these, by name."""
+    return f"you may not change the {what} {first_of(sorted(names)[:NAMED], max(0, len(names) - NAMED))}"
+
+
+def not_all_at_once(failures: Collection[str]) -> str:
+    """Why these ports can't be written, each a sentence."""
+    shown = [*failures][:NAMED]
+    more = len(failures) - len(shown)
+    return " ".join([*shown, *([f"There are {more} more such instances."] if more else [])])
+
+
+def using(ports: int, rules: int) -> str:
+    """`3 ports and 1 rule`."""
+    numbers = ((ports, "port"), (rules, "rule"))
+    return " and ".join(f"{number:,} {what}{'s' if number > 1 else ''}" for number, what in numbers if number)
+
+
+def detached(group: str, ports: int, rules: int) -> str:
+    """`security group web, which 3 ports and 1 rule use`."""
+    used = using(ports, rules)
+    return f"{group_called(group)}, which {used} use" if used else group_called(group)
+
+
+def removal(group: str, place: str, other: str | None) -> str:
+    """`security group web from vm-1`, or `security group web with db of vm-1`."""
+    return f"{replacement(group, other)} of {place}" if other else change_of("remove", group_called(group), place)
+
+
+def rules_naming(group: str, source: str) -> str:
+    return f"rules of {group_called(group)} that name {source}"
+
+
+def twins_naming(group: str, source: str, other: str) -> str:
+    return f"rules of {group_called(group)} that name {other} as others name {source}"
+
+
 NO_CHANGES = "no changes were given"
 SOURCE_OF_OTHER_PROVIDER = "the source group belongs to another provider"
 SOURCE_OF_OTHER_TENANT = (
@@ -219,6 +275,16 @@ def nothing_to_do(verb: Verb, group: str, instance: str) -> str:
 def changed(verb: Verb, group: str, instance: str, ports: int) -> str:
     where = f" on {ports} ports" if ports > 1 else ""
     return done(verb, change_of(verb, group_called(group), instance) + where)
+
+
+def replaced(group: str, other: str, instance: str, ports: int) -> str:
+    where = f" on {ports} ports" if ports > 1 else ""
+    return done("replace", f"{replacement(group, other)} of {instance}{where}")
+
+
+def substituted(ports: Mapping[str, Collection[str]]) -> str:
+    """What follows a message if ports (refs) got another group (name) in place of their last one."""
+    return "".join(f" Port {_list(refs)} has {group_called(other)} instead." for other, refs in ports.items())
 
 
 def skipped(obstacles: Mapping[str, str]) -> str:
@@ -414,6 +480,8 @@ def is_noop(subject: str, state: str) -> str:
     return f"There was nothing to do: {subject} {state}."
 
 
+#: Of twins of rules, and of rules that name a group.
+NOT_NEEDED = "are not needed"
 ALREADY_EXISTS, ALREADY_GONE = "already exists", "no longer exists"
 
 

@@ -6,7 +6,7 @@ cloud may require at least one group on a port, and may confine a group to one n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,7 +20,9 @@ Action = Literal["add", "remove"]
 class Change:
     """Adds a group to an instance or removes it; `ports` (refs) limits it to these ports.
 
-    If `whole`, it is for all of them or for none. If `partial`, it leaves out the ports that refuse it.
+    If `whole`, it is for all of them or for none. If `partial`, it leaves out the ports that refuse it. The first
+    of `substitutes` that a port can have takes the place of a group that is removed; unless `always`, only where
+    the port may not be without a group.
     """
 
     id: int
@@ -29,11 +31,16 @@ class Change:
     ports: tuple[str, ...] = ()
     whole: bool = False
     partial: bool = False
+    substitutes: tuple[Group, ...] = ()
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a change, with a message for people. `written` are the ports (refs) to write."""
+    """The outcome of a change, with a message for people. `written` are the ports (refs) to write.
+
+    `substituted` says which of them get which other group (ref) in place of the one that is removed.
+    """
 
     status: Literal["Ok", "Warn", "Error"]
     message: str
@@ -41,6 +48,7 @@ class Outcome:
     request_id: str | None = None
     #: What `message` says of a refusal, in words that are the same for all instances.
     reason: str | None = field(default=None, compare=False)
+    substituted: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -122,12 +130,13 @@ class _Folding:
     def fold(self, change: Change) -> Outcome:
         """Apply one change, to all of its ports or to none."""
         group, adding = change.group, change.action == "add"
-        if not group.stateful:
-            self.stateless.add(group.ref)
+        self.stateless.update(each.ref for each in (group, *change.substitutes) if not each.stateful)
         ports = [port for port in self.ports if not change.ports or port.ref in change.ports]
         unknown = set(change.ports) - self.now.keys()
         if unknown:
             return Outcome("Error", messages.unknown_ports(self.instance, unknown))
+        if change.substitutes:
+            return self._substitute(change, [port for port in ports if group.ref in self.now[port.ref]])
         obstacles = {port.ref: why for port in ports if (why := self._obstacle(port, group))}
         eligible = [port for port in ports if port.ref not in obstacles]
         if not eligible:
@@ -167,6 +176,50 @@ class _Folding:
         message = messages.last_group(change.action, change.group.name, self.instance, last, self.minimum)
         return Outcome("Error", message, reason=messages.needs_groups(self.minimum))
 
+    def _substitute(self, change: Change, ports: Sequence[Port]) -> Outcome:
+        """Remove a group from all of these ports, and add others in its place, or do nothing."""
+        group, always = change.group, change.always
+        if not ports:
+            return Outcome("Ok", messages.nothing_to_do(change.action, group.name, self.instance))
+        if any(port.requester_managed for port in ports):
+            return Outcome("Error", self._managed(change, ports), reason=messages.MANAGED_PORT)
+        found = {port.ref: self._in_place_of(group, port, change) for port in ports}
+        if obstacles := {ref: why for ref, why in found.items() if isinstance(why, str)}:
+            return Outcome("Error", messages.not_everywhere(change.action, group.name, self.instance, obstacles))
+        substitutes = {ref: other for ref, other in found.items() if isinstance(other, Group)}
+        for ref in found:
+            self._apply(ref, group.ref, adding=False)
+            if ref in substitutes:
+                self._apply(ref, substitutes[ref].ref, adding=True)
+        self.emptied[change.id] = [ref for ref in found if not self.now[ref]]
+        others = {
+            other.name: [ref for ref in substitutes if substitutes[ref] == other] for other in substitutes.values()
+        }
+        done = (
+            messages.replaced(group.name, change.substitutes[0].name, self.instance, len(ports))
+            if always
+            else messages.changed(change.action, group.name, self.instance, len(ports))
+            + messages.substituted(others)
+        )
+        added = tuple((ref, other.ref) for ref, other in substitutes.items())
+        return Outcome("Ok", done, tuple(found), substituted=added)
+
+    def _in_place_of(self, group: Group, port: Port, change: Change) -> Group | str | None:
+        """What a port gets in place of a group that it has; None if it needs nothing, or why there is nothing."""
+        if not port.port_security_enabled:
+            return messages.PORT_SECURITY_OFF
+        rest = [ref for ref in self.now[port.ref] if ref != group.ref]
+        if len(rest) >= self.minimum and not change.always:
+            return None
+        obstacles = []
+        for other in change.substitutes:
+            if other.ref in rest:
+                return None
+            if (why := self._obstacle(port, other, rest)) is None:
+                return other
+            obstacles.append(why)
+        return obstacles[0]
+
     def _apply(self, port: str, group: str, adding: bool) -> None:
         if adding:
             self.now[port].append(group)
@@ -177,22 +230,26 @@ class _Folding:
     def _managed(self, change: Change, to_write: Sequence[Port]) -> str:
         """Why a change that would write these ports is refused: the cloud refuses some of them."""
         managed = [(port.ref, port.name) for port in to_write if port.requester_managed]
-        others = len(managed) < len(to_write)
+        others = len(managed) < len(to_write) and not change.whole
         return messages.managed_by_others(change.action, change.group.name, self.instance, managed, others=others)
 
-    def _obstacle(self, port: Port, group: Group) -> str | None:
-        """Why this port can't have this group after the changes so far; None if it can."""
+    def _obstacle(self, port: Port, group: Group, beside: Sequence[str] | None = None) -> str | None:
+        """Why this port can't have this group beside those that it has after the changes so far, or these others.
+
+        None if it can.
+        """
         if not port.port_security_enabled:
             return messages.PORT_SECURITY_OFF
-        if group.ref in self.now[port.ref]:
+        others = self.now[port.ref] if beside is None else beside
+        if group.ref in others:
             return None
         # It can have any group that it had before these changes.
         foreign = None if group.ref in port.group_refs else _foreign(port, group, self.confined)
-        return foreign or self._of_the_other_kind(port, group)
+        return foreign or self._of_the_other_kind(group, others)
 
-    def _of_the_other_kind(self, port: Port, group: Group) -> str | None:
+    def _of_the_other_kind(self, group: Group, others: Iterable[str]) -> str | None:
         """On OpenStack, a port can't have both stateful and stateless groups."""
-        mixed = any((ref in self.stateless) != (group.ref in self.stateless) for ref in self.now[port.ref])
+        mixed = any((ref in self.stateless) != (group.ref in self.stateless) for ref in others)
         return messages.other_kind(group.name, stateless=group.ref in self.stateless) if mixed else None
 
     def warn(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Self
 
 from django.utils import timezone
 
@@ -56,11 +57,14 @@ class PortWriter(RetryingCloud):
     def read(self) -> tuple[Port, ...]:
         """Read the ports, and remember them with the time before the read."""
         read_on = timezone.now()
-        list_ports = self.driver.ports_again if self.read_on else self.driver.ports
-        self.ports = self.ask(lambda: list_ports(self.instance_ref))
+        self.ports = self.ask(self._list)
         self.read_on = read_on
         self._stale_from = time.monotonic() + READ_MAX_AGE
         return self.ports
+
+    def _list(self) -> tuple[Port, ...]:
+        list_ports = self.driver.ports_again if self.read_on else self.driver.ports
+        return list_ports(self.instance_ref)
 
     def apply(self, plan: Plan, undone: Plan) -> None:
         """Apply a plan. If the cloud refuses a write, apply `undone` instead."""
@@ -115,3 +119,19 @@ class PortWriter(RetryingCloud):
             self.retries.unsure |= not isinstance(error, UNWRITTEN)
             return error
         return None
+
+
+class LonePortWriter(PortWriter):
+    """The same of one port that belongs to no instance."""
+
+    _port_ref = ""
+
+    @classmethod
+    def of(cls, port_ref: str, cloud: RetryingCloud) -> Self:
+        """Its writer, with the driver and the patience of these calls."""
+        writer = cls(cloud.driver, "", cloud.lease, cloud.backoff, cloud.retries)
+        writer._port_ref = port_ref
+        return writer
+
+    def _list(self) -> tuple[Port, ...]:
+        return self.driver.inventory_of_ports([self._port_ref]).ports

@@ -41,7 +41,7 @@ class RetryingCloud:
         self.lease = lease
         #: Called if the cloud does not find a group; returns whether to wait for it.
         self.waits_for_group: Callable[[], bool] = lambda: False
-        self._backoff = backoff
+        self.backoff = backoff
         self.retries = retries or Retries()
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
@@ -59,5 +59,5 @@ class RetryingCloud:
 
     def wait(self, error: CloudError) -> None:
         """Pause after this error. Raises it if it is permanent or the time is over."""
-        self._backoff.pause(error, self.retries)
+        self.backoff.pause(error, self.retries)
         self.lease.ensure()

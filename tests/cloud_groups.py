@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from inventory.drivers.base import Driver
-from inventory.drivers.exceptions import AlreadyThere, CloudRefused, GroupNotFound, RuleNotFound
+from inventory.drivers.exceptions import AlreadyThere, GroupNotFound, InUse, RuleNotFound
 from inventory.drivers.values import Group, Port, Rule
 from secgroups.models import FirewallRule
 
@@ -94,8 +94,9 @@ class GroupsInMemory(Driver):
 
     def _delete_group(self, ref: str) -> str:
         group = self._group(ref)
-        if any(ref in port.group_refs for port in self.port_list):
-            raise CloudRefused("The security group is in use.")
+        is_named = any(rule.source_group_ref == ref != rule.group_ref for rule in self.rule_list)
+        if is_named or any(ref in port.group_refs for port in self.port_list):
+            raise InUse("The security group is in use.")
         self.group_list.remove(group)
         self.rule_list = [rule for rule in self.rule_list if rule.group_ref != ref]
         return self.request_id()

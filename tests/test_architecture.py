@@ -149,6 +149,18 @@ ELSEWHERE = {
         "Vm.objects.get": "the instance that has its ports",
     },
     "secgroups/services/changes.py": {"SecurityGroup.objects.filter": "it filters by the scope"},
+    "secgroups/services/group_work.py": {"Task.objects.filter": "the parts that were just queued"},
+    "secgroups/services/groups_in_use.py": {
+        "FirewallRule.objects.filter": "whatever names a group is in the way, and not named if it is not seen",
+        "SecurityGroup.objects.filter": "the groups of these rules, and those of them that are seen",
+    },
+    "secgroups/services/members_in_use.py": {
+        "Membership.objects.filter": "the groups of ports that a group has to leave, seen or not",
+        "NetworkPort.objects.filter": "these ports, of which those that are not seen are in the way and not named",
+        "SecurityGroup.objects.filter": "the groups of these ports, by their ems_refs",
+        "Vm.objects.filter": "the instances of these ports",
+        "model._default_manager.filter": "it filters by the scope",
+    },
     "secgroups/forms.py": {"SecurityGroup.objects.none": "no rows"},
 }
 

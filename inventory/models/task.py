@@ -51,6 +51,8 @@ class Task(Timestamped):
     parent = models.ForeignKey(
         "self", models.CASCADE, null=True, editable=False, db_index=False, related_name="tasks"
     )
+    #: The stage of its parent that a part waits for; null once it may run: `services.parents`.
+    stage = models.PositiveSmallIntegerField(null=True, editable=False)
     #: Its arguments and its workers' notes: the values of `inventory.arguments`.
     arguments = models.JSONField(default=dict)
     provider = models.ForeignKey(Provider, models.SET_NULL, null=True, related_name="tasks")

@@ -1,18 +1,24 @@
-"""The progress of tasks with parts, and their end."""
+"""The progress of tasks with parts, their stages, and their end.
+
+A part may wait for a stage. Once all parts that may run are finished, and none has failed, those of the next stage
+may run. If one has failed, the parts that wait end as errors, without an attempt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, Q
+from django.db.models import Count, Exists, Min, Q, QuerySet
 from django.utils import timezone
 
 from inventory import messages
 from inventory.db.statements import CompiledQuery, Param
 from inventory.models import Task
+from inventory.services.queueing import wake_parts
 
 #: Keys in the context of a parent: its estimated end, and how many of its parts were refused at once.
 ESTIMATE, REFUSED = "estimated_end_on", "refused"
@@ -35,15 +41,21 @@ _COUNTS: Mapping[str, Count] = {
     "error": Count("pk", filter=_FINISHED & Q(status=Task.Status.ERROR) & ~WAS_CANCELLED),
     "cancelled": Count("pk", filter=_FINISHED & WAS_CANCELLED),
 }
+#: What decides whether the next stage begins.
+_STAGES: Mapping[str, Count | Min] = {
+    "running": Count("pk", filter=~_FINISHED & Q(stage=None)),
+    "failed": Count("pk", filter=_FINISHED & Q(stage=None, status=Task.Status.ERROR)),
+    "next": Min("stage", filter=~_FINISHED),
+}
 
 
 def _is_due() -> Any:
-    parts = Task.objects.unfinished().filter(parent=Param("parent")).order_by()
+    parts = Task.objects.may_run().filter(parent=Param("parent")).order_by()
     parents = Task.objects.unfinished().filter(pk=Param("parent"))
     return parents.filter(Q(updated_on__lt=Param("before")) | ~Exists(parts)).values_list("pk")
 
 
-#: The parent, if its progress is old, or if all parts are finished.
+#: The parent, if its progress is old, or if all parts that may run are finished.
 _DUE = CompiledQuery(_is_due)
 
 
@@ -67,11 +79,11 @@ def settle_unfinished() -> None:
 
 @transaction.atomic
 def settle(parent: int) -> None:
-    """Bring the progress of one parent up to date, and end it if all parts are finished."""
+    """Bring the progress of one parent up to date, begin its next stage, and end it if all parts are finished."""
     task = Task.objects.select_for_update().unfinished().filter(pk=parent).first()
     if task is None:
         return
-    counts: dict[str, int] = Task.objects.filter(parent=parent).aggregate(**_COUNTS)
+    counts = _counted(parent)
     if counts.items() <= task.context_data.items() and counts["queued"] + counts["active"]:
         return
     now = timezone.now()
@@ -83,6 +95,35 @@ def settle(parent: int) -> None:
     if estimate := _estimate(task, now):
         task.context_data[ESTIMATE] = estimate.strftime(TIME)
     task.save(update_fields=[*PROGRESS, "updated_on"])
+
+
+def _counted(parent: int) -> dict[str, int]:
+    """The numbers of its parts, once the next stage has begun if it is time."""
+    parts = Task.objects.filter(parent=parent)
+    numbers: dict[str, Any] = parts.aggregate(**_COUNTS, **_STAGES)
+    running, failed, stage = (numbers.pop(name) for name in _STAGES)
+    if running or stage is None:
+        return numbers
+    waiting = parts.unfinished().exclude(stage=None)
+    if failed:
+        _give_up(parent, waiting)
+        return parts.aggregate(**_COUNTS)
+    waiting.filter(stage=stage).update(stage=None, updated_on=timezone.now())
+    transaction.on_commit(partial(wake_parts, parent), robust=True)  # the sweep would do it, too
+    return numbers
+
+
+def _give_up(parent: int, waiting: QuerySet[Task]) -> None:
+    """End the parts that wait for a stage that never comes."""
+    failed = Task.objects.filter(_FINISHED, parent=parent, stage=None, status=Task.Status.ERROR)
+    pks = [*failed.order_by("pk").values_list("pk", flat=True)]
+    waiting.update(
+        state=Task.State.FINISHED,
+        status=Task.Status.ERROR,
+        message=messages.not_attempted(pks),
+        pct_complete=100,
+        updated_on=timezone.now(),
+    )
 
 
 def _set_progress(task: Task, counts: Mapping[str, int]) -> None:

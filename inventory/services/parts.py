@@ -34,6 +34,7 @@ _OF_PART = {
     "state": "text",
     "status": "text",
     "pct_complete": "smallint",
+    "stage": "smallint",
 }
 _SHARED = [field for field in Task._meta.concrete_fields if field.column not in {"id", *_OF_PART}]
 _COLUMNS = ", ".join([*(f'"{field.column}"' for field in _SHARED), *_OF_PART])
@@ -43,21 +44,24 @@ _SOURCE = {
 }
 #: What the context of a task says of its outcome.
 OUTCOME = frozenset({"before", "after", "network_ports", "effective_rules", "request_id", "attempts"})
-#: The parts to queue anew: those that a worker ended, because it can do so again.
-_FAILED = Q(state=Task.State.FINISHED, status=Task.Status.ERROR, started_on__isnull=False) & ~WAS_CANCELLED
+#: The parts to queue anew: those that a worker ended, because it can do so again, and those that waited in vain.
+_TRIED = Q(started_on__isnull=False) | Q(stage__isnull=False)
+_FAILED = Q(state=Task.State.FINISHED, status=Task.Status.ERROR) & _TRIED & ~WAS_CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a task: a task in a queue, of an instance (its id) if it is about one.
 
-    With a `refusal`, which says why, it is finished at once.
+    With a `refusal`, which says why, it is finished at once. With a `stage`, it waits until all parts without one
+    and of lower stages went well.
     """
 
     queue: str
     spec: TaskSpec
     vm: int | None = None
     refusal: str | None = None
+    stage: int | None = None
 
 
 @transaction.atomic
@@ -133,6 +137,7 @@ def _columns(part: Part) -> dict[str, Any]:
         "state": Task.State.FINISHED if is_refused else Task.State.QUEUED,
         "status": Task.Status.ERROR if is_refused else Task.Status.OK,
         "pct_complete": 100 if is_refused else 0,
+        "stage": part.stage,
     }
 
 
@@ -185,4 +190,4 @@ def _again(failed: Task) -> Part:
     context = {name: value for name, value in failed.context_data.items() if name not in OUTCOME}
     arguments: Any = without_notes(failed.arguments)
     spec = TaskSpec(failed.name, failed.name, arguments, context | {"retries": str(failed.pk)})
-    return Part(failed.queue, spec, failed.vm_id)
+    return Part(failed.queue, spec, failed.vm_id, stage=failed.stage)

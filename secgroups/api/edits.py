@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -15,9 +15,13 @@ from inventory.rest.errors import message_of
 from inventory.rest.serializers import StrictSerializer
 from inventory.rest.viewsets import CollectionViewSet
 from secgroups.api.previews import PreviewResults
+from secgroups.api.previews_of_many import shown_preview
 from secgroups.messages import Verb, cannot
-from secgroups.previews import Previews, preview_edits
-from secgroups.services import Accepted, Edit, Refused, request_edits
+from secgroups.previews import Previews, preview_edits, preview_group_work
+from secgroups.services import Accepted, Edit, GroupWork, Refused, request_edits
+
+#: What is decided of one resource.
+Decision: TypeAlias = Edit | GroupWork | Refused
 
 
 class ReferenceInput(StrictSerializer):
@@ -39,7 +43,7 @@ class EditingViewSet(CollectionViewSet):
         self,
         verb: Verb,
         subject: str,
-        decide: Callable[[Any, dict[str, Any]], Edit | Refused],
+        decide: Callable[[Any, dict[str, Any]], Decision],
         href_of: Callable[[Any], str | None],
     ) -> Response:
         """Queue the edits of all resources of the body together.
@@ -48,7 +52,7 @@ class EditingViewSet(CollectionViewSet):
         for its result.
         """
 
-        def act(row: Any, payload: dict[str, Any]) -> tuple[Edit | Refused, str | None]:
+        def act(row: Any, payload: dict[str, Any]) -> tuple[Decision, str | None]:
             return decide(row, payload), href_of(row)
 
         def refuse(row: Any, payload: dict[str, Any], error: APIException) -> tuple[Refused, str | None]:
@@ -56,15 +60,29 @@ class EditingViewSet(CollectionViewSet):
             about = f"{subject} {name}" if row or isinstance(name, str | int) else f"a {subject}"
             return Refused(cannot(verb, about, message_of(error))), href_of(row)
 
-        def finish(decided: list[tuple[Edit | Refused, str | None]]) -> list[Answer]:
+        def finish(decided: list[tuple[Decision, str | None]]) -> list[Answer]:
             if self.dry_run:
-                edits, hrefs = zip(*decided, strict=True)
-                previews = preview_edits(edits, viewer=self.reader, ask_cloud=self.asks_cloud)
-                return self.previews(previews, hrefs)
+                return self._previews_of(decided)
             answers = request_edits([edit for edit, _ in decided], user=self.user)
             return [self.result_of(answer, href) for answer, (_, href) in zip(answers, decided, strict=True)]
 
         return self.answer(act, refuse=refuse, finish=finish)
+
+    def _previews_of(self, decided: Sequence[tuple[Decision, str | None]]) -> list[Answer]:
+        """The previews of these decisions, in their order."""
+        edits = [(edit, href) for edit, href in decided if not isinstance(edit, GroupWork)]
+        answers: Iterator[Answer] = iter(())
+        if edits:
+            single, hrefs = zip(*edits, strict=True)
+            answers = iter(
+                self.previews(preview_edits(single, viewer=self.reader, ask_cloud=self.asks_cloud), hrefs)
+            )
+        return [
+            shown_preview(preview_group_work(edit, viewer=self.reader), self.hrefs, str(href))
+            if isinstance(edit, GroupWork)
+            else next(answers)
+            for edit, href in decided
+        ]
 
     def previews(self, previews: Previews, hrefs: Sequence[str | None]) -> list[Answer]:
         """The results with these previews, of resources with these addresses."""

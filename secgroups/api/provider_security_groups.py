@@ -18,9 +18,20 @@ from inventory.rest.messages import BEYOND_GRANTS
 from inventory.rest.serializers import StrictSerializer
 from secgroups.api.edits import EditingViewSet, ReferenceInput
 from secgroups.api.previews import PreviewOfChange
+from secgroups.api.previews_of_many import PreviewOfMany
 from secgroups.api.security_groups import SecurityGroupViewSet
+from secgroups.messages import ONLY_FROM_INVENTORY
 from secgroups.models import SecurityGroup
-from secgroups.services import Edit, Refused, group_creation, group_deletion, group_edit
+from secgroups.services import (
+    Edit,
+    GroupWork,
+    Refused,
+    detached_deletion,
+    group_creation,
+    group_deletion,
+    group_edit,
+    group_replacement,
+)
 
 KIND = "security group"
 MAY_CREATE = "secgroups.add_securitygroup"
@@ -42,6 +53,19 @@ class GroupEditInput(StrictSerializer):
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 
+class DeletionInput(StrictSerializer):
+    """With `detach`, the group is first removed from every port, and from every rule of other groups."""
+
+    detach = serializers.BooleanField(required=False, default=False)
+
+
+class ReplacementInput(StrictSerializer):
+    """The security group that takes the place of the other one."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return super().get_fields() | {"with": ReferenceInput()}
+
+
 class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, SecurityGroupViewSet):
     """Security groups of every provider."""
 
@@ -54,11 +78,39 @@ class DeletableSecurityGroupViewSet(RefreshMixin, DeleteMixin, EditingViewSet, S
         methods=["post"],
         url_path="delete",
         permission="secgroups.delete_securitygroup",
-        previews=(PreviewOfChange,),
+        serializer_class=DeletionInput,
+        previews=(PreviewOfChange, PreviewOfMany),
     )
     def delete_group(self, request: Request, **kwargs: Any) -> Response:
-        """Delete the security group on the cloud."""
-        return self.edits("delete", KIND, lambda group, _: group_deletion(group), self._address)
+        """Delete the security group on the cloud. With `detach`, remove it from everything that uses it first."""
+        return self.edits("delete", KIND, self._deletion, self._address)
+
+    @action(
+        detail=True,
+        methods=["post"],
+        permission="secgroups.change_securitygroup",
+        serializer_class=ReplacementInput,
+        previews=(PreviewOfMany, PreviewOfChange),
+    )
+    def replace(self, request: Request, **kwargs: Any) -> Response:
+        """Let another group take the place of the security group on every port and in every rule."""
+        return self.edits("replace", KIND, self._replacement, self._address)
+
+    def _deletion(self, group: SecurityGroup, payload: dict[str, Any]) -> Edit | GroupWork | Refused:
+        if not DeletionInput.validated(payload)["detach"]:
+            return group_deletion(group)
+        self._require_inventory()
+        return detached_deletion(group, user=self.user)
+
+    def _replacement(self, group: SecurityGroup, payload: dict[str, Any]) -> GroupWork | Refused:
+        other = self.referenced(self.collection, ReplacementInput.validated(payload)["with"], "with")
+        self._require_inventory()
+        return group_replacement(group, other, user=self.user)
+
+    def _require_inventory(self) -> None:
+        """Raise `BadInput` for a preview that asks the cloud."""
+        if self.asks_cloud:
+            raise BadInput(ONLY_FROM_INVENTORY)
 
     def _address(self, group: SecurityGroup | None) -> str | None:
         return self.resource_hrefs.resource(self.collection, group.pk) if group else None

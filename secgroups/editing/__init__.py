@@ -33,12 +33,15 @@ from secgroups.arguments import (
     GroupDeletion,
     GroupEdit,
     GroupRestoration,
+    PortDetachment,
     RuleCreation,
     RuleDeletion,
+    RuleDetachment,
     RuleEnding,
     edit_task,
 )
 from secgroups.editing.base import EditHandler, RetryingWriter
+from secgroups.editing.detaching import DetachPort, DetachRules
 from secgroups.editing.endings import EndRule, abandon
 from secgroups.editing.groups import CreateGroup, DeleteGroup, EditGroup
 from secgroups.editing.restoring import RestoreGroup
@@ -55,6 +58,8 @@ EDITS: Mapping[type[EditArguments], type[EditHandler[Any]]] = {
     RuleCreation: CreateRule,
     RuleDeletion: DeleteRule,
     RuleEnding: EndRule,
+    PortDetachment: DetachPort,
+    RuleDetachment: DetachRules,
 }
 
 

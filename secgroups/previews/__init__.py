@@ -2,7 +2,7 @@
 
 from secgroups.previews.edits import preview_edits
 from secgroups.previews.expirations import preview_ends
-from secgroups.previews.many import ManyPreview, preview_for_many
+from secgroups.previews.many import ManyPreview, preview_for_many, preview_group_work
 from secgroups.previews.memberships import preview_changes
 from secgroups.previews.reverts import preview_reverts
 from secgroups.previews.values import PortPreview, Preview, Previews, Warned
@@ -17,5 +17,6 @@ __all__ = [
     "preview_edits",
     "preview_ends",
     "preview_for_many",
+    "preview_group_work",
     "preview_reverts",
 ]

@@ -22,7 +22,7 @@ from secgroups.changes import planned
 from secgroups.models import Membership, SecurityGroup
 from secgroups.plan import Action, Change, Outcome
 from secgroups.previews.asking import driver_class_of
-from secgroups.services import InstanceReference, decide_for_many
+from secgroups.services import GroupWork, InstanceReference, decide_for_many
 from secgroups.services.bulk import Decision, message_of_many
 
 #: How many instances are looked at together.
@@ -76,6 +76,17 @@ def preview_decided(
             _foresee(preview, group, action, dict([*accepted.items()][start : start + BATCH]))
     visible = viewer.visible(get_resource_type("network_ports")).filter(pk__among=Numbers(preview.ports))
     preview.ports = sorted(visible.order_by().values_list("pk", flat=True))
+    return preview
+
+
+def preview_group_work(work: GroupWork, *, viewer: Viewer) -> ManyPreview:
+    """What `request_group_work` would do: all of its parts, since nothing is in their way."""
+    preview = ManyPreview(work.spec.message, len(work.parts), work.provider.last_refresh_date)
+    if work.provider.enabled:
+        preview.change = preview.total
+        preview.ports = sorted(work.ports)
+    else:
+        preview.refused[provider_disabled(work.provider.name)] += preview.total
     return preview
 
 

@@ -23,6 +23,8 @@ from secgroups.services.expirations import (
     may_change_ends,
     request_ends,
 )
+from secgroups.services.group_work import GroupWork
+from secgroups.services.groups_in_use import detached_deletion, group_replacement
 from secgroups.services.refused_changes import keep_refused_change
 from secgroups.services.reverts import MembershipRevert, decide_revert, may_revert, request_reverts
 
@@ -32,6 +34,7 @@ __all__ = [
     "Edit",
     "EndNow",
     "GroupReference",
+    "GroupWork",
     "InstanceReference",
     "MembershipRevert",
     "Refused",
@@ -40,12 +43,14 @@ __all__ = [
     "decide_end",
     "decide_for_many",
     "decide_revert",
+    "detached_deletion",
     "duration_of",
     "ending_of",
     "extend_expiration",
     "group_creation",
     "group_deletion",
     "group_edit",
+    "group_replacement",
     "keep_expiration",
     "keep_refused_change",
     "may_change_ends",

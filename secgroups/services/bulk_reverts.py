@@ -37,6 +37,8 @@ def decide_reverts_of_parts(parent: Task, *, user: User) -> ManyReverts | Refuse
     if not user.has_perm(MAY_CHANGE):
         raise PermissionDenied(messages.NOT_PERMITTED)
     subject = messages.called(parent.pk)
+    if reason := _about_group_in_use(parent):
+        return Refused(cannot("revert", subject, reason))
     vms = dict(parent.tasks.order_by("pk").values_list("pk", "vm"))
     changes = changes_of_each(vms)
     if not changes:
@@ -54,6 +56,13 @@ def decide_reverts_of_parts(parent: Task, *, user: User) -> ManyReverts | Refuse
     references = [*_references(vms, changes)]
     decisions = decide_for_many(group=group, action=action, references=references, user=user)
     return ManyReverts(parent.pk, group, action, decisions)
+
+
+def _about_group_in_use(parent: Task) -> str | None:
+    """Why the replacement of a group, or its deletion with what used it, can't be reverted; None for others."""
+    if parent.context_data.get("action") == "replace":
+        return messages.REPLACED
+    return messages.DETACHED if parent.context_data.get("detach") else None
 
 
 def _references(

@@ -34,6 +34,7 @@ from secgroups.messages import HIDDEN_SOURCE, cannot, group_called, rule_called
 from secgroups.models import AddressList, FirewallRule, SecurityGroup
 from secgroups.services.answers import Accepted, Refused
 from secgroups.services.endings import shown_ending
+from secgroups.services.group_work import GroupWork, request_group_work
 from secgroups.services.refusals import foreign_list, foreign_source, read_only
 
 
@@ -46,11 +47,13 @@ class Edit:
 
 
 @transaction.atomic
-def request_edits(decisions: Sequence[Edit | Refused], *, user: User) -> list[Accepted | Refused]:
+def request_edits(decisions: Sequence[Edit | GroupWork | Refused], *, user: User) -> list[Accepted | Refused]:
     """Queue each edit as a task, all or none. The answers are in the order of `decisions`.
 
     The edits of one provider run one after the other, in this order.
     """
+    # They lock every queue, and so come before others lock one.
+    works = iter([request_group_work(work, user=user) for work in decisions if isinstance(work, GroupWork)])
     by_provider: dict[Provider, list[TaskSpec]] = {}
     for decision in decisions:
         if isinstance(decision, Edit):
@@ -60,10 +63,16 @@ def request_edits(decisions: Sequence[Edit | Refused], *, user: User) -> list[Ac
         provider: iter(queue_work(f"security_groups/{provider.pk}", specs, user=user, provider=provider))
         for provider, specs in sorted(by_provider.items(), key=lambda item: item[0].pk)
     }
-    return [
-        Accepted(decision.spec.message, next(tasks[decision.provider])) if isinstance(decision, Edit) else decision
-        for decision in decisions
-    ]
+    answers: list[Accepted | Refused] = []
+    for decision in decisions:
+        match decision:
+            case Edit(provider, spec):
+                answers.append(Accepted(spec.message, next(tasks[provider])))
+            case GroupWork():
+                answers.append(next(works))
+            case Refused():
+                answers.append(decision)
+    return answers
 
 
 def group_creation(

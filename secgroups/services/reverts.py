@@ -135,10 +135,20 @@ def _decide(task: Task, changes: Sequence[Changed], user: User) -> Single | Refu
         return _memberships(task, task.vm, changes, user)
     if task.provider is None:
         raise LookupError("a task without its provider is refused before")
+    if reason := _mixed(changes):
+        return Refused(cannot("revert", messages.called(task.pk), reason))
     decision = reverse_edit(task.provider, changes, user)
     if isinstance(decision, str):
         return Refused(cannot("revert", messages.called(task.pk), decision))
     return decision
+
+
+def _mixed(changes: Sequence[Changed]) -> str | None:
+    """Why no single edit is the reverse of these changes, which no instance has; None if one is."""
+    kinds = {changed.kind for changed in changes}
+    if "membership" in kinds:
+        return messages.PORT_OF_NONE
+    return messages.SEVERAL_RULES if kinds == {"rule"} and len(changes) > 1 else None
 
 
 def _memberships(task: Task, vm: Vm, changes: Sequence[Changed], user: User) -> MembershipRevert | Refused:

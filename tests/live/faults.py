@@ -38,6 +38,12 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def error_of_ec2(code: str, message: str = "", *, status: int = 400) -> Answer:
+    words = f"<Code>{html.escape(code)}</Code><Message>{html.escape(message)}</Message>"
+    body = f"<Response><Errors><Error>{words}</Error></Errors><RequestID>{REQUEST_ID}</RequestID></Response>"
+    return Answer(status, body.encode())
+
+
 @dataclass(frozen=True)
 class Instead(Answer):
     """Takes the place of the answer to what was done all the same."""
@@ -61,16 +67,16 @@ class FaultProxy:
         self._target = urlsplit(target)
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._met: dict[str, Fault] = {}
+        self._judges: dict[str, Callable[[Call], Answer | None]] = {}
         self._lock = Lock()
 
     def refuse(self, action: str, code: str, message: str = "", *, status: int = 400) -> None:
         """Answer the next call of `action` with an error of EC2."""
-        words = f"<Code>{html.escape(code)}</Code><Message>{html.escape(message)}</Message>"
-        self.answer(
-            action,
-            f"<Response><Errors><Error>{words}</Error></Errors><RequestID>{REQUEST_ID}</RequestID></Response>",
-            status=status,
-        )
+        self._faults[action].append(error_of_ec2(code, message, status=status))
+
+    def judge(self, action: str, answer: Callable[[Call], Answer | None]) -> None:
+        """Let this decide of every call of `action` what to answer; None passes it on."""
+        self._judges[action] = answer
 
     def answer(self, action: str, body: str, *, status: int = 200, content_type: str = "text/xml") -> None:
         """Answer the next call of `action` with this."""
@@ -104,6 +110,9 @@ class FaultProxy:
             self.calls.append(call)
             if self._faults[call.action] and invocation not in self._met:
                 self._met[invocation] = self._faults[call.action].popleft()
+        judge = self._judges.get(call.action)
+        if judge and (answer := judge(call)):
+            return answer
         if invocation not in self._met:
             return self._forward(method, path, headers, body)
         fault = self._met[invocation]

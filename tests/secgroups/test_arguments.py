@@ -26,8 +26,11 @@ from secgroups.arguments import (
     NewGroup,
     NewRule,
     PlacedGroup,
+    PortDetachment,
     RuleCreation,
     RuleDeletion,
+    RuleDetachment,
+    Substitutes,
     WantedGroup,
     edit_notes,
     edit_task,
@@ -121,7 +124,30 @@ EDITS: list[tuple[dict[str, Any], Arguments]] = [
         },
         RuleDeletion(subject="x", rule=KnownRule("r-1", "sg-1", "outbound")),
     ),
+    (
+        {
+            "edit": "detach_port",
+            "verb": "remove",
+            "subject": "x",
+            "group": KNOWN,
+            "port": "eni-1",
+            "substitutes": {"groups": [{"name": "default", "ems_ref": "sg-0"}], "always": False},
+        },
+        PortDetachment(
+            verb="remove",
+            subject="x",
+            group=KnownGroup(**KNOWN),
+            port="eni-1",
+            substitutes=Substitutes((WantedGroup("default", "sg-0"),)),
+        ),
+    ),
+    (
+        {"edit": "detach_rules", "verb": "delete", "subject": "x", "group": KNOWN, "source": KNOWN},
+        RuleDetachment(verb="delete", subject="x", group=KnownGroup(**KNOWN), source=KnownGroup(**KNOWN)),
+    ),
 ]
+#: Those that are tasks of their own. The others are parts: `test_groups_in_use`.
+SINGLE = [meant for _, meant in EDITS if not isinstance(meant, PortDetachment | RuleDetachment)]
 #: A creation that was attempted: its group as the cloud places it stands in the place of the one asked for.
 ATTEMPTED: dict[str, Any] = EDITS[0][0] | {
     "group": {
@@ -187,7 +213,7 @@ class TestRoundTrip:
         assert "reverts" not in stored  # which a worker of an older version would not know
         assert membership_task(stored) == MembershipChange("add", WantedGroup("web", "sg-production-web"), ports)
 
-    @pytest.mark.parametrize("kind", [meant for _, meant in EDITS], ids=lambda kind: type(kind).__name__)
+    @pytest.mark.parametrize("kind", SINGLE, ids=lambda kind: type(kind).__name__)
     def test_of_an_edit(self, kind: Arguments, cast: Cast, cloud: MemoryCloud) -> None:
         web = cast.production.web
         actors.rule(web, 22)
