@@ -112,10 +112,9 @@ class Resources:
             return TEXT  # href_slug
         if isinstance(computed, Costly):
             computed = computed.load
-        if isinstance(computed, BelowParent):
-            computed = computed.load
-        if callable(computed):
-            _, by_name = get_args(get_type_hints(computed)["return"])
+        load = computed.load if isinstance(computed, BelowParent) else computed
+        if callable(load):
+            _, by_name = get_args(get_type_hints(load)["return"])
             return schema_of(get_args(by_name)[1])
         query = resource_type.queryset.annotate(_computed=computed).query
         return self._shown(self.types._map_model_field(query.annotations["_computed"].output_field, "response"))
