@@ -81,7 +81,7 @@ def preview_decided(
 
 def preview_group_work(work: GroupWork, *, viewer: Viewer) -> ManyPreview:
     """What `request_group_work` would do: all of its parts, since nothing is in their way."""
-    preview = ManyPreview(work.spec.message, len(work.parts), work.provider.last_refresh_date)
+    preview = ManyPreview(work.spec.message, len(work.parts), work.provider.last_refresh_date, accepted=True)
     if work.provider.enabled:
         preview.change = preview.total
         preview.ports = sorted(work.ports)

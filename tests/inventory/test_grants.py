@@ -114,7 +114,7 @@ def test_a_group_that_is_shared_with_a_tenant_is_seen_and_not_changed(
     other.web.shared_with.add(mine.tenant)
     assert names(client, "security_groups") == {"mine-web", "mine-db", "other-web"}
     shared, own = (client.get(f"/api/security_groups/{group.pk}").json() for group in (other.web, mine.web))
-    assert {action["name"] for action in own["actions"]} == {"delete", "refresh"}
+    assert {action["name"] for action in own["actions"]} == {"delete", "refresh", "replace"}
     assert "actions" not in shared
     answer = client.post(f"/api/security_groups/{other.web.pk}", {"action": "delete"}, "application/json")
     assert answer.status_code == HTTPStatus.FORBIDDEN

@@ -186,8 +186,8 @@ class TestRules:
         done(cast, group_deletion(cast.production.db))
         assert refusal(task).endswith(messages.SOURCE_GONE)
         done(cast, rule_creation(cast.staging.web, **SSH, source_security_group=cast.staging.db))
-        done(cast, group_deletion(cast.staging.db))
         task = done(cast, group_deletion(cast.staging.web))
+        done(cast, group_deletion(cast.staging.db))
         assert refusal(task).endswith(messages.SOURCE_GONE)
 
     def test_a_lost_answer_is_no_change_of_somebody_else(
