@@ -16,7 +16,7 @@ from inventory.models import Grant, NetworkPort, Provider, Task, Vm
 from inventory.refresh import refresh
 from inventory.runner import run_queue
 from inventory.services import finish
-from secgroups.models import SecurityGroup
+from secgroups.models import Expiration, SecurityGroup
 from secgroups.services import MAY_CHANGE
 from tests import cast as actors
 from tests.cast import OPENSTACK, Cast, memberships
@@ -208,6 +208,32 @@ def test_a_bad_request_is_named_and_queues_nothing(
     answer = change(admin_client, web, status=HTTPStatus.BAD_REQUEST, **body)
     assert message in str(answer), answer
     assert not Task.objects.filter(queue="").exists()
+
+
+class TestForAWhile:
+    """Each part ends by itself."""
+
+    def test_a_filter_has_an_end_beside_it(self, admin_client: Client, cast: Cast, web: SecurityGroup) -> None:
+        vms = (cast.production.single, cast.production.double)
+        answer = change(admin_client, web, filter=["name='production-*'"], reason="the release", **{"for": "2h"})
+        run(accepted(answer))
+        ends = Expiration.objects.order_by("vm")
+        assert [(each.vm, each.security_group, each.reason) for each in ends] == [
+            (vm, web, "the release") for vm in vms
+        ]
+
+    def test_a_resource_has_its_own(self, admin_client: Client, cast: Cast, web: SecurityGroup) -> None:
+        single, double = cast.production.single, cast.production.double
+        run(accepted(change(admin_client, web, resources=[{"id": single.pk, "for": "90s"}, {"id": double.pk}])))
+        assert [each.vm for each in Expiration.objects.all()] == [single]
+
+    def test_a_bad_end_is_named(self, admin_client: Client, cast: Cast, web: SecurityGroup) -> None:
+        resource = {"id": cast.production.single.pk, "for": "a while"}
+        answer = change(admin_client, web, status=HTTPStatus.BAD_REQUEST, resource=resource)
+        assert "for" in str(answer)
+        removal = {"id": cast.production.single.pk, "for": "2h"}
+        answer = change(admin_client, web, "remove", HTTPStatus.BAD_REQUEST, resource=removal)
+        assert "for" in str(answer)
 
 
 class TestFilters:
