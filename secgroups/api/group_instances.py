@@ -88,8 +88,6 @@ class _ChangingMembers(EndingsMixin, EditingViewSet):
 
     def _change(self, action: Action) -> Response:
         group, href = self._group(), self.hrefs.resource("security_groups", self.parent_row.pk)
-        if self.asks_cloud:
-            raise BadInput(messages.ONLY_FROM_INVENTORY)
 
         def act(row: None, payload: Mapping[str, Any]) -> References:
             values = _of_form(payload) if isinstance(payload, QueryDict) else dict(payload)
@@ -99,12 +97,12 @@ class _ChangingMembers(EndingsMixin, EditingViewSet):
             return [replace(reference, ending=ending) for reference in named] if ending else named
 
         def refuse(row: None, payload: Mapping[str, Any], error: APIException) -> Refused:
-            if not self.command.many:
-                raise error
             change = messages.change_of(action, messages.group_called(group.name), messages.AN_INSTANCE)
             return Refused(messages.cannot(action, change, message_of(error)))
 
         def finish(named: Sequence[References | Refused]) -> list[Answer]:
+            if self.asks_cloud:
+                return [result(False, messages.ONLY_FROM_INVENTORY, href=href)]
             for refused in named:
                 if isinstance(refused, Refused):  # it can't be known what was meant, so nothing is queued
                     return [result(False, refused.message, href=href)]

@@ -40,6 +40,12 @@ DEPENDENT = (
     b"no zone",
     b"Enter them again",
     b"credentials: This field is required",  # where the authentications are those of other roles
+    # When something ends, which depends on the time, and takes one of two keys.
+    b"this time is over",
+    b"the longest time is",
+    b"Specify for or until",
+    b"it goes with for or until",
+    b"It must be longer than nothing",
 )
 #: What a worker deletes on its cloud, later: a DELETE accepts that.
 DELETED_LATER = re.compile(r"(security_groups|firewall_rules)/{")

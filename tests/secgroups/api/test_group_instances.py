@@ -199,7 +199,7 @@ def test_if_every_instance_is_refused_the_task_is_finished_at_once(
         ({"filter": ["nome='web*'"]}, "nome"),
         ({"resources": [{"id": "1"}], "filter": ["name='web*'"]}, "filter"),
         ({"resources": []}, "resources"),
-        ({"resources": [{"id": "1"}], "dry_run": "cloud"}, "dry_run must be true"),
+        ({"resource": {"id": "1"}, "dry_run": "cloud"}, "dry_run must be true"),
     ],
 )
 def test_a_bad_request_is_named_and_queues_nothing(
