@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -86,7 +87,7 @@ def reconcile(
             comparison.look_at(rows.filter(ems_ref__in=refs))
     missing = comparison.missing()
     if gone:
-        on_gone(rows.filter(pk__in=gone[:NAMED]).order_by("pk"), len(gone), len(missing), total)
+        on_gone(rows.filter(pk__in=nsmallest(NAMED, gone)).order_by("pk"), len(gone), len(missing), total)
     deletions: Counter[str] = Counter()
     if delete_later is not None:
         delete_later += gone
