@@ -23,8 +23,8 @@ def judge_grants(userid: str, tenant: CloudTenant) -> Iterator[str]:
     refused = Q(parent__isnull=False, state=Task.State.FINISHED, started_on=None)
     tasks = Task.objects.filter(userid=userid).exclude(queue="").exclude(refused)
     tasks = tasks.select_related("vm").order_by("pk")
-    if not (tasks and events):
-        yield f"{userid} changed nothing, so what the grant is for was not judged"
+    if not tasks:
+        yield f"nothing was accepted of {userid}, so what the grant is for was not judged"
     groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
     for task in tasks:
         group = task.context_data["security_group"]["ems_ref"]
@@ -42,7 +42,7 @@ def begun_without_right(userid: str) -> list[Task]:
     held = list(_held())
     return [
         task
-        for task in Task.objects.filter(userid=userid, started_on__isnull=False).order_by("pk")
+        for task in Task.objects.filter(userid=userid, started_on__isnull=False).exclude(queue="").order_by("pk")
         if not any(
             given < task.updated_on and task.started_on < taken + COMMITTED  # type: ignore[operator]
             for given, taken in held
