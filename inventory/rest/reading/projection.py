@@ -43,6 +43,7 @@ class Projection:
         self.sources: Sources = (Cast(F("pk"), TextField()), *sources.values())
         self.class_names = class_names
         self.with_parts = with_parts
+        self.has_counts = RelatedCount in {*map(type, self.sources)}
 
     @classmethod
     def of(cls, resource_type: ResourceType, selection: Selection) -> Projection:
@@ -50,9 +51,8 @@ class Projection:
 
     def visible_to(self, viewer: Viewer, resource_type: ResourceType, hrefs: Hrefs) -> Projection:
         """The same projection, with what its attributes and their parts show to this viewer."""
-        has_counts = any(isinstance(source, RelatedCount) for source in self.sources)
         whole = viewer.whole(resource_type)
-        has_counts |= not resource_type.scoped.keys().isdisjoint(self.names)
+        has_counts = self.has_counts or not resource_type.scoped.keys().isdisjoint(self.names)
         if not (has_counts or self.with_parts) and whole is EVERYTHING:
             return self
         visible = copy(self)

@@ -140,14 +140,15 @@ class RowQuery:
         """The kept query for these rows, with its values; None if the query is unlikely to be repeated."""
         if not (self.scope.recurs and self.where.recurs and (self.parent is None or self.parent.scope.recurs)):
             return None
-        if any(isinstance(source, ForViewer) for source in sources):
+        kinds = {*map(type, sources)}
+        if ForViewer in kinds:
             return None
         params = Params()
         parent = self.parent and replace(
             self.parent, scope=params.of(self.parent.scope), pk=params.add(self.parent.pk)
         )
         rows = RowQuery(self.resource_type, params.of(self.scope), parent, params.of(self.where))
-        if any(isinstance(source, RelatedCount) for source in sources):
+        if RelatedCount in kinds:
             sources = tuple(
                 source.within(params.of(source.scope)) if isinstance(source, RelatedCount) else source
                 for source in sources
