@@ -379,8 +379,7 @@ BOTH_ENDS = "Specify for or until, and not both."
 REASON_WITHOUT_END = "reason: it goes with for or until"
 NO_END = "Specify for or until."
 IN_THE_PAST = "until: this time is over"
-INVALID_DURATION = "Specify a number of seconds, or 90s, 30m, 2h or 3d."
-NO_DURATION = "It must be longer than nothing."
+INVALID_DURATION = "Specify a number of seconds from 1, or 90s, 30m, 2h or 3d."
 
 
 def moment(time: datetime) -> str:

@@ -57,7 +57,7 @@ REACHABILITY = re.compile(r"/reachability/?\?")
 #: Values of the filter parameters that are no attributes.
 PARAMETERS = {"exposed": ("any", "21", "22", "443"), "unused": ("true", "false")}
 #: The statements that need not ask for the scope, by the addresses where they need not, and why. `<ids>` are those
-#: that another statement found.
+#: that another statement found, and `<connected>` are all providers but those that are being deleted.
 EXEMPT = {
     "": {
         r'SELECT "inventory_provider"."credentials" AS "credentials" FROM "inventory_provider" WHERE '
@@ -85,9 +85,8 @@ EXEMPT = {
             "the providers of networks that are peered with those of the ports"
         ),
         r'SELECT "inventory_provider"."id" AS "pk", "inventory_provider"."vendor" AS "vendor" FROM '
-        r'"inventory_provider" WHERE .* ORDER BY "inventory_provider"."id" ASC': (
-            "whether their clouds confine groups to networks"
-        ),
+        r'"inventory_provider" WHERE \(?(<connected>|"inventory_provider"."id" <ids>)\)? ORDER BY '
+        r'"inventory_provider"."id" ASC': "whether their clouds confine groups to networks",
         r'SELECT "inventory_networkport"."id" AS "pk" FROM "inventory_networkport" WHERE .*'
         r'"inventory_networkport"."vm_id" IS NOT NULL.* LIMIT 1': (
             "whether a port is not known or not seen, which is one sentence, or has no port security"
@@ -97,7 +96,11 @@ EXEMPT = {
         ),
     },
 }
-#: On SQLite and on PostgreSQL.
+#: That a provider is connected, and what `<ids>` is, on SQLite and on PostgreSQL.
+CONNECTED = (
+    r'NOT EXISTS ?\(SELECT [^()]*"inventory_provider"."deleted_on" IS NOT NULL[^()]*\) OR '
+    r'"inventory_provider"."id" (NOT IN|<> ALL) ?\([^()]*(\(SELECT [^()]*\))?[^()]*\)'
+)
 IDS = r"(IN \(SELECT value FROM json_each\('\[[\d, ]*\]'\)\)|= \(?ANY\('\{[\d,]*\}'[^)]*\)\)?)"
 
 
@@ -342,7 +345,9 @@ def starts_elsewhere(sql: str, url: str) -> bool:
     if str(MARK) in sql or not TABLES.search(sql):
         return False
     exempt = (pattern for where, patterns in EXEMPT.items() if re.search(where, url) for pattern in patterns)
-    return not any(re.fullmatch(pattern.replace("<ids>", IDS), sql) for pattern in exempt)
+    return not any(
+        re.fullmatch(pattern.replace("<ids>", IDS).replace("<connected>", CONNECTED), sql) for pattern in exempt
+    )
 
 
 @WALKS

@@ -14,18 +14,15 @@ from secgroups.arguments import Ending
 
 #: The size of each unit, in seconds.
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)")
+DURATION = re.compile("[1-9][0-9]{0,8}[smhd]?")
 
 
 def duration_of(text: str) -> timedelta:
     """`90s`, `30m`, `2h`, `3d`, or a number of seconds. Raises `ValidationError`."""
-    match = DURATION.fullmatch(text)
-    if match is None:
+    if not DURATION.fullmatch(text):
         raise ValidationError(messages.INVALID_DURATION)
-    duration = timedelta(seconds=int(match["number"]) * _UNITS[match["unit"]])
-    if not duration:
-        raise ValidationError(messages.NO_DURATION)
-    return duration
+    number = text.rstrip("smhd")
+    return timedelta(seconds=int(number) * _UNITS[text[len(number) :]])
 
 
 def ending_of(

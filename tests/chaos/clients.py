@@ -40,8 +40,8 @@ class History:
     #: Those of them that were cancelled.
     cancelled: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    #: How many requests may have been accepted, in an answer that was lost, before their repeats were refused.
-    unheard: int = 0
+    #: The ids of requests that may have been accepted in a lost answer, before their repeats were refused.
+    unheard: set[str] = field(default_factory=set)
     #: What should not have been answered.
     wrong: list[str] = field(default_factory=list)
 
@@ -111,7 +111,10 @@ class Client:
         if answer is None:
             return
         [result] = answer["results"]
-        self._history.many[int(result["task_id"])] = len(targets)
+        parent = int(result["task_id"])
+        if parent in self._history.many:
+            self._history.wrong.append(f"task {parent} with parts was the answer to two requests")
+        self._history.many[parent] = len(targets)
         self._history.counts["requests for many"] += 1
         if result["success"] and self._random.random() < 0.5:
             self._meddle(f"/api/tasks/{result['task_id']}", key, give_up)
@@ -141,14 +144,16 @@ class Client:
         while True:
             url = self._random.choice(self._urls) + path
             try:
-                response = self._session.post(url, json=body, headers={"Idempotency-Key": key}, timeout=TIMEOUT)
+                response = self._session.post(
+                    url, json=body, headers={"Idempotency-Key": key, "X-Request-Id": key}, timeout=TIMEOUT
+                )
             except requests.RequestException as error:
                 self._history.counts[f"asked again after {type(error).__name__}"] += 1
                 is_lost = True
             else:
                 if self._is_limited and response.status_code in REFUSED:
                     self._history.counts[f"refused with {response.status_code}"] += 1
-                    self._history.unheard += is_lost
+                    self._history.unheard |= {key} if is_lost else set()
                     return None
                 if response.status_code not in AGAIN:
                     if response.status_code not in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):

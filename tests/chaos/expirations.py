@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec import UNSET
 
@@ -22,6 +23,8 @@ class Following:
     #: What stays, and what ends then.
     permanent: set[Member]
     temporary: dict[Member, datetime] = field(default_factory=dict)
+    #: When the task was done that added it: not before that it can be taken back.
+    added: dict[Member, datetime] = field(default_factory=dict)
     #: How late each task was that took something back, in seconds.
     late: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -43,6 +46,7 @@ class Following:
             for member in set(members) - self.permanent:
                 ends = self.temporary.get(member, asked.ending.expires_on)
                 self.temporary[member] = max(ends, asked.ending.expires_on)
+                self.added[member] = task.updated_on
 
     def _take_back(self, task: Task, lost: Iterable[Member]) -> None:
         for member in lost:
@@ -50,16 +54,16 @@ class Following:
             told = f"task {task.pk} took {member.group} from {member.port}"
             if member in self.permanent:
                 self.wrong.append(f"{told}, which had it for good")
-            elif ends and ends > task.updated_on:
-                self.wrong.append(f"{told} at {task.updated_on}, which was to have it until {ends}")
+            elif ends and task.started_on and ends > task.started_on:
+                self.wrong.append(f"{told} at {task.started_on}, which was to have it until {ends}")
             elif ends:
-                self.late.append((task.updated_on - ends).total_seconds())
+                self.late.append((task.updated_on - max(ends, self.added[member])).total_seconds())
 
 
 def followed(tasks: Iterable[Task], before: Mapping[str, Collection[str]]) -> Following:
-    """What these tasks leave of what was there before. The tasks of an instance run one after the other."""
+    """What these tasks leave of what was there before, in the order in which they were accepted."""
     following = Following({Member(port, group) for port, groups in before.items() for group in groups})
-    for task in sorted(tasks, key=lambda task: (task.updated_on, task.pk)):
+    for task in sorted(tasks, key=attrgetter("pk")):
         if task.state == Task.State.FINISHED and task.status != Task.Status.ERROR:
             following.follow(task)
     return following
@@ -76,7 +80,10 @@ def expected(tasks: Iterable[Task], before: Mapping[str, Collection[str]]) -> di
 def judge_expirations(before: Mapping[str, Collection[str]]) -> Iterator[str]:
     """What is wrong with what was for a while."""
     tasks = Task.objects.filter(queue__startswith="vms/")
-    yield from followed(tasks, before).wrong
+    following = followed(tasks, before)
+    yield from following.wrong
+    if not following.late:
+        yield "nothing was taken back, so what was for a while was not judged"
     for row in Expiration.objects.all():
         about = f"expiration {row.pk} of {row.security_group} on {row.vm}"
         yield f"{about} was to end at {row.expires_on}, and is there"

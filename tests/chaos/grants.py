@@ -20,11 +20,12 @@ def judge_grants(userid: str, tenant: CloudTenant) -> Iterator[str]:
     events = EventStream.objects.filter(username=userid, event_type__in=TYPES.values())
     for event in events.exclude(cloud_tenant_id=tenant.pk):
         yield f"event {event.pk} ({event.message}) is of {userid}, and not of tenant {tenant}"
-    refused = Q(parent__isnull=False, state=Task.State.FINISHED, started_on=None)
+    begun_or_cancelled = Q(started_on__isnull=False) | Q(context_data__has_key="cancelled")
+    refused = Q(parent__isnull=False, state=Task.State.FINISHED) & ~begun_or_cancelled
     tasks = Task.objects.filter(userid=userid).exclude(queue="").exclude(refused)
     tasks = tasks.select_related("vm").order_by("pk")
-    if not tasks:
-        yield f"nothing was accepted of {userid}, so what the grant is for was not judged"
+    if not (tasks and events):
+        yield f"{userid} changed nothing, so what the grant is for was not judged"
     groups = set(SecurityGroup.objects.filter(cloud_tenant=tenant).values_list("ems_ref", flat=True))
     for task in tasks:
         group = task.context_data["security_group"]["ems_ref"]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from inventory.models import NetworkPort, Task
+from inventory.services.queueing import SYSTEM
 from secgroups.models import SecurityGroup
 from tests.chaos.expirations import expected
 
@@ -22,7 +23,7 @@ def judge(
 ) -> Iterator[str]:
     """What is wrong; by interface: the groups `before`, what another tool has `given`, and the cloud's `now`.
 
-    The users in `unheard` may have missed that something was accepted.
+    What the requests in `unheard` (ids) led to, if anything, nobody was told.
     """
     tasks = {task.pk: task for task in Task.objects.filter(queue__startswith="vms/").order_by("pk")}
     yield from _about_tasks(accepted, tasks, unheard)
@@ -41,19 +42,24 @@ def judge(
             yield f"the inventory has {sorted(ours)} on {interface} and should have {sorted(groups)}"
 
 
-def judge_parents(many: Mapping[int, int]) -> Iterator[str]:
+def judge_parents(many: Mapping[int, int], cancelled: Collection[int], unheard: Collection[str]) -> Iterator[str]:
     """What is wrong with tasks with parts; `many` has how many instances each of them (ids) was to change."""
     parents = {task.pk: task for task in Task.objects.with_parts()}
     if not many:
         yield "no task with parts was accepted"
     for lost in many.keys() - parents.keys():
         yield f"task {lost} with parts was accepted and is not there"
+    for unasked in parents.keys() - many.keys():
+        if parents[unasked].request_id not in unheard:
+            yield f"task {unasked} with parts was asked for by nobody"
     for pk, parent in parents.items():
         parts = [*Task.objects.filter(parent=pk)]
         ends = Counter(_end_of(part) for part in parts)
         told = Counter({name: parent.context_data[name] for name in ("ok", "warn", "error", "cancelled")})
         if parent.state != Task.State.FINISHED or ends != +told:
             yield f"task {pk} is {parent.state} and says {told}, but its parts ended {ends}"
+        if pk in cancelled and not told["cancelled"]:
+            yield f"task {pk} was cancelled, and none of its parts was"
         vms = [part.vm_id for part in parts if part.vm_id is not None]  # what the user may not see has none
         if len({*vms}) != len(vms) or len(parts) != many.get(pk, len(parts)):
             yield f"task {pk} has {len(parts)} parts for {many.get(pk)} instances"
@@ -88,8 +94,8 @@ def _about_tasks(accepted: Sequence[int], tasks: Mapping[int, Task], unheard: Co
     for lost in set(accepted) - tasks.keys():
         yield f"task {lost} was accepted and is not there"
     retried = {int(task.context_data.get("retries", 0)) for task in tasks.values()}
-    own = {pk for pk, task in tasks.items() if "expiration" in task.arguments}
-    alone = {pk for pk, task in tasks.items() if task.parent_id is None and task.userid not in unheard}
+    own = {pk for pk, task in tasks.items() if "expiration" in task.arguments and task.userid == SYSTEM}
+    alone = {pk for pk, task in tasks.items() if task.parent_id is None and task.request_id not in unheard}
     for unasked in alone - set(accepted) - retried - own:
         yield f"task {unasked} ({tasks[unasked]}) was asked for by nobody"
     for task in tasks.values():

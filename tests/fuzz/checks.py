@@ -40,13 +40,9 @@ DEPENDENT = (
     b"no zone",
     b"Enter them again",
     b"credentials: This field is required",  # where the authentications are those of other roles
-    # When something ends, which depends on the time, and takes one of two keys.
-    b"this time is over",
-    b"the longest time is",
-    b"Specify for or until",
-    b"it goes with for or until",
-    b"It must be longer than nothing",
 )
+#: When something ends: it depends on the time, and takes one of two keys.
+ENDS = (b"this time is over", b"the longest time is", b"Specify for or until", b"it goes with for or until")
 #: What a worker deletes on its cloud, later: a DELETE accepts that.
 DELETED_LATER = re.compile(r"(security_groups|firewall_rules)/{")
 
@@ -72,7 +68,7 @@ def good_data_is_accepted(ctx: Any, response: Response, case: Any) -> bool | Non
     token to forget, that two parameters don't go together, or that two names are of different resources.
     """
     unknowable = "filter[]" in (case.query or {}) or any(
-        words in response.content for words in UNKNOWABLE + DEPENDENT
+        words in response.content for words in UNKNOWABLE + DEPENDENT + ENDS
     )
     if response.status_code == HTTPStatus.BAD_REQUEST and (unknowable or not _succeeded(response)):
         return None

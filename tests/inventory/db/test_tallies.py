@@ -255,7 +255,8 @@ def test_what_is_there_already_is_counted_by_the_migration(cast: Cast) -> None:
 def test_a_table_that_is_emptied_at_once_has_nothing(cast: Cast) -> None:
     for port in (80, 443):
         actors.rule(cast.production.web, port)
-    emptied = "TRUNCATE secgroups_firewallrule, secgroups_exposure_firewall_rules, secgroups_expiration CASCADE"
+    tables = "firewallrule", "exposure_firewall_rules", "expiration", "temporarymembership"
+    emptied = f"TRUNCATE {', '.join(f'secgroups_{table}' for table in tables)}"
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM secgroups_firewallrule" if connection.vendor == "sqlite" else emptied)
     assert FirewallRule.objects.count() == 0

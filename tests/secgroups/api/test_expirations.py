@@ -123,7 +123,7 @@ def test_a_time_is_given_in_its_place(admin_client: Client, cast: Cast, cloud: M
     ("given", "reason"),
     [
         ({"for": "soon"}, "Specify a number of seconds"),
-        ({"for": "0"}, "longer than nothing"),
+        ({"for": "0"}, "Specify a number of seconds from 1"),
         ({"for": "-5"}, "Specify a number of seconds"),
         ({"for": 1.5}, "Not a valid string"),
         ({"for": "8d"}, "the longest time is 7 days"),
